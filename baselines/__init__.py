@@ -1,0 +1,1 @@
+"""Labelers to compare with: rules, encoders."""

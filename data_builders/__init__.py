@@ -1,0 +1,1 @@
+"""Reports and labels to instruction records."""

@@ -1,0 +1,1 @@
+"""Scores, tests and the report page."""

@@ -1,0 +1,1 @@
+"""Labeling with a model, and the batch runner for every labeler."""

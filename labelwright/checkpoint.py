@@ -1,0 +1,87 @@
+"""What a model folder knows of its task: label set, prompt version, layouts, sections."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from labelwright.certainty import PROMPT_VERSION
+from labelwright.errors import CheckpointError
+from labelwright.jsonl import atomic_write, write_json
+from labelwright.label_set import LabelSet
+
+LABEL_SET_FILE = "label_set.yaml"
+TASK_FILE = "labelwright.json"
+
+
+@dataclass(frozen=True)
+class TaskInfo:
+    """What the model was trained to answer.
+
+    Attributes:
+        label_set_sha256: fingerprint of the label set stored beside it.
+        prompt_version: :data:`labelwright.certainty.PROMPT_VERSION` at training time.
+        layouts: the answer layouts it was trained on, e.g. ``("line",)``.
+        sections: the choice of sections that its reports were cut to (``--sections``).
+        base_model: the model it started from.
+    """
+
+    label_set_sha256: str
+    prompt_version: str
+    layouts: tuple[str, ...]
+    sections: str
+    base_model: str
+
+
+def save_task(folder: str | Path, label_set: LabelSet, info: TaskInfo) -> None:
+    """Write both files into a model folder.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    with atomic_write(Path(folder) / LABEL_SET_FILE, mode=0o644) as handle:
+        handle.write(label_set.text)
+    write_json(Path(folder) / TASK_FILE, asdict(info))
+
+
+def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
+    """Read both files and check that they belong together and to this version.
+
+    Raises:
+        CheckpointError: a file is missing or broken, the label set was changed after
+            training, or the prompt version is another one.
+    """
+    root = Path(folder)
+    for name in (LABEL_SET_FILE, TASK_FILE):
+        if not (root / name).is_file():
+            raise CheckpointError(
+                f"the model folder has no {name}, so it does not say what it labels",
+                remedy="use a folder that sft/train.py wrote, or give --label-set for a plain model",
+                source=root,
+            )
+    text = (root / LABEL_SET_FILE).read_text(encoding="utf-8")
+    try:
+        raw = json.loads((root / TASK_FILE).read_text(encoding="utf-8"))
+        info = TaskInfo(**(raw | {"layouts": tuple(raw["layouts"])}))
+    except (ValueError, TypeError, KeyError):
+        raise CheckpointError(
+            f"{TASK_FILE} is damaged or of another version",
+            remedy="restore it from the training output",
+            source=root,
+        ) from None
+    if hashlib.sha256(text.encode()).hexdigest() != info.label_set_sha256:
+        raise CheckpointError(
+            f"{LABEL_SET_FILE} differs from the label set the model was trained on",
+            remedy="restore the file, or train again with the new label set",
+            source=root,
+        )
+    if info.prompt_version != PROMPT_VERSION:
+        raise CheckpointError(
+            f"the model was trained with prompt version {info.prompt_version}, "
+            f"this labelwright writes version {PROMPT_VERSION}",
+            remedy="install the matching labelwright version or train again",
+            source=root,
+        )
+    return LabelSet.from_text(text, root / LABEL_SET_FILE), info

@@ -1,0 +1,95 @@
+"""The ``labelwright`` command: finds the subcommand, shows errors as one line.
+
+Subcommands live in :mod:`labelwright.commands`; their modules import the stages only when
+they run, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import labelwright
+from labelwright.commands import build, evaluate, label, label_set, train
+from labelwright.errors import LabelwrightError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand: its help line, its flags and what it does (returns the exit code)."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+COMMANDS = {
+    "build": Command("reports and labels -> instruction records", build.add_arguments, build.run),
+    "train": Command("records -> fine-tuned model", train.add_arguments, train.run),
+    "label": Command("reports -> labels, in batch", label.add_arguments, label.run),
+    "eval": Command(
+        "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
+    ),
+    "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; abbreviations of flags are not accepted."""
+    top = argparse.ArgumentParser(
+        prog="labelwright",
+        description="Instruction-tuned generative labelers for clinical text.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=labelwright.__version__)
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name, help=command.help, description=command.help, allow_abbrev=False
+        )
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code (2: the user can mend it, 130: interrupted)."""
+    arguments = parser().parse_args(argv)
+    return guarded(lambda: int(arguments.run(arguments)), debug=arguments.debug)
+
+
+def guarded(run: Callable[[], int], *, debug: bool) -> int:
+    """Call ``run``; show what goes wrong as one line, without any report text.
+
+    An unexpected error shows its type only, since its message may quote a report.
+    """
+    try:
+        return run()
+    except LabelwrightError as error:
+        if debug:
+            raise
+        print(f"labelwright: {error.line()}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("labelwright: interrupted; the same command resumes", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # the last resort: no traceback with text
+        if debug:
+            raise
+        print(  # noqa: T201
+            f"labelwright: unexpected {type(error).__name__}; run again with --debug to see "
+            "where (the traceback may hold report text)",
+            file=sys.stderr,
+        )
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""``labelwright label``: to be written."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it."""
+    raise NotImplementedError

@@ -1,0 +1,141 @@
+"""Label tables in CheXpert's coding: 1.0 positive, 0.0 negative, -1.0 uncertain, empty blank.
+
+Columns are joined by name: their order differs between MIMIC-CXR, CheXpert and CheXbert
+files. An empty cell is blank and stays blank; it never becomes 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from labelwright.errors import InputError
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
+
+CODES = {
+    Certainty.POSITIVE: "1.0",
+    Certainty.NEGATIVE: "0.0",
+    Certainty.UNCERTAIN: "-1.0",
+    Certainty.BLANK: "",
+}
+_BY_NUMBER = {1.0: Certainty.POSITIVE, 0.0: Certainty.NEGATIVE, -1.0: Certainty.UNCERTAIN}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def decode(cell: str | None) -> Certainty:
+    """The certainty of one cell: ``1``, ``0.0``, ``-1.0``, empty, ``nan`` or a certainty by name.
+
+    Raises:
+        ValueError: any other text.
+    """
+    text = (cell or "").strip()
+    if text == "" or text.casefold() in {"nan", "na", "null", "none"}:
+        return Certainty.BLANK
+    if text.casefold() in Certainty.__members__.values():
+        return Certainty(text.casefold())
+    return _BY_NUMBER[number] if (number := _number(text)) in _BY_NUMBER else _unknown()
+
+
+def write_labels(
+    handle: IO[str],
+    label_set: LabelSet,
+    rows: Iterable[tuple[str, Mapping[str, Certainty | None]]],
+    *,
+    id_column: str = "id",
+) -> int:
+    """Write ``labels.csv``: the id column, then the observations in order; return the row count.
+
+    Ids that a spreadsheet would run as a formula get a leading apostrophe.
+    """
+    writer = csv.writer(handle, lineterminator="\n")
+    writer.writerow([id_column, *label_set.names])
+    count = 0
+    for identifier, labels in rows:
+        safe = f"'{identifier}" if identifier.startswith(FORMULA) else identifier
+        cells = (labels[name] for name in label_set.names)
+        writer.writerow([safe, *("" if c is None else CODES[c] for c in cells)])
+        count += 1
+    return count
+
+
+def read_labels(
+    path: str | Path,
+    label_set: LabelSet,
+    *,
+    id_columns: Sequence[str],
+    allow_missing: bool = False,
+) -> Iterator[tuple[int, str, dict[str, Certainty]]]:
+    """Yield ``(row, id, labels)`` of a label table (``.csv``, ``.tsv``, either ``.gz``).
+
+    Args:
+        id_columns: the column, or the columns joined with ``/``, that make the id.
+        allow_missing: leave out observations that the table has no column for.
+
+    Raises:
+        InputError: file or column missing, or a cell with an unknown code.
+    """
+    csv.field_size_limit(sys.maxsize)
+    opener = gzip.open if str(path).endswith(".gz") else open
+    tab = str(path).removesuffix(".gz").endswith((".tsv", ".tab"))
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as handle:
+            reader = csv.DictReader(handle, delimiter="\t" if tab else ",", strict=True)
+            columns = reader.fieldnames or []
+            present = [name for name in label_set.names if name in columns]
+            wanted = [*id_columns, *(present if allow_missing else label_set.names)]
+            missing = [name for name in wanted if name not in columns]
+            if missing or not present:
+                raise InputError(
+                    f"no column {', '.join(missing) or 'of the label set'}",
+                    remedy=f"columns found: {', '.join(columns) or 'none'}",
+                    source=path,
+                )
+            for row, cells in enumerate(reader, 1):
+                labels = {name: _cell(cells[name], name, path, row) for name in present}
+                identifier = "/".join((cells[c] or "").strip() for c in id_columns)
+                yield row, unescape_id(identifier), labels
+    except FileNotFoundError:
+        raise InputError("no such file", remedy="check the path", source=path) from None
+    except UnicodeDecodeError:
+        raise InputError(
+            "the file is not UTF-8", remedy="convert it to UTF-8", source=path
+        ) from None
+    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"the table cannot be read ({type(error).__name__})",
+            remedy="the file is damaged or cut short; make it anew",
+            source=path,
+        ) from None
+
+
+def unescape_id(text: str) -> str:
+    """Undo the apostrophe that :func:`write_labels` put before an id."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+
+
+def _cell(cell: str | None, name: str, path: str | Path, row: int) -> Certainty:
+    try:
+        return decode(cell)
+    except ValueError:
+        raise InputError(
+            f"column {name!r} holds a code other than 1, 0, -1 or empty",
+            remedy="mend the cell or give another column",
+            source=path,
+            row=row,
+        ) from None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _unknown() -> Certainty:
+    raise ValueError("not a CheXpert code")

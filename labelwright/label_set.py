@@ -1,0 +1,166 @@
+"""A label set: what may be asked of a report, read from YAML and checked line by line."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import LabelSetError
+from labelwright.label_set_schema import checked
+from labelwright.records import Certainty
+from labelwright.yaml_lines import YamlFile
+
+SHIPPED = Path(__file__).parent / "label_sets"
+
+
+@dataclass(frozen=True)
+class Label:
+    """One observation.
+
+    Attributes:
+        name: the name in every file; unique.
+        key: the short form written in answers; the name where none is given.
+        certainties: those that this observation can take.
+        codes: ``{terminology: code}``, for export.
+    """
+
+    name: str
+    key: str
+    description: str = ""
+    synonyms: tuple[str, ...] = ()
+    parent: str | None = None
+    codes: Mapping[str, str] = field(default_factory=dict)
+    certainties: tuple[Certainty, ...] = tuple(Certainty)
+
+
+@dataclass(frozen=True)
+class Exclusive:
+    """If ``label`` is positive, none of ``others`` may be positive or uncertain."""
+
+    label: str
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSet:
+    """A named, versioned set of observations of one task kind.
+
+    ``text`` is the YAML it came from: checkpoints and runs store exactly this, and two
+    label sets are equal when their texts are.
+    """
+
+    name: str
+    version: str
+    task: str
+    language: str
+    instruction: str
+    labels: tuple[Label, ...]
+    words: Mapping[Certainty, str]
+    exclusive: tuple[Exclusive, ...]
+    text: str = field(repr=False)
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> LabelSet:
+        """Load a shipped label set by name, or a YAML file by path.
+
+        Raises:
+            LabelSetError: there is none, or it has mistakes (``problems`` lists all).
+        """
+        path = Path(name_or_path)
+        shipped = SHIPPED / f"{name_or_path}.yaml"
+        if path.suffix not in {".yaml", ".yml"} and shipped.is_file():
+            path = shipped
+        if not path.is_file():
+            raise LabelSetError(
+                f"no label set {str(name_or_path)!r}",
+                remedy=f"give a YAML file or one of: {', '.join(shipped_names())}",
+            )
+        return cls.parse(YamlFile.read(path), path.read_text(encoding="utf-8"))
+
+    @classmethod
+    def from_text(cls, text: str, source: str | Path = "label set") -> LabelSet:
+        """Build one from YAML text, as stored beside a checkpoint.
+
+        Raises:
+            LabelSetError: it has mistakes.
+        """
+        return cls.parse(YamlFile(text, source), text)
+
+    @classmethod
+    def parse(cls, file: YamlFile, text: str) -> LabelSet:
+        """Check the parsed YAML and build the label set."""
+        value = checked(file)
+        allowed = tuple(value["certainties"])
+        return cls(
+            name=value["name"],
+            version=str(value["version"]),
+            task=value["task"],
+            language=value["language"],
+            instruction=value["instruction"].strip(),
+            labels=tuple(_label(item, allowed) for item in value["labels"]),
+            words=dict(value["certainties"]),
+            exclusive=tuple(
+                Exclusive(item["label"], tuple(item["with"]))
+                for item in value.get("exclusive") or ()
+            ),
+            text=text,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LabelSet) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the observations, in the label set's order."""
+        return tuple(label.name for label in self.labels)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Label]:
+        """Observation by name."""
+        return {label.name: label for label in self.labels}
+
+    @cached_property
+    def certainties(self) -> tuple[Certainty, ...]:
+        """The certainties in use, in the label set's order."""
+        return tuple(self.words)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the YAML text, so that two runs know whether they ask the same."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def contradictions(self, labels: Mapping[str, Certainty | None]) -> list[tuple[str, str]]:
+        """The pairs ``(label, other)`` that the exclusive rules forbid together."""
+        bad = (Certainty.POSITIVE, Certainty.UNCERTAIN)
+        return [
+            (rule.label, other)
+            for rule in self.exclusive
+            if labels.get(rule.label) is Certainty.POSITIVE
+            for other in rule.others
+            if labels.get(other) in bad
+        ]
+
+
+def shipped_names() -> list[str]:
+    """Names of the label sets that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def _label(item: Mapping[str, Any], allowed: tuple[Certainty, ...]) -> Label:
+    own = item.get("certainties")
+    return Label(
+        name=item["name"],
+        key=item.get("key") or item["name"],
+        description=" ".join(str(item.get("description") or "").split()),
+        synonyms=tuple(item.get("synonyms") or ()),
+        parent=item.get("parent"),
+        codes={str(k): str(v) for k, v in (item.get("codes") or {}).items()},
+        certainties=allowed if own is None else tuple(c for c in allowed if c in own),
+    )

@@ -1,0 +1,35 @@
+"""What the batch runner asks of anything that labels reports: model, rules or encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from labelwright.label_set import LabelSet
+from labelwright.records import Prediction, Reject, Report
+
+
+class ReportLabeler(Protocol):
+    """One interface for every labeler."""
+
+    @property
+    def name(self) -> str:
+        """What stands in ``Prediction.model``."""
+        ...
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The observations it labels."""
+        ...
+
+    def describe(self) -> Mapping[str, Any]:
+        """All that its answers depend on (hashes, prompt, decoding, versions), JSON-ready.
+
+        It goes into the manifest and into the fingerprint that keeps two different runs
+        from being mixed in one folder.
+        """
+        ...
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """One result per report, in the order given; a ``Reject`` where it cannot label."""
+        ...

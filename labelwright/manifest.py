@@ -1,0 +1,67 @@
+"""The manifest that stands beside every output: what went in, what ran, what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import labelwright
+from labelwright.errors import InputError
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+def sha256_file(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", remedy="check the path", source=path
+        ) from None
+    return digest.hexdigest()
+
+
+def sha256_model(folder: str | Path) -> str:
+    """One SHA-256 over a model folder's weights and settings, file names included.
+
+    Training state, logs and the model card are left out: they do not change an answer.
+    """
+    digest = hashlib.sha256()
+    root = Path(folder)
+    kept = {".safetensors", ".json", ".yaml", ".jinja", ".txt", ".model"}
+    skipped = {"trainer_state.json", "all_results.json", "train_results.json"}
+    for path in sorted(root.iterdir()):
+        if path.is_file() and path.suffix in kept and path.name not in skipped:
+            digest.update(f"{path.name}\0{sha256_file(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Path, size in bytes and SHA-256 of every input file."""
+    return [
+        {"path": str(path), "bytes": Path(path).stat().st_size, "sha256": sha256_file(path)}
+        for path in paths
+    ]
+
+
+def versions() -> Mapping[str, str]:
+    """Versions of labelwright, Python and the installed packages that shape an answer."""
+    found = {"labelwright": labelwright.__version__, "python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
