@@ -58,7 +58,7 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
         if not (root / name).is_file():
             raise CheckpointError(
                 f"the model folder has no {name}, so it does not say what it labels",
-                remedy="use a folder that sft/train.py wrote, or give --label-set for a plain model",
+                remedy="use a folder that training wrote, or give --label-set for a plain model",
                 source=root,
             )
     text = (root / LABEL_SET_FILE).read_text(encoding="utf-8")

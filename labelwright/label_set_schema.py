@@ -24,10 +24,10 @@ def checked(file: YamlFile) -> dict[str, Any]:
     Raises:
         LabelSetError: the file breaks a rule; all breaches are listed.
     """
-    value = file.value
-    if not isinstance(value, dict):
+    if not isinstance(file.value, dict):
         file.problem([], f"a label set is a mapping; start with {TOP[0]}: …")
         file.finish("not a label set")
+    value: dict[str, Any] = dict(file.value)
     file.unknown_keys([], value, TOP)
     for key in ("name", "version", "task", "instruction", "labels"):
         if value.get(key) in (None, "", []):
@@ -90,7 +90,7 @@ def _certainties(file: YamlFile, value: object) -> dict[Certainty, str]:
             file.problem(path, f"certainty word {text!r} must be one word; shorten it")
         if text.casefold() in {w.casefold() for w in words.values()}:
             file.problem(path, f"certainty word {text!r} stands twice; words must differ")
-        words[Certainty(name)] = text
+        words[Certainty(str(name))] = text
     for needed in (Certainty.POSITIVE, Certainty.BLANK):
         if needed not in words and not file.problems:
             file.problem(["certainties"], f"{needed.value!r} is missing; every label set needs it")

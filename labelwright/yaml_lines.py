@@ -33,7 +33,7 @@ class YamlFile:
                         "aliases (*name) are not supported",
                         remedy="write the value out",
                         source=source,
-                        row=event.start_mark.line + 1,
+                        row=event.start_mark.line + 1 if event.start_mark else None,
                     )
             node = yaml.compose(text, Loader=yaml.SafeLoader)
             self._walk(node, ())
