@@ -113,7 +113,7 @@ def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parse
     reader = _Reader(label_set)
     body, stop, tail = text.strip().partition(END)
     cut = ended is False or (not stop and ended is None)
-    items = re.split(r"[,;\n]", body)
+    items = re.split(r"\s*(?:[,;]|\n)\s*", body)
     if len(items) > 1 and not items[-1].strip():
         items.pop()
     for index, item in enumerate(items):

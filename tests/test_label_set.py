@@ -1,0 +1,135 @@
+"""Label sets: the shipped ones load, every mistake is named with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labelwright.cli import main
+from labelwright.errors import LabelSetError
+from labelwright.label_set import LabelSet, shipped_names
+from labelwright.records import Certainty
+
+GOOD = """\
+name: small
+version: "1"
+task: certainty
+instruction: "Label: {labels}"
+labels:
+  - name: Alpha
+    key: A
+    synonyms: [first]
+  - name: Beta
+    parent: Alpha
+    certainties: [positive, blank]
+exclusive:
+  - label: Beta
+    with: [Alpha]
+"""
+
+
+def test_shipped_label_sets_differ_in_size() -> None:
+    sizes = {name: len(LabelSet.load(name).labels) for name in shipped_names()}
+    assert sizes == {"chexpert-14": 14, "head-ct-5": 5}
+
+
+def test_chexpert_rules() -> None:
+    label_set = LabelSet.load("chexpert-14")
+    assert label_set.by_name["No Finding"].certainties == (Certainty.POSITIVE, Certainty.BLANK)
+    devices = {"No Finding": Certainty.POSITIVE, "Support Devices": Certainty.POSITIVE}
+    assert label_set.contradictions(devices) == []
+    edema = {"No Finding": Certainty.POSITIVE, "Edema": Certainty.UNCERTAIN}
+    assert label_set.contradictions(edema) == [("No Finding", "Edema")]
+
+
+def test_equal_by_text_and_hashable() -> None:
+    one, two = LabelSet.from_text(GOOD), LabelSet.from_text(GOOD)
+    assert one == two
+    assert hash(one) == hash(two)
+    assert one != LabelSet.from_text(GOOD.replace("small", "other"))
+    assert one.fingerprint == two.fingerprint
+
+
+def test_defaults() -> None:
+    label_set = LabelSet.from_text(GOOD)
+    assert label_set.language == "en"
+    assert label_set.by_name["Beta"].key == "Beta"
+    assert label_set.certainties == tuple(Certainty)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("version:", "versoin:", 2, "did you mean 'version'"),
+        ('version: "1"', "version: 1", 2, 'write "1"'),
+        ("task: certainty", "task: guessing", 3, "use one of: certainty"),
+        ("{labels}", "{label}", 4, "unknown placeholder"),
+        ("  - name: Alpha", "  - nmae: Alpha", 6, "did you mean 'name'"),
+        ("name: Beta", "name: Alpha", 9, "must be unique"),
+        ("name: Beta", "name: A", 9, "already means 'Alpha'"),
+        ("name: Beta", "name: positive", 9, "also a certainty word"),
+        ("name: Beta", "name: no", 9, "quote it"),
+        ("name: Beta", "name: 'B, C'", 9, "must not be empty or hold"),
+        ("key: A", "key: ''", 7, "must not be empty"),
+        ("synonyms: [first]", "synonyms: first", 8, "must be a list"),
+        ("synonyms: [first]", "synonyms: [x, x]", 8, "repeats a form"),
+        ("parent: Alpha", "parent: Gamma", 10, "unknown parent"),
+        ("parent: Alpha", "parent: Beta", 10, "its own ancestor"),
+        ("[positive, blank]", "[positive, maybe]", 11, "unknown certainty 'maybe'"),
+        ("[positive, blank]", "[positive]", 11, "at least two"),
+        ("    with: [Alpha]", "    with: [Beta]", 14, "no other label"),
+        ("    with: [Alpha]", "    without: [Alpha]", 13, "keys label and with"),
+        ("    key: A", "    key: A\n    key: B", 8, "stands twice"),
+    ],
+)
+def test_mistakes_have_line_and_remedy(old: str, new: str, line: int, words: str) -> None:
+    assert old in GOOD
+    with pytest.raises(LabelSetError) as caught:
+        LabelSet.from_text(GOOD.replace(old, new, 1), "set.yaml")
+    problems = caught.value.problems
+    assert any(p.startswith(f"set.yaml:{line}: ") and words in p for p in problems), problems
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a\n", "a: [", "a: &x 1\nb: *x\n", "certainties: 3\n", "labels: 3\n", "[" * 3000]
+)
+def test_not_a_label_set_at_all(text: str) -> None:
+    with pytest.raises(LabelSetError):
+        LabelSet.from_text(text)
+
+
+def test_all_mistakes_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(GOOD.replace("task:", "tusk:").replace("parent: Alpha", "parent: X"))
+    assert main(["label-set", "check", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert f"{file}:3: " in err
+    assert f"{file}:10: " in err
+    assert "Traceback" not in err
+
+
+def test_check_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["label-set", "check", "head-ct-5"]) == 0
+    assert "5 labels" in capsys.readouterr().out
+    assert main(["label-set", "show", "head-ct-5"]) == 0
+    assert "Hydrocephalus blank." in capsys.readouterr().out
+    assert main(["label-set", "list"]) == 0
+    assert capsys.readouterr().out.split() == shipped_names()
+
+
+def test_unknown_name_lists_the_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["label-set", "check", "chexpert-15"]) == 2
+    assert "chexpert-14, head-ct-5" in capsys.readouterr().err
+
+
+def test_answer_words_of_another_language() -> None:
+    german = GOOD.replace(
+        'instruction: "Label: {labels}"',
+        'language: de\ninstruction: "Befunde: {labels}; {certainties}"\n'
+        "certainties: {positive: ja, negative: nein, uncertain: fraglich, blank: leer}",
+    )
+    label_set = LabelSet.from_text(german)
+    assert label_set.words[Certainty.UNCERTAIN] == "fraglich"
+    with pytest.raises(LabelSetError, match="stands twice"):
+        LabelSet.from_text(german.replace("nein", "ja"))

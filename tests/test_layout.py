@@ -1,0 +1,64 @@
+"""The house keeps its shape: no file hides a library, no file grows without bound."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("labelwright", "baselines", "data_builders", "eval", "inference", "sft")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    done = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.skip("no git checkout")
+    return [ROOT / line for line in done.stdout.splitlines()]
+
+
+def test_no_module_hides_a_library() -> None:
+    """A script's folder comes first on sys.path: its files must not bear library names."""
+    installed = set(packages_distributions()) | set(sys.stdlib_module_names)
+    ours = {*PACKAGES, "tests"}
+    for path in tracked("*.py"):
+        name = path.parent.name if path.name == "__init__.py" else path.stem
+        folder_scripts = path.parent.name in {"sft", "benchmarks", "examples", "tests"}
+        if folder_scripts and path.name != "__init__.py":
+            assert name not in installed - ours, f"{path} hides the library {name}"
+            assert name not in ours, f"{path} hides our package {name}"
+    for name in PACKAGES:
+        assert name not in installed - ours
+        spec = find_spec(name)
+        assert spec is not None
+        assert Path(str(spec.origin)).parent == ROOT / name
+    assert not list((ROOT / "tests").rglob("__init__.py"))
+
+
+def test_files_stay_small_enough_to_read() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in tracked("*.py")
+        if path.exists() and (lines := len(path.read_text().splitlines())) > 350
+    }
+    assert not long
+
+
+def test_every_module_stands_in_the_map() -> None:
+    text = (ROOT / "docs" / "structure.md").read_text()
+    missing = [
+        str(path.relative_to(ROOT))
+        for path in tracked(*(f"{name}/*.py" for name in PACKAGES))
+        if path.name != "__init__.py" and str(path.relative_to(ROOT)) not in text
+    ]
+    assert not missing
