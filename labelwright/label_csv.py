@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -85,10 +86,11 @@ def read_labels(
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle, delimiter="\t" if tab else ",", strict=True)
-            columns = reader.fieldnames or []
-            present = [name for name in label_set.names if name in columns]
-            wanted = [*id_columns, *(present if allow_missing else label_set.names)]
-            missing = [name for name in wanted if name not in columns]
+            columns = list(reader.fieldnames or [])
+            present = label_columns(label_set, columns)
+            missing = [name for name in id_columns if name not in columns]
+            if not allow_missing:
+                missing += [name for name in label_set.names if name not in present]
             if missing or not present:
                 raise InputError(
                     f"no column {', '.join(missing) or 'of the label set'}",
@@ -96,7 +98,17 @@ def read_labels(
                     source=path,
                 )
             for row, cells in enumerate(reader, 1):
-                labels = {name: _cell(cells[name], name, path, row) for name in present}
+                if None in cells or None in cells.values():
+                    raise InputError(
+                        "the row has more or fewer cells than the header",
+                        remedy="mend the row",
+                        source=path,
+                        row=row,
+                    )
+                labels = {
+                    name: _cell(cells[column], column, path, row)
+                    for name, column in present.items()
+                }
                 identifier = "/".join((cells[c] or "").strip() for c in id_columns)
                 yield row, unescape_id(identifier), labels
     except FileNotFoundError:
@@ -105,12 +117,28 @@ def read_labels(
         raise InputError(
             "the file is not UTF-8", remedy="convert it to UTF-8", source=path
         ) from None
-    except (csv.Error, EOFError, gzip.BadGzipFile) as error:
+    except (csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"the table cannot be read ({type(error).__name__})",
             remedy="the file is damaged or cut short; make it anew",
             source=path,
         ) from None
+
+
+def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]:
+    """The column of each observation: that of its name, else the only one of its synonyms.
+
+    The human labels of MIMIC-CXR's test set say "Airspace Opacity" for "Lung Opacity".
+    """
+    folded = {column.strip().casefold(): column for column in columns}
+    found = {}
+    for label in label_set.labels:
+        synonyms = [folded[s.casefold()] for s in label.synonyms if s.casefold() in folded]
+        if label.name in columns:
+            found[label.name] = label.name
+        elif len(synonyms) == 1:
+            found[label.name] = synonyms[0]
+    return found
 
 
 def unescape_id(text: str) -> str:
