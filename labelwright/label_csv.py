@@ -7,13 +7,11 @@ files. An empty cell is blank and stays blank; it never becomes 0.
 from __future__ import annotations
 
 import csv
-import gzip
-import sys
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from labelwright import delimited
 from labelwright.errors import InputError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -78,51 +76,23 @@ def read_labels(
         allow_missing: leave out observations that the table has no column for.
 
     Raises:
-        InputError: file or column missing, or a cell with an unknown code.
+        InputError: file or column missing, a ragged row, or a cell with an unknown code.
     """
-    csv.field_size_limit(sys.maxsize)
-    opener = gzip.open if str(path).endswith(".gz") else open
-    tab = str(path).removesuffix(".gz").endswith((".tsv", ".tab"))
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, delimiter="\t" if tab else ",", strict=True)
-            columns = list(reader.fieldnames or [])
-            present = label_columns(label_set, columns)
-            missing = [name for name in id_columns if name not in columns]
-            if not allow_missing:
-                missing += [name for name in label_set.names if name not in present]
-            if missing or not present:
-                raise InputError(
-                    f"no column {', '.join(missing) or 'of the label set'}",
-                    remedy=f"columns found: {', '.join(columns) or 'none'}",
-                    source=path,
-                )
-            for row, cells in enumerate(reader, 1):
-                if None in cells or None in cells.values():
-                    raise InputError(
-                        "the row has more or fewer cells than the header",
-                        remedy="mend the row",
-                        source=path,
-                        row=row,
-                    )
-                labels = {
-                    name: _cell(cells[column], column, path, row)
-                    for name, column in present.items()
-                }
-                identifier = "/".join((cells[c] or "").strip() for c in id_columns)
-                yield row, unescape_id(identifier), labels
-    except FileNotFoundError:
-        raise InputError("no such file", remedy="check the path", source=path) from None
-    except UnicodeDecodeError:
+    columns = delimited.columns(path)
+    present = label_columns(label_set, columns)
+    missing = [name for name in id_columns if name not in columns]
+    if not allow_missing:
+        missing += [name for name in label_set.names if name not in present]
+    if missing or not present:
         raise InputError(
-            "the file is not UTF-8", remedy="convert it to UTF-8", source=path
-        ) from None
-    except (csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(
-            f"the table cannot be read ({type(error).__name__})",
-            remedy="the file is damaged or cut short; make it anew",
+            f"no column {', '.join(missing) or 'of the label set'}",
+            remedy=f"columns found: {', '.join(columns)}",
             source=path,
-        ) from None
+        )
+    for row, cells in delimited.rows(path):
+        labels = {name: _cell(cells[column], column, path, row) for name, column in present.items()}
+        identifier = "/".join(cells[column].strip() for column in id_columns)
+        yield row, unescape_id(identifier), labels
 
 
 def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]:
@@ -146,7 +116,7 @@ def unescape_id(text: str) -> str:
     return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
 
 
-def _cell(cell: str | None, name: str, path: str | Path, row: int) -> Certainty:
+def _cell(cell: str, name: str, path: str | Path, row: int) -> Certainty:
     try:
         return decode(cell)
     except ValueError:

@@ -81,7 +81,7 @@ def test_columns_are_joined_by_name_and_blank_stays_blank(tmp_path: Path) -> Non
     ("content", "words"),
     [
         ("id,Mass Effect\n1,1\n", "no column Intracranial Hemorrhage"),
-        ("", "columns found: none"),
+        ("", "the table is empty"),
         ("id," + ",".join(HEAD.names) + "\n1,5,,,,\n", "labels.csv:1: column"),
         ("id," + ",".join(HEAD.names) + '\n"1,5,,,,\n', "damaged or cut short"),
     ],
