@@ -53,11 +53,11 @@ def write_labels(
     """
     writer = csv.writer(handle, lineterminator="\n")
     writer.writerow([id_column, *label_set.names])
+    codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
     count = 0
     for identifier, labels in rows:
         safe = f"'{identifier}" if identifier.startswith(FORMULA) else identifier
-        cells = (labels[name] for name in label_set.names)
-        writer.writerow([safe, *("" if c is None else CODES[c] for c in cells)])
+        writer.writerow([safe, *[codes[labels[name]] for name in label_set.names]])
         count += 1
     return count
 

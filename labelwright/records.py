@@ -97,13 +97,13 @@ class Prediction:
     @property
     def complete(self) -> bool:
         """Whether every observation has a certainty."""
-        return all(value is not None for value in self.labels.values())
+        return None not in self.labels.values()
 
     def to_json(self) -> dict[str, Any]:
         """The row of ``predictions.jsonl``; parts that the labeler does not give are left out."""
         row: dict[str, Any] = {
             "id": self.id,
-            "labels": {k: None if v is None else v.value for k, v in self.labels.items()},
+            "labels": dict(self.labels),
             "raw": self.raw,
             "problems": list(self.problems),
             "notes": list(self.notes),

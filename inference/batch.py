@@ -1,0 +1,180 @@
+"""The batch runner: any labeler over any stream of reports, safe against interruption.
+
+Rows are labeled in shards (:mod:`inference.shards`). A run that was stopped, however hard,
+is resumed by the same command: finished shards are skipped, the others labeled, and the
+result is the one an uninterrupted run gives. ``manifest.json`` is written last, so its
+existence means that the result is whole.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tqdm import tqdm
+
+from inference import job as jobs
+from inference.lock import locked
+from inference.merge import Counts, merge
+from inference.shards import Item, cut, label_shard, part_path, write_part
+from labelwright.errors import ConfigError, InputError
+from labelwright.jsonl import write_json, writing
+from labelwright.labeler import ReportLabeler
+from labelwright.manifest import sha256_file, versions
+
+SHARD_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended.
+
+    Attributes:
+        rows: input rows; always ``labeled + rejected``.
+        undetermined: those of the rejected whose answer left an observation open.
+        labeled_now: rows that this run labeled or rejected itself; the others were done.
+        seconds: time of this run.
+        finished_before: the folder already held the whole result; nothing was done.
+    """
+
+    rows: int
+    labeled: int
+    rejected: int
+    undetermined: int
+    labeled_now: int
+    seconds: float
+    finished_before: bool = False
+
+
+def run(
+    labeler: ReportLabeler,
+    reports: Iterable[Item],
+    out: Path,
+    *,
+    inputs: Sequence[Mapping[str, Any]],
+    options: Mapping[str, Any],
+    id_column: str = "id",
+    total: int | None = None,
+    shard_rows: int = SHARD_ROWS,
+) -> Summary:
+    """Label ``reports`` into the folder ``out``, or go on where an earlier run stopped.
+
+    Writes ``labels.csv`` (CheXpert codes), ``predictions.jsonl``, ``rejects.jsonl`` and
+    ``manifest.json``. Memory does not grow with the number of rows.
+
+    Args:
+        reports: reports and rejects in input order; the same at every run of the job.
+        inputs: path, bytes and SHA-256 per input file; part of the job's fingerprint.
+        options: all choices that shape the rows; part of the job's fingerprint.
+        id_column: name of the id column of ``labels.csv``.
+        total: rows to come, for the progress bar.
+        shard_rows: rows that are stored, and lost by a kill, together.
+
+    Raises:
+        OutputError: the folder belongs to another job or run, or cannot be written.
+        LabelwrightError: the labeler failed; finished shards are kept.
+    """
+    if shard_rows < 1:
+        raise ConfigError("a shard needs at least one row", remedy="give --shard-rows 1 or more")
+    job = jobs.Job(
+        labeler=labeler.describe(),
+        label_set_sha256=labeler.label_set.fingerprint,
+        inputs=inputs,
+        options={**options, "id_column": id_column},
+    )
+    began = time.monotonic()
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out), terminable():
+        if done := jobs.finished(out, job):
+            jobs.clear(out)
+            jobs.remove_torn_files(out)
+            counts = done["counts"]
+            return Summary(**counts, labeled_now=0, seconds=0.0, finished_before=True)
+        shard_rows = jobs.begin(out, job, shard_rows=shard_rows)
+        with writing(out):
+            (out / jobs.PARTS).mkdir(exist_ok=True)
+        jobs.remove_torn_files(out)
+        rows, now = _label_all(labeler, reports, out / jobs.PARTS, shard_rows, total)
+        merged = merge(out, labeler.label_set, id_column=id_column, rows=rows)
+        summary = Summary(
+            rows=sum(rows),
+            labeled=merged.labeled,
+            rejected=merged.rejected,
+            undetermined=merged.undetermined,
+            labeled_now=now,
+            seconds=time.monotonic() - began,
+        )
+        write_json(out / jobs.MANIFEST, _manifest(labeler, job, merged, summary, out))
+        jobs.clear(out)
+    return summary
+
+
+def _label_all(
+    labeler: ReportLabeler, reports: Iterable[Item], parts: Path, shard_rows: int, total: int | None
+) -> tuple[list[int], int]:
+    """Label the shards that are not done; return all shards' row counts and the rows done now."""
+    before = sum(1 for _ in parts.glob("[0-9]*.jsonl")) * shard_rows
+    rows: list[int] = []
+    now = 0
+    with tqdm(
+        total=total,
+        initial=before if total is None else min(before, total),
+        unit="report",
+        desc=labeler.name,
+        disable=None,
+    ) as bar:
+        for shard in cut(reports, shard_rows):
+            rows.append(len(shard.items))
+            if part_path(parts, shard.index).exists():
+                continue
+            write_part(parts, shard, label_shard(labeler, shard))
+            now += len(shard.items)
+            bar.update(len(shard.items))
+    if not rows:
+        raise InputError("the input holds no rows", remedy="check the files and --limit")
+    return rows, now
+
+
+def _manifest(
+    labeler: ReportLabeler, job: jobs.Job, merged: Counts, summary: Summary, out: Path
+) -> dict[str, Any]:
+    counts = ("rows", "labeled", "rejected", "undetermined")
+    return {
+        "command": "label",
+        "label_set": labeler.label_set.name,
+        **job.to_json(),
+        "counts": {name: getattr(summary, name) for name in counts},
+        "problems": dict(sorted(merged.problems.items())),
+        "notes": dict(sorted(merged.notes.items())),
+        "outputs": {name: sha256_file(out / name) for name in jobs.OUTPUTS},
+        "versions": dict(versions()),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(summary.seconds, 3),
+        "rows_of_earlier_runs": summary.rows - summary.labeled_now,
+        "job": job.fingerprint(),
+    }
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end the block as Ctrl-C does: the shard at work is dropped, all else kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt

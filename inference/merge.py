@@ -1,0 +1,100 @@
+"""From parts to the files the user asked for: one pass, in input order, constant memory."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from inference.job import LABELS, PARTS, PREDICTIONS, REJECTS
+from inference.shards import part_path
+from labelwright.errors import LabelwrightError, OutputError
+from labelwright.jsonl import atomic_write
+from labelwright.label_csv import write_labels
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
+
+CERTAINTIES: dict[str | None, Certainty | None] = {c.value: c for c in Certainty} | {None: None}
+
+
+@dataclass
+class Counts:
+    """Rows by fate; ``undetermined`` ones are rejected although they have a prediction."""
+
+    labeled: int = 0
+    rejected: int = 0
+    undetermined: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]) -> Counts:
+    """Write the three result files from the parts.
+
+    Args:
+        rows: how many input rows each shard had.
+
+    Raises:
+        OutputError: a file cannot be written, or a part is damaged.
+        LabelwrightError: rows in and rows out do not agree.
+    """
+    counts = Counts()
+    with ExitStack() as stack:
+        labels, predictions, rejects = (
+            stack.enter_context(atomic_write(out / name)) for name in (LABELS, PREDICTIONS, REJECTS)
+        )
+        labeled = _pass_on(out / PARTS, rows, predictions, rejects, counts)
+        write_labels(labels, label_set, labeled, id_column=id_column)
+        if counts.labeled + counts.rejected != sum(rows):
+            raise LabelwrightError(
+                f"{sum(rows)} rows went in, {counts.labeled} labeled and "
+                f"{counts.rejected} rejected came out",
+                remedy="this is a mistake of labelwright; please report it",
+            )
+    return counts
+
+
+def _pass_on(
+    folder: Path, rows: Sequence[int], predictions: IO[str], rejects: IO[str], counts: Counts
+) -> Iterator[tuple[str, dict[str, Certainty | None]]]:
+    """Copy every line to its file; yield id and labels of the rows that are labeled."""
+    for index, expected in enumerate(rows):
+        path = part_path(folder, index)
+        done = 0
+        with open(path, encoding="utf-8", newline="\n") as handle:
+            for line in handle:
+                try:
+                    row = json.loads(line)
+                except ValueError:
+                    raise _damaged(path) from None
+                if "labels" not in row:
+                    rejects.write(line)
+                    counts.rejected += 1
+                    done += 1
+                    continue
+                predictions.write(line)
+                for kind in {p.partition(":")[0] for p in row["problems"]}:
+                    counts.problems[kind] += 1
+                for kind in {n.partition(":")[0] for n in row["notes"]}:
+                    counts.notes[kind] += 1
+                certainties = {name: CERTAINTIES[text] for name, text in row["labels"].items()}
+                if None in certainties.values():
+                    counts.undetermined += 1
+                    continue
+                counts.labeled += 1
+                done += 1
+                yield row["id"], certainties
+        if done != expected:
+            raise _damaged(path)
+
+
+def _damaged(path: Path) -> OutputError:
+    return OutputError(
+        "this part of the result is damaged",
+        remedy="delete this one file and run the same command again",
+        source=path,
+    )
