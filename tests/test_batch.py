@@ -1,0 +1,360 @@
+"""The batch runner, with a labeler that needs no model: files, counts, resume, refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import stat
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.batch import Summary, run
+from inference.lock import locked
+from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Prediction, Reject, Report
+
+HEAD = LabelSet.load("head-ct-5")
+CANARY = "canary-7f3a"
+FILES = ["labels.csv", "manifest.json", "predictions.jsonl", "rejects.jsonl"]
+
+
+class Stub:
+    """The first letter of a report says what happens to it."""
+
+    name = "stub"
+    label_set = HEAD
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.details: dict[str, Any] = {"kind": "stub", "runtime": {"batch_size": 1}}
+        self.broken = False
+
+    def describe(self) -> Mapping[str, Any]:
+        return self.details
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        self.calls.append([report.id for report in reports])
+        if self.broken:
+            raise ValueError(f"cannot read {reports[0].text!r}")
+        return [self.label(report) for report in reports]
+
+    def label(self, report: Report) -> Prediction | Reject:
+        if report.text.startswith("long"):
+            return Reject(report.id, report.source, report.row, "too long: 9 > 8 tokens")
+        labels = dict.fromkeys(HEAD.names, Certainty.BLANK)
+        answer = Prediction(id=report.id, labels=labels, model=self.name, raw="x", seconds=0.5)
+        if report.text.startswith("open"):
+            problems = ("missing: Mass Effect", "cut off")
+            return replace(answer, labels={**labels, "Mass Effect": None}, problems=problems)
+        if report.text.startswith("chat"):
+            return replace(answer, labels=labels | {"Hydrocephalus": Certainty.NEGATIVE})
+        return replace(answer, labels=labels | {"Mass Effect": Certainty.POSITIVE})
+
+
+def rows(texts: Sequence[str]) -> Iterator[Report | Reject]:
+    """Reports of these texts, with their ids r0, r1, …; an empty one is the reader's reject."""
+    for index, text in enumerate(texts):
+        if text:
+            yield Report(id=f"r{index}", text=text, source="in.csv", row=index + 1)
+        else:
+            yield Reject(f"r{index}", "in.csv", index + 1, "the report is empty")
+
+
+TEXTS = [f"shift {CANARY} a", "open b", "", "long c", "chat d", "open b", "shift e", "chat d", "z"]
+
+
+def label(out: Path, texts: Sequence[str] = TEXTS, **changes: Any) -> Summary:
+    settings: dict[str, Any] = {
+        "labeler": Stub(),
+        "inputs": [{"path": "in.csv", "bytes": 1, "sha256": "aa"}],
+        "options": {"sections": "full"},
+        "shard_rows": 2,
+        "total": len(texts),
+    } | changes
+    labeler = settings.pop("labeler")
+    return run(labeler, rows(texts), out, **settings)
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def content(out: Path) -> dict[str, bytes]:
+    """The three result files; times stand in the manifest only, the stub's are fixed."""
+    return {name: (out / name).read_bytes() for name in FILES if name != "manifest.json"}
+
+
+def test_every_row_is_labeled_or_rejected_in_order(tmp_path: Path) -> None:
+    summary = label(tmp_path, id_column="study_id")
+    assert (summary.rows, summary.labeled, summary.rejected, summary.undetermined) == (9, 5, 4, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+    with open(tmp_path / "labels.csv", newline="") as handle:
+        table = list(csv.reader(handle))
+    assert table[0] == ["study_id", *HEAD.names]
+    assert [row[0] for row in table[1:]] == ["r0", "r4", "r6", "r7", "r8"]
+    assert table[1] == ["r0", "", "", "1.0", "", ""]
+    assert table[2] == ["r4", "", "", "", "", "0.0"]
+    predictions = jsonl(tmp_path / "predictions.jsonl")
+    assert [row["id"] for row in predictions] == ["r0", "r1", "r4", "r5", "r6", "r7", "r8"]
+    assert predictions[1]["labels"]["Mass Effect"] is None
+    assert predictions[1]["raw"] == "x"
+    undetermined = "not every observation is determined (missing, cut off)"
+    assert jsonl(tmp_path / "rejects.jsonl") == [
+        {"id": "r1", "source": "in.csv", "row": 2, "reason": undetermined},
+        {"id": "r2", "source": "in.csv", "row": 3, "reason": "the report is empty"},
+        {"id": "r3", "source": "in.csv", "row": 4, "reason": "too long: 9 > 8 tokens"},
+        {"id": "r5", "source": "in.csv", "row": 6, "reason": undetermined},
+    ]
+
+
+def test_manifest(tmp_path: Path) -> None:
+    label(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["counts"] == {"rows": 9, "labeled": 5, "rejected": 4, "undetermined": 2}
+    assert manifest["problems"] == {"cut off": 2, "missing": 2}
+    assert manifest["label_set_sha256"] == HEAD.fingerprint
+    assert manifest["inputs"] == [{"path": "in.csv", "bytes": 1, "sha256": "aa"}]
+    assert manifest["options"] == {"sections": "full", "id_column": "id"}
+    assert manifest["labeler"]["runtime"] == {"batch_size": 1}
+
+
+def test_result_files_are_private(tmp_path: Path) -> None:
+    label(tmp_path)
+    for name in content(tmp_path):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
+
+
+def test_no_text_but_in_answers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    label(tmp_path)
+    for name in ("labels.csv", "rejects.jsonl", "manifest.json"):
+        assert CANARY not in (tmp_path / name).read_text()
+    assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_equal_texts_of_a_shard_are_labeled_once(tmp_path: Path) -> None:
+    stub = Stub()
+    label(tmp_path, labeler=stub, shard_rows=100)
+    assert stub.calls == [["r0", "r1", "r3", "r4", "r6", "r8"]]
+    by_id = {row["id"]: row for row in jsonl(tmp_path / "predictions.jsonl")}
+    assert by_id["r7"]["labels"] == by_id["r4"]["labels"]
+    assert (by_id["r4"]["seconds"], by_id["r7"]["seconds"]) == (0.5, 0.0)
+    rejects = {row["id"]: row["row"] for row in jsonl(tmp_path / "rejects.jsonl")}
+    assert rejects["r5"] == 6
+
+
+def test_shard_size_does_not_change_the_labels(tmp_path: Path) -> None:
+    for size in (1, 3, 100):
+        label(tmp_path / str(size), shard_rows=size)
+    one, three, all_rows = (
+        (tmp_path / size / "labels.csv").read_bytes() for size in ("1", "3", "100")
+    )
+    assert one == three == all_rows
+
+
+class FailsOnce(Stub):
+    """Breaks off at the third shard, as a machine might."""
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        if len(self.calls) == 2 and not self.broken:
+            self.broken = True
+            raise MemoryError
+        self.broken = False
+        return super().label_reports(reports)
+
+
+def test_a_failed_run_is_resumed_without_doing_work_twice(tmp_path: Path) -> None:
+    label(tmp_path / "whole")
+    stub = FailsOnce()
+    with pytest.raises(
+        LabelwrightError, match=r"stub failed on rows 5 to 6 with MemoryError.*batch"
+    ):
+        label(tmp_path / "resumed", labeler=stub)
+    parts = tmp_path / "resumed" / "parts"
+    assert len(list(parts.iterdir())) == 2
+    (parts / ".00000002.jsonl.1.tmp").write_text('{"id": "torn')
+    (tmp_path / "resumed" / ".labels.csv.1.tmp").write_text("torn")
+    before = len(stub.calls)
+    summary = label(tmp_path / "resumed", labeler=stub, shard_rows=5)
+    assert summary.labeled_now == 5
+    assert stub.calls[before:] == [["r4", "r5"], ["r6", "r7"], ["r8"]]
+    assert content(tmp_path / "resumed") == content(tmp_path / "whole")
+    assert sorted(path.name for path in (tmp_path / "resumed").iterdir()) == FILES
+
+
+def test_a_labelers_mishap_shows_no_text(tmp_path: Path) -> None:
+    stub = Stub()
+    stub.broken = True
+    with pytest.raises(LabelwrightError) as caught:
+        label(tmp_path, labeler=stub)
+    assert "ValueError" in caught.value.line()
+    assert CANARY not in caught.value.line()
+
+
+class Forgetful(Stub):
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        return super().label_reports(reports)[1:]
+
+
+def test_a_labeler_that_loses_a_report_is_found_out(tmp_path: Path) -> None:
+    with pytest.raises(LabelwrightError, match="did not answer every report of rows 1 to 2"):
+        label(tmp_path, labeler=Forgetful())
+
+
+def test_a_finished_folder_is_left_alone(tmp_path: Path) -> None:
+    first = label(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    stub = Stub()
+    second = label(tmp_path, labeler=stub)
+    assert second.finished_before
+    assert (second.rows, second.labeled) == (first.rows, first.labeled)
+    assert not stub.calls
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_killed_between_manifest_and_tidying(tmp_path: Path) -> None:
+    label(tmp_path)
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "00000000.jsonl").write_text("")
+    (tmp_path / "job.json").write_text("{}")
+    assert label(tmp_path).finished_before
+    assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+OTHER_JOBS = [
+    ({"inputs": [{"path": "in.csv", "bytes": 1, "sha256": "bb"}]}, "inputs"),
+    ({"options": {"sections": "impression"}}, "options.sections"),
+    ({"id_column": "study"}, "options.id_column"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), OTHER_JOBS)
+@pytest.mark.parametrize("stopped", [True, False])
+def test_jobs_are_not_mixed(
+    tmp_path: Path, changes: dict[str, Any], words: str, stopped: bool
+) -> None:
+    if stopped:
+        with pytest.raises(LabelwrightError):
+            label(tmp_path, labeler=FailsOnce())
+    else:
+        label(tmp_path)
+    with pytest.raises(OutputError, match=rf"another job \(differs in {words}\); choose another"):
+        label(tmp_path, **changes)
+
+
+def test_another_labeler_is_another_job_but_not_another_batch_size(tmp_path: Path) -> None:
+    with pytest.raises(LabelwrightError):
+        label(tmp_path, labeler=FailsOnce())
+    other = Stub()
+    other.details = {"kind": "stub", "model": "b", "runtime": {"batch_size": 1}}
+    with pytest.raises(OutputError, match=r"differs in labeler\.model"):
+        label(tmp_path, labeler=other)
+    smaller = Stub()
+    smaller.details = {"kind": "stub", "runtime": {"batch_size": 4}}
+    assert label(tmp_path, labeler=smaller).rows == 9
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "predictions.jsonl", "rejects.jsonl", "parts"])
+def test_files_of_unknown_origin_are_not_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(OutputError, match=f"holds {name} of another origin"):
+        label(tmp_path)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "job.json"])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"labeler": 3, "inputs": 4}'])
+def test_damaged_or_foreign_state(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(OutputError, match="choose another --out"):
+        label(tmp_path)
+
+
+@pytest.mark.parametrize("harm", ["", '{"id": "r0"', None])
+def test_a_damaged_part_is_named(tmp_path: Path, harm: str | None) -> None:
+    with pytest.raises(LabelwrightError):
+        label(tmp_path, labeler=FailsOnce())
+    part = tmp_path / "parts" / "00000000.jsonl"
+    part.write_text(part.read_text() * 2 if harm is None else harm)
+    with pytest.raises(OutputError, match=r"00000000.jsonl: .*delete this one file"):
+        label(tmp_path)
+    part.unlink()
+    assert label(tmp_path).labeled == 5
+
+
+def test_a_lost_result_file_is_named(tmp_path: Path) -> None:
+    label(tmp_path)
+    (tmp_path / "labels.csv").unlink()
+    with pytest.raises(OutputError, match=r"lacks labels\.csv"):
+        label(tmp_path)
+
+
+def test_two_runs_into_one_folder(tmp_path: Path) -> None:
+    with locked(tmp_path), pytest.raises(OutputError, match="another run is writing"):
+        label(tmp_path)
+    assert label(tmp_path).rows == 9
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no rows"):
+        label(tmp_path, [])
+    with pytest.raises(ConfigError, match="at least one row"):
+        label(tmp_path, shard_rows=0)
+
+
+def test_only_rejects(tmp_path: Path) -> None:
+    summary = label(tmp_path, ["", ""])
+    assert (summary.labeled, summary.rejected) == (0, 2)
+    assert (tmp_path / "labels.csv").read_text() == "id," + ",".join(HEAD.names) + "\n"
+
+
+def test_out_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        label(tmp_path / "out")
+
+
+class Terminated(Stub):
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        if len(self.calls) == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().label_reports(reports)
+
+
+def test_sigterm_drops_the_shard_at_work_only(tmp_path: Path) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        label(tmp_path, labeler=Terminated())
+    assert signal.getsignal(signal.SIGTERM) is handler
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "parts"]
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["00000000.jsonl"]
+    assert label(tmp_path).labeled_now == 7
+
+
+def test_it_runs_outside_the_main_thread(tmp_path: Path) -> None:
+    done: list[Summary] = []
+    thread = threading.Thread(target=lambda: done.append(label(tmp_path)))
+    thread.start()
+    thread.join()
+    assert done[0].rows == 9
+
+
+def test_hostile_ids(tmp_path: Path) -> None:
+    ids = ["=1+1", "a,b", 'q"', "two\nlines", "\u2028", "é"]
+    reports = [Report(id=i, text=f"t{i}", source="s", row=n) for n, i in enumerate(ids, 1)]
+    run(Stub(), reports, tmp_path, inputs=[], options={})
+    assert [row["id"] for row in jsonl_lines(tmp_path / "predictions.jsonl")] == ids
+    with open(tmp_path / "labels.csv", newline="") as handle:
+        assert [row[0] for row in csv.reader(handle)][1:] == ["'=1+1", *ids[1:]]
+
+
+def jsonl_lines(path: Path) -> list[dict[str, Any]]:
+    with open(path, encoding="utf-8", newline="\n") as handle:
+        return [json.loads(line) for line in handle]
