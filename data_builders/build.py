@@ -1,0 +1,143 @@
+"""Reports and labels -> data folder: both passes and the manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data_builders.class_table import ClassTable
+from data_builders.collect import Collected, RejectLog, collect, open_spool
+from data_builders.folder import MANIFEST, REJECTS, Writer, clear, output_folder
+from data_builders.label_sources import LabelSource
+from data_builders.plan import Plan, SplitOptions, make_plan
+from data_builders.prepare import prepare
+from labelwright.certainty import PROMPT_VERSION, system_prompt
+from labelwright.errors import InputError
+from labelwright.jsonl import atomic_write, write_json
+from labelwright.label_set import LabelSet
+from labelwright.manifest import sha256_file, versions
+from labelwright.records import Reject, Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to build.
+
+    Attributes:
+        test_source: other labels for the test split.
+        sections: one of :data:`labelwright.sections.SECTION_CHOICES`.
+        layout: one of :data:`data_builders.instructions.FORMATS`.
+        facts: what else the manifest shall say, such as the inputs.
+    """
+
+    label_set: LabelSet
+    source: LabelSource
+    test_source: LabelSource | None = None
+    sections: str = "full"
+    layout: str = "trl"
+    split: SplitOptions = field(default_factory=SplitOptions)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was built: the manifest as written, and the class counts."""
+
+    manifest: Mapping[str, Any]
+    classes: ClassTable
+
+
+def build(
+    found: Iterable[Report | Reject], job: Job, out: Path, *, overwrite: bool = False
+) -> Built:
+    """Write the data folder; nothing of an earlier one is touched before all checks have passed.
+
+    Raises:
+        InputError, ConfigError, LabelSetError: reports, labels or options cannot be used.
+        OutputError: the folder holds another build, or cannot be written.
+    """
+    began, clock = datetime.now(UTC), time.perf_counter()
+    with (
+        output_folder(out, overwrite=overwrite) as folder,
+        open_spool(folder) as spool,
+        atomic_write(folder / REJECTS) as handle,
+    ):
+        log = RejectLog(handle)
+        prepared = prepare(
+            found,
+            job.label_set,
+            job.source,
+            test_source=job.test_source,
+            sections=job.sections,
+        )
+        collected = collect(prepared, spool, log, where=folder)
+        if not collected.rows:
+            raise InputError("no report can be used", remedy=_remedy(log))
+        plan = make_plan(collected, job.split)
+        if not plan.facts["reports"]:
+            raise InputError(
+                "no report is left", remedy="; ".join(sorted(set(plan.reasons.values())))
+            )
+        clear(folder)
+        origins = dict.fromkeys(plan.facts["reports"], job.source.name)
+        if job.test_source is not None and "test" in origins:
+            origins["test"] = job.test_source.name
+        writer = Writer(folder, job.label_set, job.layout, origins)
+        classes = writer.write(collected, plan, log)
+    manifest = {
+        "command": "build",
+        **_task(job),
+        **_data(job, collected, plan, log),
+        "files": {p.name: sha256_file(p) for p in sorted(out.iterdir()) if p.is_file()},
+        "versions": dict(versions()),
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round(time.perf_counter() - clock, 3),
+    }
+    write_json(out / MANIFEST, manifest)
+    return Built(manifest, classes)
+
+
+def _remedy(log: RejectLog) -> str:
+    why = ", ".join(f"{reason} ({count})" for reason, count in log.reasons.most_common(3))
+    return f"rejected: {why}" if why else "the input is empty"
+
+
+def _task(job: Job) -> dict[str, Any]:
+    return {
+        "task": job.label_set.task,
+        "label_set": job.label_set.name,
+        "label_set_version": job.label_set.version,
+        "label_set_sha256": job.label_set.fingerprint,
+        "prompt_version": PROMPT_VERSION,
+        "prompt": system_prompt(job.label_set),
+        "sections": job.sections,
+        "format": job.layout,
+        "seed": job.split.seed,
+    }
+
+
+def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog) -> dict[str, Any]:
+    split = job.split
+    records = sum(plan.facts["reports"].values())
+    return {
+        **job.facts,
+        "labels": dict(job.source.describe()),
+        "test_labels": None if job.test_source is None else dict(job.test_source.describe()),
+        "counts": {
+            "in": collected.read,
+            "records": records,
+            "rejected": log.count,
+            "rejected_by_reason": dict(sorted(log.reasons.items())),
+            "negatives_read_as_blank": collected.adjusted,
+        },
+        "split": {
+            "by": "ratios" if split.table is None else "table",
+            "ratios": split.ratios if split.table is None else None,
+            "duplicates": split.duplicates,
+            **plan.facts,
+        },
+    }

@@ -1,0 +1,140 @@
+"""The data folder: the second pass writes every file whole, the manifest last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from data_builders.class_table import ClassTable
+from data_builders.collect import Collected, RejectLog
+from data_builders.instructions import alpaca, record
+from data_builders.plan import Plan
+from data_builders.split import SPLITS
+from labelwright.errors import OutputError
+from labelwright.jsonl import atomic_write, dumps, writing
+from labelwright.label_csv import write_labels
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Reject
+
+MANIFEST = "manifest.json"
+REJECTS = "rejects.jsonl"
+CLASSES = "classes.csv"
+LABEL_SET = "label_set.yaml"
+KINDS = (".jsonl", ".reports.jsonl", ".labels.csv")
+"""The files of a split, after its name: records, texts, labels."""
+
+NAMES = (MANIFEST, REJECTS, CLASSES, LABEL_SET, *(s + kind for s in SPLITS for kind in KINDS))
+"""Every file that a build may write."""
+
+
+@contextmanager
+def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Make the folder, or take an old one; a folder made in vain is removed again.
+
+    Raises:
+        OutputError: it holds files of a build and ``overwrite`` is off, or cannot be written.
+    """
+    there = [name for name in NAMES if (path / name).exists()]
+    if there and not overwrite:
+        raise OutputError(
+            f"the folder already holds {there[0]}",
+            remedy="choose another --out, or replace the build there with --overwrite",
+            source=path,
+        )
+    made = not path.exists()
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield path
+    except BaseException:
+        if made and not any(path.iterdir()):
+            path.rmdir()
+        raise
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier build, its manifest first, so that no mixture passes for a whole one."""
+    with writing(folder):
+        for name in NAMES:
+            (folder / name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes the records of a plan.
+
+    Attributes:
+        layout: one of :data:`data_builders.instructions.FORMATS`.
+        origins: who gave the labels, by split.
+    """
+
+    folder: Path
+    label_set: LabelSet
+    layout: str
+    origins: Mapping[str, str]
+
+    def write(self, collected: Collected, plan: Plan, log: RejectLog) -> ClassTable:
+        """Write records, texts, labels, classes and the label set; log what is left out.
+
+        Raises:
+            OutputError: a file cannot be written.
+        """
+        table = ClassTable(self.label_set)
+        names = [split for split in SPLITS if plan.facts["reports"].get(split)]
+        with ExitStack() as stack:
+            records = {s: stack.enter_context(self._open(s + KINDS[0])) for s in names}
+            texts = {s: stack.enter_context(self._open(s + KINDS[1])) for s in names}
+            for index, report in enumerate(collected.reports()):
+                split = plan.splits[index]
+                if split is None:
+                    reason = plan.reasons[index]
+                    log.add(Reject(report["id"], report["source"], report["row"], reason))
+                    continue
+                labels = self._labels(collected, index, split)
+                table.add(split, labels.values())
+                records[split].write(dumps(self._record(report, labels, split)) + "\n")
+                texts[split].write(dumps(report) + "\n")
+        for split in names:
+            self._write_labels(collected, plan, split)
+        with self._open(CLASSES, mode=0o644) as handle:
+            table.write_csv(handle)
+        with self._open(LABEL_SET, mode=0o644) as handle:
+            handle.write(self.label_set.text)
+        return table
+
+    def _open(self, name: str, *, mode: int = 0o600) -> Any:
+        return atomic_write(self.folder / name, mode=mode)
+
+    def _labels(self, collected: Collected, index: int, split: str) -> dict[str, Certainty]:
+        packed = collected.rows[index].labels_in(split)
+        if isinstance(packed, str):  # the plan has left such rows out
+            raise ValueError("a row without labels was planned")
+        return dict(zip(self.label_set.names, packed, strict=True))
+
+    def _record(
+        self, report: Mapping[str, Any], labels: Mapping[str, Certainty], split: str
+    ) -> dict[str, Any]:
+        meta = {
+            "patient": report["patient"],
+            "source": report["source"],
+            "row": report["row"],
+            "labels_by": self.origins[split],
+        }
+        made = record(self.label_set, report["id"], report["text"], labels, meta=meta)
+        return alpaca(made) if self.layout == "alpaca" else made
+
+    def _write_labels(self, collected: Collected, plan: Plan, split: str) -> None:
+        handle: IO[str]
+        with self._open(split + KINDS[2]) as handle:
+            write_labels(
+                handle,
+                self.label_set,
+                (
+                    (collected.rows[index].item.id, self._labels(collected, index, split))
+                    for index, found in plan.kept()
+                    if found == split
+                ),
+            )
