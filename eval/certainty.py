@@ -135,10 +135,12 @@ class Statistic:
 
     ``of`` maps counts ``[..., observations, 4, 5]`` to ``[..., len(parts)]``; ``parts[0]`` is
     the mean over observations (or the pooled score), the rest one observation each.
+    ``counted``, ``[observations]``: those that belong to the mean (the task is applicable).
     """
 
     name: str
     parts: tuple[str, ...]
+    counted: Bools
     of: Callable[[Counts], Floats]
 
 
@@ -224,6 +226,7 @@ def statistics(comparison: Comparison, *, undefined: Undefined = "zero") -> dict
         name: Statistic(
             name,
             ("pooled" if name.startswith("micro") else "mean", *comparison.observations),
+            applicable(comparison, name.rpartition("_")[2] if "_f1_" in name else MENTION),
             of,
         )
         for name, of in found.items()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from labelwright import delimited
 from labelwright.errors import InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_csv import read_labels, unescape_id
@@ -183,22 +180,16 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
 
 
 def _table_rows(path: Path, label_set: LabelSet, id_columns: Sequence[str]) -> Iterator[Row]:
-    header = _header(path)
-    columns = id_columns
-    if "id" in header and not set(id_columns) <= set(header):
-        columns = ("id",)
+    columns = _id_columns(delimited.columns(path), id_columns)
     for row, identifier, labels in read_labels(
         path, label_set, id_columns=columns, allow_missing=True
     ):
         yield row, identifier, labels, ()
 
 
-def _header(path: Path) -> list[str]:
-    try:
-        with _open(path) as handle:
-            return next(csv.reader(handle, delimiter=_delimiter(path)), [])
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error):
-        return []  # read_labels opens the file again and names what is wrong with it
+def _id_columns(found: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
+    """The columns asked for, or ``id`` where a table of ours lacks them."""
+    return ("id",) if "id" in found and not set(wanted) <= set(found) else wanted
 
 
 def _column_rows(
@@ -206,42 +197,20 @@ def _column_rows(
 ) -> Iterator[tuple[int, str, str]]:
     if path.suffix == ".jsonl":
         for line, raw in read_jsonl(path):
-            key = "id" if "id" in raw else id_columns[0]
             meta = raw.get("meta")
             value = raw.get(column, meta.get(column) if isinstance(meta, dict) else None)
-            yield line, str(raw.get(key, "")), "" if value is None else str(value)
+            identifier = raw.get("id", raw.get(id_columns[0], ""))
+            yield line, str(identifier), "" if value is None else str(value)
         return
-    csv.field_size_limit(sys.maxsize)
-    try:
-        with _open(path) as handle:
-            reader = csv.DictReader(handle, delimiter=_delimiter(path), strict=True)
-            found = list(reader.fieldnames or [])
-            ids = ("id",) if "id" in found and not set(id_columns) <= set(found) else id_columns
-            absent = [name for name in (*ids, column) if name not in found]
-            if absent:
-                raise InputError(
-                    f"no column {', '.join(absent)}",
-                    remedy=f"columns found: {', '.join(found) or 'none'}",
-                    source=path,
-                )
-            for row, cells in enumerate(reader, 1):
-                identifier = "/".join((cells[c] or "").strip() for c in ids)
-                yield row, unescape_id(identifier), (cells[column] or "").strip()
-    except FileNotFoundError:
-        raise InputError("no such file", remedy="check the path", source=path) from None
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    found = delimited.columns(path)
+    ids = _id_columns(found, id_columns)
+    absent = [name for name in (*ids, column) if name not in found]
+    if absent:
         raise InputError(
-            f"the table cannot be read ({type(error).__name__})",
-            remedy="give a whole UTF-8 table",
+            f"no column {', '.join(absent)}",
+            remedy=f"columns found: {', '.join(found)}",
             source=path,
-        ) from None
-
-
-def _delimiter(path: Path) -> str:
-    return "\t" if path.name.removesuffix(".gz").endswith((".tsv", ".tab")) else ","
-
-
-def _open(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
+        )
+    for row, cells in delimited.rows(path):
+        identifier = "/".join(cells[c].strip() for c in ids)
+        yield row, unescape_id(identifier), cells[column].strip()
