@@ -79,7 +79,8 @@ def parse_ratios(text: str) -> Mapping[str, float]:
         shares = [float(part) for part in text.split(",")]
     except ValueError:
         shares = []
-    if len(shares) != len(SPLITS) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+    fit = all(0 <= share <= 1 for share in shares) and abs(sum(shares) - 1) <= 1e-6
+    if len(shares) != len(SPLITS) or not fit:
         raise ConfigError(
             f"--split {text!r} is no split",
             remedy="give the shares of train, validation and test, which add up to 1, "
