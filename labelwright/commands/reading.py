@@ -1,0 +1,64 @@
+"""The flags with which every command says how reports are read."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from labelwright.readers.options import ReadOptions
+
+
+def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """``FILE…`` (``arguments.files``, paths) and the flags of :func:`read_options`.
+
+    Args:
+        required: whether there must be at least one file.
+    """
+    group = parser.add_argument_group("input")
+    group.add_argument(
+        "files",
+        nargs="+" if required else "*",
+        type=Path,
+        metavar="FILE",
+        help="CSV, TSV, JSONL (each also .gz) or Parquet; a MIMIC-CXR tree; NLMCXR_reports.tgz",
+    )
+    group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
+    group.add_argument(
+        "--text-columns",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="columns that make the text, such as findings,impression",
+    )
+    group.add_argument(
+        "--patient-column", metavar="NAME", help="column of the patient's id, where there is one"
+    )
+    group.add_argument(
+        "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
+    )
+    group.add_argument("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    group.add_argument(
+        "--input-format",
+        choices=("csv", "tsv", "jsonl", "parquet", "mimic-cxr", "openi"),
+        help="where suffix or folder do not tell",
+    )
+
+
+def read_options(arguments: argparse.Namespace) -> ReadOptions:
+    """The options that the flags of :func:`add_reading_flags` give."""
+    return ReadOptions(
+        id_column=arguments.id_column,
+        text_columns=arguments.text_columns,
+        patient_column=arguments.patient_column,
+        meta_columns=arguments.meta_columns,
+        encoding=arguments.encoding,
+        format=arguments.input_format,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
+    names = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError("an empty name between commas")
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,133 @@
+"""JSON lines, plain or gzipped: one object per report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import InputError
+from labelwright.readers.columns import Columns, report_or_reject, resolve
+from labelwright.readers.opening import LONGEST, faults, open_text
+from labelwright.readers.options import ReadOptions
+from labelwright.records import Reject, Report
+
+_PEEKED = 100
+"""Lines whose keys make the columns: a writer may leave out keys without a value."""
+
+
+def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+    """Yield one report or reject per line that is not blank; ``row`` is the line.
+
+    Raises:
+        InputError: the file or its encoding is broken, a key is missing in all of the first
+            100 objects, or there are no lines.
+    """
+    lines = _lines(path, options)
+    columns, peeked = _columns(lines, path, options)
+    for number, line in chain(peeked, lines):
+        value = _parsed(line)
+        if isinstance(value, str):
+            yield Reject(None, str(path), number, value)
+        else:
+            yield _report(str(path), number, value, columns)
+
+
+def count_jsonl(path: Path, options: ReadOptions) -> int:
+    """The lines that :func:`read_jsonl` would yield."""
+    lines = _lines(path, options)
+    _, peeked = _columns(lines, path, options)
+    return len(peeked) + sum(1 for _ in lines)
+
+
+def _lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
+    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
+        number = used = 0
+        while line := handle.readline(LONGEST):
+            number += 1
+            position.row = number
+            if len(line) == LONGEST:
+                raise InputError(
+                    f"the line is longer than {LONGEST} characters",
+                    remedy="write one JSON object per line",
+                    source=path,
+                    row=number,
+                )
+            if not line.isspace():
+                used += 1
+                yield number, line
+        if not used:
+            raise InputError(
+                "the file has no rows", remedy="write one JSON object per line", source=path
+            )
+
+
+def _columns(
+    lines: Iterator[tuple[int, str]], path: Path, options: ReadOptions
+) -> tuple[Columns, list[tuple[int, str]]]:
+    peeked = list(islice(lines, _PEEKED))
+    parsed = [_parsed(line) for _, line in peeked]
+    keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
+    if not keys:
+        raise InputError(
+            f"none of the first {len(peeked)} lines is a JSON object",
+            remedy='write one object such as {"id": …, "text": …} per line',
+            source=path,
+        )
+    return resolve(list(keys), options, path), peeked
+
+
+def _parsed(line: str) -> dict[str, Any] | str:
+    """The object of a line, or why it is none."""
+    try:
+        value = json.loads(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return "the line is not valid JSON"
+    return value if isinstance(value, dict) else "the line is JSON but no object"
+
+
+def _report(source: str, row: int, value: Mapping[str, Any], columns: Columns) -> Report | Reject:
+    raw_id = value.get(columns.id)
+    identifier = _scalar(raw_id)
+    if identifier is None:
+        return Reject(None, source, row, "the id is neither text nor a whole number")
+    parts = {name: value.get(name) for name in columns.texts}
+    texts = {name: "" if part is None else part for name, part in parts.items()}
+    if not all(isinstance(part, str) for part in texts.values()):
+        return Reject(identifier, source, row, "a text column holds something else than text")
+    if any(not _encodable(part) for part in (identifier, *texts.values())):
+        return Reject(identifier if _encodable(identifier) else None, source, row, _SURROGATE)
+    patient = None if columns.patient is None else _scalar(value.get(columns.patient))
+    meta = {name: _meta(value.get(name)) for name in columns.meta}
+    return report_or_reject(source, row, identifier.strip(), texts, patient, meta)
+
+
+_SURROGATE = "the row holds half a surrogate pair, which is no character"
+
+
+def _scalar(value: Any) -> str | None:
+    """Text of an id: strings and whole numbers; ``""`` for null, ``None`` for anything else."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _meta(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
