@@ -1,0 +1,228 @@
+"""From one sentence to its mentions: phrases that name an observation, parts that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import NamedTuple
+
+from baselines.phrases import Match, PhraseTrie, Sentence
+from baselines.rule_book import ObservationRules, Part, RuleBook
+from baselines.scope import Scope, Trigger, longest
+from labelwright.records import Certainty
+
+REACH_LEFT = 3
+"""Words that may stand between a state and the part after it ("enlargement *of the* heart")."""
+AFTER_UNCHANGED = 4
+"""Words after "stable" within which a real state may follow ("stable and mildly enlarged")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """What one place of the text says of an observation; offsets into the report's text."""
+
+    label: str
+    certainty: Certainty
+    start: int
+    end: int
+
+
+class _Kind(Enum):
+    MENTION = auto()
+    NOT_MENTION = auto()
+    PART = auto()
+    CHANGED = auto()
+    UNCLEAR = auto()
+    NORMAL = auto()
+    UNCHANGED = auto()
+
+
+class _Cue(NamedTuple):
+    """Payload of a phrase: its kind, and the observation (or the part) that it belongs to."""
+
+    kind: _Kind
+    owner: int
+
+
+_EVERY = -1
+_STATES = (_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED)
+
+
+class _State(NamedTuple):
+    """The state of a part: the match that tells it, and whether it stands before the part."""
+
+    match: Match
+    before: bool
+
+
+class Finder:
+    """Finds and judges the mentions of one rule book's observations."""
+
+    def __init__(self, book: RuleBook) -> None:
+        self._trie = PhraseTrie()
+        self._labels: list[str] = []
+        self._part_labels: list[str] = []
+        rules = [*book.observations, *([book.rest.other] if book.rest else [])]
+        for observation in rules:
+            self._add_observation(observation)
+        for kind, phrases in book.triggers.items():
+            self._add(phrases, kind)
+        self._add(book.normal, _Cue(_Kind.NORMAL, _EVERY))
+        self._add(book.unchanged, _Cue(_Kind.UNCHANGED, _EVERY))
+
+    def _add(self, phrases: Sequence[str], payload: Trigger | _Cue) -> None:
+        for phrase in phrases:
+            self._trie.add(phrase, payload)
+
+    def _add_observation(self, rules: ObservationRules) -> None:
+        owner = len(self._labels)
+        self._labels.append(rules.label)
+        self._add(rules.mentions, _Cue(_Kind.MENTION, owner))
+        self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
+        for part in rules.parts:
+            self._add_part(part, rules.label)
+
+    def _add_part(self, part: Part, label: str) -> None:
+        owner = len(self._part_labels)
+        self._part_labels.append(label)
+        self._add(part.names, _Cue(_Kind.PART, owner))
+        self._add(part.changed, _Cue(_Kind.CHANGED, owner))
+        self._add(part.unclear, _Cue(_Kind.UNCLEAR, owner))
+        self._add(part.normal, _Cue(_Kind.NORMAL, owner))
+
+    def mentions(self, sentence: Sentence) -> Iterator[Mention]:
+        """The mentions of one sentence, those that do not count left out."""
+        found = self._trie.find(sentence.words)
+        cues = [m for m in found if isinstance(m.payload, _Cue)]
+        if not any(m.payload.kind in (_Kind.MENTION, _Kind.PART) for m in cues):
+            return
+        scope = Scope(sentence.words, [m for m in found if isinstance(m.payload, Trigger)])
+        for match in self._named(cues):
+            certainty = scope.verdict(match.start, match.end)
+            if certainty is not None:
+                label = self._labels[match.payload.owner]
+                yield _mention(sentence, label, certainty, match.start, match.end)
+        yield from self._changed_parts(sentence, cues, scope)
+
+    def _named(self, cues: Sequence[Match]) -> Iterator[Match]:
+        by_owner: dict[int, list[Match]] = {}
+        for match in cues:
+            if match.payload.kind in (_Kind.MENTION, _Kind.NOT_MENTION):
+                by_owner.setdefault(match.payload.owner, []).append(match)
+        for matches in by_owner.values():
+            masks = [m for m in matches if m.payload.kind is _Kind.NOT_MENTION]
+            for match in longest([m for m in matches if m.payload.kind is _Kind.MENTION]):
+                if not any(m.start < match.end and match.start < m.end for m in masks):
+                    yield match
+
+    def _changed_parts(
+        self, sentence: Sentence, cues: Sequence[Match], scope: Scope
+    ) -> Iterator[Mention]:
+        named = [m for m in cues if m.payload.kind is _Kind.PART]
+        for owner in {m.payload.owner for m in named}:
+            parts = longest([m for m in named if m.payload.owner == owner])
+            states = longest(
+                [
+                    m
+                    for m in cues
+                    if m.payload.kind in _STATES and m.payload.owner in (owner, _EVERY)
+                ]
+            )
+            for part in parts:
+                state = _PartReader(scope, named, states).state(part)
+                certainty = None if state is None else _judge(scope, state.match)
+                if state is None or certainty is None:
+                    continue
+                start = min(part.start, state.match.start)
+                end = max(part.end, state.match.end)
+                label = self._part_labels[owner]
+                yield _mention(sentence, label, certainty, start, end)
+
+
+def _judge(scope: Scope, state: Match) -> Certainty | None:
+    kind = state.payload.kind
+    if kind is _Kind.UNCHANGED:
+        return None
+    verdict = scope.verdict(state.start, state.end)
+    if kind is _Kind.NORMAL:
+        return Certainty.NEGATIVE if verdict is Certainty.POSITIVE else None
+    if kind is _Kind.UNCLEAR and verdict is Certainty.POSITIVE:
+        return Certainty.UNCERTAIN
+    return verdict
+
+
+def _mention(sentence: Sentence, label: str, certainty: Certainty, start: int, end: int) -> Mention:
+    return Mention(label, certainty, sentence.starts[start], sentence.ends[end - 1])
+
+
+class _PartReader:
+    """Finds which state word belongs to which part."""
+
+    def __init__(self, scope: Scope, parts: Sequence[Match], states: Sequence[Match]) -> None:
+        self._scope = scope
+        self._parts = parts
+        self._states = states
+
+    def state(self, part: Match) -> _State | None:
+        """The state just before the part, or after it in the same part of the sentence, or
+        shared with a part before it ("normal heart and mediastinum"), or after later parts.
+        """
+        before = self._before(part)
+        if before is not None and before.payload.kind is not _Kind.UNCHANGED:
+            return _State(before, before=True)
+        after = self._after(part, across=False)
+        if after is None and before is None:
+            shared = self._shared(part)
+            if shared is not None:
+                return _State(shared, before=True)
+            after = self._after(part, across=True)
+        return None if after is None else _State(after, before=False)
+
+    def _before(self, part: Match) -> Match | None:
+        for state in reversed(self._states):
+            if state.end <= part.start:
+                near = part.start - state.end <= REACH_LEFT
+                apart = self._scope.parted(state.end, part.start)
+                verb = self._scope.has_verb(state.end, part.start)
+                return state if near and not apart and not verb else None
+        return None
+
+    def _after(self, part: Match, *, across: bool) -> Match | None:
+        limit = self._scope.bound(part.end)
+        unchanged: Match | None = None
+        for state in self._states:
+            if state.start < part.end or state.start >= limit:
+                continue
+            if unchanged is not None and state.start - unchanged.end > AFTER_UNCHANGED:
+                break
+            if not across and self._scope.comma(part.end, state.start):
+                break
+            if self._taken(part, state):
+                break
+            if state.payload.kind is not _Kind.UNCHANGED:
+                return state
+            unchanged = unchanged or state
+        return unchanged
+
+    def _taken(self, part: Match, state: Match) -> bool:
+        """Whether the state stands before another part and belongs to that one."""
+        return any(
+            other.start >= state.end
+            and other.start - state.end <= 1
+            and not self._scope.parted(state.end, other.start)
+            and not self._scope.has_verb(part.end, state.start)
+            for other in self._parts
+            if other.start >= part.end
+        )
+
+    def _shared(self, part: Match) -> Match | None:
+        for other in sorted(self._parts, key=lambda m: -m.end):
+            if other.end > part.start:
+                continue
+            near = part.start - other.end <= REACH_LEFT
+            if not near or self._scope.has_verb(other.end, part.start):
+                return None
+            own = self._before(other)
+            return own if own is not None else self._shared(other)
+        return None

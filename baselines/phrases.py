@@ -1,0 +1,198 @@
+"""Phrase lists turned into one trie over words, so that a text is searched in one pass.
+
+A phrase is a row of positions, separated by spaces:
+
+=================  =============================================================
+``pleural``        this word, in any case
+``fluid|liquid``   one of these words
+``effusion*``      any word that begins so
+``large?``         this word or nothing
+``~3``             up to three words in between, no punctuation
+``,``              punctuation: one of ``, ; : ( ) / +``
+=================  =============================================================
+
+Hyphens and underscores part words: write ``air space`` for ``air-space``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+MARKS = frozenset(",;:()/+")
+MAX_GAP = 9
+MAX_FORMS = 4096
+"""How many word rows one phrase may stand for; more is most likely a mistake."""
+
+_WORD = r"[^\W_]+(?:['’][^\W_]+)?"
+_TOKEN = re.compile(
+    rf"(?P<word>\d+[.,]\d+|{_WORD})"
+    r"|(?P<mark>[,;:()/+])"
+    r"|(?P<end>[.!?]|\n[ \t\r]*\n|\n(?=[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]))"
+)
+_FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
+_GAP = re.compile(r"~(\d+)")
+
+_OUTPUT = ""
+_GAPS = "~"
+_KNOWN_WORDS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words of one sentence in lower case, and where each stands in the text."""
+
+    words: list[str]
+    starts: list[int]
+    ends: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A phrase found at ``words[start:end]``; ``payload`` is what it was added with."""
+
+    start: int
+    end: int
+    payload: Any
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
+    """Part ``text[start:end]`` into sentences; offsets count from the start of ``text``.
+
+    A sentence ends at ``. ! ?`` (a decimal point is no end), at an empty line and before a
+    list item; a single line break is a space, since many systems wrap their lines.
+    """
+    sentence = Sentence([], [], [])
+    for match in _TOKEN.finditer(_lower(text), start, len(text) if end is None else end):
+        if match.lastgroup == "end":
+            if sentence.words:
+                yield sentence
+                sentence = Sentence([], [], [])
+            continue
+        sentence.words.append(match.group())
+        sentence.starts.append(match.start())
+        sentence.ends.append(match.end())
+    if sentence.words:
+        yield sentence
+
+
+def _lower(text: str) -> str:
+    """Lower case of the same length, so that offsets stay (``İ`` would grow)."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def mistake(phrase: str) -> str | None:
+    """What is wrong with a phrase, as a message that ends with its remedy; else ``None``."""
+    positions = phrase.split()
+    if not positions:
+        return "empty phrase; delete it"
+    for position in positions:
+        gap = _GAP.fullmatch(position)
+        if gap is None:
+            for form in position.removesuffix("?").split("|"):
+                if not _FORM.fullmatch(form):
+                    return f"{form!r} is no word; see the phrase syntax, and write a-b as 'a b'"
+        elif not 1 <= int(gap[1]) <= MAX_GAP:
+            return f"gap {position!r} is out of range; use ~1 to ~{MAX_GAP}"
+    fixed = [p for p in positions if not p.startswith("~") and not p.endswith("?")]
+    if not fixed:
+        return "phrase without a fixed word; name at least one"
+    if positions[0].startswith("~") or positions[-1].startswith("~"):
+        return "a phrase cannot begin or end with a gap; delete the gap"
+    if _forms(positions) > MAX_FORMS:
+        return f"phrase stands for more than {MAX_FORMS} word rows; part it into several"
+    return None
+
+
+def _forms(positions: Sequence[str]) -> int:
+    count = 1
+    for position in positions:
+        count *= 1 + position.count("|") + position.endswith("?")
+    return count
+
+
+class PhraseTrie:
+    """All phrases of a rule book; finds every occurrence in one walk over the words."""
+
+    def __init__(self) -> None:
+        self._root: dict[str, Any] = {}
+        self._literal: set[str] = set()
+        self._prefixes: dict[int, set[str]] = {}
+        self._keys: dict[str, tuple[str, ...]] = {}
+
+    def add(self, phrase: str, payload: object) -> None:
+        """Add a phrase that :func:`mistake` accepts."""
+        choices: list[list[str | None]] = []
+        for position in phrase.lower().split():
+            forms: list[str | None] = list(position.removesuffix("?").split("|"))
+            choices.append([*forms, None] if position.endswith("?") else forms)
+        for row in product(*choices):
+            self._insert([form for form in row if form is not None], payload)
+        self._keys.clear()
+
+    def _insert(self, row: Sequence[str], payload: object) -> None:
+        node = self._root
+        for form in row:
+            if form.startswith("~"):
+                node = node.setdefault(_GAPS, {}).setdefault(int(form[1:]), {})
+                continue
+            if form.endswith("*"):
+                self._prefixes.setdefault(len(form) - 1, set()).add(form)
+            else:
+                self._literal.add(form)
+            node = node.setdefault(form, {})
+        outputs = node.setdefault(_OUTPUT, [])
+        if payload not in outputs:
+            outputs.append(payload)
+
+    def _keys_of(self, word: str) -> tuple[str, ...]:
+        keys: tuple[str, ...] = (word,) if word in self._literal else ()
+        for length, prefixes in self._prefixes.items():
+            if (key := word[:length] + "*") in prefixes:
+                keys += (key,)
+        if len(self._keys) < _KNOWN_WORDS:
+            self._keys[word] = keys
+        return keys
+
+    def find(self, words: Sequence[str]) -> list[Match]:
+        """Every phrase at every place, by start; overlaps are for the caller to judge."""
+        known = self._keys
+        row = [known[w] if w in known else self._keys_of(w) for w in words]
+        found: list[Match] = []
+        root = self._root
+        for start, keys in enumerate(row):
+            for key in keys:
+                if (node := root.get(key)) is not None:
+                    self._walk(node, words, row, (start, start + 1), found)
+        return found
+
+    def _walk(
+        self,
+        node: dict[str, Any],
+        words: Sequence[str],
+        row: Sequence[tuple[str, ...]],
+        span: tuple[int, int],
+        found: list[Match],
+    ) -> None:
+        start, at = span
+        if _OUTPUT in node:
+            found.extend(Match(start, at, payload) for payload in node[_OUTPUT])
+        if at == len(row):
+            return
+        for key in row[at]:
+            if (following := node.get(key)) is not None:
+                self._walk(following, words, row, (start, at + 1), found)
+        for most, after in node.get(_GAPS, {}).items():
+            for skip in range(most + 1):
+                here = at + skip
+                if here >= len(row) or (skip and words[here - 1] in MARKS):
+                    break
+                for key in row[here]:
+                    if (following := after.get(key)) is not None:
+                        self._walk(following, words, row, (start, here + 1), found)
