@@ -12,6 +12,7 @@ is a class of its own that is not among ``labels``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -90,22 +91,28 @@ def cluster_counts(counts: Counts, clusters: NDArray[np.int64]) -> Counts:
 
 def task_counts(counts: Counts, task: str) -> TaskCounts:
     """The table of one of :data:`TASKS` from certainty tables ``[..., obs, 4, 5]``."""
+    flat = counts.reshape(*counts.shape[:-2], GOLD * ANSWERS)
+    summed = flat @ _membership(task).astype(counts.dtype)
+    return TaskCounts(*(summed[..., i] for i in range(summed.shape[-1])))
+
+
+@lru_cache(maxsize=len(TASKS))
+def _membership(task: str) -> NDArray[np.int64]:
+    """Which cells belong to each array of :class:`TaskCounts`, 0/1 ``[20, 6]``."""
     if task == MENTION:
         inside = [i for i, c in enumerate(CLASSES) if c is not Certainty.BLANK]
     else:
         inside = [CLASSES.index(Certainty(task))]
     outside = [i for i in range(GOLD) if i not in inside]
-
-    def total(gold: list[int], answers: list[int]) -> Counts:
-        part: Counts = counts[..., gold, :][..., answers].sum(axis=(-2, -1))
-        return part
-
-    missed = total(inside, [UNDETERMINED])
-    return TaskCounts(
-        tp=total(inside, inside),
-        fp=total(outside, inside),
-        fn=total(inside, outside) + missed,
-        tn=total(outside, outside),
-        missed=missed,
-        void=total(outside, [UNDETERMINED]),
+    parts = (
+        (inside, inside),
+        (outside, inside),
+        (inside, [*outside, UNDETERMINED]),
+        (outside, outside),
+        (inside, [UNDETERMINED]),
+        (outside, [UNDETERMINED]),
     )
+    table = np.zeros((GOLD, ANSWERS, len(parts)), dtype=np.int64)
+    for column, (gold, answers) in enumerate(parts):
+        table[np.ix_(gold, answers, [column])] = 1
+    return table.reshape(GOLD * ANSWERS, len(parts))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -152,7 +153,7 @@ def ranks(scores: ScoresByLabeler, *, alpha: float = 0.05) -> Ranks:
     else:
         statistic, p = 0.0, 1.0
     unit = float(np.sqrt(k * (k + 1) / (6 * n)))
-    critical = float(stats.studentized_range.ppf(1 - alpha, k, np.inf) / np.sqrt(2)) * unit
+    critical = _critical_distance(k, alpha) * unit
     pairs = list(combinations(names, 2))
     plain = np.array([_wilcoxon_p(scores[a], scores[b]) for a, b in pairs])
     holm = adjusted(plain, "holm")
@@ -187,6 +188,11 @@ def _table(scores: ScoresByLabeler, *, at_least: int) -> Floats:
 def _wilcoxon_p(a: Floats, b: Floats) -> float:
     p = wilcoxon(a, b).p
     return 1.0 if p is None else p
+
+
+@lru_cache(maxsize=16)
+def _critical_distance(labelers: int, alpha: float) -> float:
+    return float(stats.studentized_range.ppf(1 - alpha, labelers, np.inf) / np.sqrt(2))
 
 
 def _nemenyi(distance: float, labelers: int) -> float:

@@ -167,12 +167,14 @@ def mcnemar(
 
 def adjusted(p: Floats, method: Literal["holm", "bh"]) -> Floats:
     """P values adjusted for their number: Holm (family-wise) or Benjamini–Hochberg (FDR)."""
-    from statsmodels.stats.multitest import multipletests
-
-    if not len(p):
-        return p
-    result: Floats = multipletests(p, method={"holm": "holm", "bh": "fdr_bh"}[method])[1]
-    return result
+    if method == "bh":
+        bh: Floats = stats.false_discovery_control(p) if len(p) else p
+        return bh
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    holm = np.empty_like(stepped)
+    holm[order] = np.minimum(stepped, 1.0)
+    return holm
 
 
 def differences(a: ArrayLike, b: ArrayLike) -> Floats:
