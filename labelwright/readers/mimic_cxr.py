@@ -15,6 +15,7 @@ from labelwright.readers.columns import report_or_reject
 from labelwright.readers.opening import LONGEST, checked_encoding, faults
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
+from labelwright.sections import split_sections
 
 _FOLDER = re.compile(r"p\d{2}(\d+)?")
 _STUDY = re.compile(r"s(\d+)\.txt")
@@ -23,9 +24,8 @@ _STUDY = re.compile(r"s(\d+)\.txt")
 def is_mimic_tree(folder: Path) -> bool:
     """Whether a folder looks like the tree, its ``files`` folder or a part of it."""
     root = folder / "files" if (folder / "files").is_dir() else folder
-    return any(
-        _FOLDER.fullmatch(entry.name) or _STUDY.fullmatch(entry.name) for entry in os.scandir(root)
-    )
+    with os.scandir(root) as entries:
+        return any(_FOLDER.fullmatch(e.name) or _STUDY.fullmatch(e.name) for e in entries)
 
 
 def study_files(folder: Path) -> Iterator[Path]:
@@ -85,7 +85,7 @@ def _report(file: Path, encoding: str, source: str, row: int) -> Report | Reject
         return Reject(identifier, source, row, f"{reason}; --encoding names another")
     folder = _FOLDER.fullmatch(file.parent.name)
     patient = file.parent.name[1:] if folder and folder.group(1) else None
-    return report_or_reject(source, row, identifier, {"text": text}, patient)
+    return report_or_reject(source, row, identifier, text, split_sections(text), patient)
 
 
 def _refuse_columns(options: ReadOptions) -> None:
