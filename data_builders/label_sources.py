@@ -82,7 +82,7 @@ class TableLabels:
     def _one(self, identifier: str) -> Answer:
         packed = self._found.get(identifier)
         if packed is None:
-            return "no labels; its id is not in the label table"
+            return "no labels: its id is not in the label table"
         self._used.add(identifier)
         return dict(zip(self._names, packed, strict=True))
 
@@ -107,9 +107,9 @@ class CodeLabels:
     def _one(self, report: Report) -> Answer:
         codes = report.meta.get(CODES_META)
         if codes is None:
-            return "no labels; the report has no index codes"
+            return "no labels: the report has no index codes"
         found = self._table.labels(codes, self._label_set)
-        return "no labels; the report was not indexed" if found is None else found
+        return "no labels: the report was not indexed" if found is None else found
 
 
 class LabelerLabels:
@@ -124,7 +124,7 @@ class LabelerLabels:
         return [
             self._one(found)
             if isinstance(found, Prediction)
-            else f"no labels; {self.name}: {found.reason}"
+            else f"no labels: {self.name}: {found.reason}"
             for found in self._labeler.label_reports(reports)
         ]
 
@@ -135,7 +135,7 @@ class LabelerLabels:
     def _one(self, prediction: Prediction) -> Answer:
         known = {name: value for name, value in prediction.labels.items() if value is not None}
         if len(known) < len(prediction.labels):
-            return f"no labels; {self.name} left an observation open"
+            return f"no labels: {self.name} left an observation open"
         return known
 
 
