@@ -74,10 +74,11 @@ def run(
         inputs: path, bytes and SHA-256 per input file; part of the job's fingerprint.
         options: all choices that shape the rows; part of the job's fingerprint.
         id_column: name of the id column of ``labels.csv``.
-        total: rows to come, for the progress bar.
+        total: rows to come, counted before; for the progress bar, and checked at the end.
         shard_rows: rows that are stored, and lost by a kill, together.
 
     Raises:
+        InputError: there are no rows, or not as many as counted before.
         OutputError: the folder belongs to another job or run, or cannot be written.
         LabelwrightError: the labeler failed; finished shards are kept.
     """
@@ -92,7 +93,7 @@ def run(
     began = time.monotonic()
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    with locked(out), terminable():
+    with locked(out):
         if done := jobs.finished(out, job):
             jobs.clear(out)
             jobs.remove_torn_files(out)
@@ -140,6 +141,11 @@ def _label_all(
             bar.update(len(shard.items))
     if not rows:
         raise InputError("the input holds no rows", remedy="check the files and --limit")
+    if total is not None and sum(rows) != total:
+        raise InputError(
+            f"the input gave {sum(rows)} rows where {total} were counted before",
+            remedy="it changed while it was read; label it again into another --out",
+        )
     return rows, now
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from inference.batch import Summary, run
+from inference.batch import Summary, run, terminable
 from inference.lock import locked
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
 from labelwright.label_set import LabelSet
@@ -309,6 +309,11 @@ def test_no_rows(tmp_path: Path) -> None:
         label(tmp_path, shard_rows=0)
 
 
+def test_input_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="gave 9 rows where 10 were counted"):
+        label(tmp_path, total=10)
+
+
 def test_only_rejects(tmp_path: Path) -> None:
     summary = label(tmp_path, ["", ""])
     assert (summary.labeled, summary.rejected) == (0, 2)
@@ -330,7 +335,7 @@ class Terminated(Stub):
 
 def test_sigterm_drops_the_shard_at_work_only(tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), terminable():
         label(tmp_path, labeler=Terminated())
     assert signal.getsignal(signal.SIGTERM) is handler
     assert sorted(path.name for path in tmp_path.iterdir()) == ["job.json", "parts"]

@@ -1,14 +1,159 @@
-"""``labelwright label``: to be written."""
+"""``labelwright label``: reports in, ``labels.csv`` out, with any labeler, resumable."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.commands.reading import add_reading_flags, read_options
+from labelwright.errors import ConfigError
+from labelwright.sections import SECTION_CHOICES
+
+if TYPE_CHECKING:
+    from inference.batch import Summary
+    from labelwright.labeler import ReportLabeler
+
+RULES = "rules"
+RULES_LABEL_SET = "chexpert-14"
+MODEL_ONLY = ("device", "dtype", "batch_size", "decode")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
+    add_reading_flags(parser)
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="DIR|HUB_NAME|rules",
+        help="a folder that training wrote, a model of the hub, or the rule-based labeler",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="where the results go"
+    )
+    parser.add_argument(
+        "--label-set",
+        metavar="FILE|NAME",
+        help=f"for a model that brings none (rules: {RULES_LABEL_SET} if not given)",
+    )
+    parser.add_argument(
+        "--sections",
+        choices=SECTION_CHOICES,
+        help="what of a report to read (default: as in training; full for others); a report "
+        "without headings is read whole",
+    )
+    parser.add_argument("--limit", type=_positive, metavar="N", help="stop after N rows")
+    parser.add_argument(
+        "--shard-rows",
+        type=_positive,
+        metavar="N",
+        help="rows stored together; a stopped job keeps its first value",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--batch-size",
+        type=_positive,
+        metavar="N",
+        help="reports generated together (default: 8 on CPU, 64 on a GPU)",
+    )
+    model.add_argument("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 or mps")
+    model.add_argument(
+        "--dtype",
+        metavar="NAME",
+        help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, else the checkpoint's)",
+    )
+    model.add_argument("--decode", metavar="WAY", help="way of decoding: free (the default)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run it."""
-    raise NotImplementedError
+    """Label the files; the same command again resumes or says that all is done."""
+    from inference.batch import run as run_batch
+    from inference.batch import terminable
+    from inference.cut import SectionCut
+    from labelwright.readers import read_reports, scan
+
+    reading = read_options(arguments)
+    with terminable():
+        found = scan(arguments.files, reading)
+        labeler, sections, shard_rows = _labeler(arguments)
+        cut = SectionCut(sections)
+        items = islice(read_reports(arguments.files, reading), arguments.limit)
+        summary = run_batch(
+            labeler,
+            cut.stream(items),
+            arguments.out,
+            inputs=found.inputs,
+            options={
+                "text_columns": list(reading.text_columns),
+                "encoding": reading.encoding,
+                "format": reading.format,
+                "sections": sections,
+                "limit": arguments.limit,
+            },
+            id_column=_id_column(arguments),
+            total=min(found.rows, arguments.limit or found.rows),
+            shard_rows=arguments.shard_rows or shard_rows,
+        )
+    sys.stdout.write(_closing(summary, arguments.out, cut.whole) + "\n")
+    return 0
+
+
+def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
+    """The labeler, the sections it reads, and how many rows to store together."""
+    from inference.batch import SHARD_ROWS
+    from labelwright.label_set import LabelSet
+
+    if arguments.model == RULES:
+        given = [name for name in MODEL_ONLY if getattr(arguments, name) is not None]
+        if given:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ConfigError(f"{flags} means nothing to the rules", remedy="leave it out")
+        from baselines.rules import RulesLabeler
+
+        label_set = LabelSet.load(arguments.label_set or RULES_LABEL_SET)
+        return RulesLabeler.for_label_set(label_set), arguments.sections or "full", SHARD_ROWS
+    from inference.labeler import Labeler
+
+    named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set", "sections")}
+    given_flags: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
+    model = Labeler.from_checkpoint(arguments.model, **given_flags)
+    return model, model.sections, model.window
+
+
+def _id_column(arguments: argparse.Namespace) -> str:
+    """The user's own name for the id, so that ``labels.csv`` joins their tables."""
+    if arguments.id_column:
+        return str(arguments.id_column)
+    from labelwright.readers.dispatch import FORMATS, format_of
+
+    reading = read_options(arguments)
+    trees = all(format_of(path, reading) is FORMATS["mimic-cxr"] for path in arguments.files)
+    return "study_id" if trees else "id"
+
+
+def _closing(summary: Summary, out: Path, whole: int) -> str:
+    if summary.finished_before:
+        head = f"already finished: {summary.rows:,} rows"
+    else:
+        head = f"{summary.rows:,} rows"
+    parts = [f"{head}: {summary.labeled:,} labeled, {summary.rejected:,} rejected"]
+    if summary.rejected:
+        parts[0] += f" (why: {out / 'rejects.jsonl'})"
+    if whole:
+        parts.append(f"{whole:,} without headings read whole")
+    if not summary.finished_before:
+        if summary.labeled_now < summary.rows:
+            parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")
+        rate = summary.labeled_now / max(summary.seconds, 1e-9)
+        parts.append(f"{rate:,.1f} rows/s")
+    return "; ".join(parts) + f" -> {out / 'labels.csv'}"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

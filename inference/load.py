@@ -1,0 +1,275 @@
+"""Load a model folder, an adapter folder or a hub model: safetensors only, no remote code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_task
+from labelwright.errors import CheckpointError, ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.manifest import sha256_model
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.yaml", "*.txt", "*.model"]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to answer.
+
+    Attributes:
+        name: folder name or hub name.
+        task: what training recorded; ``None`` for a plain model.
+        context: the longest sequence in tokens, prompt and answer together; ``None`` if the
+            model has no limit.
+        hashes: SHA-256 of the model folder, and of the base model under an adapter.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    label_set: LabelSet
+    task: TaskInfo | None
+    context: int | None
+    hashes: dict[str, str]
+
+
+def load(
+    path_or_hub_name: str | Path,
+    *,
+    label_set: LabelSet | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> Loaded:
+    """Load weights, tokenizer and task; nothing is guessed where a part is missing.
+
+    Args:
+        label_set: needed for a plain model; for a checkpoint it must be the checkpoint's own.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``auto`` is float32 on CPU and the checkpoint's own on other devices.
+
+    Raises:
+        CheckpointError: the folder is incomplete, unreadable or made for other labels.
+        ConfigError: the device is not there, or the dtype is unknown.
+    """
+    place = pick_device(device)
+    folder = find(path_or_hub_name)
+    task, own_labels = _task(folder, label_set)
+    hashes = {"model_sha256": sha256_model(folder)}
+    adapter = (folder / ADAPTER_CONFIG).is_file()
+    base = _base(folder) if adapter else folder
+    if adapter:
+        hashes["base_sha256"] = sha256_model(base)
+    tokenizer = _tokenizer(folder)
+    model = _model(base, folder if adapter else None, pick_dtype(dtype, place))
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return Loaded(
+        name=folder.name if Path(path_or_hub_name).is_dir() else str(path_or_hub_name),
+        model=model.to(place).eval(),  # type: ignore[arg-type]
+        tokenizer=tokenizer,
+        label_set=own_labels,
+        task=task,
+        context=context,
+        hashes=hashes,
+    )
+
+
+def find(path_or_hub_name: str | Path) -> Path:
+    """The folder of a model: a local one, or the hub's snapshot (from the cache if offline).
+
+    Raises:
+        CheckpointError: there is neither.
+    """
+    local = Path(path_or_hub_name)
+    if local.is_dir():
+        return local.resolve()
+    name = str(path_or_hub_name)
+    if local.exists() or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise CheckpointError("no such model folder", remedy="check the path", source=name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # network, name, login, disk: the remedy names them all
+        raise CheckpointError(
+            f"neither a model folder nor a hub model within reach ({type(error).__name__})",
+            remedy="check the name and the network, log in if the model is gated, or give the "
+            "path of a local model folder",
+            source=name,
+        ) from error
+
+
+def pick_device(device: str) -> torch.device:
+    """The device asked for, if it is there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    import torch
+
+    backends = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next((name for name, there in backends.items() if there), "cpu"))
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(
+            f"unknown device {device!r}", remedy="give auto, cpu, cuda, cuda:1 or mps"
+        ) from None
+    count = torch.cuda.device_count() if place.type == "cuda" else 1
+    if not backends.get(place.type, place.type == "cpu") or (place.index or 0) >= count:
+        raise ConfigError(f"no device {device!r} here", remedy="use --device cpu or auto")
+    return place
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+    """The dtype for ``from_pretrained``; ``"auto"`` keeps the checkpoint's own.
+
+    On CPU ``auto`` is float32: bfloat16 is ten times slower where the CPU has no AVX-512.
+
+    Raises:
+        ConfigError: an unknown one.
+    """
+    import torch
+
+    if dtype not in DTYPES:
+        raise ConfigError(f"unknown dtype {dtype!r}", remedy=f"choose one of: {', '.join(DTYPES)}")
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    kind: torch.dtype = getattr(torch, dtype)
+    return kind
+
+
+def _task(folder: Path, wanted: LabelSet | None) -> tuple[TaskInfo | None, LabelSet]:
+    plain = not any((folder / name).exists() for name in (LABEL_SET_FILE, TASK_FILE))
+    if plain and wanted is not None:
+        return None, wanted
+    own, task = load_task(folder)
+    if wanted is not None and wanted != own:
+        raise CheckpointError(
+            f"the model was trained on another label set than {wanted.name} {wanted.version}: "
+            f"{own.name} {own.version}",
+            remedy="leave out --label-set, or train a model for it",
+            source=folder,
+        )
+    return task, own
+
+
+def _base(folder: Path) -> Path:
+    """The base model of an adapter; a relative path may start at the adapter's folder."""
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise CheckpointError(
+            f"the adapter folder has no {ADAPTER_WEIGHTS}",
+            remedy="use a folder that training finished",
+            source=folder,
+        )
+    try:
+        base = json.loads((folder / ADAPTER_CONFIG).read_text())["base_model_name_or_path"]
+        beside = (folder / base).resolve()
+    except (ValueError, KeyError, TypeError):
+        raise CheckpointError(
+            f"{ADAPTER_CONFIG} is damaged or names no base model",
+            remedy="restore it from the training output",
+            source=folder,
+        ) from None
+    return beside if beside.is_dir() else find(base)
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        raise CheckpointError(
+            "the model folder has no tokenizer",
+            remedy="copy tokenizer.json and tokenizer_config.json of the model into it",
+            source=folder,
+        )
+    with _readable(folder, "tokenizer"):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
+    if not tokenizer.chat_template:
+        raise CheckpointError(
+            "the tokenizer has no chat template, so the prompt cannot be written",
+            remedy="use an instruction-tuned model or one that labelwright trained",
+            source=folder,
+        )
+    return tokenizer
+
+
+def _model(base: Path, adapter: Path | None, dtype: torch.dtype | str) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
+    if not any(base.glob("*.safetensors")):
+        raise CheckpointError(
+            "the model folder has no weights in safetensors format",
+            remedy="convert them; pickled weights can run code and are not read",
+            source=base,
+        )
+    with _readable(base, "model"):
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            base,
+            dtype=dtype,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    model: PreTrainedModel = loaded[0]
+    _refuse_gaps(base, loaded[1]["missing_keys"], loaded[1]["mismatched_keys"])
+    if adapter is not None:
+        with _readable(adapter, "adapter"):
+            report = model.load_adapter(str(adapter), local_files_only=True)
+        _refuse_gaps(adapter, report.missing_keys, report.mismatched_keys)
+    return model
+
+
+def _refuse_gaps(folder: Path, missing: Iterable[object], mismatched: Iterable[object]) -> None:
+    """Weights that are not in the file would be random numbers, and nobody would know."""
+    absent = sorted({str(key) for key in (*missing, *mismatched)})
+    if absent:
+        raise CheckpointError(
+            f"{len(absent)} weights of the model are missing or of another size, "
+            f"the first is {absent[0]}",
+            remedy="the folder is incomplete; restore it from the training output",
+            source=folder,
+        )
+
+
+@contextmanager
+def _readable(folder: Path, part: str) -> Iterator[None]:
+    """Hide progress bars and turn any failure into one line; these messages hold no reports."""
+    from transformers.utils import logging as untyped
+
+    logging: Any = untyped
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    except Exception as error:
+        raise CheckpointError(
+            f"the {part} cannot be loaded ({_first_line(error)})",
+            remedy="the folder is damaged or its architecture is not supported",
+            source=folder,
+        ) from error
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Any) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:200]}"
