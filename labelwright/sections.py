@@ -10,105 +10,43 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from labelwright.mimic_sections import (
-    COMPARISON_SLIPS,
-    FINDINGS_SLIPS,
-    IMPRESSION_SLIPS,
-    mimic_span,
-)
+from labelwright.mimic_sections import mimic_span
 from labelwright.records import Section
+from labelwright.section_headings import (
+    BODY,
+    CONTEXT,
+    FINDINGS_AND_IMPRESSION,
+    HEADING,
+    LINE_ONLY,
+    NAMES,
+    QUALIFIED,
+)
 
 SECTION_CHOICES = ("full", "findings", "impression", "both", "mimic")
 """What of a report is used: see :func:`choose`."""
 
-BODY = "body"
-"""Name of text that stands under no heading."""
-
-FINDINGS_AND_IMPRESSION = "findings and impression"
-"""Name of a section that is both; it counts as either."""
-
-_HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "findings": ("finding", "findings", *FINDINGS_SLIPS),
-    "impression": (
-        *("impression", "impressions", "conclusion", "conclusions", "opinion", *IMPRESSION_SLIPS),
-        *("impression and recommendation", "impression and recommendations"),
-        *("impression/recommendation", "impression/recommendations"),
-        *("impression and plan", "interpretation", "summary", "assessment"),
-    ),
-    FINDINGS_AND_IMPRESSION: (
-        *("findings and impression", "findings & impression", "findings/impression"),
-        *("findings / impression", "findings/ impression", "findings and impressions"),
-        *("findings and conclusion", "impression and findings", "impression/findings"),
-    ),
-    "indication": (
-        *("indication", "indications", "clinical indication", "clinical indications", "idication"),
-        *("indication for exam", "indication for examination", "indication for study"),
-        *("reason for exam", "reason for examination", "reason for study", "reason for test"),
-        *("reason for this exam", "reason for this examination", "clinical question"),
-    ),
-    "history": (
-        *("history", "clinical history", "patient history", "medical history", "pfi"),
-        *("clinical information", "clinical data", "clinical details", "clinical background"),
-        *("history and indication", "indication and history", "past medical history"),
-    ),
-    "comparison": (
-        *("comparison", "comparisons", "comparison exam", "comparison film", "comparison films"),
-        *("comparison study", "comparison studies", "reference exam", "prior studies"),
-        *("prior study", "previous studies", *COMPARISON_SLIPS),
-    ),
-    "technique": ("technique", "techniques", "procedure", "protocol", "views"),
-    "examination": (
-        *("exam", "examination", "exam type", "type of exam", "type of examination", "study"),
-    ),
-    "recommendations": ("recommendation", "recommendations"),
-    "addendum": ("addendum", "addenda"),
-    "wet read": (
-        *("wet read", "wetread", "preliminary read", "preliminary report"),
-        "preliminary interpretation",
-    ),
-    "notification": ("notification", "notifications", "communication", "critical results"),
-    "comment": ("comment", "comments"),
-    "date": ("date", "date of exam", "date of examination", "exam date", "study date"),
-    "signature": ("electronically signed by", "signed by", "dictated by", "interpreted by"),
-    BODY: ("final report",),
-}
-_NAMES = {heading: name for name, headings in _HEADINGS.items() for heading in headings}
-
-# These words are common inside sentences: they head a section at the start of a line only.
-_LINE_ONLY = frozenset(
-    {"examination", "date", "comment", "signature", "notification", BODY}
-) | frozenset({"procedure", "protocol", "views", "interpretation", "summary", "assessment"})
-
-# Short sections about the request: an unheaded paragraph below one is the report's own text.
-_CONTEXT = frozenset({"indication", "history", "comparison", "technique", "examination", "date"})
-
-_QUALIFIERS = (
-    *("additional", "chest", "ct", "final", "imaging", "incidental", "key", "lung", "mri", "new"),
-    *("other", "pertinent", "preliminary", "radiographic", "relevant", "significant"),
-)
-# A text without any of these has no heading; most one-paragraph reports end here.
+# A text with no mark and none of these words has no heading: most short reports end there.
 _MARKS = (":", "\n", "\r", "：", " -", " –", " —")
-_CAPITALS = re.compile("[A-Z]{4}")
+_PLAIN = (
+    *("FIND", "IMPRESS", "INDIC", "COMPAR", "CONCL", "HIST", "TECH", "CLINIC", "REASON", "ADDEND"),
+    *("RECOMM", "EXAM", "OPINION", "PRIOR", "PREVIOUS", "READ", "REPORT"),
+)
 
-_NAME = re.compile(
-    r"(?<!\w)(?:(?:{})[ \t]+)?({})(?!\w)".format(
-        "|".join(_QUALIFIERS),
-        "|".join(re.escape(h).replace(r"\ ", "[ \t]+") for h in sorted(_NAMES, reverse=True)),
-    )
-)
+# Bounded repeats: a hostile run of spaces costs no more than a real one.
 _TAIL = re.compile(
-    r"[ \t]*(?:\([^()\n]{0,40}\)[ \t]*)?[*_]*[ \t]*"
-    r"(?:(?P<colon>[:：][*_]*)|(?P<dash>[-–—](?=\s))|(?P<end>(?=[\r\n]|\Z)))"
+    r"[ \t]{0,40}(?:\([^()\n]{0,40}\)[ \t]{0,40})?[*_]{0,4}[ \t]{0,40}"
+    r"(?:(?P<colon>[:：][*_]{0,4})|(?P<dash>[-–—](?=\s))|(?P<end>(?=[\r\n]|\Z)))"
 )
-_CAPITAL_NEXT = re.compile(r"[ \t]+(?=[A-Z][a-z]|\d)")
+_CAPITAL_NEXT = re.compile(r"[ \t]{1,40}(?=[A-Z][a-z]|\d)")
 _LEAD = re.compile(r"[\s>#*_•-]*(?:(?:\d{1,2}|[ivxIVX]{1,4})[.):][ \t]*)?[*_#]*")
 _LONGEST_LEAD = 80
+_BETWEEN = "\n\n"
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 def section_name(heading: str) -> str | None:
     """The canonical name of a heading or table column, or ``None`` if it is no known one."""
-    return _NAMES.get(" ".join(heading.replace("_", " ").lower().split()))
+    return NAMES.get(" ".join(heading.replace("_", " ").lower().split()))
 
 
 def split_sections(text: str) -> tuple[Section, ...]:
@@ -117,7 +55,9 @@ def split_sections(text: str) -> tuple[Section, ...]:
     A section name may come more than once; sections without text are left out. Text under no
     heading is named ``body``; so is a text without any heading.
     """
-    if not any(mark in text for mark in _MARKS) and not _CAPITALS.search(text):
+    if not _may_hold_headings(text):
+        if text and not (text[0].isspace() or text[-1].isspace()):
+            return (Section(BODY, 0, len(text)),)
         return tuple(_section(text, BODY, 0, len(text)))
     headings = list(_headings(text))
     edges = [start for _, start, _ in headings] + [len(text)]
@@ -152,43 +92,61 @@ def choose(text: str, sections: Sequence[Section], choice: str) -> str:
 
 
 def compose(parts: Mapping[str, str]) -> str:
-    """Join table columns to one text; see :func:`compose_sections`."""
-    return compose_sections(parts)[0]
+    """Join table columns to one text; see :class:`Composer`."""
+    return Composer(tuple(parts)).join(tuple(parts.values()))[0]
 
 
-def compose_sections(parts: Mapping[str, str]) -> tuple[str, tuple[Section, ...]]:
-    """Join table columns to one text and say where each stands.
+class Composer:
+    """Joins the text columns of a table to one text and knows where each stands in it.
 
     One single column is taken as it is and split by its own headings; a name such as
     ``impression`` counts where it has none. Of several columns, the empty ones are left out,
     those named like a section get a heading line, and a blank line stands between them.
+
+    Args:
+        columns: the names of the columns, in order.
     """
-    if len(parts) == 1:
-        ((column, text),) = parts.items()
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._names = [section_name(column) for column in columns]
+        self._headings = [
+            "" if name is None else f"{column.replace('_', ' ').upper()}:\n"
+            for column, name in zip(columns, self._names, strict=True)
+        ]
+
+    def join(self, cells: Sequence[str]) -> tuple[str, tuple[Section, ...]]:
+        """The text of one row and its sections; ``cells`` are in the order of the columns."""
+        if len(cells) == 1:
+            return cells[0], self._of_one(cells[0])
+        pieces: list[str] = []
+        found: list[Section] = []
+        length = 0
+        for cell, name, heading in zip(cells, self._names, self._headings, strict=True):
+            text = cell.strip()
+            if text:
+                start = length + len(heading)
+                length = start + len(text)
+                found.append(Section(name or BODY, start, length))
+                pieces.append(heading + text)
+                length += len(_BETWEEN)
+        return _BETWEEN.join(pieces), tuple(found)
+
+    def _of_one(self, text: str) -> tuple[Section, ...]:
         sections = split_sections(text)
-        name = section_name(column)
-        if name is not None:
-            sections = tuple(_renamed(sections, name))
-        return text, sections
-    pieces: list[str] = []
-    found: list[Section] = []
-    length = 0
-    for column, part in parts.items():
-        text = part.strip()
-        if not text:
-            continue
-        name = section_name(column)
-        heading = "" if name is None else f"{column.replace('_', ' ').upper()}:\n"
-        start = length + len(heading)
-        found.append(Section(name or BODY, start, start + len(text)))
-        pieces.append(heading + text)
-        length = start + len(text) + 2
-    return "\n\n".join(pieces), tuple(found)
+        name = self._names[0]
+        if name is None:
+            return sections
+        return tuple(Section(name, s.start, s.end) if s.name == BODY else s for s in sections)
 
 
-def _renamed(sections: Iterable[Section], name: str) -> Iterable[Section]:
-    for section in sections:
-        yield Section(name, section.start, section.end) if section.name == BODY else section
+def _may_hold_headings(text: str) -> bool:
+    for mark in _MARKS:
+        if mark in text:
+            return True
+    for word in _PLAIN:  # noqa: SIM110  (a plain loop is twice as fast as any(…) here)
+        if word in text:
+            return True
+    return False
 
 
 def _headings(text: str) -> Iterable[tuple[str, int, int]]:
@@ -196,14 +154,20 @@ def _headings(text: str) -> Iterable[tuple[str, int, int]]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow in lower case and would shift offsets
         lowered = "".join(c if len(low := c.lower()) > 1 else low for c in text)
-    for match in _NAME.finditer(lowered):
-        heading = " ".join(match.group(1).split())
-        name = _NAMES[heading]
-        lead = _line_lead(text, match.start())
-        line_only = name in _LINE_ONLY or heading in _LINE_ONLY
-        end = _heading_end(text, match.start(), match.end(), lead is not None, line_only)
+    for match in HEADING.finditer(lowered):
+        heading = " ".join(match.group().split())
+        name = NAMES[heading]
+        start = _qualified_start(text, match.start())
+        lead = _line_lead(text, start)
+        line_only = name in LINE_ONLY or heading in LINE_ONLY
+        end = _heading_end(text, start, match.end(), lead is not None, line_only)
         if end is not None:
-            yield name, match.start() if lead is None else lead, end
+            yield name, start if lead is None else lead, end
+
+
+def _qualified_start(text: str, start: int) -> int:
+    qualifier = QUALIFIED.search(text, max(0, start - 20), start)
+    return start if qualifier is None else qualifier.start()
 
 
 def _heading_end(text: str, start: int, end: int, at_line: bool, line_only: bool) -> int | None:
@@ -244,7 +208,7 @@ def _headed(text: str, name: str, start: int, end: int) -> list[Section]:
     first = _trimmed(text, start, end)
     if first is None:
         return []
-    if name in _CONTEXT and (blank := _BLANK_LINE.search(text, *first)):
+    if name in CONTEXT and (blank := _BLANK_LINE.search(text, *first)):
         return [
             *_section(text, name, first[0], blank.start()),
             *_section(text, BODY, blank.end(), end),

@@ -10,8 +10,7 @@ from pathlib import Path
 from labelwright.delimited import ID_COLUMNS
 from labelwright.errors import InputError
 from labelwright.readers.options import ReadOptions
-from labelwright.records import Reject, Report
-from labelwright.sections import compose_sections
+from labelwright.records import Reject, Report, Section
 
 _ID_NAMES = frozenset({*ID_COLUMNS, "study", "exam_id", "document_id", "doc_id"})
 _TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "full_text"})
@@ -63,20 +62,16 @@ def report_or_reject(
     source: str,
     row: int,
     identifier: str,
-    parts: Mapping[str, str],
+    text: str,
+    sections: tuple[Section, ...],
     patient: str | None = None,
     meta: Mapping[str, str] | None = None,
 ) -> Report | Reject:
-    """The report of one row, or why it is none: no id, no text, or NUL bytes.
-
-    Args:
-        parts: the text columns in order, see :func:`labelwright.sections.compose_sections`.
-    """
+    """The report of one row, or why it is none: no id, no text, or NUL bytes."""
     if not identifier:
         return Reject(None, source, row, "the id is missing")
     if "\0" in identifier:
         return Reject(None, source, row, "the id holds NUL bytes")
-    text, sections = compose_sections(parts)
     if not text or text.isspace():
         return Reject(identifier, source, row, "the report has no text")
     if "\0" in text:
@@ -124,7 +119,9 @@ def _error(
     advice = f"name it with {flag}; " if flag else ""
     if len(found) == 1 and (other := next((c for c in ";\t|" if c in found[0]), None)):
         kind = (
-            "tabs (--format tsv reads it)" if other == "\t" else f"{other!r}: save it with commas"
+            "tabs (--input-format tsv reads it)"
+            if other == "\t"
+            else f"{other!r}: save it with commas"
         )
         return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)
     return InputError(what, remedy=f"{advice}columns found: {shown(found)}", source=source)

@@ -118,7 +118,7 @@ def format_of(path: Path, options: ReadOptions) -> Format:
         raise InputError("no such file or folder", remedy="check the path", source=path)
     raise InputError(
         "the suffix does not tell the format",
-        remedy=f"give --format, one of: {', '.join(FORMATS)}",
+        remedy=f"give --input-format, one of: {', '.join(FORMATS)}",
         source=path,
     )
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from array import array
 from hashlib import blake2b
+from struct import Struct
 
 _ROW_BITS = 40
+_ROW_MASK = (1 << _ROW_BITS) - 1
+_DIGEST = Struct("QQ")
 _FIRST_SLOTS = 1 << 12
 
 
@@ -30,15 +33,17 @@ class IdRegistry:
             file: number of the input file.
             row: 1-based.
         """
-        digest = blake2b(identifier.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        high = int.from_bytes(digest[:8], "big")
-        low = int.from_bytes(digest[8:], "big")
-        slot = self._slot(high, low)
-        if seen := self._places[slot]:
-            return seen >> _ROW_BITS, seen & ((1 << _ROW_BITS) - 1)
-        self._put(slot, high, low, (file << _ROW_BITS) | row)
+        data = identifier.encode("utf-8", "surrogatepass")
+        high, low = _DIGEST.unpack(blake2b(data, digest_size=_DIGEST.size).digest())
+        highs, lows, places, mask = self._highs, self._lows, self._places, self._mask
+        slot = high & mask
+        while seen := places[slot]:
+            if highs[slot] == high and lows[slot] == low:
+                return seen >> _ROW_BITS, seen & _ROW_MASK
+            slot = (slot + 1) & mask
+        highs[slot], lows[slot], places[slot] = high, low, (file << _ROW_BITS) | row
         self._count += 1
-        if self._count * 3 > self._mask * 2:
+        if self._count * 3 > mask * 2:
             self._grow()
         return None
 
@@ -48,20 +53,13 @@ class IdRegistry:
         self._lows = array("Q", bytes(8 * slots))
         self._places = array("Q", bytes(8 * slots))
 
-    def _slot(self, high: int, low: int) -> int:
-        """The slot of this digest, or the empty one where it belongs (place 0)."""
-        highs, lows, places, mask = self._highs, self._lows, self._places, self._mask
-        slot = high & mask
-        while places[slot] and (highs[slot] != high or lows[slot] != low):
-            slot = (slot + 1) & mask
-        return slot
-
-    def _put(self, slot: int, high: int, low: int, place: int) -> None:
-        self._highs[slot], self._lows[slot], self._places[slot] = high, low, place
-
     def _grow(self) -> None:
         old = zip(self._highs, self._lows, self._places, strict=True)
         self._allocate(2 * (self._mask + 1))
+        highs, lows, places, mask = self._highs, self._lows, self._places, self._mask
         for high, low, place in old:
             if place:
-                self._put(self._slot(high, low), high, low, place)
+                slot = high & mask
+                while places[slot]:
+                    slot = (slot + 1) & mask
+                highs[slot], lows[slot], places[slot] = high, low, place

@@ -13,6 +13,7 @@ from labelwright.readers.columns import Columns, report_or_reject, resolve
 from labelwright.readers.opening import LONGEST, faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
+from labelwright.sections import Composer
 
 _PEEKED = 100
 """Lines whose keys make the columns: a writer may leave out keys without a value."""
@@ -27,12 +28,13 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """
     lines = _lines(path, options)
     columns, peeked = _columns(lines, path, options)
+    composer = Composer(columns.texts)
     for number, line in chain(peeked, lines):
         value = _parsed(line)
         if isinstance(value, str):
             yield Reject(None, str(path), number, value)
         else:
-            yield _report(str(path), number, value, columns)
+            yield _report(str(path), number, value, columns, composer)
 
 
 def count_jsonl(path: Path, options: ReadOptions) -> int:
@@ -88,23 +90,20 @@ def _parsed(line: str) -> dict[str, Any] | str:
     return value if isinstance(value, dict) else "the line is JSON but no object"
 
 
-def _report(source: str, row: int, value: Mapping[str, Any], columns: Columns) -> Report | Reject:
-    raw_id = value.get(columns.id)
-    identifier = _scalar(raw_id)
+def _report(
+    source: str, row: int, value: Mapping[str, Any], columns: Columns, composer: Composer
+) -> Report | Reject:
+    identifier = _scalar(value.get(columns.id))
     if identifier is None:
         return Reject(None, source, row, "the id is neither text nor a whole number")
-    parts = {name: value.get(name) for name in columns.texts}
-    texts = {name: "" if part is None else part for name, part in parts.items()}
-    if not all(isinstance(part, str) for part in texts.values()):
+    parts = ["" if (part := value.get(name)) is None else part for name in columns.texts]
+    if not all(isinstance(part, str) for part in parts):
         return Reject(identifier, source, row, "a text column holds something else than text")
-    if any(not _encodable(part) for part in (identifier, *texts.values())):
-        return Reject(identifier if _encodable(identifier) else None, source, row, _SURROGATE)
     patient = None if columns.patient is None else _scalar(value.get(columns.patient))
+    if not _encodable("".join((identifier, patient or "", *parts))):
+        return Reject(None, source, row, "half a surrogate pair stands in it, no character")
     meta = {name: _meta(value.get(name)) for name in columns.meta}
-    return report_or_reject(source, row, identifier.strip(), texts, patient, meta)
-
-
-_SURROGATE = "the row holds half a surrogate pair, which is no character"
+    return report_or_reject(source, row, identifier.strip(), *composer.join(parts), patient, meta)
 
 
 def _scalar(value: Any) -> str | None:

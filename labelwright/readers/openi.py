@@ -19,6 +19,7 @@ from labelwright.readers.columns import report_or_reject
 from labelwright.readers.opening import faults, open_binary
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
+from labelwright.sections import Composer
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -148,7 +149,9 @@ def _report(
         parts[label] = f"{parts[label]}\n{text}" if label in parts else text
     if options.text_columns:
         parts = {label: parts.get(label.lower(), "") for label in options.text_columns}
-    return report_or_reject(source, row, _identifier(root), parts, None, _meta(root, options))
+    text, sections = Composer(tuple(parts)).join(tuple(parts.values()))
+    meta = _meta(root, options)
+    return report_or_reject(source, row, _identifier(root), text, sections, None, meta)
 
 
 def _parsed(content: bytes) -> Element | str:

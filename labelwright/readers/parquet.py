@@ -11,6 +11,7 @@ from labelwright.readers.columns import Columns, report_or_reject, resolve
 from labelwright.readers.opening import faults
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
+from labelwright.sections import Composer
 
 _BATCH = 1024
 
@@ -28,10 +29,11 @@ def read_parquet(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
         try:
             with _opened(path) as table:
                 columns = _columns(table, path, options)
+                composer = Composer(columns.texts)
                 for batch in table.iter_batches(_BATCH, columns=list(columns.used)):
                     for cells in _rows(batch):
                         position.row += 1
-                        yield _report(str(path), position.row, cells, columns)
+                        yield _report(str(path), position.row, cells, columns, composer)
         except ArrowException:
             raise _damaged(path) from None
 
@@ -111,7 +113,9 @@ def _cell(column: Any, at: int) -> Any:
 _NOT_UTF8 = object()
 
 
-def _report(source: str, row: int, cells: Mapping[str, Any], columns: Columns) -> Report | Reject:
+def _report(
+    source: str, row: int, cells: Mapping[str, Any], columns: Columns, composer: Composer
+) -> Report | Reject:
     if any(value is _NOT_UTF8 for value in cells.values()):
         return Reject(None, source, row, "the row holds bytes that are not UTF-8")
     text = {name: "" if value is None else str(value) for name, value in cells.items()}
@@ -119,7 +123,7 @@ def _report(source: str, row: int, cells: Mapping[str, Any], columns: Columns) -
         source,
         row,
         text[columns.id].strip(),
-        {name: text[name] for name in columns.texts},
+        *composer.join([text[name] for name in columns.texts]),
         None if columns.patient is None else text[columns.patient].strip(),
         {name: text[name] for name in columns.meta},
     )

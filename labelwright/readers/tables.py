@@ -11,6 +11,7 @@ from labelwright.readers.columns import Columns, report_or_reject, resolve
 from labelwright.readers.opening import LONGEST, faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
+from labelwright.sections import Composer
 
 
 def read_csv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
@@ -104,16 +105,17 @@ def _row_maker(
 ) -> Callable[[int, list[str]], Report | Reject]:
     place = {name: header.index(name) for name in columns.used}
     id_at = place[columns.id]
-    texts = [(name, place[name]) for name in columns.texts]
+    texts = [place[name] for name in columns.texts]
     metas = [(name, place[name]) for name in columns.meta]
     patient_at = None if columns.patient is None else place[columns.patient]
+    composer = Composer(columns.texts)
 
     def make(row: int, cells: list[str]) -> Report | Reject:
         return report_or_reject(
             source,
             row,
             cells[id_at].strip(),
-            {name: cells[at] for name, at in texts},
+            *composer.join([cells[at] for at in texts]),
             None if patient_at is None else cells[patient_at].strip(),
             {name: cells[at] for name, at in metas} if metas else None,
         )
