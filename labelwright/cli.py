@@ -19,16 +19,20 @@ from labelwright.errors import LabelwrightError
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand: its help line, its flags and what it does (returns the exit code)."""
+    """One subcommand: its help line, its flags and what it does (returns the exit code).
+
+    With ``passes_on``, flags that it does not declare reach it as ``arguments.rest``.
+    """
 
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
+    passes_on: bool = False
 
 
 COMMANDS = {
     "build": Command("reports and labels -> instruction records", build.add_arguments, build.run),
-    "train": Command("records -> fine-tuned model", train.add_arguments, train.run),
+    "train": Command("records -> fine-tuned model", train.add_arguments, train.run, passes_on=True),
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
@@ -58,7 +62,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code (2: the user can mend it, 130: interrupted)."""
-    arguments = parser().parse_args(argv)
+    arguments, rest = parser().parse_known_args(argv)
+    if rest and not COMMANDS[arguments.command].passes_on:
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = rest
     return guarded(lambda: int(arguments.run(arguments)), debug=arguments.debug)
 
 

@@ -41,7 +41,13 @@ def sha256_model(folder: str | Path) -> str:
     digest = hashlib.sha256()
     root = Path(folder)
     kept = {".safetensors", ".json", ".yaml", ".jinja", ".txt", ".model"}
-    skipped = {"trainer_state.json", "all_results.json", "train_results.json"}
+    skipped = {
+        "trainer_state.json",
+        "all_results.json",
+        "train_results.json",
+        "manifest.json",
+        "run.json",
+    }
     for path in sorted(root.iterdir()):
         if path.is_file() and path.suffix in kept and path.name not in skipped:
             digest.update(f"{path.name}\0{sha256_file(path)}\n".encode())

@@ -1,0 +1,289 @@
+"""Flags and recipes of training: ours, TRL's ``SFTConfig`` and ``ModelConfig``, checked as one.
+
+A recipe is a YAML mapping of the same names as the flags; flags win. Nothing is ignored in
+silence: an unknown name, a value of the wrong kind and a setting that this program decides
+itself are errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from labelwright.errors import ConfigError, LabelSetError
+from labelwright.yaml_lines import YamlFile
+
+if TYPE_CHECKING:
+    from trl import ModelConfig, SFTConfig
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass
+class TrainArguments:
+    """The flags that TRL does not have."""
+
+    data: str | None = field(
+        default=None, metadata={"help": "Folder that `labelwright build` wrote."}
+    )
+    scratch: str | None = field(
+        default=None,
+        metadata={
+            "help": "Start from a small model with random weights instead of --model_name_or_path.",
+            "choices": ["tiny", "small"],
+        },
+    )
+    on_long: str = field(
+        default="error",
+        metadata={
+            "help": "What to do with a record longer than the context or --max_length: stop, "
+            "drop it, or cut its report at the end (never its answer). Both are counted.",
+            "choices": ["error", "drop", "cut"],
+        },
+    )
+    resume: str = field(
+        default="auto",
+        metadata={
+            "help": "auto: go on from the last whole checkpoint of the same run; never: delete "
+            "this run's checkpoints and start over; PATH: go on from this checkpoint."
+        },
+    )
+    dry_run: bool = field(
+        default=False,
+        metadata={"help": "Show three examples with their loss mask, counts and memory; exit."},
+    )
+    new_label_set: bool = field(
+        default=False,
+        metadata={"help": "Allow to go on from a model that was trained on another label set."},
+    )
+    merge: bool = field(
+        default=False,
+        metadata={"help": "Also save adapter and base as one model, in OUTPUT_DIR/merged."},
+    )
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that one run was asked to do."""
+
+    task: TrainArguments
+    sft: SFTConfig
+    model: ModelConfig
+    recipe: str | None
+
+
+Reason = tuple[Any, str]
+DECIDED: dict[str, Reason] = {
+    "assistant_only_loss": (False, "the loss is always on the answer only"),
+    "completion_only_loss": (None, "the loss is always on the answer only"),
+    "dataset_kwargs": (None, "records are tokenised here"),
+    "dataset_text_field": ("text", "records are tokenised here"),
+    "eos_token": (None, "the chat template decides which token ends a turn"),
+    "model_init_kwargs": (None, "use the model flags"),
+    "pad_token": (None, "the tokenizer decides it"),
+    "resume_from_checkpoint": (None, "use --resume"),
+    "trust_remote_code": (False, "code from model folders is never run"),
+    "truncation_mode": ("keep_start", "use --on-long"),
+}
+"""Settings that would be without effect or unsafe here: their only value, and why."""
+
+OLD_NAME = re.compile(r"^--(no[_-])?gradient[_-]checkpointing")
+
+
+def parse(argv: Sequence[str]) -> Settings:
+    """Read flags and the recipe named by ``--config``.
+
+    Raises:
+        ConfigError: a flag, a recipe key or a value that cannot work.
+    """
+    recipe, rest = _recipe(argv)
+    parser = _parser()
+    names = {name for action in parser._actions for name in action.option_strings}
+    parser.set_defaults_with_config(**_defaults())
+    nothing, flags = _recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
+    parser.set_defaults_with_config(**nothing)
+    for flag in (*flags, *rest):
+        if OLD_NAME.match(flag):
+            raise ConfigError(
+                f"{flag.split('=')[0]} has another name now",
+                remedy="write activation_checkpointing",
+                source=recipe,
+            )
+    try:
+        task, sft, model, unknown = parser.parse_args_into_dataclasses(
+            [*flags, *rest], return_remaining_strings=True, look_for_args_file=False
+        )
+    except (ValueError, ImportError, RuntimeError) as error:
+        raise ConfigError(
+            f"the settings cannot work together: {str(error).splitlines()[0]}",
+            remedy="change or remove the setting named there",
+            source=recipe,
+        ) from None
+    if unknown:
+        raise _unknown_flag(unknown[0], sorted(names))
+    settings = Settings(task, sft, model, None if recipe is None else str(recipe))
+    _check(settings)
+    return settings
+
+
+def help_text() -> str:
+    """The help of every flag, TRL's included."""
+    return str(_parser().format_help())
+
+
+def on_cpu() -> bool:
+    """Whether training will run on the CPU: no accelerator, or accelerate was told so."""
+    import torch
+
+    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in {"1", "true", "yes"}
+    return forced or not torch.accelerator.is_available()
+
+
+def _parser() -> Any:
+    from trl import ModelConfig, SFTConfig, TrlParser
+
+    class Parser(TrlParser):
+        def error(self, message: str) -> NoReturn:
+            raise ConfigError(
+                message.removeprefix("argument "), remedy="see labelwright train --help-all"
+            )
+
+    kinds: Any = (TrainArguments, SFTConfig, ModelConfig)
+    return Parser(
+        kinds,
+        prog="train",
+        allow_abbrev=False,
+        usage="train [--config RECIPE] --data DIR --output_dir DIR [flags]",
+    )
+
+
+def _defaults() -> dict[str, Any]:
+    """Defaults where ours differ from TRL's, so that one recipe fits every device."""
+    import torch
+
+    cpu = on_cpu()
+    return {
+        "use_cpu": cpu,
+        "bf16": not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        "activation_checkpointing": False,
+        "ddp_find_unused_parameters": False,
+        "dataloader_pin_memory": not cpu,
+        "report_to": ["tensorboard"],
+        "save_total_limit": 2,
+        "max_length": None,
+    }
+
+
+def _recipe(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    finder.add_argument("--config")
+    try:
+        found, rest = finder.parse_known_args(list(argv))
+    except argparse.ArgumentError:
+        raise ConfigError("--config without a file", remedy="write --config RECIPE") from None
+    if found.config is None:
+        return None, rest
+    path = Path(found.config)
+    shipped = RECIPES / f"{found.config}.yaml"
+    if not path.is_file() and shipped.is_file():
+        return shipped, rest
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise ConfigError(
+            f"no recipe {found.config!r}", remedy=f"give a YAML file or one of: {names}"
+        )
+    return path, rest
+
+
+def _recipe_flags(recipe: Path, names: set[str]) -> tuple[dict[str, Any], list[str]]:
+    """The recipe as flags, so that its values are checked like flags; nulls as defaults."""
+    try:
+        file = YamlFile.read(recipe)
+        if not isinstance(file.value, dict):
+            file.problem([], "a recipe is a mapping; write 'key: value' lines")
+        file.unknown_keys([], file.value, sorted(n for n in names if "-" not in n))
+        file.finish("mistake in the recipe")
+    except LabelSetError as error:
+        raise ConfigError(
+            error.what, remedy=error.remedy, source=error.source, row=error.row
+        ) from None
+    nothing: dict[str, Any] = {}
+    flags: list[str] = []
+    for key, value in file.value.items():
+        if value is None:
+            nothing[key] = None
+        elif isinstance(value, list):
+            flags += [f"--{key}", *map(str, value)]
+        elif isinstance(value, dict):
+            flags += [f"--{key}", json.dumps(value)]
+        else:
+            flags += [f"--{key}={value}"]
+    return nothing, flags
+
+
+def _unknown_flag(flag: str, names: Sequence[str]) -> ConfigError:
+    name = flag.split("=")[0]
+    near = difflib.get_close_matches(name, names, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "see labelwright train --help-all"
+    return ConfigError(f"unknown flag {name}", remedy=remedy)
+
+
+def _check(settings: Settings) -> None:
+    task, sft, model = settings.task, settings.sft, settings.model
+    for name, (only, why) in DECIDED.items():
+        value = getattr(sft, name)
+        if value != only and not (name == "completion_only_loss" and value is True):
+            raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
+    if not task.data:
+        raise ConfigError("no records", remedy="give --data DIR, a folder of labelwright build")
+    if sft.output_dir in (None, "", "trainer_output"):
+        raise ConfigError("no folder for the model", remedy="give --output_dir DIR")
+    if (task.scratch is None) == (model.model_name_or_path is None):
+        raise ConfigError(
+            "exactly one start is needed",
+            remedy="give either --model_name_or_path FOLDER|NAME or --scratch tiny|small",
+        )
+    quantised = model.load_in_4bit or model.load_in_8bit
+    if quantised and not model.use_peft:
+        raise ConfigError("a quantised model cannot be trained as a whole", remedy="add --use_peft")
+    if quantised and task.scratch:
+        raise ConfigError("a model from scratch cannot be quantised", remedy="remove --load_in_…")
+    if task.merge and not model.use_peft:
+        raise ConfigError("there is no adapter to merge", remedy="remove --merge or add --use_peft")
+    if sft.packing and sft.packing_strategy != "bfd":
+        raise ConfigError(
+            f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
+        )
+    if on_cpu():
+        _check_cpu(sft, model)
+
+
+def _check_cpu(sft: SFTConfig, model: ModelConfig) -> None:
+    wanted = {
+        "fp16": sft.fp16,
+        "tf32": bool(sft.tf32),
+        "attn_implementation": "flash" in (model.attn_implementation or ""),
+        "optim": "paged" in str(sft.optim) or "8bit" in str(sft.optim),
+        "deepspeed": bool(sft.deepspeed),
+    }
+    for name, asked in wanted.items():
+        if asked:
+            raise ConfigError(
+                f"{name} as set needs a GPU, and this run is on the CPU",
+                remedy=f"remove {name} from flags or recipe",
+            )
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """A settings object as JSON-ready values."""
+    if hasattr(value, "to_dict"):
+        return json.loads(json.dumps(value.to_dict(), default=str))  # type: ignore[no-any-return]
+    return dataclasses.asdict(value)  # type: ignore[call-overload, no-any-return]

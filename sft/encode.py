@@ -1,0 +1,219 @@
+"""Records as token ids with their loss mask.
+
+A sequence is exactly what labeling will see and write: the prompt through the model's own
+chat template, opened for the assistant's turn, then the answer, then the token that ends the
+turn. The loss is on the answer and that last token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from labelwright.errors import ConfigError
+from sft.data import Record
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+BATCH = 512
+PROBE_SYSTEM, PROBE_USER, PROBE_ANSWER = "Instruction one.", "Report two.", "Answer three."
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One record: token ids, of which the first ``prompt`` carry no loss."""
+
+    id: str
+    tokens: list[int]
+    prompt: int
+
+
+@dataclass
+class Lengths:
+    """What was counted while records were encoded; ``longest`` is ``(tokens, id)``."""
+
+    limit: int
+    records: int = 0
+    tokens: int = 0
+    loss_tokens: int = 0
+    longest: tuple[int, str] = (0, "")
+    dropped: int = 0
+    cut: int = 0
+    too_long: int = field(default=0, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "records": self.records,
+            "tokens": self.tokens,
+            "loss_tokens": self.loss_tokens,
+            "longest_tokens": self.longest[0],
+            "limit_tokens": self.limit,
+            "dropped_too_long": self.dropped,
+            "cut_too_long": self.cut,
+        }
+
+
+class Encoder:
+    """Turns records into token ids with one tokenizer.
+
+    Args:
+        limit: the longest sequence allowed, in tokens.
+        on_long: ``error``, ``drop`` or ``cut`` (the report's end, never the answer).
+
+    Raises:
+        ConfigError: the tokenizer has no usable chat template.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, limit: int, on_long: str) -> None:
+        self.tokenizer = tokenizer
+        self.on_long = on_long
+        self.limit = limit
+        self.stop = stop_token(tokenizer)
+
+    def encode(self, records: Iterable[Record], lengths: Lengths) -> Iterator[Encoded]:
+        """Yield the encoded records in order and count them in ``lengths``.
+
+        Raises:
+            ConfigError: records are too long and ``on_long`` is ``error``; raised at the
+                end, so that it names how many and the longest.
+        """
+        iterator = iter(records)
+        while batch := list(islice(iterator, BATCH)):
+            for record, item in zip(batch, self._batch(batch), strict=True):
+                kept = self._fit(record, item, lengths)
+                if kept is not None:
+                    lengths.records += 1
+                    lengths.tokens += len(kept.tokens)
+                    lengths.loss_tokens += len(kept.tokens) - kept.prompt
+                    yield kept
+        if lengths.too_long:
+            tokens, identifier = lengths.longest
+            raise ConfigError(
+                f"{lengths.too_long} records are longer than {self.limit} tokens; "
+                f"the longest, {identifier}, has {tokens}",
+                remedy="raise --max_length if the model's context allows it, or give "
+                "--on-long drop or --on-long cut",
+            )
+
+    def _batch(self, records: list[Record]) -> list[Encoded]:
+        prompts = self._ids([self._render(record.system, record.user) for record in records])
+        answers = self._ids([record.answer for record in records])
+        return [
+            Encoded(record.id, [*prompt, *answer, self.stop], len(prompt))
+            for record, prompt, answer in zip(records, prompts, answers, strict=True)
+        ]
+
+    def _fit(self, record: Record, item: Encoded, lengths: Lengths) -> Encoded | None:
+        lengths.longest = max(lengths.longest, (len(item.tokens), item.id))
+        if len(item.tokens) <= self.limit:
+            return item
+        if self.on_long == "error":
+            lengths.too_long += 1
+            return None
+        shorter = self._cut(record, item) if self.on_long == "cut" else None
+        if shorter is None:
+            lengths.dropped += 1
+        else:
+            lengths.cut += 1
+        return shorter
+
+    def _cut(self, record: Record, item: Encoded) -> Encoded | None:
+        """The record with the end of its report left out; ``None`` if nothing would be left.
+
+        A shorter text may merge into other tokens, so it is cut until it fits.
+        """
+        text = record.user
+        while len(item.tokens) > self.limit:
+            ends = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            spans: Any = ends["offset_mapping"]
+            keep = len(spans) - (len(item.tokens) - self.limit)
+            text = text[: spans[keep - 1][1]].rstrip() if keep > 0 else ""
+            if not text:
+                return None
+            (item,) = self._batch([Record(record.id, record.system, text, record.answer)])
+        return item
+
+    def _render(self, system: str, user: str) -> str:
+        return render_prompt(self.tokenizer, system, user)
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        ids: Any = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return list(ids)
+
+
+def render_prompt(tokenizer: PreTrainedTokenizerBase, system: str, user: str) -> str:
+    """The prompt as text, opened for the assistant's turn."""
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+
+
+def stop_token(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that the chat template writes right after an assistant's answer.
+
+    Raises:
+        ConfigError: there is no template, it loses a turn, or no special token ends the turn.
+    """
+    import jinja2
+
+    if not tokenizer.chat_template:
+        raise ConfigError(
+            "the tokenizer has no chat template",
+            remedy="give one with --chat_template_path FILE.jinja, or use an instruct model",
+        )
+    turns = [
+        {"role": "system", "content": PROBE_SYSTEM},
+        {"role": "user", "content": PROBE_USER},
+        {"role": "assistant", "content": PROBE_ANSWER},
+    ]
+    try:
+        prompt = render_prompt(tokenizer, PROBE_SYSTEM, PROBE_USER)
+        whole = str(tokenizer.apply_chat_template(turns, tokenize=False))
+    except jinja2.TemplateError as error:
+        raise ConfigError(
+            f"the chat template refuses a system, a user and an assistant turn ({error})",
+            remedy="give another one with --chat_template_path FILE.jinja",
+        ) from None
+    if any(
+        text.count(probe) != 1 for text in (prompt, whole) for probe in (PROBE_SYSTEM, PROBE_USER)
+    ):
+        raise ConfigError(
+            "the chat template loses or doubles the system or the user turn",
+            remedy="give another one with --chat_template_path FILE.jinja",
+        )
+    tail = whole.partition(PROBE_ANSWER)[2]
+    ids: Any = tokenizer(tail, add_special_tokens=False)["input_ids"] if tail.strip() else []
+    first = ids[0] if ids else tokenizer.eos_token_id
+    special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
+    if first not in special:
+        raise ConfigError(
+            "the chat template ends the assistant's turn with no special token, so the model "
+            "could not learn to stop",
+            remedy="give another one with --chat_template_path FILE.jinja",
+        )
+    return int(first)
+
+
+def to_dataset(items: Iterable[Encoded]) -> Dataset:
+    """A dataset in memory with ``input_ids`` and ``labels`` (-100 where there is no loss).
+
+    Nothing of it is written to a cache on disk.
+    """
+    import numpy as np
+    from datasets import Dataset, Features, Sequence, Value
+
+    ids: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    for item in items:
+        tokens = np.asarray(item.tokens, dtype=np.int32)
+        ids.append(tokens)
+        labels.append(np.where(np.arange(len(tokens)) < item.prompt, np.int32(-100), tokens))
+    numbers = Sequence(Value("int32"))
+    return Dataset.from_dict(
+        {"input_ids": ids, "labels": labels},
+        features=Features({"input_ids": numbers, "labels": numbers}),
+    )

@@ -1,0 +1,113 @@
+"""From settings to what the trainer takes: tokenizer, configuration, encoded records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelwright.errors import ConfigError
+from sft.arguments import Settings
+from sft.data import Records, read_records
+from sft.encode import Encoded, Encoder, Lengths, to_dataset
+from sft.load import Start, load_config, load_tokenizer, named_start, scratch_start
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that training needs besides the weights.
+
+    Attributes:
+        stop: the token that ends an answer; the tokenizer's EOS from now on.
+        datasets: ``train`` and, if it is evaluated, ``validation``.
+        lengths: what was counted in each of them.
+        limit: the longest sequence allowed, in tokens.
+        examples: the first records as encoded.
+    """
+
+    tokenizer: PreTrainedTokenizerBase
+    config: PretrainedConfig
+    stop: int
+    limit: int
+    datasets: Mapping[str, Dataset]
+    lengths: Mapping[str, Lengths]
+    examples: list[Encoded] = field(repr=False)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest training record that is used."""
+        return min(self.lengths["train"].longest[0], self.limit)
+
+
+def start_of(settings: Settings, records: Records, output: Path) -> Start:
+    """The model to start from; one from scratch is made in ``output``.
+
+    Raises:
+        LabelwrightError: there is no such model, or it does not fit the records.
+    """
+    preset = settings.task.scratch
+    if preset is None:
+        allowed = settings.task.new_label_set
+        return named_start(settings.model, records.label_set, new_label_set=allowed)
+    texts = (record.user for record in read_records(records.train, records.label_set))
+    return scratch_start(texts, output, preset, records.label_set, settings.sft.seed)
+
+
+def prepare(settings: Settings, records: Records, start: Start, *, examples: int = 0) -> Prepared:
+    """Load the tokenizer and encode the records.
+
+    Raises:
+        ConfigError: records are too long, or validation is asked for and there is none.
+        InputError: a record is damaged.
+    """
+    sft = settings.sft
+    tokenizer = load_tokenizer(start, sft.chat_template_path)
+    config = load_config(start)
+    limit = _limit(config, sft.max_length)
+    encoder = Encoder(tokenizer, limit=limit, on_long=settings.task.on_long)
+    tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(encoder.stop))
+    sources = {"train": records.train}
+    if evaluates(settings):
+        if records.validation is None:
+            raise ConfigError(
+                "eval_strategy asks for validation records and there are none",
+                remedy="build with a validation split, or set --eval_strategy no",
+                source=records.folder,
+            )
+        sources["validation"] = records.validation
+    lengths: dict[str, Lengths] = {}
+    datasets: dict[str, Dataset] = {}
+    for split, path in sources.items():
+        lengths[split] = Lengths(limit)
+        encoded = encoder.encode(read_records(path, records.label_set), lengths[split])
+        datasets[split] = to_dataset(encoded)
+        if not lengths[split].records:
+            raise ConfigError(
+                f"no {split} record fits into {limit} tokens",
+                remedy="use a model with a longer context, or --on-long cut",
+                source=path,
+            )
+    shown = Lengths(limit)
+    first: Iterator[Encoded] = encoder.encode(
+        islice(read_records(records.train, records.label_set), examples), shown
+    )
+    return Prepared(tokenizer, config, encoder.stop, limit, datasets, lengths, list(first))
+
+
+def evaluates(settings: Settings) -> bool:
+    """Whether the validation records are scored while training."""
+    return str(getattr(settings.sft.eval_strategy, "value", settings.sft.eval_strategy)) != "no"
+
+
+def _limit(config: PretrainedConfig, max_length: int | None) -> int:
+    context = getattr(config, "max_position_embeddings", None)
+    known = [int(value) for value in (context, max_length) if value]
+    if not known:
+        raise ConfigError("the model does not say how long its context is", remedy="--max_length N")
+    return min(known)

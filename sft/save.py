@@ -1,0 +1,158 @@
+"""The finished folder: model, tokenizer, label set, model card and, last, the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.certainty import PROMPT_VERSION
+from labelwright.checkpoint import TaskInfo, save_task
+from labelwright.jsonl import atomic_write, write_json, writing
+from labelwright.manifest import inputs, sha256_file, versions
+from sft.arguments import Settings, as_dict
+from sft.data import Records
+from sft.encode import Lengths
+from sft.load import Start
+from sft.run_folder import DONE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+LAYOUTS = ("line",)
+CARD = Path(__file__).parent / "model_card.md.jinja"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished training.
+
+    Attributes:
+        lengths: counts per split.
+        history: the logged values in order; of evaluations too.
+        metrics: what the trainer reports at the end.
+        resumed_from: name of the checkpoint that this session went on from.
+    """
+
+    lengths: Mapping[str, Lengths]
+    history: list[dict[str, Any]]
+    metrics: Mapping[str, float]
+    steps: int
+    epochs: float
+    processes: int
+    resumed_from: str | None
+
+
+def finish(
+    settings: Settings,
+    records: Records,
+    start: Start,
+    tokenizer: PreTrainedTokenizerBase,
+    outcome: Outcome,
+) -> None:
+    """Complete the folder that the trainer saved the model into. Main process only.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    folder = Path(str(settings.sft.output_dir))
+    facts = _manifest(settings, records, start, outcome)
+    with writing(folder):
+        (folder / "training_args.bin").unlink(missing_ok=True)
+    folders = [folder]
+    if settings.task.merge:
+        folders.append(_merged(folder, start, tokenizer))
+    info = TaskInfo(
+        label_set_sha256=records.label_set.fingerprint,
+        prompt_version=PROMPT_VERSION,
+        layouts=LAYOUTS,
+        sections=records.sections,
+        base_model=start.name,
+    )
+    for place in folders:
+        save_task(place, records.label_set, info)
+        _card(place, settings, records, facts, name=folder.name)
+    write_json(folder / DONE, facts)
+
+
+def _manifest(
+    settings: Settings, records: Records, start: Start, outcome: Outcome
+) -> dict[str, Any]:
+    files = [records.train, *([records.validation] if records.validation else [])]
+    return {
+        "kind": "training",
+        "label_set": records.label_set.name,
+        "label_set_sha256": records.label_set.fingerprint,
+        "prompt_version": PROMPT_VERSION,
+        "layouts": list(LAYOUTS),
+        "sections": records.sections,
+        "base_model": start.name,
+        "recipe": settings.recipe and Path(settings.recipe).name,
+        "recipe_sha256": settings.recipe and sha256_file(settings.recipe),
+        "inputs": inputs(files),
+        "counts": {split: lengths.to_json() for split, lengths in outcome.lengths.items()},
+        "steps": outcome.steps,
+        "epochs": outcome.epochs,
+        "processes": outcome.processes,
+        "resumed_from": outcome.resumed_from,
+        "metrics": dict(outcome.metrics),
+        "history": outcome.history,
+        "arguments": {
+            "task": as_dict(settings.task),
+            "training": as_dict(settings.sft),
+            "model": as_dict(settings.model),
+        },
+        "versions": dict(versions()),
+    }
+
+
+def _merged(folder: Path, start: Start, tokenizer: PreTrainedTokenizerBase) -> Path:
+    """Adapter and unquantised base as one model of full precision, in ``merged``."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(
+        start.source,
+        revision=start.revision or "main",
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
+    merged: Any = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+    out = folder / "merged"
+    with writing(out):
+        merged.generation_config.eos_token_id = tokenizer.eos_token_id
+        merged.save_pretrained(out)
+        tokenizer.save_pretrained(out)
+    return out
+
+
+def _card(
+    folder: Path, settings: Settings, records: Records, facts: Mapping[str, Any], *, name: str
+) -> None:
+    import jinja2
+
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
+    losses = [row["loss"] for row in facts["history"] if "loss" in row]
+    model = settings.model
+    quantised = model.load_in_4bit or model.load_in_8bit
+    method = ("QLoRA" if quantised else "LoRA") if model.use_peft else "full fine-tuning"
+    text = environment.from_string(CARD.read_text(encoding="utf-8")).render(
+        {
+            **facts,
+            "name": name,
+            "label_set": records.label_set,
+            "train": facts["counts"]["train"],
+            "validation": facts["counts"].get("validation"),
+            "records_sha256": facts["inputs"][0]["sha256"],
+            "method": method,
+            "sft": facts["arguments"]["training"],
+            "last_loss": round(losses[-1], 4) if losses else "not logged",
+            "scratch": settings.task.scratch is not None,
+            "merged_from_quantised": quantised and folder.name == "merged",
+        }
+    )
+    with atomic_write(folder / "README.md", mode=0o644) as handle:
+        handle.write(text + "\n")

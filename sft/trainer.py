@@ -1,0 +1,28 @@
+"""TRL's ``SFTTrainer`` without the parts that write or send what nobody asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import datasets
+from transformers.utils import logging
+from trl import SFTTrainer
+
+
+class QuietTrainer(SFTTrainer):
+    """Trains as ``SFTTrainer`` does; sends no telemetry and writes no model card of its own."""
+
+    def _send_telemetry(self) -> None:
+        """Nothing leaves the machine."""
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """The card is written once, at the end, by :mod:`sft.save`."""
+
+
+def quieten(output: Path) -> None:
+    """One progress bar, that of the training; metrics for TensorBoard stay in ``output``."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    datasets.disable_progress_bars()
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(output / "tensorboard"))
