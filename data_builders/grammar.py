@@ -1,0 +1,307 @@
+"""From a drawn case (which observations, how certain) to statements that say so.
+
+Truth is collected from what was written: every statement carries what it says, so a report's
+labels are right by construction, whatever was drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from data_builders.cases import Case, CaseBook
+from data_builders.lexicon import Aside, Joint, Lexicon, Line, Lines, Observation
+from data_builders.phrases import Draw, pick, pick_early, shuffled, tidy, write
+from data_builders.statements import Says, Statement
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
+
+POSITIVE, NEGATIVE, UNCERTAIN = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN
+
+
+class Grammar:
+    """Writes statements for cases of one label set; holds no state between reports."""
+
+    def __init__(self, lexicon: Lexicon, label_set: LabelSet) -> None:
+        self.lexicon = lexicon
+        self.label_set = label_set
+        self.order = {name: i for i, name in enumerate(lexicon.observations)}
+        self._joint: dict[tuple[str, Certainty], list[Joint]] = {}
+        for joint in lexicon.joint:
+            self._joint.setdefault(next(iter(joint.says.items())), []).append(joint)
+        self._cases = CaseBook(lexicon, label_set)
+        self._terms = [line for o in lexicon.observations.values() for line in o.terms]
+
+    def case(self, draw: Draw, balance: float) -> Case:
+        """Draw a case; with probability ``balance`` one of evenly drawn certainties."""
+        return self._cases.draw(draw, balance)
+
+    def findings(self, draw: Draw, case: Case) -> list[Statement]:
+        """The statements of the body, in reading order or nearly so."""
+        todo = dict(case.states)
+        out: list[Statement] = []
+        for name in self.order:
+            certainty = todo.get(name)
+            if certainty is not None and certainty is not NEGATIVE:
+                out.append(self.say(draw, name, certainty, todo, case))
+        negatives = [name for name in self.order if todo.get(name) is NEGATIVE]
+        out += self._negatives(draw, negatives, todo, case)
+        out += self._asides(draw, case, "findings")
+        jitter = 9.0 if draw() < 0.2 else 1.5
+        keyed = [(statement.place + draw() * jitter, statement) for statement in out]
+        return [statement for _, statement in sorted(keyed, key=lambda pair: pair[0])]
+
+    def impression(self, draw: Draw, case: Case, abnormal: bool, alone: bool) -> list[Statement]:
+        """The statements of the conclusion.
+
+        Args:
+            abnormal: whether the body told of something abnormal that is no observation.
+            alone: whether there is no body, so that all must be said here.
+        """
+        present = [name for name in self.order if name in case.present()]
+        if alone:
+            return [*self.findings(draw, case), *self._asides(draw, case, "impression")]
+        out: list[Statement] = []
+        todo = {n: c for n, c in case.states.items() if c is not NEGATIVE}
+        for name in shuffled(draw, present):
+            if name in todo and draw() < 0.8:
+                out.append(self._conclude(draw, name, todo, case))
+        if draw() < 0.04 and case.states:
+            out.append(self._contradict(draw, case))
+        out += self._asides(draw, case, "impression")
+        if not present:
+            kind = "normal" if not abnormal and draw() < 0.35 else "no_acute"
+            out.insert(0, self._summary(draw, kind, case))
+        elif not out or draw() < 0.35:
+            out.append(self._summary(draw, "otherwise", case))
+        negatives = [n for n, c in case.states.items() if c is NEGATIVE]
+        if negatives and draw() < 0.15:
+            name = pick(draw, negatives)
+            out.append(self.say(draw, name, NEGATIVE, {name: NEGATIVE}, case))
+        return out
+
+    def front(self, draw: Draw, name: str) -> str:
+        """One line of a part before the findings; it names observations but says nothing."""
+        term = self._fill(draw, pick(draw, self._terms), {})
+        return tidy(self._fill(draw, pick_early(draw, self.lexicon.front[name]), {"any": term}))
+
+    def say(
+        self, draw: Draw, name: str, certainty: Certainty, todo: dict[str, Certainty], case: Case
+    ) -> Statement:
+        """State one observation; all that the statement says is taken off ``todo``.
+
+        Lines that say several things are taken only where they agree with the case.
+        """
+        joints = self._joint.get((name, certainty))
+        if joints and draw() < 0.5:
+            joint = pick(draw, joints)
+            if self._fits(joint, todo, case):
+                line = self._line(draw, joint.lines, case)
+                if line is not None:
+                    case.states.update(joint.says)
+                    return self._statement(draw, line, {}, joint.says, todo)
+        observation = self.lexicon.observations[name]
+        if certainty is UNCERTAIN and draw() < 0.2:
+            double = self._double(draw, name, todo)
+            if double is not None:
+                return double
+        clause = self._line(draw, observation.clauses.get(certainty, ()), case)
+        if certainty is POSITIVE:
+            share = 0.5 if observation.found or observation.found_many else 1.0
+            if clause is None or draw() >= share:
+                return self._found(draw, observation, todo, case)
+        elif clause is None or (
+            observation.terms and draw() < (0.55 if observation.listed else 0.2)
+        ):
+            return self._termed(draw, observation, certainty, todo, case)
+        return self._statement(draw, clause, {}, {name: certainty}, todo)
+
+    def _conclude(self, draw: Draw, name: str, todo: dict[str, Certainty], case: Case) -> Statement:
+        observation = self.lexicon.observations[name]
+        if todo[name] is POSITIVE and (observation.found or observation.found_many):
+            others = [
+                n
+                for n, c in todo.items()
+                if c is POSITIVE and n != name and self.lexicon.observations[n].found
+            ]
+            roll = draw()
+            if others and roll < 0.25:
+                other = pick(draw, others)
+                slots = {
+                    "x": self._noun(draw, observation)[0],
+                    "y": self._noun(draw, self.lexicon.observations[other])[0],
+                }
+                line = pick_early(draw, self.lexicon.frames["pair"])
+                says = {name: POSITIVE, other: POSITIVE}
+                return self._statement(draw, line, slots, says, todo)
+            if roll < 0.55:
+                text = tidy(self._noun(draw, observation)[0])
+                todo.pop(name)
+                return Statement(text, {name: POSITIVE}, False, observation.organ)
+        return self.say(draw, name, todo[name], todo, case)
+
+    def _contradict(self, draw: Draw, case: Case) -> Statement:
+        name = pick(draw, list(case.states))
+        certainty = pick(draw, [c for n, c in self._cases.pairs if n == name])
+        case.states[name] = certainty
+        return self.say(draw, name, certainty, {name: certainty}, case)
+
+    def _found(
+        self, draw: Draw, observation: Observation, todo: dict[str, Certainty], case: Case
+    ) -> Statement:
+        noun, many = self._noun(draw, observation)
+        slots = {
+            "x": noun,
+            "ax": f"a {noun}" if observation.countable and not many else noun,
+            "is": "are" if many else "is",
+            "has": "have" if many else "has",
+        }
+        roll = draw()
+        kind = (
+            "positive"
+            if roll > 0.25
+            else "evolving"
+            if observation.evolves and roll > 0.1
+            else "steady"
+        )
+        frames = self.lexicon.frames[kind]
+        line = self._line(draw, frames, case) or frames[0]
+        return self._statement(draw, line, slots, {observation.name: POSITIVE}, todo)
+
+    def _termed(
+        self,
+        draw: Draw,
+        observation: Observation,
+        certainty: Certainty,
+        todo: dict[str, Certainty],
+        case: Case,
+    ) -> Statement:
+        term = self._fill(draw, pick_early(draw, observation.terms), {})
+        slots = {"t": term}
+        if certainty is UNCERTAIN:
+            kind = "uncertain"
+            slots["x"] = self._noun(draw, observation)[0] if observation.found else term
+        else:
+            kind = "resolved" if draw() < 0.05 else "negative"
+        frames = self.lexicon.frames[kind]
+        line = self._line(draw, frames, case) or frames[0]
+        return self._statement(draw, line, slots, {observation.name: certainty}, todo)
+
+    def _double(self, draw: Draw, name: str, todo: dict[str, Certainty]) -> Statement | None:
+        absent = [
+            n for n, c in todo.items() if c is NEGATIVE and self.lexicon.observations[n].terms
+        ]
+        terms = self.lexicon.observations[name].terms
+        if not absent or not terms:
+            return None
+        other = pick(draw, absent)
+        slots = {
+            "t": self._fill(draw, pick_early(draw, self.lexicon.observations[other].terms), {}),
+            "u": self._fill(draw, pick_early(draw, terms), {}),
+        }
+        line = pick_early(draw, self.lexicon.frames["double"])
+        return self._statement(draw, line, slots, {other: NEGATIVE, name: UNCERTAIN}, todo)
+
+    def _negatives(
+        self, draw: Draw, names: Sequence[str], todo: dict[str, Certainty], case: Case
+    ) -> list[Statement]:
+        out: list[Statement] = []
+        entries = self.lexicon.observations
+        listable = [
+            n
+            for n in shuffled(draw, names)
+            if entries[n].terms and (entries[n].listed or draw() < 0.1)
+        ]
+        while len(listable) > 1 and draw() < 0.6:
+            count = min(len(listable), 2 + int(draw() ** 1.5 * 3))
+            group, listable = listable[:count], listable[count:]
+            out.append(self._negative_list(draw, group, todo, case))
+        for name in names:
+            if todo.get(name) is NEGATIVE:
+                out.append(self.say(draw, name, NEGATIVE, todo, case))
+        return out
+
+    def _negative_list(
+        self, draw: Draw, group: Sequence[str], todo: dict[str, Certainty], case: Case
+    ) -> Statement:
+        terms = [
+            tidy(self._fill(draw, pick_early(draw, self.lexicon.observations[n].terms), {}))
+            for n in group
+        ]
+        comma = ", " if len(terms) == 2 or draw() < 0.5 else ",, "
+        head = ", ".join(terms[:-1])
+        tail = ("," if comma == ",, " else "") + " {} " + terms[-1]
+        slots = {"or_list": head + tail.format("or"), "nor_list": head + tail.format("nor")}
+        if draw() < 0.08:
+            slots["or_list"] = slots["or_list"].replace(" or ", pick(draw, (" and ", "/", " or ")))
+        frames = self.lexicon.frames["negative_list"]
+        line = self._line(draw, frames, case) or frames[0]
+        return self._statement(draw, line, slots, dict.fromkeys(group, NEGATIVE), todo)
+
+    def _asides(self, draw: Draw, case: Case, place: str) -> list[Statement]:
+        out: list[Statement] = []
+        for aside in self.lexicon.asides:
+            if aside.place not in (place, "both"):
+                continue
+            share = aside.rate * (case.asides if aside.abnormal else 1.0)
+            if draw() < share * (0.35 if aside.place == "both" and place == "impression" else 1.0):
+                statement = self._aside(draw, aside, case)
+                if statement is not None:
+                    out.append(statement)
+        return out
+
+    def _aside(self, draw: Draw, aside: Aside, case: Case) -> Statement | None:
+        line = self._line(draw, aside.lines, case)
+        if line is None:
+            return None
+        text = tidy(self._fill(draw, line, {}))
+        return Statement(text, {}, aside.abnormal, aside.organ, draw() * len(self.order))
+
+    def _summary(self, draw: Draw, kind: str, case: Case) -> Statement:
+        lines = self.lexicon.summaries[kind]
+        return Statement(tidy(self._fill(draw, self._line(draw, lines, case) or lines[0], {})), {})
+
+    def _statement(
+        self,
+        draw: Draw,
+        line: Line,
+        slots: Mapping[str, str],
+        says: Says,
+        todo: dict[str, Certainty],
+    ) -> Statement:
+        for name in says:
+            todo.pop(name, None)
+        first = next(iter(says))
+        organ = self.lexicon.observations[first].organ
+        text = tidy(self._fill(draw, line, slots))
+        return Statement(text, says, False, organ, float(self.order[first]))
+
+    def _noun(self, draw: Draw, observation: Observation) -> tuple[str, bool]:
+        one, many = observation.found, observation.found_many
+        plural = bool(many) and (not one or draw() < len(many) / (len(one) + len(many)))
+        return self._fill(draw, pick_early(draw, many if plural else one), {}).strip(), plural
+
+    def _fits(self, joint: Joint, todo: Mapping[str, Certainty], case: Case) -> bool:
+        for name, certainty in joint.says.items():
+            wanted = todo.get(name)
+            if wanted is certainty:
+                continue
+            if name in case.states and wanted is None:
+                return False
+            if certainty is NEGATIVE and wanted is not None:
+                return False
+            if certainty is not NEGATIVE and (wanted is POSITIVE or not case.present()):
+                return False
+        return True
+
+    def _line(self, draw: Draw, lines: Lines, case: Case) -> Line | None:
+        if not lines:
+            return None
+        present = case.present()
+        for _ in range(4):
+            line = pick_early(draw, lines)
+            if not line.unless or not (line.unless & present):
+                return line
+        return next((line for line in lines if not (line.unless & present)), None)
+
+    def _fill(self, draw: Draw, line: Line, slots: Mapping[str, str]) -> str:
+        return write(line.phrase, draw, self.lexicon.words, slots)
