@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from labelwright.errors import ConfigError
 from labelwright.records import Reject, Report
-from labelwright.sections import BODY, SECTION_CHOICES, choose, split_sections
+from labelwright.section_headings import BODY
+from labelwright.sections import SECTION_CHOICES, choose, split_sections
 
 
 class SectionCut:
