@@ -135,7 +135,13 @@ def load_comparison(
     dropped: list[str] = []
     if missing == "drop":
         dropped = [i for i in ids if any(i not in t.rows for t in tables.values())]
-        ids = [i for i in ids if i not in set(dropped)]
+        ids = [i for i in ids if all(i in t.rows for t in tables.values())]
+        if not ids:
+            raise InputError(
+                "no report of the gold is predicted by all labelers",
+                remedy='score missing predictions as errors (missing "error")',
+                source=gold,
+            )
     by_id = (
         None if patients is None else read_column(patients, patient_column, id_columns=id_columns)
     )
