@@ -29,7 +29,7 @@ SECTION_CHOICES = ("full", "findings", "impression", "both", "mimic")
 _MARKS = (":", "\n", "\r", "：", " -", " –", " —")
 _PLAIN = (
     *("FIND", "IMPRESS", "INDIC", "COMPAR", "CONCL", "HIST", "TECH", "CLINIC", "REASON", "ADDEND"),
-    *("RECOMM", "EXAM", "OPINION", "PRIOR", "PREVIOUS", "READ", "REPORT"),
+    *("RECOMM", "EXAM", "OPINION", "PRIOR", "PREVIOUS", "PRELIM", "READ", "REPORT"),
 )
 
 # Bounded repeats: a hostile run of spaces costs no more than a real one.
