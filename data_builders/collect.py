@@ -62,11 +62,17 @@ class Collected:
     read: int = 0
     adjusted: int = 0
 
-    def reports(self) -> Iterator[dict[str, Any]]:
-        """The spooled reports ``{id, text, patient, source, row, meta}``, in order."""
+    def reports(self, purpose: str) -> Iterator[dict[str, Any]]:
+        """The spooled reports ``{id, text, patient, source, row, meta}``, in order.
+
+        Args:
+            purpose: what the progress bar says.
+        """
+        from tqdm import tqdm
+
         self.spool.seek(0)
-        for line in self.spool:
-            yield json.loads(line)
+        bar = tqdm(self.spool, purpose, len(self.rows), leave=False, disable=None)
+        return (json.loads(line) for line in bar)
 
 
 def open_spool(folder: Path) -> IO[str]:

@@ -87,7 +87,7 @@ class Writer:
         with ExitStack() as stack:
             records = {s: stack.enter_context(self._open(s + KINDS[0])) for s in names}
             texts = {s: stack.enter_context(self._open(s + KINDS[1])) for s in names}
-            for index, report in enumerate(collected.reports()):
+            for index, report in enumerate(collected.reports("writing")):
                 split = plan.splits[index]
                 if split is None:
                     reason = plan.reasons[index]

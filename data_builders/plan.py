@@ -106,8 +106,8 @@ def _duplicates(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
 def _assign(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
     kept = [index for index, _ in plan.kept()]
     items = [rows[index].item for index in kept]
-    plan.facts |= group_sizes(items)
     if options.table is None:
+        plan.facts |= group_sizes(items)
         splits = split_items(items, parse_ratios(options.ratios), seed=options.seed)
         for index, split in zip(kept, splits, strict=True):
             plan.splits[index] = split
@@ -142,14 +142,15 @@ def _overlaps(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
 def _near_duplicates(plan: Plan, collected: Collected, *, drop: bool) -> None:
     """Count, and leave out if asked, what nearly repeats a later split; needs two readings."""
     splits = plan.splits
+    held_reports = collected.reports("held-out texts")
     held_out = NearDuplicates(
         (split, report["text"])
-        for split, report in zip(splits, collected.reports(), strict=True)
+        for split, report in zip(splits, held_reports, strict=True)
         if split in SPLITS[1:]
     )
     pairs: Counter[str] = Counter()
     if not held_out.empty:
-        for index, report in enumerate(collected.reports()):
+        for index, report in enumerate(collected.reports("near duplicates")):
             split = splits[index]
             if split is None or split == SPLITS[-1]:
                 continue

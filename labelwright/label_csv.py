@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,7 @@ _BY_NUMBER = {1.0: Certainty.POSITIVE, 0.0: Certainty.NEGATIVE, -1.0: Certainty.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
+@lru_cache(maxsize=256)
 def decode(cell: str | None) -> Certainty:
     """The certainty of one cell: ``1``, ``0.0``, ``-1.0``, empty, ``nan`` or a certainty by name.
 

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split", metavar="R,R,R|none|test", help="shares (default 0.8,0.1,0.1), or all in one")
     add("--split-file", type=Path, metavar="FILE", help="a table with the columns id and split")
     add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
-    add("--seed", type=int, default=13, help="seed of the split and the grammar (default 13)")
+    add("--seed", type=_seed, default=13, help="seed of the split and the grammar (default 13)")
     add("--duplicates", choices=("keep", "drop"), default="keep", help="reports of equal text")
     add("--leakage", choices=("error", "drop"), default="error", help="where --split-file leaks")
     add(
@@ -133,7 +133,9 @@ def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report
 
     if total is None:
         return found
-    bar: Iterable[Report | Reject] = tqdm(found, total=total, unit=" reports", disable=None)
+    bar: Iterable[Report | Reject] = tqdm(
+        found, "reading", total, unit=" reports", disable=None, leave=False
+    )
     return bar
 
 
@@ -211,6 +213,11 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
     if counts["negatives_read_as_blank"]:
         yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
     yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
+    if (largest := split.get("largest_group", 0)) > counts["records"] / 10:
+        yield (
+            f"{largest} reports are linked by patient or equal text and stay in one split; "
+            "--duplicates drop loosens them"
+        )
     for pair, count in split["near_duplicates"]["reports"].items():
         yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
 
@@ -218,6 +225,12 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
     return int(text)
 
 
