@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from inference.cut import SectionCut
 from inference.generate import Answer, free
 from inference.load import Loaded, load
-from inference.prompts import PLACEHOLDER, Prompt, answer_room, encode, prompt_text
+from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, answer_room, prompt_text
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
@@ -77,6 +77,7 @@ class Labeler:
         self._loaded = loaded
         self._mode = decode
         self._room = answer_room(loaded)
+        self._writer = PromptWriter(loaded, room=self._room)
 
     @classmethod
     def from_checkpoint(
@@ -173,33 +174,19 @@ class Labeler:
 
         A report that does not fit into the model's context with its answer is rejected.
         """
-        prompts = encode(self._loaded, [report.text for report in reports])
-        reasons = [
-            self._obstacle(report, prompt) for report, prompt in zip(reports, prompts, strict=True)
-        ]
-        able = [prompt for prompt, reason in zip(prompts, reasons, strict=True) if reason is None]
-        answers = iter(self._decode(able) if able else [])
+        written = self._writer.write([report.text for report in reports])
+        prompts = [prompt for prompt in written if isinstance(prompt, Prompt)]
+        answers = iter(self._decode(prompts) if prompts else [])
         return [
-            self._prediction(report, next(answers))
-            if reason is None
-            else Reject(report.id, report.source, report.row, reason)
-            for report, reason in zip(reports, reasons, strict=True)
+            Reject(report.id, report.source, report.row, prompt.reason)
+            if isinstance(prompt, Refusal)
+            else self._prediction(report, next(answers))
+            for report, prompt in zip(reports, written, strict=True)
         ]
 
     def _decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
         decode = DECODINGS[self._mode].decode
         return decode(self._loaded, prompts, batch_size=self.batch_size, max_new_tokens=self._room)
-
-    def _obstacle(self, report: Report, prompt: Prompt) -> str | None:
-        if not report.text.strip():
-            return "the report is empty"
-        context = self._loaded.context
-        if context is not None and len(prompt.tokens) + self._room > context:
-            return (
-                f"too long for the model: {len(prompt.tokens)} prompt tokens and up to "
-                f"{self._room} answer tokens, context {context}"
-            )
-        return None
 
     def _prediction(self, report: Report, answer: Answer) -> Prediction:
         return Prediction(

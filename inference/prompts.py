@@ -24,6 +24,13 @@ class Prompt:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a text cannot be asked about; never holds text."""
+
+    reason: str
+
+
 def prompt_text(loaded: Loaded, text: str) -> str:
     """The whole prompt as the model reads it, special tokens written out.
 
@@ -45,21 +52,74 @@ def prompt_text(loaded: Loaded, text: str) -> str:
     return str(rendered)
 
 
-def encode(loaded: Loaded, texts: Sequence[str]) -> list[Prompt]:
-    """One prompt per text, never cut.
+class PromptWriter:
+    """Turns texts into prompts that fit, or says why it cannot. Nothing is ever cut.
 
-    A report that spells out a special token (``<|im_end|>``) would end its own turn; such a
-    spelling is broken up by a space, and the prompt's notes say so.
+    Args:
+        room: tokens to keep free for the answer.
     """
-    special = _special_tokens(loaded)
-    safe = [special.sub(lambda m: f"{m[0][0]} {m[0][1:]}", text) for text in texts]
-    encoded = loaded.tokenizer(
-        [prompt_text(loaded, text) for text in safe], add_special_tokens=False, verbose=False
-    )
-    return [
-        Prompt(tuple(tokens), () if text == given else ("special token in the text",))
-        for tokens, text, given in zip(encoded["input_ids"], safe, texts, strict=True)
-    ]
+
+    def __init__(self, loaded: Loaded, *, room: int) -> None:
+        self._loaded = loaded
+        self._room = room
+        self._special = _special_tokens(loaded)
+        self._longest_token = max(len(token) for token in loaded.tokenizer.get_vocab())
+
+    def write(self, texts: Sequence[str]) -> list[Prompt | Refusal]:
+        """One prompt or refusal per text, in order.
+
+        A report that spells out a special token (``<|im_end|>``) would end its own turn; such
+        a spelling is broken up by a space, and the prompt's notes say so.
+        """
+        results: list[Prompt | Refusal | None] = [self._refusal(text) for text in texts]
+        able = [index for index, result in enumerate(results) if result is None]
+        safe = [self._special.sub(_broken_up, texts[index]) for index in able]
+        for index, text, tokens in zip(able, safe, self._tokens(safe), strict=True):
+            notes = () if text == texts[index] else ("special token in the text",)
+            results[index] = self._checked(tokens, notes)
+        return [result for result in results if result is not None]
+
+    def _refusal(self, text: str) -> Refusal | None:
+        if not text.strip():
+            return Refusal("the report is empty")
+        # Counting the tokens of a text of many megabytes takes minutes; no token is longer
+        # than the longest of the vocabulary, so the hopeless ones are known without.
+        least = len(text) // self._longest_token
+        return self._too_long(least, "at least ")
+
+    def _checked(self, tokens: Sequence[int] | None, notes: tuple[str, ...]) -> Prompt | Refusal:
+        if tokens is None:
+            return Refusal("the tokenizer cannot read the text")
+        return self._too_long(len(tokens)) or Prompt(tuple(tokens), notes)
+
+    def _too_long(self, count: int, bound: str = "") -> Refusal | None:
+        context = self._loaded.context
+        if context is None or count + self._room <= context:
+            return None
+        return Refusal(
+            f"too long for the model: {bound}{count} prompt tokens and up to "
+            f"{self._room} answer tokens, context {context}"
+        )
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int] | None]:
+        prompts = [prompt_text(self._loaded, text) for text in texts]
+        if not prompts:
+            return []
+        try:
+            encoded = self._loaded.tokenizer(prompts, add_special_tokens=False, verbose=False)
+        except BaseException as error:
+            # A panic of the tokenizer's Rust code (endless white space does it) is no Exception.
+            if type(error).__name__ != "PanicException":
+                raise
+            if len(texts) == 1:
+                return [None]
+            return [self._tokens([text])[0] for text in texts]
+        tokens: list[list[int] | None] = list(encoded["input_ids"])
+        return tokens
+
+
+def _broken_up(match: re.Match[str]) -> str:
+    return f"{match[0][0]} {match[0][1:]}"
 
 
 def answer_room(loaded: Loaded) -> int:
