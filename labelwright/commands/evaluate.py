@@ -1,14 +1,226 @@
-"""``labelwright evaluate``: to be written."""
+"""``labelwright eval``: gold and predictions in, a comparison page with its tables out."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+
+METRICS = (
+    "chexbert_all",
+    "chexbert_posneg",
+    "paper_all",
+    "paper_posneg",
+    "macro_f1_positive",
+    "macro_f1_negative",
+    "macro_f1_uncertain",
+    "macro_f1_mention",
+    "kappa",
+    "accuracy",
+)
+LONGEST_NAME = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
+    parser.add_argument(
+        "--gold", required=True, metavar="FILE", help="reference labels in CheXpert's coding"
+    )
+    parser.add_argument(
+        "--pred",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a labeler's predictions.jsonl, labels table or run folder; once per labeler, the "
+        "first is compared with the others",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="where the report goes"
+    )
+    parser.add_argument(
+        "--label-set", default="chexpert-14", metavar="FILE|NAME", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--id-column",
+        default="id",
+        metavar="NAME[,NAME]",
+        help="id column of the tables, or columns joined with / (default: %(default)s)",
+    )
+    parser.add_argument("--title", help="title of the page")
+    parser.add_argument("--reference", metavar="NAME", help="compare this labeler with the others")
+    parser.add_argument(
+        "--patients",
+        metavar="FILE",
+        help="table or JSONL file with the patient of each report; tests then resample patients",
+    )
+    parser.add_argument(
+        "--patient-column", default="patient", metavar="NAME", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--missing",
+        choices=("error", "drop"),
+        default="error",
+        help="reports without a prediction: errors of the labeler (default), or left out for all",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="DIR",
+        help="data folder that a model was trained on, to check that the gold is not in it",
+    )
+    _add_text_flags(parser)
+    _add_test_flags(parser)
+
+
+def _add_text_flags(parser: argparse.ArgumentParser) -> None:
+    text = parser.add_argument_group("report text")
+    text.add_argument(
+        "--include-text",
+        action="store_true",
+        help="put the text of wrongly labeled reports into the page (then readable by you only)",
+    )
+    text.add_argument("--reports", metavar="FILE", help="table or JSONL file with the texts")
+    text.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
+
+
+def _add_test_flags(parser: argparse.ArgumentParser) -> None:
+    tests = parser.add_argument_group("scores and tests")
+    tests.add_argument(
+        "--metric",
+        choices=METRICS,
+        default=METRICS[0],
+        help="what the verdict is about (default: %(default)s)",
+    )
+    tests.add_argument(
+        "--margin",
+        type=float,
+        default=0.02,
+        help="largest acceptable loss, chosen before seeing the result (default: %(default)s)",
+    )
+    tests.add_argument(
+        "--undefined",
+        choices=("zero", "one", "skip"),
+        default="zero",
+        help="F1 of what neither gold nor labeler has (default: %(default)s)",
+    )
+    tests.add_argument("--seed", type=int, default=13, help="default: %(default)s")
+    tests.add_argument(
+        "--resamples", type=int, default=2_000, metavar="N", help="bootstrap (default: %(default)s)"
+    )
+    tests.add_argument(
+        "--permutations",
+        type=int,
+        default=10_000,
+        metavar="N",
+        help="randomization test (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run it."""
-    raise NotImplementedError
+    """Score, test, write the report, say the verdict."""
+    from eval.analysis import analyse
+    from eval.load import load_comparison
+    from eval.provenance import independence, read_source
+    from eval.report import TITLE, Page
+    from eval.significance import Settings
+    from eval.verdict import verdicts
+    from eval.write import check_folder, write_report
+
+    predictions = named_paths(arguments.pred)
+    id_columns = _columns(arguments.id_column)
+    _check_text_flags(arguments)
+    check_folder(arguments.out)
+    if arguments.seed < 0:
+        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
+    comparison = load_comparison(
+        arguments.gold,
+        predictions,
+        LabelSet.load(arguments.label_set),
+        id_columns=id_columns,
+        missing=arguments.missing,
+        patients=arguments.patients,
+        patient_column=arguments.patient_column,
+    )
+    analysis = analyse(
+        comparison,
+        Settings(
+            undefined=arguments.undefined,
+            permutations=arguments.permutations,
+            resamples=arguments.resamples,
+            margin=arguments.margin,
+            seed=arguments.seed,
+        ),
+        metric=arguments.metric,
+        reference=arguments.reference,
+    )
+    page = Page(
+        analysis=analysis,
+        sources=[read_source(name, predictions[name]) for name in analysis.comparison.names],
+        split=independence(arguments.data, comparison.ids, comparison.clusters)
+        if arguments.data
+        else None,
+        texts=_texts(arguments, id_columns),
+        title=arguments.title or TITLE,
+    )
+    path = write_report(page, arguments.out)
+    sys.stdout.writelines(f"{verdict}\n" for verdict in verdicts(analysis))
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
+def named_paths(values: Sequence[str]) -> dict[str, str]:
+    """``NAME=PATH`` or a path alone, named after its folder or file.
+
+    Raises:
+        ConfigError: none is given, a name stands twice, is empty, too long or unprintable.
+    """
+    if not values:
+        raise ConfigError("no predictions to score", remedy="give at least one --pred NAME=PATH")
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not equals or Path(value).exists():
+            name, path = Path(value).resolve().name.removesuffix(".gz"), value
+            name = name if Path(value).is_dir() else name.rpartition(".")[0] or name
+        name = name.strip()
+        if not name or not path or len(name) > LONGEST_NAME or not name.isprintable():
+            raise ConfigError(
+                f"--pred {value!r} does not name a labeler and a file",
+                remedy=f"write NAME=PATH with a name of up to {LONGEST_NAME} characters",
+            )
+        if name in found:
+            raise ConfigError(
+                f"two labelers are named {name!r}", remedy="give each --pred a name of its own"
+            )
+        found[name] = path
+    return found
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    names = tuple(part.strip() for part in text.split(","))
+    if not all(names):
+        raise ConfigError(
+            f"--id-column {text!r} has an empty name", remedy="write NAME or NAME,NAME"
+        )
+    return names
+
+
+def _check_text_flags(arguments: argparse.Namespace) -> None:
+    if arguments.include_text and not arguments.reports:
+        raise ConfigError("--include-text needs the texts", remedy="give them with --reports FILE")
+    if arguments.reports and not arguments.include_text:
+        raise ConfigError(
+            "--reports is read only with --include-text",
+            remedy="add --include-text to put report text into the page",
+        )
+
+
+def _texts(arguments: argparse.Namespace, id_columns: Sequence[str]) -> dict[str, str] | None:
+    if not arguments.include_text:
+        return None
+    from eval.label_table import read_column
+
+    return read_column(arguments.reports, arguments.text_column, id_columns=id_columns)

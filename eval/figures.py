@@ -1,0 +1,129 @@
+"""The figures of the page, drawn from an analysis, in their wide and narrow layouts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+from markupsafe import Markup
+
+from eval.analysis import Analysis
+from eval.forest import forest
+from eval.plots import MEDIUM, NARROW, WIDE, Row, bars, critical_difference, heat_map
+from eval.svg import Canvas
+from eval.verdict import percent
+
+HEAT = {
+    "macro_f1_positive": "positive",
+    "macro_f1_negative": "negative",
+    "macro_f1_uncertain": "uncertain",
+    "macro_f1_mention": "mention",
+}
+"""Columns of a heat map: statistic and head."""
+
+
+class Draw(Protocol):
+    """A figure that can be drawn at any width."""
+
+    def __call__(self, *, width: int) -> Canvas:
+        """Draw it ``width`` pixels wide."""
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """One figure: ``narrow`` takes its place on a phone, where there is one."""
+
+    canvas: Canvas
+    wide: Markup
+    narrow: Markup | None = None
+    caption: str = ""
+
+
+def figures(analysis: Analysis) -> dict[str, Drawing]:
+    """All figures by file name: bars, and with two labelers or more forest and heat maps."""
+    names, observations = analysis.comparison.names, analysis.comparison.observations
+    marks = [analysis.marks(name, analysis.metric) for name in names]
+    grouped = [Row(o, tuple(m[i + 1] for m in marks)) for i, o in enumerate(observations)]
+    found = {
+        "bars": _both(partial(bars, grouped, labelers=names)),
+    }
+    if analysis.pairs:
+        found |= {"forest": _forest(analysis)} | _heat_maps(analysis)
+    if analysis.several is not None:
+        found["ranks"] = _ranks(analysis)
+    return found
+
+
+def _forest(analysis: Analysis) -> Drawing:
+    changes = [analysis.changes(pair, analysis.metric) for pair in analysis.pairs]
+    others = [pair.b for pair in analysis.pairs]
+    summary = [Row("All (mean)", tuple(c[0] for c in changes))]
+    rows = [
+        Row(name, tuple(c[i + 1] for c in changes))
+        for i, name in enumerate(analysis.comparison.observations)
+    ]
+    margin = analysis.tests.settings.margin or 0.0
+    level = analysis.tests.settings.level
+    other = others[0] if len(others) == 1 else "each other labeler"
+    caption = (
+        f"Difference in {analysis.short}: {analysis.reference} minus {other}, "
+        f"with {percent(level)} intervals"
+    )
+    caption += f"; the band is the margin of ±{margin:g}." if margin else "."
+    if len(others) > 1:
+        caption += " Hollow: the interval holds 0."
+    return _both(
+        partial(
+            forest,
+            summary,
+            rows,
+            reference=analysis.reference,
+            others=others,
+            margin=margin,
+            score="F1" if "F1" in analysis.short else analysis.short,
+        ),
+        caption=caption,
+    )
+
+
+def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
+    found = {}
+    for number, pair in enumerate(analysis.pairs, 1):
+        changes = [analysis.changes(pair, statistic) for statistic in HEAT]
+        rows = [
+            Row(name, tuple(c[i + 1] for c in changes))
+            for i, name in enumerate(analysis.comparison.observations)
+        ]
+        rows.append(Row("Macro mean", tuple(c[0] for c in changes)))
+        title = f"{pair.a} minus {pair.b}"
+        found[f"heat-{number}"] = _both(
+            partial(heat_map, rows, columns=list(HEAT.values()), title=title), wide=MEDIUM
+        )
+    return found
+
+
+def _ranks(analysis: Analysis) -> Drawing:
+    several = analysis.several
+    if several is None:
+        raise ValueError("ranks need three labelers")
+    ranks = several.ranks
+    caption = (
+        f"1 is best. A thick bar joins labelers whose mean ranks differ by less than "
+        f"{ranks.critical_difference:.2f} (Nemenyi, α = {ranks.alpha:g})."
+    )
+    return _both(
+        partial(
+            critical_difference,
+            list(ranks.mean_ranks.items()),
+            ranks.groups,
+            distance=ranks.critical_difference,
+        ),
+        caption=caption,
+    )
+
+
+def _both(draw: Draw, *, caption: str = "", wide: int = WIDE) -> Drawing:
+    large = draw(width=wide)
+    small = draw(width=NARROW)
+    return Drawing(large, large.render("wide paired"), small.render("narrow"), caption)

@@ -1,0 +1,70 @@
+"""The methods section of a paper, written from the settings of the comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import labelwright
+from eval.analysis import Analysis
+from eval.provenance import Source
+from eval.verdict import percent, sample
+
+
+def methods(analysis: Analysis, sources: Sequence[Source]) -> list[str]:
+    """The methods section in two paragraphs, in the past tense, ready to paste."""
+    c, s = analysis.comparison, analysis.tests.settings
+    names = ", ".join(c.names[:-1]) + (" and " if len(c.names) > 1 else "") + c.names[-1]
+    unit = "patients" if analysis.tests.clustered else "reports"
+    failed = {
+        "error": "Reports without a usable answer counted as errors.",
+        "drop": "Reports that a labeler had no prediction for were left out for all labelers.",
+    }[c.missing]
+    rule = {
+        "zero": "counted as 0",
+        "one": "counted as 1",
+        "skip": "was left out of the mean",
+    }[s.undefined]
+    first = (
+        f"We compared the labels of {names} with the reference labels of {sample(analysis)} for "
+        f"{len(c.observations)} observations ({c.label_set.name}, version "
+        f"{c.label_set.version}). The main score was the mean over observations of the "
+        f"{analysis.short}: {analysis.definition}. F1 of a certainty that neither the reference "
+        f"nor the labeler gave {rule}. {failed}"
+    )
+    second = (
+        f"Intervals are {percent(s.level)} bias-corrected and accelerated bootstrap intervals from "
+        f"{s.resamples:,} resamples of {unit}."
+    )
+    if analysis.pairs:
+        many = len(analysis.tests.pairs)
+        pair = analysis.test(analysis.pairs[0])
+        swaps = (
+            f"all {pair.permutations:,} swaps"
+            if pair.exact
+            else f"{pair.permutations:,} random swaps"
+        )
+        second += (
+            f" Labelers were compared by a two-sided paired randomization test over {unit} "
+            f"({swaps})" + (f" with Holm's adjustment over {many} pairs" if many > 1 else "") + "."
+        )
+        if s.margin is not None:
+            second += (
+                f" Non-inferiority and equivalence were tested against a margin of {s.margin:g}."
+            )
+        second += (
+            " Accuracies per observation were compared by exact McNemar tests with Holm's "
+            "adjustment. For comparison with earlier work we also give the paired t test and "
+            "Wilcoxon's signed-rank test over observations, which are anti-conservative when "
+            "whole reports fail."
+        )
+    second += f" Analyses were made with labelwright {labelwright.__version__} (seed {s.seed})."
+    return [first, *_model_sentences(sources), second]
+
+
+def _model_sentences(sources: Sequence[Source]) -> list[str]:
+    sentences = [
+        f"{s.name} was {s.model}, decoded with {s.decoding}."
+        for s in sources
+        if s.generative and s.model and s.decoding
+    ]
+    return [" ".join(sentences)] if sentences else []

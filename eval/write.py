@@ -1,0 +1,96 @@
+"""The report folder: page, scores, tables and figures, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from eval.error_list import errors_csv
+from eval.figures import figures
+from eval.palette import LIGHT, resolved
+from eval.report import Page, environment, scores_json
+from labelwright.errors import OutputError
+from labelwright.jsonl import PRIVATE, atomic_write, write_json, writing
+
+PAGE, SCORES, ERRORS, TABLES, FIGURES = (
+    "index.html",
+    "scores.json",
+    "errors.csv",
+    "tables",
+    "figures",
+)
+OPEN = 0o644
+FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
+
+
+def write_report(page: Page, out: Path) -> Path:
+    """Write the report into a new, an empty or an earlier report's folder; return the page.
+
+    ``scores.json`` comes last, so its existence means that the report is whole. A page that
+    holds report text can be read by its owner only.
+
+    Raises:
+        OutputError: the folder holds other files or cannot be written.
+    """
+    _claim(out)
+    for table in page.tables():
+        _write(out / TABLES / f"{table.name}.csv", table.to_csv())
+        _write(out / TABLES / f"{table.name}.tex", table.to_latex())
+    style = f"svg{{background:{LIGHT['paper']}}}{FONT}" + resolved(
+        environment().get_template("figure.css").render()
+    )
+    for name, drawing in figures(page.analysis).items():
+        _write(out / FIGURES / f"{name}.svg", drawing.canvas.standalone(style))
+    _write(out / ERRORS, errors_csv(page.analysis.comparison))
+    _write(out / PAGE, page.html(), mode=OPEN if page.texts is None else PRIVATE)
+    write_json(out / SCORES, scores_json(page))
+    return out / PAGE
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a folder that holds anything but an earlier report.
+
+    Raises:
+        OutputError: it does, or is no folder.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError("a file of this name exists", remedy="choose another --out", source=out)
+    if any(out.iterdir()) and not _is_report(out / SCORES):
+        raise OutputError(
+            "the folder holds files that are no earlier report",
+            remedy="choose another --out, or empty it",
+            source=out,
+        )
+
+
+def _claim(out: Path) -> None:
+    check_folder(out)
+    with writing(out):
+        for folder in (out, out / TABLES, out / FIGURES):
+            folder.mkdir(parents=True, exist_ok=True)
+        # What an earlier report had more than this one must not stay beside it.
+        for pattern in (
+            SCORES,
+            PAGE,
+            ERRORS,
+            f"{TABLES}/*.csv",
+            f"{TABLES}/*.tex",
+            f"{FIGURES}/*.svg",
+        ):
+            for old in out.glob(pattern):
+                old.unlink()
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(value, dict) and "labelwright" in value and "signature" in value
+
+
+def _write(path: Path, text: str, *, mode: int = OPEN) -> None:
+    with atomic_write(path, mode=mode) as handle:
+        handle.write(text)
