@@ -10,7 +10,7 @@ from typing import Any
 
 from labelwright.errors import InputError
 from labelwright.readers.columns import Columns, report_or_reject, resolve
-from labelwright.readers.opening import LONGEST, faults, open_text
+from labelwright.readers.opening import faults, lines, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
 from labelwright.sections import Composer
@@ -26,10 +26,10 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
         InputError: the file or its encoding is broken, a key is missing in all of the first
             100 objects, or there are no lines.
     """
-    lines = _lines(path, options)
-    columns, peeked = _columns(lines, path, options)
+    rest = _lines(path, options)
+    columns, peeked = _columns(rest, path, options)
     composer = Composer(columns.texts)
-    for number, line in chain(peeked, lines):
+    for number, line in chain(peeked, rest):
         value = _parsed(line)
         if isinstance(value, str):
             yield Reject(None, str(path), number, value)
@@ -39,24 +39,16 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
 
 def count_jsonl(path: Path, options: ReadOptions) -> int:
     """The lines that :func:`read_jsonl` would yield."""
-    lines = _lines(path, options)
-    _, peeked = _columns(lines, path, options)
-    return len(peeked) + sum(1 for _ in lines)
+    rest = _lines(path, options)
+    _, peeked = _columns(rest, path, options)
+    return len(peeked) + sum(1 for _ in rest)
 
 
 def _lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
     with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
-        number = used = 0
-        while line := handle.readline(LONGEST):
-            number += 1
+        used = 0
+        for number, line in enumerate(lines(handle, path), 1):
             position.row = number
-            if len(line) == LONGEST:
-                raise InputError(
-                    f"the line is longer than {LONGEST} characters",
-                    remedy="write one JSON object per line",
-                    source=path,
-                    row=number,
-                )
             if not line.isspace():
                 used += 1
                 yield number, line
@@ -67,9 +59,9 @@ def _lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
 
 
 def _columns(
-    lines: Iterator[tuple[int, str]], path: Path, options: ReadOptions
+    numbered: Iterator[tuple[int, str]], path: Path, options: ReadOptions
 ) -> tuple[Columns, list[tuple[int, str]]]:
-    peeked = list(islice(lines, _PEEKED))
+    peeked = list(islice(numbered, _PEEKED))
     parsed = [_parsed(line) for _, line in peeked]
     keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
     if not keys:

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from labelwright.errors import ConfigError, InputError
 
-LONGEST = 64 * 1024 * 1024
-"""Most characters of one field, line or report; more is taken for damage."""
+LONGEST = 32 * 1024 * 1024
+"""Most characters of one field, line or report; more is taken for damage or an attack."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -25,6 +25,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 4096
+_GZIP_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(slots=True)
@@ -43,13 +44,12 @@ def faults(path: Path, encoding: str | None = None) -> Iterator[Position]:
     except FileNotFoundError:
         raise InputError("no such file or folder", remedy="check the path", source=path) from None
     except UnicodeError:
-        raise _encoding_error(path, encoding) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InputError(
-            f"the gzip data are damaged or cut short after row {position.row}",
-            remedy="copy or download the file again",
-            source=path,
-        ) from None
+        try:
+            raise _encoding_error(path, encoding) from None
+        except _GZIP_DAMAGE:  # what it made of the damage was no valid text
+            raise _gzip_error(path, position) from None
+    except _GZIP_DAMAGE:
+        raise _gzip_error(path, position) from None
     except OSError as error:
         raise InputError(
             f"cannot be read ({error.strerror or type(error).__name__})",
@@ -88,6 +88,24 @@ def open_text(path: Path, encoding: str | None) -> Iterator[io.TextIOWrapper]:
             yield handle
 
 
+def lines(handle: TextIO, path: Path) -> Iterator[str]:
+    """The lines with their ends; never more than one bounded line is in memory.
+
+    Raises:
+        InputError: a line is too long.
+    """
+    number = 1
+    while line := handle.readline(LONGEST):
+        if len(line) == LONGEST:
+            raise InputError(
+                f"line {number} is longer than {LONGEST} characters",
+                remedy="give a table with one report per row",
+                source=path,
+            )
+        yield line
+        number += 1
+
+
 def encoding_of(raw: BinaryIO, path: Path, encoding: str | None) -> str:
     """The encoding asked for, else by byte order mark, else UTF-8; ``raw`` stays at its start."""
     sample = cast(io.BufferedReader, raw).peek(_SAMPLE)[:_SAMPLE]
@@ -122,6 +140,14 @@ def checked_encoding(name: str) -> str:
             f"unknown encoding {name!r}", remedy="try utf-8, latin-1, windows-1252 or utf-16"
         ) from None
     return "utf-8-sig" if known == "utf-8" else known
+
+
+def _gzip_error(path: Path, position: Position) -> InputError:
+    return InputError(
+        f"the gzip data are damaged or cut short after row {position.row}",
+        remedy="copy or download the file again",
+        source=path,
+    )
 
 
 def _encoding_error(path: Path, encoding: str | None) -> InputError:

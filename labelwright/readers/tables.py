@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelwright.errors import InputError
 from labelwright.readers.columns import Columns, report_or_reject, resolve
-from labelwright.readers.opening import LONGEST, faults, open_text
+from labelwright.readers.opening import LONGEST, faults, lines, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
 from labelwright.sections import Composer
@@ -64,7 +64,7 @@ def _records(path: Path, options: ReadOptions, delimiter: str) -> Iterator[list[
     """The header with trimmed names, then the cells of each row that is not empty."""
     csv.field_size_limit(LONGEST)
     with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
-        reader = csv.reader(handle, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines(handle, path), delimiter=delimiter, strict=True)
         line = 1
         row = -1
         try:
