@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special, stats
 
 from eval.counts import Floats
 
@@ -71,22 +71,22 @@ class McNemar:
 
 
 def paired_t(a: ArrayLike, b: ArrayLike) -> PairedTest:
-    """Student's paired t test over observations (``scipy.stats.ttest_rel``)."""
+    """Student's paired t test over observations; equals ``scipy.stats.ttest_rel``."""
     d = differences(a, b)
     method = f"paired t, {len(d) - 1} degrees of freedom, two-sided; zero differences kept"
     if len(d) < 2 or np.ptp(d) == 0:
         return _no_test("paired t", d, "Cohen's dz", method)
-    result = stats.ttest_1samp(d, 0.0)
-    low, high = result.confidence_interval(0.95)
+    low, high = _t_interval(d)
+    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
     return PairedTest(
         name="paired t",
-        statistic=float(result.statistic),
-        p=float(result.pvalue),
+        statistic=float(t),
+        p=float(2 * special.stdtr(len(d) - 1, -abs(t))),
         n=len(d),
         zeros=int((d == 0).sum()),
         mean_difference=float(d.mean()),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         effect=cohens_dz(d),
         effect_name="Cohen's dz",
         method=method,
@@ -105,7 +105,7 @@ def wilcoxon(a: ArrayLike, b: ArrayLike, *, method: WilcoxonMethod = "exact") ->
     d = differences(a, b)
     kept = d[d != 0]
     ranks = stats.rankdata(np.abs(kept))
-    plus, minus = _rank_sums(kept)
+    plus, minus = _rank_sums(kept, ranks)
     tied = len(np.unique(ranks)) < len(ranks)
     rough = tied or len(kept) < len(d)
     exact = len(kept) <= EXACT_PAIRS
@@ -117,7 +117,7 @@ def wilcoxon(a: ArrayLike, b: ArrayLike, *, method: WilcoxonMethod = "exact") ->
     if not len(kept):
         return _no_test("Wilcoxon", d, "rank-biserial correlation", text)
     p = _all_signs(ranks, min(plus, minus)) if exact else _approximate(kept)
-    interval = paired_t(a, b)
+    low, high = _t_interval(d)
     return PairedTest(
         name="Wilcoxon",
         statistic=min(plus, minus),
@@ -125,9 +125,9 @@ def wilcoxon(a: ArrayLike, b: ArrayLike, *, method: WilcoxonMethod = "exact") ->
         n=len(d),
         zeros=len(d) - len(kept),
         mean_difference=float(d.mean()),
-        low=interval.low,
-        high=interval.high,
-        effect=rank_biserial(d),
+        low=low,
+        high=high,
+        effect=(plus - minus) / (plus + minus),
         effect_name="rank-biserial correlation",
         method=text,
     )
@@ -193,7 +193,8 @@ def cohens_dz(d: Floats) -> float | None:
 
 def rank_biserial(d: Floats) -> float:
     """Share of rank sum in favour of a minus that of b (Kerby 2014); 0 without differences."""
-    plus, minus = _rank_sums(d[d != 0])
+    kept = d[d != 0]
+    plus, minus = _rank_sums(kept, stats.rankdata(np.abs(kept)))
     return (plus - minus) / (plus + minus) if plus + minus else 0.0
 
 
@@ -203,9 +204,16 @@ def cohens_h(a: Floats, b: Floats) -> Floats:
     return result
 
 
-def _rank_sums(kept: Floats) -> tuple[float, float]:
-    ranks = stats.rankdata(np.abs(kept))
+def _rank_sums(kept: Floats, ranks: Floats) -> tuple[float, float]:
     return float(ranks[kept > 0].sum()), float(ranks[kept < 0].sum())
+
+
+def _t_interval(d: Floats) -> tuple[float | None, float | None]:
+    """95 % interval of the mean difference; none where there is no spread."""
+    if len(d) < 2 or np.ptp(d) == 0:
+        return None, None
+    reach = special.stdtrit(len(d) - 1, 0.975) * d.std(ddof=1) / np.sqrt(len(d))
+    return float(d.mean() - reach), float(d.mean() + reach)
 
 
 def _all_signs(ranks: Floats, smaller: float) -> float:

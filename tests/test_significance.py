@@ -292,9 +292,11 @@ def test_anova_and_tukey_equal_scipy_and_statsmodels(three):
     assert (repeated.f, repeated.p) == pytest.approx((theirs["F Value"], theirs["Pr > F"]))
     assert repeated.df == (theirs["Num DF"], theirs["Den DF"])
     tukey = stats.tukey_hsd(*three.values())
-    assert [p.p for p in tukey_hsd(three)] == pytest.approx(
-        [tukey.pvalue[0, 1], tukey.pvalue[0, 2], tukey.pvalue[1, 2]]
-    )
+    interval = tukey.confidence_interval(0.95)
+    for pair, place in zip(tukey_hsd(three), ((0, 1), (0, 2), (1, 2)), strict=True):
+        assert pair.difference == pytest.approx(tukey.statistic[place])
+        assert pair.p == pytest.approx(tukey.pvalue[place])
+        assert (pair.low, pair.high) == pytest.approx((interval.low[place], interval.high[place]))
 
 
 def test_greenhouse_geisser_epsilon():
