@@ -230,7 +230,7 @@ def _model(base: Path, adapter: Path | None, dtype: torch.dtype | str) -> PreTra
     _refuse_gaps(base, loaded[1]["missing_keys"], loaded[1]["mismatched_keys"])
     if adapter is not None:
         with _readable(adapter, "adapter"):
-            report = model.load_adapter(str(adapter), local_files_only=True)
+            report = model.load_adapter(str(adapter))
         _refuse_gaps(adapter, report.missing_keys, report.mismatched_keys)
     return model
 

@@ -131,11 +131,10 @@ def answer_room(loaded: Loaded) -> int:
 
 def longest_answer(label_set: LabelSet, *, full_names: bool) -> str:
     """An answer line with the longest word at every observation."""
-    items = []
-    for slot in slots(label_set):
-        prefix = f", {slot.label}:" if full_names else slot.prefix
-        items.append(prefix + max(slot.options.values(), key=len))
-    return "".join(items) + END
+    if not full_names:
+        return "".join(s.prefix + max(s.options.values(), key=len) for s in slots(label_set)) + END
+    items = (f"{s.label}:{max(s.options.values(), key=len)}" for s in slots(label_set))
+    return ", ".join(items) + END
 
 
 def _special_tokens(loaded: Loaded) -> re.Pattern[str]:
