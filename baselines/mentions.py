@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import NamedTuple
 
 from baselines.phrases import Match, PhraseTrie, Sentence
@@ -28,10 +28,10 @@ class Mention:
     end: int
 
 
-class _Kind(Enum):
+class _Kind(IntEnum):
     MENTION = auto()
-    NOT_MENTION = auto()
     PART = auto()
+    NOT_MENTION = auto()
     CHANGED = auto()
     UNCLEAR = auto()
     NORMAL = auto()
@@ -49,20 +49,13 @@ _EVERY = -1
 _STATES = (_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED)
 
 
-class _State(NamedTuple):
-    """The state of a part: the match that tells it, and whether it stands before the part."""
-
-    match: Match
-    before: bool
-
-
 class Finder:
     """Finds and judges the mentions of one rule book's observations."""
 
     def __init__(self, book: RuleBook) -> None:
         self._trie = PhraseTrie()
         self._labels: list[str] = []
-        self._part_labels: list[str] = []
+        self._part_owners: list[int] = []
         rules = [*book.observations, *([book.rest.other] if book.rest else [])]
         for observation in rules:
             self._add_observation(observation)
@@ -81,11 +74,11 @@ class Finder:
         self._add(rules.mentions, _Cue(_Kind.MENTION, owner))
         self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
         for part in rules.parts:
-            self._add_part(part, rules.label)
+            self._add_part(part, owner)
 
-    def _add_part(self, part: Part, label: str) -> None:
-        owner = len(self._part_labels)
-        self._part_labels.append(label)
+    def _add_part(self, part: Part, observation: int) -> None:
+        owner = len(self._part_owners)
+        self._part_owners.append(observation)
         self._add(part.names, _Cue(_Kind.PART, owner))
         self._add(part.changed, _Cue(_Kind.CHANGED, owner))
         self._add(part.unclear, _Cue(_Kind.UNCLEAR, owner))
@@ -93,34 +86,39 @@ class Finder:
 
     def mentions(self, sentence: Sentence) -> Iterator[Mention]:
         """The mentions of one sentence, those that do not count left out."""
-        found = self._trie.find(sentence.words)
-        cues = [m for m in found if isinstance(m.payload, _Cue)]
-        if not any(m.payload.kind in (_Kind.MENTION, _Kind.PART) for m in cues):
+        cues: list[Match] = []
+        triggers: list[Match] = []
+        for match in self._trie.find(sentence.words):
+            (triggers if isinstance(match.payload, Trigger) else cues).append(match)
+        masks = [m for m in cues if m.payload.kind is _Kind.NOT_MENTION]
+        if not any(m.payload.kind <= _Kind.PART for m in cues):
             return
-        scope = Scope(sentence.words, [m for m in found if isinstance(m.payload, Trigger)])
-        for match in self._named(cues):
+        scope = Scope(sentence.words, triggers)
+        for match in self._named(cues, masks):
             certainty = scope.verdict(match.start, match.end)
             if certainty is not None:
                 label = self._labels[match.payload.owner]
                 yield _mention(sentence, label, certainty, match.start, match.end)
-        yield from self._changed_parts(sentence, cues, scope)
+        yield from self._changed_parts(sentence, cues, masks, scope)
 
-    def _named(self, cues: Sequence[Match]) -> Iterator[Match]:
+    def _named(self, cues: Sequence[Match], masks: Sequence[Match]) -> Iterator[Match]:
         by_owner: dict[int, list[Match]] = {}
         for match in cues:
-            if match.payload.kind in (_Kind.MENTION, _Kind.NOT_MENTION):
+            if match.payload.kind is _Kind.MENTION:
                 by_owner.setdefault(match.payload.owner, []).append(match)
-        for matches in by_owner.values():
-            masks = [m for m in matches if m.payload.kind is _Kind.NOT_MENTION]
-            for match in longest([m for m in matches if m.payload.kind is _Kind.MENTION]):
-                if not any(m.start < match.end and match.start < m.end for m in masks):
+        for owner, matches in by_owner.items():
+            own = [m for m in masks if m.payload.owner == owner]
+            for match in longest(matches):
+                if not _masked(match, own):
                     yield match
 
     def _changed_parts(
-        self, sentence: Sentence, cues: Sequence[Match], scope: Scope
+        self, sentence: Sentence, cues: Sequence[Match], masks: Sequence[Match], scope: Scope
     ) -> Iterator[Mention]:
         named = [m for m in cues if m.payload.kind is _Kind.PART]
-        for owner in {m.payload.owner for m in named}:
+        for owner in dict.fromkeys(m.payload.owner for m in named):
+            observation = self._part_owners[owner]
+            own = [m for m in masks if m.payload.owner == observation]
             parts = longest([m for m in named if m.payload.owner == owner])
             states = longest(
                 [
@@ -129,15 +127,26 @@ class Finder:
                     if m.payload.kind in _STATES and m.payload.owner in (owner, _EVERY)
                 ]
             )
+            if not states:
+                continue
+            reader = _PartReader(scope, named, states)
             for part in parts:
-                state = _PartReader(scope, named, states).state(part)
-                certainty = None if state is None else _judge(scope, state.match)
+                state = None if _masked(part, own) else reader.state(part)
+                certainty = None if state is None else _judge(scope, state)
                 if state is None or certainty is None:
                     continue
-                start = min(part.start, state.match.start)
-                end = max(part.end, state.match.end)
-                label = self._part_labels[owner]
-                yield _mention(sentence, label, certainty, start, end)
+                start, end = min(part.start, state.start), max(part.end, state.end)
+                yield _mention(sentence, self._labels[observation], certainty, start, end)
+
+
+def _masked(match: Match, masks: Sequence[Match]) -> bool:
+    """Whether a mask overlaps the match; a longer match that holds the whole mask wins."""
+    return any(
+        mask.start < match.end
+        and match.start < mask.end
+        and not (match.start <= mask.start and mask.end <= match.end and match[:2] != mask[:2])
+        for mask in masks
+    )
 
 
 def _judge(scope: Scope, state: Match) -> Certainty | None:
@@ -153,7 +162,8 @@ def _judge(scope: Scope, state: Match) -> Certainty | None:
 
 
 def _mention(sentence: Sentence, label: str, certainty: Certainty, start: int, end: int) -> Mention:
-    return Mention(label, certainty, sentence.starts[start], sentence.ends[end - 1])
+    spans = sentence.spans()
+    return Mention(label, certainty, spans[start][0], spans[end - 1][1])
 
 
 class _PartReader:
@@ -161,23 +171,23 @@ class _PartReader:
 
     def __init__(self, scope: Scope, parts: Sequence[Match], states: Sequence[Match]) -> None:
         self._scope = scope
-        self._parts = parts
+        self._parts = sorted(parts, key=lambda m: m.end)
         self._states = states
 
-    def state(self, part: Match) -> _State | None:
+    def state(self, part: Match) -> Match | None:
         """The state just before the part, or after it in the same part of the sentence, or
         shared with a part before it ("normal heart and mediastinum"), or after later parts.
         """
         before = self._before(part)
         if before is not None and before.payload.kind is not _Kind.UNCHANGED:
-            return _State(before, before=True)
+            return before
         after = self._after(part, across=False)
         if after is None and before is None:
             shared = self._shared(part)
             if shared is not None:
-                return _State(shared, before=True)
+                return shared
             after = self._after(part, across=True)
-        return None if after is None else _State(after, before=False)
+        return after
 
     def _before(self, part: Match) -> Match | None:
         for state in reversed(self._states):
@@ -217,12 +227,14 @@ class _PartReader:
         )
 
     def _shared(self, part: Match) -> Match | None:
-        for other in sorted(self._parts, key=lambda m: -m.end):
-            if other.end > part.start:
+        right = part
+        for other in reversed(self._parts):
+            if other.end > right.start:
                 continue
-            near = part.start - other.end <= REACH_LEFT
-            if not near or self._scope.has_verb(other.end, part.start):
+            near = right.start - other.end <= REACH_LEFT
+            if not near or self._scope.has_verb(other.end, right.start):
                 return None
-            own = self._before(other)
-            return own if own is not None else self._shared(other)
+            if (own := self._before(other)) is not None:
+                return own
+            right = other
         return None

@@ -18,20 +18,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 MARKS = frozenset(",;:()/+")
 MAX_GAP = 9
 MAX_FORMS = 4096
 """How many word rows one phrase may stand for; more is most likely a mistake."""
+MAX_WORDS = 200
+"""A sentence is cut here, so that text without full stops cannot cost quadratic time."""
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
-_TOKEN = re.compile(
-    rf"(?P<word>\d+[.,]\d+|{_WORD})"
-    r"|(?P<mark>[,;:()/+])"
-    r"|(?P<end>[.!?]|\n[ \t\r]*\n|\n(?=[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]))"
+_TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+]")
+# Every alternative begins with a plain character: the search then skips to the next of these.
+_END = re.compile(
+    r"!|\?|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n|(?=[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]))"
 )
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
 _GAP = re.compile(r"~(\d+)")
@@ -41,17 +42,30 @@ _GAPS = "~"
 _KNOWN_WORDS = 200_000
 
 
-@dataclass(frozen=True, slots=True)
 class Sentence:
-    """Words of one sentence in lower case, and where each stands in the text."""
+    """Words and marks of one sentence in lower case, and where each stands in the text."""
 
-    words: list[str]
-    starts: list[int]
-    ends: list[int]
+    __slots__ = ("_end", "_lower", "_spans", "_start", "words")
+
+    def __init__(self, words: list[str], lower: str, start: int, end: int) -> None:
+        self.words = words
+        self._lower = lower
+        self._start = start
+        self._end = end
+        self._spans: list[tuple[int, int]] | None = None
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Start and end of each word, as offsets into the text that the sentence is from.
+
+        Found when first asked for: most sentences of a normal report never are.
+        """
+        if self._spans is None:
+            found = _TOKEN.finditer(self._lower, self._start, self._end)
+            self._spans = [match.span() for match in found]
+        return self._spans
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A phrase found at ``words[start:end]``; ``payload`` is what it was added with."""
 
     start: int
@@ -65,18 +79,25 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
     A sentence ends at ``. ! ?`` (a decimal point is no end), at an empty line and before a
     list item; a single line break is a space, since many systems wrap their lines.
     """
-    sentence = Sentence([], [], [])
-    for match in _TOKEN.finditer(_lower(text), start, len(text) if end is None else end):
-        if match.lastgroup == "end":
-            if sentence.words:
-                yield sentence
-                sentence = Sentence([], [], [])
-            continue
-        sentence.words.append(match.group())
-        sentence.starts.append(match.start())
-        sentence.ends.append(match.end())
-    if sentence.words:
-        yield sentence
+    lower = _lower(text)
+    at, last = start, len(text) if end is None else end
+    for match in _END.finditer(lower, start, last):
+        yield from _cut(lower, at, match.start())
+        at = match.end()
+    yield from _cut(lower, at, last)
+
+
+def _cut(lower: str, start: int, end: int) -> Iterator[Sentence]:
+    words = _TOKEN.findall(lower, start, end)
+    sentence = Sentence(words, lower, start, end)
+    if len(words) <= MAX_WORDS:
+        if words:
+            yield sentence
+        return
+    spans = sentence.spans()
+    for first in range(0, len(words), MAX_WORDS):
+        part = spans[first : first + MAX_WORDS]
+        yield Sentence(words[first : first + MAX_WORDS], lower, part[0][0], part[-1][1])
 
 
 def _lower(text: str) -> str:
@@ -181,17 +202,20 @@ class PhraseTrie:
         found: list[Match],
     ) -> None:
         start, at = span
-        if _OUTPUT in node:
-            found.extend(Match(start, at, payload) for payload in node[_OUTPUT])
+        outputs = node.get(_OUTPUT)
+        if outputs is not None:
+            found.extend([Match(start, at, payload) for payload in outputs])
         if at == len(row):
             return
         for key in row[at]:
             if (following := node.get(key)) is not None:
                 self._walk(following, words, row, (start, at + 1), found)
-        for most, after in node.get(_GAPS, {}).items():
-            for skip in range(most + 1):
-                here = at + skip
-                if here >= len(row) or (skip and words[here - 1] in MARKS):
+        gaps = node.get(_GAPS)
+        if gaps is None:
+            return
+        for most, after in gaps.items():
+            for here in range(at, min(at + most + 1, len(row))):
+                if here > at and words[here - 1] in MARKS:
                     break
                 for key in row[here]:
                     if (following := after.get(key)) is not None:

@@ -112,13 +112,13 @@ class RulesLabeler:
         labels: dict[str, Certainty | None] = {}
         evidence: dict[str, list[list[int]]] = {}
         for label in self._label_set.labels:
-            said = found.get(label.name, ())
-            best = next((c for c in _RANK if any(m.certainty is c for m in said)), Certainty.BLANK)
+            said = found.get(label.name)
+            best = min((m.certainty for m in said), key=_RANK.index) if said else Certainty.BLANK
             if best not in label.certainties:
                 best = Certainty.BLANK
             labels[label.name] = best
-            spans = sorted({(m.start, m.end) for m in said if m.certainty is best})
-            if spans:
+            if said and best is not Certainty.BLANK:
+                spans = sorted({(m.start, m.end) for m in said if m.certainty is best})
                 evidence[label.name] = [list(span) for span in spans]
         rest = self._book.rest
         if rest is not None:

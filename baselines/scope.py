@@ -10,13 +10,13 @@ its own ("no effusion, and the heart **is** enlarged").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from baselines.phrases import MARKS, Match
 from labelwright.records import Certainty
 
 
-class Trigger(Enum):
+class Trigger(IntEnum):
     """What a phrase of the scope file does."""
 
     NO = auto()

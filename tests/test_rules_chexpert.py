@@ -1,0 +1,225 @@
+"""What the shipped chexpert-14 rules say of sentences written for this test.
+
+Expected labels follow the published conventions (Irvin et al. 2019) as the head of
+``baselines/rules/chexpert-14.yaml`` settles them. ``PE+ PT-`` means: Pleural Effusion positive,
+Pneumothorax negative, every other observation blank; ``?`` is uncertain.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from baselines.rules import RulesLabeler
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Prediction, Report
+
+LABEL_SET = LabelSet.load("chexpert-14")
+LABELER = RulesLabeler.for_label_set(LABEL_SET)
+SIGNS = {Certainty.POSITIVE: "+", Certainty.NEGATIVE: "-", Certainty.UNCERTAIN: "?"}
+
+PLAIN = {
+    "The upper mediastinum looks widened.": "EC+",
+    "Mediastinal widening has progressed since Monday.": "EC+",
+    "Marked prominence of the superior mediastinum.": "EC+",
+    "The heart is markedly enlarged.": "CM+",
+    "Massive cardiomegaly.": "CM+",
+    "Enlarged heart.": "CM+",
+    "Increased heart size compared with last year.": "CM+",
+    "Enlargement of the cardiac silhouette.": "CM+",
+    "The cardiomediastinal silhouette is enlarged.": "EC+ CM+",
+    "Patchy opacity at the right base.": "LO+",
+    "New infiltrates in both lower zones.": "LO+",
+    "Airspace disease in the lingula.": "LO+",
+    "Air-space disease in the lingula.": "LO+",
+    "Coarse interstitial markings.": "LO+",
+    "Linear scarring in the middle lobe.": "LO+",
+    "A 9 mm nodule lies in the left apex.": "LL+",
+    "Spiculated mass of the right upper lobe.": "LL+",
+    "Several lung metastases.": "LL+",
+    "Florid pulmonary oedema.": "ED+",
+    "Pulmonary vascular congestion.": "ED+",
+    "Findings of heart failure.": "ED+",
+    "The central vasculature is engorged.": "ED+",
+    "Dense consolidation of the left lower lobe.": "CO+",
+    "Lingular pneumonia.": "PN+",
+    "Aspiration pneumonitis.": "PN+",
+    "Discoid atelectasis on the left.": "AT+",
+    "Collapse of the left lower lobe.": "AT+",
+    "Tiny apical pneumothorax.": "PT+",
+    "Moderate bilateral effusions.": "PE+",
+    "Large hydropneumothorax.": "PT+ PE+",
+    "Pleural fluid tracks into the fissure.": "PE+",
+    "Thick pleural plaques and pleural thickening on both sides.": "PO+",
+    "Bilateral apical capping.": "PO+",
+    "Healed fracture of the eighth rib.": "FR+",
+    "The clavicle is fractured.": "FR+",
+    "A dual lead pacemaker is in place.": "SD+ NF+",
+    "The PICC ends in the lower cava.": "SD+ NF+",
+    "Endotracheal tube 3 cm above the carina.": "SD+ NF+",
+    "Right chest port.": "SD+ NF+",
+}
+NEGATED = {
+    "No effusion.": "PE- NF+",
+    "No pneumothorax or pleural effusion.": "PT- PE- NF+",
+    "No pneumothorax, effusion, or consolidation.": "PT- PE- CO- NF+",
+    "There is neither oedema nor consolidation.": "ED- CO- NF+",
+    "Without evidence of pneumonia.": "PN- NF+",
+    "Negative for pneumothorax.": "PT- NF+",
+    "The lungs are free of infiltrates.": "LO- NF+",
+    "The lungs are clear of consolidation.": "CO- NF+",
+    "Absence of a pleural effusion.": "PE- NF+",
+    "A pneumothorax is not seen.": "PT- NF+",
+    "Pleural effusion is no longer visible.": "PE- NF+",
+    "Fracture: none.": "FR- NF+",
+    "Lungs show no suspicious nodules.": "LL- NF+",
+    "No opacity to suggest pneumonia.": "LO- PN- NF+",
+    "Nothing to suggest pulmonary edema.": "ED- NF+",
+    "No focal consolidation, large pleural effusion, or pneumothorax is seen.": "CO- PE- PT- NF+",
+    "No visible pneumothorax.": "PT- NF+",
+    "The previously seen effusion has resolved.": "PE- NF+",
+    "Interval resolution of the right pneumothorax.": "PT- NF+",
+    "Pneumonia has been ruled out.": "PN- NF+",
+    "The chest tube has been removed.": "SD- NF+",
+    "Removal of the nasogastric tube.": "SD- NF+",
+    "No displaced rib fracture.": "FR- NF+",
+    "No pleural thickening.": "PO- NF+",
+    "No atelectasis.": "AT- NF+",
+    "Effusion or pneumothorax is not identified.": "PE- PT- NF+",
+    "NO EFFUSION OR PNEUMOTHORAX": "PE- PT- NF+",
+}
+NORMAL_PARTS = {
+    "Heart size is normal.": "CM- NF+",
+    "Normal heart size.": "CM- NF+",
+    "The heart is not enlarged.": "CM- NF+",
+    "No enlargement of the cardiac silhouette.": "CM- NF+",
+    "Heart size at the upper limits of normal.": "CM- NF+",
+    "Mediastinal contours are unremarkable.": "EC- NF+",
+    "The heart and mediastinum are normal.": "CM- EC- NF+",
+    "Normal heart and mediastinum.": "CM- EC- NF+",
+    "Heart size, mediastinal contours, and hila are within normal limits.": "CM- EC- NF+",
+    "The cardiomediastinal silhouette is within normal limits.": "CM- EC- NF+",
+    "Stable heart size.": "NF+",
+    "Stable heart size and normal mediastinum.": "EC- NF+",
+    "Heart size is stable and mildly enlarged.": "CM+",
+    "The heart is enlarged, mediastinum normal.": "CM+ EC-",
+    "Normal mediastinum, enlarged heart.": "CM+ EC-",
+    "Costophrenic angles are sharp.": "PE- NF+",
+    "The pleural spaces are clear.": "PE- NF+",
+    "The left costophrenic angle is blunted.": "PE?",
+    "The lungs are clear.": "NF+",
+    "No acute cardiopulmonary abnormality.": "NF+",
+    "Borderline enlarged heart.": "CM+",
+    "Borderline cardiomegaly.": "CM+",
+    "The right heart border is obscured.": "NF+",
+}
+UNCERTAIN = {
+    "Possible small effusion.": "PE?",
+    "This may represent pneumonia.": "PN?",
+    "Opacity, which could reflect atelectasis.": "LO+ AT?",
+    "Opacity suspicious for pneumonia.": "LO+ PN?",
+    "Cannot exclude a small pneumothorax.": "PT?",
+    "Pneumonia cannot be excluded.": "PN?",
+    "A tiny pneumothorax is not entirely excluded.": "PT?",
+    "Atelectasis versus consolidation.": "AT? CO?",
+    "Pneumonia is suspected.": "PN?",
+    "Suspected fracture of the sixth rib.": "FR?",
+    "Probable trace effusion.": "PE?",
+    "The differential includes edema and pneumonia.": "ED? PN?",
+    "Findings concerning for pneumonia or aspiration.": "PN?",
+    "Questionable nodule at the left base.": "LL?",
+    "Pneumonia is unlikely.": "PN?",
+    "In the right clinical setting, this is compatible with pneumonia.": "PN+",
+    "In the appropriate clinical setting, this is compatible with pneumonia.": "PN?",
+    "Consolidation consistent with pneumonia.": "CO+ PN+",
+}
+DOUBLE_SCOPE = {
+    "No effusion; pneumonia cannot be excluded.": "PE- PN?",
+    "No effusion, pneumonia cannot be excluded.": "PE- PN?",
+    "No pneumothorax, but there is a small effusion.": "PT- PE+",
+    "No pneumothorax, small left effusion.": "PT- PE+",
+    "No effusion, and the heart is enlarged.": "PE- CM+",
+    "Cardiomegaly without edema.": "CM+ ED-",
+    "Effusion has resolved and atelectasis has improved.": "PE- AT+",
+    "No edema. Possible pneumonia.": "ED- PN?",
+    "The heart is enlarged and an effusion is not seen.": "CM+ PE-",
+    "Atelectasis rather than pneumonia.": "AT+ PN-",
+    "No infiltrate, possible effusion.": "LO- PE?",
+    "No pneumothorax although a chest tube was withdrawn.": "PT- SD- NF+",
+    "No pneumothorax, however consolidation has increased.": "PT- CO+",
+}
+CHANGE = {
+    "No change in the left effusion.": "PE+",
+    "No significant interval change in moderate cardiomegaly.": "CM+",
+    "Atelectasis without significant interval change.": "AT+",
+    "Unchanged pneumothorax.": "PT+",
+    "Stable nodules.": "LL+",
+    "Decreasing edema.": "ED+",
+    "Near complete resolution of the effusion.": "PE+",
+    "The pneumonia has not resolved.": "PN+",
+    "Edema is not increased.": "ED+",
+}
+NO_MENTION = {
+    "History of pneumonia.": "NF+",
+    "Evaluate for pneumothorax.": "NF+",
+    "Rule out pneumonia.": "NF+",
+    "Follow up to exclude an underlying mass.": "NF+",
+    "Pericardial effusion.": "NF+",
+    "Pleural and pericardial effusions.": "PE+",
+    "Soft tissue edema of the neck.": "NF+",
+    "Calcified granuloma.": "",
+    "Degenerative disease of the spine.": "",
+    "Low lung volumes.": "",
+    "Tortuous aorta.": "",
+    "No scoliosis.": "NF+",
+    "Wedge deformity of T12.": "",
+    "Mediastinal lymph nodes are prominent.": "",
+    "Bone metastases.": "NF+",
+    "Hypoinflation leads to crowding.": "",
+    "XXXX XXXX ___.": "NF+",
+}
+SEVERAL = {
+    "Small effusion. No effusion on the right.": "PE+",
+    "Possible pneumonia. No pneumonia was seen last week.": "PN?",
+    "Possible nodule. The nodule is 5 mm wide.": "LL+",
+    "1. Cardiomegaly.\n2. No edema.": "CM+ ED-",
+    "No consolidation or\npneumothorax.": "CO- PT- NF+",
+    "Findings:\n- effusion\n- no edema": "PE+ ED-",
+    "Nodule of 1.7 cm. no mass": "LL+",
+    "Atelectasis.No effusion.": "AT+ PE-",
+    "No XXXX effusion or ___ pneumothorax.": "PE- PT- NF+",
+    "Bibasilar atelectasis/scarring.": "AT+ LO+",
+}
+TABLE = PLAIN | NEGATED | NORMAL_PARTS | UNCERTAIN | DOUBLE_SCOPE | CHANGE | NO_MENTION | SEVERAL
+
+
+def said(text: str) -> str:
+    result = LABELER.label_reports([Report("1", text, "test", 1)])[0]
+    assert isinstance(result, Prediction)
+    found = {LABEL_SET.by_name[name].key: c for name, c in result.labels.items()}
+    return " ".join(key + SIGNS[c] for key, c in found.items() if c in SIGNS)
+
+
+@pytest.mark.parametrize(("text", "expected"), TABLE.items())
+def test_sentence(text: str, expected: str) -> None:
+    assert sorted(said(text).split()) == sorted(expected.split())
+
+
+def test_the_table_is_broad() -> None:
+    """Every observation occurs with every certainty it can take, bar those that rules never give.
+
+    Enlarged Cardiomediastinum, Pleural Other and Support Devices have no uncertain sentence.
+    """
+    assert len(TABLE) >= 120
+    seen = {item for expected in TABLE.values() for item in expected.split()}
+    for label in LABEL_SET.labels:
+        assert label.key + "+" in seen
+        if Certainty.NEGATIVE in label.certainties:
+            assert label.key + "-" in seen
+
+
+def test_a_labeled_report_obeys_the_label_set() -> None:
+    for text in TABLE:
+        result = LABELER.label_reports([Report("1", text, "test", 1)])[0]
+        assert isinstance(result, Prediction)
+        assert not LABEL_SET.contradictions(result.labels)
+        assert result.complete
