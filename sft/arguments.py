@@ -271,7 +271,7 @@ def _check_cpu(sft: SFTConfig, model: ModelConfig) -> None:
         "fp16": sft.fp16,
         "tf32": bool(sft.tf32),
         "attn_implementation": "flash" in (model.attn_implementation or ""),
-        "optim": "paged" in str(sft.optim) or "8bit" in str(sft.optim),
+        "optim": any(word in str(sft.optim).lower() for word in ("paged", "8bit", "4bit")),
         "deepspeed": bool(sft.deepspeed),
     }
     for name, asked in wanted.items():

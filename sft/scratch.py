@@ -117,9 +117,11 @@ def train_tokenizer(
 ) -> PreTrainedTokenizerBase:
     """A Qwen2 tokenizer whose BPE was learned from ``texts`` and the label set's prompt.
 
-    All 256 bytes are in the vocabulary, so no text is unknown to it.
+    All 256 bytes are in the vocabulary, so no text is unknown to it. The label set's whole
+    instruction is one more token: it is the same for every report, a model from scratch does
+    not read its words anyway, and without this more than half of the work would go into it.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
     blank = Qwen2Tokenizer().backend_tokenizer
@@ -147,6 +149,7 @@ def train_tokenizer(
         eos_token=EOS,
         additional_special_tokens=[TURN],
     )
+    tokenizer.add_tokens([AddedToken(system_prompt(label_set), normalized=False)])
     tokenizer.chat_template = CHATML
     return tokenizer
 
@@ -164,8 +167,7 @@ def _answer_pieces(label_set: LabelSet, pre_tokenizer: Any) -> Iterator[str]:
 def _add_whole(piece: str, vocab: dict[str, int], merges: list[tuple[str, str]]) -> None:
     """Append merges until ``piece`` is one token.
 
-    New merges come last, so they change no earlier choice of the BPE: texts without the
-    piece are tokenised as before.
+    New merges come last, so they undo none that the BPE learned.
     """
     from tokenizers import models
 

@@ -74,9 +74,8 @@ def train(settings: Settings, records: Records) -> None:
     """
     from trl import get_peft_config
 
-    from sft.trainer import QuietTrainer, quieten
+    from sft.trainer import QuietTrainer, quiet
 
-    quieten(Path(str(settings.sft.output_dir)))
     sft, state = settings.sft, settings.sft.distributed_state
     output, processes = Path(str(sft.output_dir)), sft.world_size
     identity = _identity(settings, records)
@@ -93,16 +92,18 @@ def train(settings: Settings, records: Records) -> None:
     ready = prepare(settings, records, start)
     sft.chat_template_path = None
     sft.max_length = _row_length(settings, ready.longest)
-    trainer = QuietTrainer(
-        model=load_model(start, settings.model, ready.stop),
-        args=sft,
-        train_dataset=ready.datasets["train"],
-        eval_dataset=ready.datasets.get("validation"),
-        processing_class=ready.tokenizer,
-        peft_config=get_peft_config(settings.model),
-    )
-    result = _run(trainer, checkpoint)
-    trainer.save_model(str(output))
+    with quiet(output):
+        trainer = QuietTrainer(
+            model=load_model(start, settings.model, ready.stop),
+            args=sft,
+            train_dataset=ready.datasets["train"],
+            eval_dataset=ready.datasets.get("validation"),
+            processing_class=ready.tokenizer,
+            peft_config=get_peft_config(settings.model),
+        )
+        result = _run(trainer, checkpoint)
+        trainer.model.config.use_cache = True  # the trainer turned it off; generation needs it
+        trainer.save_model(str(output))
     if state.is_main_process:
         outcome = Outcome(
             lengths=ready.lengths,

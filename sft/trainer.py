@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import datasets
 from transformers.utils import logging
 from trl import SFTTrainer
+
+TENSORBOARD = "TENSORBOARD_LOGGING_DIR"
 
 
 class QuietTrainer(SFTTrainer):
@@ -21,8 +25,15 @@ class QuietTrainer(SFTTrainer):
         """The card is written once, at the end, by :mod:`sft.save`."""
 
 
-def quieten(output: Path) -> None:
+@contextmanager
+def quiet(output: Path) -> Iterator[None]:
     """One progress bar, that of the training; metrics for TensorBoard stay in ``output``."""
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
-    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(output / "tensorboard"))
+    wanted = os.environ.get(TENSORBOARD)
+    os.environ[TENSORBOARD] = wanted or str(output / "tensorboard")
+    try:
+        yield
+    finally:
+        if wanted is None:
+            del os.environ[TENSORBOARD]

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.certainty import PROMPT_VERSION
+from labelwright.certainty import PROMPT_VERSION, messages, render
 from labelwright.checkpoint import TaskInfo, save_task
+from labelwright.jsonl import write_json, write_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
 
 REPORTS = (
     "The heart is mildly enlarged. No pneumothorax or pleural effusion.",
@@ -48,4 +50,38 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory, chexpert: LabelSet
         base_model="scratch",
     )
     save_task(folder, chexpert, info)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def records_folder(tmp_path_factory: pytest.TempPathFactory, chexpert: LabelSet) -> Path:
+    """A data folder for training: 24 training and 6 validation records. Copy it to change it."""
+    return write_records(tmp_path_factory.mktemp("records"), chexpert)
+
+
+def write_records(folder: Path, label_set: LabelSet, *, train: int = 24) -> Path:
+    """A data folder in the form of ``labelwright build``, from :data:`REPORTS` in turn."""
+    labels = {label_set.names[0]: Certainty.POSITIVE, label_set.names[1]: Certainty.NEGATIVE}
+    rows = [
+        {
+            "id": f"r{number}",
+            "prompt": messages(label_set, f"{REPORTS[number % len(REPORTS)]} Series {number}."),
+            "completion": [
+                {"role": "assistant", "content": render(label_set, labels if number % 2 else {})}
+            ],
+            "meta": {},
+        }
+        for number in range(train + 6)
+    ]
+    write_jsonl(folder / "train.jsonl", rows[:train])
+    write_jsonl(folder / "validation.jsonl", rows[train:])
+    (folder / "label_set.yaml").write_text(label_set.text, encoding="utf-8")
+    manifest = {
+        "label_set": label_set.name,
+        "label_set_sha256": label_set.fingerprint,
+        "prompt_version": PROMPT_VERSION,
+        "sections": "both",
+        "counts": {"records": train + 6},
+    }
+    write_json(folder / "manifest.json", manifest)
     return folder

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import REPORTS
 
-from labelwright.certainty import messages, render
+from labelwright.certainty import messages, render, system_prompt
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -28,6 +28,16 @@ def test_reloaded_tokenizer_is_the_trained_one(tiny_checkpoint: Path, chexpert: 
         assert loaded.decode(loaded(text)["input_ids"]) == text
 
 
+def test_the_instruction_is_one_token(tiny_checkpoint: Path, chexpert: LabelSet) -> None:
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(tiny_checkpoint)
+    (token,) = loaded(system_prompt(chexpert))["input_ids"]
+    assert token == len(loaded) - 1
+    assert loaded.decode([token]) == system_prompt(chexpert)
+    assert token not in loaded.all_special_ids
+
+
 @pytest.mark.parametrize("name", ["chexpert-14", "head-ct-5"])
 def test_every_word_of_the_answer_is_one_token(name: str) -> None:
     label_set = LabelSet.load(name)
@@ -37,12 +47,6 @@ def test_every_word_of_the_answer_is_one_token(name: str) -> None:
     assert len(tokenizer(line)["input_ids"]) == len(words)
     for word in label_set.words.values():
         assert len(tokenizer(f" {word}")["input_ids"]) == 1
-
-
-def test_words_added_for_the_answer_change_no_other_text(chexpert: LabelSet) -> None:
-    few = train_tokenizer(REPORTS, chexpert, 300)
-    head = train_tokenizer(REPORTS, LabelSet.load("head-ct-5"), 300)
-    assert few("zq xy 17")["input_ids"] == head("zq xy 17")["input_ids"]
 
 
 def test_special_tokens_and_template(tiny_checkpoint: Path, chexpert: LabelSet) -> None:
