@@ -59,7 +59,10 @@ class Grammar:
         """
         present = [name for name in self.order if name in case.present()]
         if alone:
-            return [*self.findings(draw, case), *self._asides(draw, case, "impression")]
+            whole = [*self.findings(draw, case), *self._asides(draw, case, "impression")]
+            if not whole or draw() < 0.3:
+                whole.append(self._closing(draw, case, any(s.abnormal for s in whole)))
+            return whole
         out: list[Statement] = []
         todo = {n: c for n, c in case.states.items() if c is not NEGATIVE}
         for name in shuffled(draw, present):
@@ -68,11 +71,11 @@ class Grammar:
         if draw() < 0.04 and case.states:
             out.append(self._contradict(draw, case))
         out += self._asides(draw, case, "impression")
+        abnormal = abnormal or any(s.abnormal for s in out)
         if not present:
-            kind = "normal" if not abnormal and draw() < 0.35 else "no_acute"
-            out.insert(0, self._summary(draw, kind, case))
+            out.insert(0, self._closing(draw, case, abnormal))
         elif not out or draw() < 0.35:
-            out.append(self._summary(draw, "otherwise", case))
+            out.append(self._closing(draw, case, abnormal))
         negatives = [n for n, c in case.states.items() if c is NEGATIVE]
         if negatives and draw() < 0.15:
             name = pick(draw, negatives)
@@ -256,7 +259,10 @@ class Grammar:
         text = tidy(self._fill(draw, line, {}))
         return Statement(text, {}, aside.abnormal, aside.organ, draw() * len(self.order))
 
-    def _summary(self, draw: Draw, kind: str, case: Case) -> Statement:
+    def _closing(self, draw: Draw, case: Case, abnormal: bool) -> Statement:
+        kind = "otherwise"
+        if not case.present():
+            kind = "normal" if not abnormal and draw() < 0.35 else "no_acute"
         lines = self.lexicon.summaries[kind]
         return Statement(tidy(self._fill(draw, self._line(draw, lines, case) or lines[0], {})), {})
 

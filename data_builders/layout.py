@@ -12,6 +12,8 @@ from labelwright.records import Section
 
 FRONT = ("indication", "comparison", "technique")
 WIDTH = 78
+SAFE_AFTER_AND = ("there ", "the ", "no ")
+"""Openings that keep a clause out of the scope of a negation or hedge before the 'and'."""
 
 
 class Page:
@@ -26,7 +28,6 @@ class Page:
         self._length = 0
         self._wrap = False
         self._start = 0
-        self._joined = False
         self.sections: list[Section] = []
         self.evidence: dict[str, list[tuple[int, int]]] = {}
 
@@ -78,22 +79,19 @@ class Page:
             self.sections.append(Section(name, self._start, self._length))
 
     def _prose(self, statements: Sequence[Statement]) -> None:
+        joined = False
         for at, statement in enumerate(statements):
-            last = at + 1 == len(statements)
-            roll = self._draw()
-            if at and self._joined:
-                self._clause(statement, capital=False)
-            else:
+            if not joined:
                 self._space()
-                self._clause(statement, capital=True)
-            self._joined = not last and roll < 0.06
-            if not self._joined:
+            self._clause(statement, capital=not joined)
+            following = statements[at + 1].text if at + 1 < len(statements) else ""
+            joined = bool(following) and self._draw() < 0.06
+            if not joined:
                 self._stop()
-            elif roll < 0.035:
-                self._put("; ")
+            elif following.startswith(SAFE_AFTER_AND):
+                self._put(pick(self._draw, (", and ", ", ", " and ", "; ")))
             else:
-                self._put(pick(self._draw, (", and ", ", ", " and ")))
-        self._joined = False
+                self._put("; ")
 
     def _numbered(self, statements: Sequence[Statement]) -> None:
         mark = pick(self._draw, ("{}. ", "{}. ", "{}) ", "({}) "))
