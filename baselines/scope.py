@@ -77,8 +77,12 @@ class Scope:
         ]
 
     def verdict(self, start: int, end: int) -> Certainty | None:
-        """What is said of ``words[start:end]``; ``None`` if it does not count as a mention."""
-        reached = {kind for kind, low, high in self._reaches if low <= start < high}
+        """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
+
+        A trigger in the gap of a mention ("vessels are *not* congested") counts as before it.
+        """
+        last = end - 1
+        reached = {kind for kind, low, high in self._reaches if low <= last < high}
         if Trigger.SKIP in reached:
             return None
         after = {kind for kind, low, high in self._reaches_back if low <= start and end <= high}

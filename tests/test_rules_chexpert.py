@@ -86,6 +86,9 @@ NEGATED = {
     "No atelectasis.": "AT- NF+",
     "Effusion or pneumothorax is not identified.": "PE- PT- NF+",
     "NO EFFUSION OR PNEUMOTHORAX": "PE- PT- NF+",
+    "Pneumothorax: none. Effusion: small, left.": "PT- PE+",
+    "Pneumothorax: absent.": "PT- NF+",
+    "Lines and tubes: none.": "SD- NF+",
 }
 NORMAL_PARTS = {
     "Heart size is normal.": "CM- NF+",
@@ -111,6 +114,9 @@ NORMAL_PARTS = {
     "Borderline enlarged heart.": "CM+",
     "Borderline cardiomegaly.": "CM+",
     "The right heart border is obscured.": "NF+",
+    "The cardiac, mediastinal and hilar contours are normal.": "CM- EC- NF+",
+    "Interstitial markings are normal.": "LO- NF+",
+    "The vasculature is not engorged.": "ED- NF+",
 }
 UNCERTAIN = {
     "Possible small effusion.": "PE?",
@@ -128,6 +134,8 @@ UNCERTAIN = {
     "Findings concerning for pneumonia or aspiration.": "PN?",
     "Questionable nodule at the left base.": "LL?",
     "Pneumonia is unlikely.": "PN?",
+    "Cardiomegaly cannot be assessed.": "CM?",
+    "Could be atelectasis, pneumonia, or contusion.": "AT? PN?",
     "In the right clinical setting, this is compatible with pneumonia.": "PN+",
     "In the appropriate clinical setting, this is compatible with pneumonia.": "PN?",
     "Consolidation consistent with pneumonia.": "CO+ PN+",
@@ -176,6 +184,10 @@ NO_MENTION = {
     "Bone metastases.": "NF+",
     "Hypoinflation leads to crowding.": "",
     "XXXX XXXX ___.": "NF+",
+    "If there is concern for fracture, dedicated views are advised.": "NF+",
+    "The tip of the scapula is intact.": "NF+",
+    "Intact sternotomy wires.": "",
+    "Opacity from prior pneumonia.": "LO+",
 }
 SEVERAL = {
     "Small effusion. No effusion on the right.": "PE+",
