@@ -7,9 +7,7 @@ itself are errors.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import difflib
 import json
 import os
 import re
@@ -18,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from labelwright.errors import ConfigError, LabelSetError
-from labelwright.yaml_lines import YamlFile
+from labelwright.errors import ConfigError
+from labelwright.recipes import recipe_flags, take_recipe, unknown_flag
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
@@ -104,11 +102,11 @@ def parse(argv: Sequence[str]) -> Settings:
     Raises:
         ConfigError: a flag, a recipe key or a value that cannot work.
     """
-    recipe, rest = _recipe(argv)
+    recipe, rest = take_recipe(argv, RECIPES)
     parser = _parser()
     names = {name for action in parser._actions for name in action.option_strings}
     parser.set_defaults_with_config(**_defaults())
-    nothing, flags = _recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
+    nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
     parser.set_defaults_with_config(**nothing)
     for flag in (*flags, *rest):
         if OLD_NAME.match(flag):
@@ -128,7 +126,7 @@ def parse(argv: Sequence[str]) -> Settings:
             source=recipe,
         ) from None
     if unknown:
-        raise _unknown_flag(unknown[0], sorted(names))
+        raise unknown_flag(unknown[0], names, command="labelwright train")
     settings = Settings(task, sft, model, None if recipe is None else str(recipe))
     _check(settings)
     return settings
@@ -180,60 +178,6 @@ def _defaults() -> dict[str, Any]:
         "save_total_limit": 2,
         "max_length": None,
     }
-
-
-def _recipe(argv: Sequence[str]) -> tuple[Path | None, list[str]]:
-    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    finder.add_argument("--config")
-    try:
-        found, rest = finder.parse_known_args(list(argv))
-    except argparse.ArgumentError:
-        raise ConfigError("--config without a file", remedy="write --config RECIPE") from None
-    if found.config is None:
-        return None, rest
-    path = Path(found.config)
-    shipped = RECIPES / f"{found.config}.yaml"
-    if not path.is_file() and shipped.is_file():
-        return shipped, rest
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
-        raise ConfigError(
-            f"no recipe {found.config!r}", remedy=f"give a YAML file or one of: {names}"
-        )
-    return path, rest
-
-
-def _recipe_flags(recipe: Path, names: set[str]) -> tuple[dict[str, Any], list[str]]:
-    """The recipe as flags, so that its values are checked like flags; nulls as defaults."""
-    try:
-        file = YamlFile.read(recipe)
-        if not isinstance(file.value, dict):
-            file.problem([], "a recipe is a mapping; write 'key: value' lines")
-        file.unknown_keys([], file.value, sorted(n for n in names if "-" not in n))
-        file.finish("mistake in the recipe")
-    except LabelSetError as error:
-        raise ConfigError(
-            error.what, remedy=error.remedy, source=error.source, row=error.row
-        ) from None
-    nothing: dict[str, Any] = {}
-    flags: list[str] = []
-    for key, value in file.value.items():
-        if value is None:
-            nothing[key] = None
-        elif isinstance(value, list):
-            flags += [f"--{key}", *map(str, value)]
-        elif isinstance(value, dict):
-            flags += [f"--{key}", json.dumps(value)]
-        else:
-            flags += [f"--{key}={value}"]
-    return nothing, flags
-
-
-def _unknown_flag(flag: str, names: Sequence[str]) -> ConfigError:
-    name = flag.split("=")[0]
-    near = difflib.get_close_matches(name, names, n=1)
-    remedy = f"did you mean {near[0]}?" if near else "see labelwright train --help-all"
-    return ConfigError(f"unknown flag {name}", remedy=remedy)
 
 
 def _check(settings: Settings) -> None:

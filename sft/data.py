@@ -6,18 +6,16 @@ built for another label set or prompt version are refused.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labelwright.certainty import PROMPT_VERSION, parse, system_prompt
+from labelwright.data_folder import AGAIN, open_data_folder
 from labelwright.errors import InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
-
-AGAIN = "run labelwright build again"
 
 
 @dataclass(frozen=True)
@@ -55,43 +53,22 @@ def open_records(folder: str | Path) -> Records:
         InputError: a file is missing or empty, or the records do not fit this version.
         LabelSetError: the label set has mistakes.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise InputError(
-            "no such data folder", remedy="make it with labelwright build", source=root
-        )
-    for name in ("train.jsonl", "label_set.yaml", "manifest.json"):
-        if not (root / name).is_file():
-            raise InputError(
-                f"the data folder has no {name}",
-                remedy="make it with labelwright build",
-                source=root,
-            )
-    train, validation = root / "train.jsonl", root / "validation.jsonl"
-    if not train.stat().st_size:
-        raise InputError("there are no training records", remedy=AGAIN, source=train)
-    label_set = LabelSet.load(root / "label_set.yaml")
-    manifest = _manifest(root / "manifest.json")
-    if manifest.get("label_set_sha256") != label_set.fingerprint:
-        raise InputError(
-            "label_set.yaml is not the one that the records were built with",
-            remedy=f"restore it, or {AGAIN}",
-            source=root,
-        )
+    data = open_data_folder(folder, ["train.jsonl"])
+    manifest = data.manifest
     if str(manifest.get("prompt_version")) != PROMPT_VERSION:
         raise InputError(
             f"the records have prompt version {manifest.get('prompt_version')}, "
             f"this labelwright writes version {PROMPT_VERSION}",
             remedy=AGAIN,
-            source=root,
+            source=data.path,
         )
     return Records(
-        folder=root,
-        label_set=label_set,
-        sections=str(manifest.get("sections") or ""),
-        train=train,
-        validation=validation if validation.is_file() and validation.stat().st_size else None,
-        counts=dict(manifest.get("counts") or {}),
+        folder=data.path,
+        label_set=data.label_set,
+        sections=data.sections,
+        train=data.path / "train.jsonl",
+        validation=data.file("validation.jsonl"),
+        counts=data.counts,
     )
 
 
@@ -121,16 +98,6 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
                 row=row,
             )
         yield record
-
-
-def _manifest(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise InputError("the manifest is damaged", remedy=AGAIN, source=path)
-    return value
 
 
 def _record(path: Path, row: int, value: dict[str, Any]) -> Record:

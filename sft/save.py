@@ -11,11 +11,11 @@ from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import TaskInfo, save_task
 from labelwright.jsonl import atomic_write, write_json, writing
 from labelwright.manifest import inputs, sha256_file, versions
+from labelwright.run_folder import DONE
 from sft.arguments import Settings, as_dict
 from sft.data import Records
 from sft.encode import Lengths
 from sft.load import Start
-from sft.run_folder import DONE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

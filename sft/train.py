@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from labelwright import run_folder
 from labelwright.errors import ConfigError, LabelwrightError
 from labelwright.manifest import sha256_file, sha256_model
-from sft import dry_run, run_folder
+from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse
 from sft.data import Records, open_records
 from sft.load import load_model
@@ -93,8 +94,9 @@ def train(settings: Settings, records: Records) -> None:
     sft.chat_template_path = None
     sft.max_length = _row_length(settings, ready.longest)
     with quiet(output):
+        model = load_model(start, settings.model, ready.stop)
         trainer = QuietTrainer(
-            model=load_model(start, settings.model, ready.stop),
+            model=model,
             args=sft,
             train_dataset=ready.datasets["train"],
             eval_dataset=ready.datasets.get("validation"),
@@ -102,7 +104,7 @@ def train(settings: Settings, records: Records) -> None:
             peft_config=get_peft_config(settings.model),
         )
         result = _run(trainer, checkpoint)
-        trainer.model.config.use_cache = True  # the trainer turned it off; generation needs it
+        model.config.use_cache = True  # the trainer turned it off; generation needs it
         trainer.save_model(str(output))
     if state.is_main_process:
         outcome = Outcome(
