@@ -21,7 +21,7 @@ from eval.paired import mcnemar, paired_t, wilcoxon
 from eval.resampling import bootstrap_difference, randomization
 from labelwright.label_set import LabelSet
 
-RUNS, REPORTS, OBSERVATIONS = 300, 100, 14
+RUNS, REPORTS, OBSERVATIONS = 200, 100, 14
 LEVEL = 0.05
 PATIENTS = np.arange(REPORTS) // 4
 LABEL_SET = LabelSet.load("chexpert-14")
