@@ -13,7 +13,7 @@ from typing import IO
 from inference.job import LABELS, PARTS, PREDICTIONS, REJECTS
 from inference.shards import part_path
 from labelwright.errors import LabelwrightError, OutputError
-from labelwright.jsonl import atomic_write
+from labelwright.jsonl import atomic_write, writing
 from labelwright.label_csv import write_labels
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -47,8 +47,9 @@ def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]
         labels, predictions, rejects = (
             stack.enter_context(atomic_write(out / name)) for name in (LABELS, PREDICTIONS, REJECTS)
         )
-        labeled = _pass_on(out / PARTS, rows, predictions, rejects, counts)
-        write_labels(labels, label_set, labeled, id_column=id_column)
+        with writing(out):  # else the error would name whichever file is closed first
+            labeled = _pass_on(out / PARTS, rows, predictions, rejects, counts)
+            write_labels(labels, label_set, labeled, id_column=id_column)
         if counts.labeled + counts.rejected != sum(rows):
             raise LabelwrightError(
                 f"{sum(rows)} rows went in, {counts.labeled} labeled and "
