@@ -18,13 +18,13 @@ from labelwright.errors import ConfigError
 METRICS: Mapping[str, tuple[str, str]] = {
     "chexbert_all": (
         "weighted F1",
-        "CheXbert's weighted F1: per observation the F1 of positive, negative and uncertain "
-        "extraction, weighted by how often the gold has each (Smit et al. 2020)",
+        "per observation the F1 of positive, negative and uncertain extraction, weighted by how "
+        "often the gold has each (CheXbert's definition, Smit et al. 2020)",
     ),
     "chexbert_posneg": (
         "weighted F1 (positive, negative)",
-        "CheXbert's weighted F1 of positive and negative extraction alone: per observation "
-        "weighted by how often the gold has each (Smit et al. 2020)",
+        "per observation the F1 of positive and negative extraction, weighted by how often the "
+        "gold has each (CheXbert's definition, Smit et al. 2020)",
     ),
     "paper_all": (
         "task-weighted F1",

@@ -25,10 +25,10 @@ def methods(analysis: Analysis, sources: Sequence[Source]) -> list[str]:
         "skip": "was left out of the mean",
     }[s.undefined]
     first = (
-        f"We compared the labels of {names} with the reference labels of {sample(analysis)} for "
+        f"We compared the labels of {names} with reference labels (gold) of {sample(analysis)} for "
         f"{len(c.observations)} observations ({c.label_set.name}, version "
         f"{c.label_set.version}). The main score was the mean over observations of the "
-        f"{analysis.short}: {analysis.definition}. F1 of a certainty that neither the reference "
+        f"{analysis.short}: {analysis.definition}. F1 of a certainty that neither the gold "
         f"nor the labeler gave {rule}. {failed}"
     )
     second = (
@@ -63,7 +63,7 @@ def methods(analysis: Analysis, sources: Sequence[Source]) -> list[str]:
 
 def _model_sentences(sources: Sequence[Source]) -> list[str]:
     sentences = [
-        f"{s.name} was {s.model}, decoded with {s.decoding}."
+        f"The labels of {s.name} came from {s.model}, decoded with {s.decoding}."
         for s in sources
         if s.generative and s.model and s.decoding
     ]

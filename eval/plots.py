@@ -134,7 +134,9 @@ def _bar(
     tip = f"{names[0]}, {names[1]}: {mark.value:.3f}"
     if mark.low is not None and mark.high is not None:
         tip += f" [{mark.low:.3f}, {mark.high:.3f}]"
-    canvas.rect(axis.left, y + 0.5, axis.at(mark.value) - axis.left, thick - 1, css, tip=tip)
+    length = axis.at(mark.value) - axis.left
+    # Paler than the marks, so that the interval can be read where it lies on the bar.
+    canvas.rect(axis.left, y + 0.5, length, thick - 1, css, opacity=0.78, tip=tip)
     end = axis.at(mark.value)
     if mark.low is not None and mark.high is not None:
         low, end = axis.at(mark.low), max(axis.at(mark.high), end)

@@ -119,7 +119,8 @@ class Canvas:
             Markup(
                 '<?xml version="1.0" encoding="UTF-8"?>\n'
                 '<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {} {}" '
-                'width="{}" height="{}" role="img" aria-label="{}">\n<style>{}</style>\n{}\n</svg>\n'
+                'width="{}" height="{}" role="img" aria-label="{}">\n'
+                "<style>{}</style>\n{}\n</svg>\n"
             ).format(
                 number(self.width),
                 number(self.height),

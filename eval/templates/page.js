@@ -83,7 +83,7 @@
       doubt: (gold, said) => (gold === "u") !== (said === "u"),
       silent: (gold, said) => said === "-",
     };
-    const size = 20;
+    const size = 12;
     let page = 0;
     const field = (name) => box.querySelector(`[name="${name}"]`);
     const list = box.querySelector(".errors");
@@ -130,9 +130,8 @@
       });
       entry.append(said);
       if (row.t !== undefined) {
-        const more = make("details", "report-box");
+        const more = make("details");
         more.append(make("summary", "", "Report"), make("div", "report", row.t));
-        more.style.gridColumn = "1 / -1";
         entry.append(more);
       }
       return entry;
@@ -143,9 +142,9 @@
       const pages = Math.max(1, Math.ceil(found.length / size));
       page = Math.min(page, pages - 1);
       list.replaceChildren(...found.slice(page * size, (page + 1) * size).map(item));
-      const first = found.length ? page * size + 1 : 0;
       const last = Math.min(found.length, (page + 1) * size);
-      box.querySelector(".count").textContent = `${first}–${last} of ${found.length} reports`;
+      box.querySelector(".count").textContent =
+        found.length ? `${page * size + 1}–${last} of ${found.length} reports` : "no such report";
       box.querySelector(".back").disabled = page === 0;
       box.querySelector(".next").disabled = page >= pages - 1;
     }

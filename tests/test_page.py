@@ -1,0 +1,442 @@
+"""The comparison page: what it says, that it is safe, and that it never changes by itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from eval.analysis import Analysis, analyse
+from eval.error_list import errors_csv, script_json
+from eval.forest import difference_axis
+from eval.load import Comparison, Coverage
+from eval.palette import DARK, LIGHT, resolved
+from eval.plots import Estimate, Row, critical_difference, signed
+from eval.provenance import Independence, Source
+from eval.report import Page, Section, environment, scores_json
+from eval.significance import Settings
+from eval.svg import Canvas, shorten
+from eval.tables import Column, Table, latex, p_text
+from eval.verdict import notices, verdicts
+from labelwright.label_set import LabelSet
+
+HOSTILE = "<script>alert('x')</script>"
+VOID = {"meta", "br", "input", "wbr"}
+FAST = Settings(resamples=200, permutations=400, margin=0.02, seed=5)
+
+
+def coverage(**known: object) -> Coverage:
+    plain = {
+        "source": "p.jsonl",
+        "rows": 0,
+        "missing": (),
+        "extra": 0,
+        "undetermined": (),
+        "undetermined_cells": 0,
+        "problems": {},
+        "read_as_blank": 0,
+    }
+    return Coverage(**(plain | known))  # type: ignore[arg-type]
+
+
+def compared(
+    rates: dict[str, float], *, reports: int = 60, seed: int = 1, ids: tuple[str, ...] = ()
+) -> Comparison:
+    """Random gold of the head-CT set; each labeler is wrong in a share of the cells."""
+    label_set = LabelSet.load("head-ct-5")
+    draw = np.random.default_rng(seed)
+    gold = draw.integers(0, 4, size=(reports, 5)).astype(np.int8)
+    pred = {}
+    for name, rate in rates.items():
+        wrong = draw.random(gold.shape) < rate
+        pred[name] = np.where(wrong, (gold + 1) % 4, gold).astype(np.int8)
+    return Comparison(
+        label_set=label_set,
+        observations=label_set.names,
+        ids=ids or tuple(f"r{i}" for i in range(reports)),
+        clusters=None,
+        gold=gold,
+        pred=pred,
+        coverage={name: coverage(rows=reports) for name in rates},
+        gold_source="gold.csv",
+    )
+
+
+def page(comparison: Comparison, **options: object) -> Page:
+    metric = str(options.pop("metric", "chexbert_all"))
+    analysis = analyse(comparison, FAST, metric=metric)
+    sources = [Source(n, f"{n}.jsonl", "ab" * 32, None) for n in analysis.comparison.names]
+    return Page(analysis=analysis, sources=sources, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def two() -> Page:
+    return page(compared({"ours": 0.02, "rules": 0.4}))
+
+
+@pytest.fixture(scope="module")
+def three() -> Page:
+    return page(compared({"ours": 0.05, "other": 0.06, "rules": 0.5}))
+
+
+class Tags(HTMLParser):
+    """Notes unbalanced tags, duplicated ids, and everything that points out of the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.wrong: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        known = dict(attrs)
+        self.ids += [known["id"] or ""] if "id" in known else []
+        self.scripts += tag == "script"
+        self.links += [
+            v or "" for k, v in attrs if k in {"src", "href", "action", "data", "poster"}
+        ]
+        self.wrong += [f"{tag} {k}" for k, _ in attrs if k.startswith("on")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"/{tag}")
+
+
+def checked(html: str) -> Tags:
+    tags = Tags()
+    tags.feed(html)
+    assert not tags.wrong
+    assert not tags.open
+    assert len(tags.ids) == len(set(tags.ids))
+    assert all(link.startswith("#") for link in tags.links)
+    assert {link[1:] for link in tags.links} <= set(tags.ids)
+    assert not re.search(r"https?://|@import|url\(", html.partition('id="methods"')[0])
+    return tags
+
+
+def test_the_page_is_well_formed_and_loads_nothing(three: Page) -> None:
+    html = three.html()
+    tags = checked(html)
+    assert tags.scripts == 2  # the page's own, and the data of the error browser
+    assert "default-src 'none'" in html
+    for anchor in ("verdict", "scores", "figures", "tests", "confusion", "errors", "provenance"):
+        assert anchor in tags.ids
+
+
+def test_the_script_is_the_one_the_policy_names(two: Page) -> None:
+    import base64
+    import hashlib
+
+    html = two.html()
+    script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert script
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;" in html or f"'sha256-{digest}'" in html
+
+
+def test_same_inputs_and_seed_give_the_same_bytes() -> None:
+    first, second = (page(compared({"a": 0.1, "b": 0.2, "c": 0.3})) for _ in range(2))
+    assert first.html() == second.html()
+    assert scores_json(first) == scores_json(second)
+    assert [t.to_csv() for t in first.tables()] == [t.to_csv() for t in second.tables()]
+
+
+def test_hostile_names_ids_and_texts_stay_text() -> None:
+    ids = (HOSTILE, "</script><b>", "=1+1", *(f"r{i}" for i in range(57)))
+    comparison = compared({HOSTILE: 0.5, 'a"onload="x': 0.5}, ids=ids)
+    made = page(comparison, title=HOSTILE, texts=dict.fromkeys(ids, f"{HOSTILE} & more"))
+    html = made.html()
+    tags = checked(html)
+    assert tags.scripts == 2
+    assert "<b>" not in html.partition("</style>")[2].replace('<p class="caption"><b>', "")
+    data = re.search(r'id="error-data">(.*?)</script>', html, re.DOTALL)
+    assert data
+    rows = json.loads(data[1])["rows"]
+    assert {row["id"] for row in rows} <= set(ids)
+    assert any(row["t"] == f"{HOSTILE} & more" for row in rows)
+    assert "'=1+1" in errors_csv(comparison)
+
+
+def test_report_text_is_only_there_when_asked_for(two: Page) -> None:
+    texts = dict.fromkeys(two.analysis.comparison.ids, "canary in the text")
+    assert "canary" not in two.html()
+    assert "canary" in replace(two, texts=texts).html()
+
+
+def test_verdict_names_the_better_labeler_with_its_numbers(two: Page) -> None:
+    (verdict,) = verdicts(two.analysis)
+    change = two.analysis.change(two.analysis.pairs[0])
+    assert verdict.claim == "ours is better than rules"
+    assert f"by {change.value:.3f} in mean weighted F1" in verdict.numbers
+    assert verdict.numbers.endswith("on 60 reports.")
+    assert verdict.claim in two.html()
+
+
+def test_verdict_turns_round_with_the_reference() -> None:
+    comparison = compared({"ours": 0.02, "rules": 0.4})
+    analysis = analyse(comparison, FAST, metric="chexbert_all", reference="rules")
+    (verdict,) = verdicts(analysis)
+    assert verdict.claim == "rules is worse than ours"
+
+
+def test_equal_labelers_show_no_difference() -> None:
+    comparison = compared({"a": 0.2})
+    twins = replace(
+        comparison,
+        pred={"a": comparison.pred["a"], "b": comparison.pred["a"]},
+        coverage={n: coverage(rows=60) for n in "ab"},
+    )
+    made = page(twins)
+    (verdict,) = verdicts(made.analysis)
+    assert verdict.claim == "No difference shown between a and b"
+    assert "0.000 in mean" in verdict.numbers
+    assert "equivalent within ±0.02" in verdict.numbers
+    checked(made.html())
+
+
+def test_a_single_labeler_gets_scores_and_no_tests() -> None:
+    made = page(compared({"only": 0.1}))
+    (verdict,) = verdicts(made.analysis)
+    assert verdict.claim.startswith("only reaches a mean weighted F1 of 0.")
+    tags = checked(made.html())
+    assert "tests" not in tags.ids
+    assert not {"tests", "mcnemar"} & {t.name for t in made.tables()}
+
+
+def test_one_report_gets_scores_but_no_interval() -> None:
+    made = page(compared({"a": 0.0, "b": 1.0}, reports=1))
+    assert not made.analysis.mean("a").known
+    assert "No difference shown" in str(verdicts(made.analysis)[0])
+    assert "no interval and no test" in " ".join(notices(made.analysis))
+    html = made.html()
+    checked(html)
+    assert "nan" not in html.partition("<main>")[2].partition('id="error-data"')[0].casefold()
+    json.dumps(scores_json(made), allow_nan=False)
+
+
+@pytest.mark.parametrize("metric", ["paper_all", "macro_f1_uncertain", "kappa", "accuracy"])
+def test_every_kind_of_metric_makes_a_page(metric: str) -> None:
+    made = page(compared({"a": 0.1, "b": 0.3}), metric=metric)
+    assert f"score:{metric}|" in made.html().replace("<wbr>", "")
+
+
+def test_all_blank_observation_shows_a_dash_and_is_named() -> None:
+    comparison = compared({"a": 0.0, "b": 0.0})
+    comparison.gold[:, 2] = 3
+    for codes in comparison.pred.values():
+        codes[:, 2] = 3
+    made = page(comparison)
+    scores = {t.name: t for t in made.tables()}["scores"]
+    assert scores.rows[2][4:] == (None, None)
+    assert "Mass Effect" in " ".join(notices(made.analysis))
+    assert ",,," in scores.to_csv().splitlines()[3]
+
+
+def test_gold_without_a_certainty_is_said() -> None:
+    comparison = compared({"a": 0.1})
+    comparison.gold[comparison.gold == 1] = 3
+    comparison.gold[comparison.gold == 2] = 3
+    text = " ".join(notices(page(comparison).analysis))
+    assert "no negative and no uncertain at all" in text
+
+
+def test_missing_reports_are_said() -> None:
+    comparison = compared({"a": 0.1, "b": 0.1})
+    comparison.pred["b"][:2] = -1
+    holes = {"a": coverage(rows=60), "b": coverage(rows=58, missing=("r0", "r1"))}
+    made = page(replace(comparison, coverage=holes))
+    assert "b has no prediction for 2" in " ".join(notices(made.analysis))
+    failures = {t.name: t for t in made.tables()}["failures"]
+    assert failures.rows[1][:3] == ("b", 58, 2)
+
+
+def test_shared_reports_are_a_warning_and_open_the_checklist(two: Page) -> None:
+    leaky = replace(two, split=Independence("data", 100, 3, None))
+    assert "not independent of the training data" in leaky.html()
+    clean = replace(two, split=Independence("data", 100, 0, 0))
+    rows = {row[0]: row for row in {t.name: t for t in clean.tables()}["checklist"].rows}
+    assert rows["Test data independent of training"][1] == "recorded"
+    assert "to be written" in [row[1] for row in rows.values()]
+
+
+def test_a_manifest_fills_checklist_methods_and_prompt(two: Page) -> None:
+    manifest = {
+        "labeler": {
+            "kind": "generative",
+            "name": "mine",
+            "base_model": "some/base",
+            "model_sha256": "cd" * 32,
+            "prompt": "You label <reports>.",
+            "decoding": {"mode": "free", "strategy": "greedy"},
+            "runtime": {"device": "cpu"},
+        },
+        "label_set_sha256": "other",
+        "counts": {"rows": 60, "labeled": 59, "rejected": 1},
+        "versions": {"labelwright": "0.1.0", "torch": "2.13.0"},
+        "finished": "2026-11-21T10:00:00+00:00",
+    }
+    first, second = two.sources
+    html = replace(two, sources=[replace(first, manifest=manifest), second]).html()
+    assert "You label &lt;reports&gt;." in html
+    assert "mine, fine-tuned from some/base (SHA-256 cdcdcdcdcdcd…)" in html
+    assert "mode free, strategy greedy" in html
+    assert "another text of the label set" in html
+
+
+def test_further_sections_have_their_place(two: Page) -> None:
+    table = Table("extra", "Extra table", (Column("a"),), (("x",),))
+    html = replace(two, sections=[Section("calibration", "Calibration", tables=(table,))]).html()
+    tags = checked(html)
+    assert "calibration" in tags.ids
+    assert "Extra table" in html
+
+
+def test_a_signature_stands_beside_every_score(three: Page) -> None:
+    scored = [t for t in three.tables() if any(c.kind in {"score", "delta"} for c in t.columns)]
+    assert len(scored) > 8
+    for table in scored:
+        assert "labelwright:" in table.signature
+        assert "set:head-ct-5/1.0" in table.signature
+    assert "seed:5" in three.analysis.signature()
+
+
+def test_three_labelers_get_ranks_and_adjusted_pairs(three: Page) -> None:
+    names = {t.name for t in three.tables()}
+    assert {"overall", "pairwise", "over-observations"} <= names
+    html = three.html()
+    assert "Mean ranks over observations" in html
+    assert "Holm over 3 pairs" in html
+
+
+def test_confusion_counts_add_up_to_the_reports(two: Page) -> None:
+    table = {t.name: t for t in two.tables()}["confusion"]
+    total = sum(int(row[4]) for row in table.rows if row[0] == "ours" and row[1] == "Mass Effect")
+    assert total == 60
+
+
+def test_tables_write_intervals_to_csv_and_escape_latex() -> None:
+    table = Table(
+        name="t",
+        title="50% of A_B",
+        columns=(
+            Column("Name"),
+            Column("x", "score", compare="s"),
+            Column("y", "score", compare="s"),
+        ),
+        rows=(("=a&b", Estimate(0.5, 0.25, 0.75), 0.25), ("c", None, 1)),
+        signature="sig",
+    )
+    lines = table.to_csv().splitlines()
+    assert lines[0] == "Name,x,x low,x high,y,signature"
+    assert lines[1] == "'=a&b,0.500000,0.250000,0.750000,0.25,sig"
+    assert lines[2] == "c,,,,1,sig"
+    tex = table.to_latex()
+    assert r"50\% of A\_B" in tex
+    assert r"=a\&b & \textbf{0.500} {\scriptsize [0.250, 0.750]} & 0.250 \\" in tex
+    assert tex.startswith("% sig")
+
+
+def test_latex_escapes_each_character_once() -> None:
+    assert latex("a\\b~c^d{}") == r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d\{\}"
+
+
+def test_ties_are_not_bold() -> None:
+    columns = (Column("n"), Column("a", "score", compare="s"), Column("b", "score", compare="s"))
+    assert not Table("t", "T", columns, (("x", 0.90001, 0.90002),)).best
+    assert Table("t", "T", columns, (("x", 0.9, 0.8),)).best == {(0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0004, "< 0.001"), (0.0312, "0.031"), (0.996, "> 0.99"), (1.0, "> 0.99")]
+)
+def test_p_values_are_never_shown_as_0_or_1(p: float, text: str) -> None:
+    assert p_text(p) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0314, "+0.031"), (-0.0314, "−0.031"), (-0.0004, "0.000"), (0.0, "0.000")]
+)
+def test_differences_carry_their_sign(value: float, text: str) -> None:
+    assert signed(value) == text
+
+
+def test_axis_holds_every_interval_and_zero() -> None:
+    axis = difference_axis([Row("a", (Estimate(0.1, 0.05, 0.31), None))], 0, 100)
+    assert axis.low <= 0 <= axis.high
+    assert axis.high >= 0.31
+    assert 0 in axis.ticks
+    assert axis.at(axis.low) == 0
+    assert axis.at(axis.high) == 100
+
+
+def test_rank_diagram_has_every_labeler() -> None:
+    ranks = [("a", 1.2), ("b", 1.9), ("c", 2.9)]
+    drawn = str(critical_difference(ranks, [("a", "b")], distance=1.0).render())
+    assert [name for name in ("a  1.20", "b  1.90", "c  2.90") if name in drawn] == [
+        "a  1.20",
+        "b  1.90",
+        "c  2.90",
+    ]
+    assert drawn.count('class="clique"') == 1
+
+
+def test_single_svg_files_need_no_variables(two: Page) -> None:
+    style = resolved(environment().get_template("figure.css").render())
+    assert "var(" not in style
+    canvas = Canvas(10, 10, label="a < b")
+    canvas.text(0, 0, "x < y")
+    assert "x &lt; y" in canvas.standalone(style)
+
+
+def test_long_names_are_cut_with_an_ellipsis() -> None:
+    assert shorten("Edema", 100, 12) == "Edema"
+    assert shorten("An observation with a very long name", 60, 12).endswith("…")
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance (WCAG 2.2) of ``#rrggbb``."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_colours_have_contrast(theme: dict[str, str]) -> None:
+    """WCAG 2.2: 4.5 for text (1.4.3), 3 for graphics (1.4.11)."""
+
+    def contrast(a: str, b: str) -> float:
+        high, low = sorted((luminance(theme[a]), luminance(theme[b])), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    for text in ("ink", "soft", "link", "better", "worse"):
+        assert contrast(text, "paper") >= (3 if text in {"better", "worse"} else 4.5), text
+    assert contrast("ink", "warn-ground") >= 4.5
+    assert contrast("soft", "panel") >= 4.5
+    for mark in ("s1", "s2", "s3", "s4", "s5", "s6", "even"):
+        assert contrast(mark, "paper") >= 3, mark
+
+
+def test_json_in_the_page_cannot_close_its_element() -> None:
+    text = str(script_json({"a": "</script><!--&\u2028"}))
+    assert not re.search("[<>&\u2028]", text)
+    assert json.loads(text) == {"a": "</script><!--&\u2028"}
+
+
+def test_analysis_is_what_the_page_says(two: Page) -> None:
+    """The first table's mean is the value of the scores module itself."""
+    a: Analysis = two.analysis
+    table = {t.name: t for t in two.tables()}["scores"]
+    mean = table.foot[4]
+    assert isinstance(mean, Estimate)
+    assert mean.value == pytest.approx(a.scores["ours"].chexbert["all"].mean)
