@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from inference.load import Loaded
 from labelwright.certainty import END, messages, slots
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
+from labelwright.special_tokens import break_up, spelled_out
 
 PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16
@@ -62,7 +62,8 @@ class PromptWriter:
     def __init__(self, loaded: Loaded, *, room: int) -> None:
         self._loaded = loaded
         self._room = room
-        self._special = _special_tokens(loaded)
+        known = loaded.tokenizer.added_tokens_decoder.values()
+        self._special = spelled_out([*map(str, known), *loaded.tokenizer.all_special_tokens])
         self._longest_token = max(len(token) for token in loaded.tokenizer.get_vocab())
 
     def write(self, texts: Sequence[str]) -> list[Prompt | Refusal]:
@@ -73,7 +74,7 @@ class PromptWriter:
         """
         results: list[Prompt | Refusal | None] = [self._refusal(text) for text in texts]
         able = [index for index, result in enumerate(results) if result is None]
-        safe = [self._special.sub(_broken_up, texts[index]) for index in able]
+        safe = [break_up(self._special, texts[index]) for index in able]
         for index, text, tokens in zip(able, safe, self._tokens(safe), strict=True):
             notes = () if text == texts[index] else ("special token in the text",)
             results[index] = self._checked(tokens, notes)
@@ -118,10 +119,6 @@ class PromptWriter:
         return tokens
 
 
-def _broken_up(match: re.Match[str]) -> str:
-    return f"{match[0][0]} {match[0][1:]}"
-
-
 def answer_room(loaded: Loaded) -> int:
     """Tokens that the longest possible answer needs, by key or by full name, and some to spare."""
     tokenizer = loaded.tokenizer
@@ -135,10 +132,3 @@ def longest_answer(label_set: LabelSet, *, full_names: bool) -> str:
         return "".join(s.prefix + max(s.options.values(), key=len) for s in slots(label_set)) + END
     items = (f"{s.label}:{max(s.options.values(), key=len)}" for s in slots(label_set))
     return ", ".join(items) + END
-
-
-def _special_tokens(loaded: Loaded) -> re.Pattern[str]:
-    tokens = {str(token) for token in loaded.tokenizer.added_tokens_decoder.values()}
-    tokens |= set(loaded.tokenizer.all_special_tokens)
-    written = sorted((t for t in tokens if len(t) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, written)) or r"(?!)")

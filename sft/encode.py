@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import ConfigError
+from labelwright.special_tokens import break_up, spelled_out
 from sft.data import Record
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Encoder:
         self.on_long = on_long
         self.limit = limit
         self.stop = stop_token(tokenizer)
+        known = tokenizer.added_tokens_decoder.values()
+        self._special = spelled_out([*map(str, known), *tokenizer.all_special_tokens])
 
     def encode(self, records: Iterable[Record], lengths: Lengths) -> Iterator[Encoded]:
         """Yield the encoded records in order and count them in ``lengths``.
@@ -139,7 +142,7 @@ class Encoder:
         return item
 
     def _render(self, system: str, user: str) -> str:
-        return render_prompt(self.tokenizer, system, user)
+        return render_prompt(self.tokenizer, system, break_up(self._special, user))
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: Any = self.tokenizer(texts, add_special_tokens=False)["input_ids"]

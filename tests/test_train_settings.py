@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labelwright import cli
 from labelwright.commands.train import EPILOG
 from labelwright.errors import ConfigError
 from sft.arguments import RECIPES, Settings, help_text, parse
@@ -153,3 +154,15 @@ def test_settings_hold_what_was_asked() -> None:
     assert isinstance(settings, Settings)
     task = settings.task
     assert (task.on_long, task.resume, task.dry_run, task.scratch) == ("cut", "never", True, "tiny")
+
+
+def test_the_command_passes_flags_on_and_shows_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["train", *SCRATCH, "--lerning_rate", "1"]) == 2
+    assert capsys.readouterr().err == (
+        "labelwright: unknown flag --lerning_rate; did you mean --learning_rate?\n"
+    )
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["label-set", "list", "--nope"])
+    assert stop.value.code == 2
