@@ -7,8 +7,8 @@ import json
 import os
 import signal
 import stat
-import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,8 @@ def label(out: Path, texts: Sequence[str] = TEXTS, **changes: Any) -> Summary:
 
 
 def jsonl(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    with open(path, encoding="utf-8", newline="\n") as handle:
+        return [json.loads(line) for line in handle]
 
 
 def content(out: Path) -> dict[str, bytes]:
@@ -126,14 +127,12 @@ def test_manifest(tmp_path: Path) -> None:
     assert manifest["labeler"]["runtime"] == {"batch_size": 1}
 
 
-def test_result_files_are_private(tmp_path: Path) -> None:
+def test_files_are_private_and_hold_no_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     label(tmp_path)
     for name in content(tmp_path):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
-
-
-def test_no_text_but_in_answers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    label(tmp_path)
     for name in ("labels.csv", "rejects.jsonl", "manifest.json"):
         assert CANARY not in (tmp_path / name).read_text()
     assert CANARY not in "".join(capfd.readouterr())
@@ -153,10 +152,7 @@ def test_equal_texts_of_a_shard_are_labeled_once(tmp_path: Path) -> None:
 def test_shard_size_does_not_change_the_labels(tmp_path: Path) -> None:
     for size in (1, 3, 100):
         label(tmp_path / str(size), shard_rows=size)
-    one, three, all_rows = (
-        (tmp_path / size / "labels.csv").read_bytes() for size in ("1", "3", "100")
-    )
-    assert one == three == all_rows
+    assert len({(tmp_path / size / "labels.csv").read_bytes() for size in ("1", "3", "100")}) == 1
 
 
 class FailsOnce(Stub):
@@ -343,23 +339,15 @@ def test_sigterm_drops_the_shard_at_work_only(tmp_path: Path) -> None:
     assert label(tmp_path).labeled_now == 7
 
 
-def test_it_runs_outside_the_main_thread(tmp_path: Path) -> None:
-    done: list[Summary] = []
-    thread = threading.Thread(target=lambda: done.append(label(tmp_path)))
-    thread.start()
-    thread.join()
-    assert done[0].rows == 9
+def test_signals_are_left_alone_outside_the_main_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: terminable().__enter__()).result() is None
 
 
 def test_hostile_ids(tmp_path: Path) -> None:
     ids = ["=1+1", "a,b", 'q"', "two\nlines", "\u2028", "é"]
     reports = [Report(id=i, text=f"t{i}", source="s", row=n) for n, i in enumerate(ids, 1)]
     run(Stub(), reports, tmp_path, inputs=[], options={})
-    assert [row["id"] for row in jsonl_lines(tmp_path / "predictions.jsonl")] == ids
+    assert [row["id"] for row in jsonl(tmp_path / "predictions.jsonl")] == ids
     with open(tmp_path / "labels.csv", newline="") as handle:
         assert [row[0] for row in csv.reader(handle)][1:] == ["'=1+1", *ids[1:]]
-
-
-def jsonl_lines(path: Path) -> list[dict[str, Any]]:
-    with open(path, encoding="utf-8", newline="\n") as handle:
-        return [json.loads(line) for line in handle]
