@@ -9,6 +9,7 @@ A phrase is a row of positions, separated by spaces:
 ``large?``         this word or nothing
 ``~3``             up to three words in between, no punctuation
 ``,``              punctuation: one of ``, ; : ( ) / +``
+``.``              the end of the sentence, as the last position
 =================  =============================================================
 
 Hyphens and underscores part words: write ``air space`` for ``air-space``.
@@ -32,12 +33,14 @@ _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
 _TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+]")
 # Every alternative begins with a plain character: the search then skips to the next of these.
 _END = re.compile(
-    r"!|\?|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n|(?=[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]))"
+    r"!|\?|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
+    r"|(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z]|[^\W\d_][\w /-]{0,40}:)))"
 )
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
 _GAP = re.compile(r"~(\d+)")
 
 _OUTPUT = ""
+_LAST = "."
 _GAPS = "~"
 _KNOWN_WORDS = 200_000
 
@@ -76,12 +79,13 @@ class Match(NamedTuple):
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
     """Part ``text[start:end]`` into sentences; offsets count from the start of ``text``.
 
-    A sentence ends at ``. ! ?`` (a decimal point is no end), at an empty line and before a
-    list item; a single line break is a space, since many systems wrap their lines.
+    A sentence ends at ``. ! ?`` (a decimal point is no end), at an empty line, and before a
+    line that is a list item, has a heading or begins with a capitalised word. Any other line
+    break is a space, since many systems wrap their lines.
     """
     lower = _lower(text)
     at, last = start, len(text) if end is None else end
-    for match in _END.finditer(lower, start, last):
+    for match in _END.finditer(text, start, last):
         yield from _cut(lower, at, match.start())
         at = match.end()
     yield from _cut(lower, at, last)
@@ -111,6 +115,8 @@ def _lower(text: str) -> str:
 def mistake(phrase: str) -> str | None:
     """What is wrong with a phrase, as a message that ends with its remedy; else ``None``."""
     positions = phrase.split()
+    if positions and positions[-1] == _LAST:
+        positions.pop()
     if not positions:
         return "empty phrase; delete it"
     for position in positions:
@@ -206,6 +212,8 @@ class PhraseTrie:
         if outputs is not None:
             found.extend([Match(start, at, payload) for payload in outputs])
         if at == len(row):
+            closing = node.get(_LAST, {}).get(_OUTPUT, ())
+            found.extend([Match(start, at, payload) for payload in closing])
             return
         for key in row[at]:
             if (following := node.get(key)) is not None:

@@ -95,7 +95,11 @@ class Scope:
         return Certainty.POSITIVE
 
     def bound(self, at: int) -> int:
-        """The first hard separator from ``at`` on, or the sentence's end."""
+        """The first hard separator from ``at`` on, or the sentence's end.
+
+        A colon at ``at`` itself is passed over: ``heart: enlarged``.
+        """
+        at += self._words[at : at + 1] == [":"]
         for start, _end, hard in self._separators:
             if hard and start >= at:
                 return start
@@ -139,7 +143,7 @@ class Scope:
                 continue
             following = self._separators[index + 1 :]
             until = following[0][0] if following else size
-            fresh = end in self._forward_starts or end + 1 in self._forward_starts
+            fresh = end in self._forward_starts
             if hard or (fresh and trigger.payload is not Trigger.SKIP) or self.has_verb(end, until):
                 return start
         return size

@@ -88,6 +88,10 @@ NEGATED = {
     "NO EFFUSION OR PNEUMOTHORAX": "PE- PT- NF+",
     "Pneumothorax: none. Effusion: small, left.": "PT- PE+",
     "Pneumothorax: absent.": "PT- NF+",
+    "Pneumothorax: no\nEffusion: no\nHeart: enlarged": "PT- PE- CM+",
+    "PLEURA: No effusion, definite pneumothorax, or consolidation.": "PE- PT- CO- NF+",
+    "Neither effusion, pneumothorax nor consolidation is appreciated.": "PE- PT- CO- NF+",
+    "Clear lungs w/o edema.": "ED- NF+",
     "Lines and tubes: none.": "SD- NF+",
 }
 NORMAL_PARTS = {
@@ -108,7 +112,7 @@ NORMAL_PARTS = {
     "Normal mediastinum, enlarged heart.": "CM+ EC-",
     "Costophrenic angles are sharp.": "PE- NF+",
     "The pleural spaces are clear.": "PE- NF+",
-    "The left costophrenic angle is blunted.": "PE?",
+    "The left costophrenic angle is blunted.": "",
     "The lungs are clear.": "NF+",
     "No acute cardiopulmonary abnormality.": "NF+",
     "Borderline enlarged heart.": "CM+",
@@ -195,6 +199,7 @@ SEVERAL = {
     "Possible nodule. The nodule is 5 mm wide.": "LL+",
     "1. Cardiomegaly.\n2. No edema.": "CM+ ED-",
     "No consolidation or\npneumothorax.": "CO- PT- NF+",
+    "No edema or effusion\nCardiomegaly\nLarge nodule": "ED- PE- CM+ LL+",
     "Findings:\n- effusion\n- no edema": "PE+ ED-",
     "Nodule of 1.7 cm. no mass": "LL+",
     "Atelectasis.No effusion.": "AT+ PE-",

@@ -168,6 +168,8 @@ def test_a_phrase_that_explodes_is_refused() -> None:
         ("heart ~2 large", "heart looks a bit large", []),
         ("heart ~2 large", "heart, large", []),
         ("air space", "Air-space air_space airspace", [(0, 2), (2, 4)]),
+        (": no .", "x: no y", []),
+        (": no .", "x: no", [(1, 3)]),
         (", new", "old, new", [(1, 3)]),
         ("don't", "Don’t don't", [(1, 2)]),
     ],
