@@ -298,11 +298,14 @@ def test_two_runs_into_one_folder(tmp_path: Path) -> None:
     assert label(tmp_path).rows == 9
 
 
-def test_no_rows(tmp_path: Path) -> None:
+def test_what_cannot_work(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no rows"):
         label(tmp_path, [])
     with pytest.raises(ConfigError, match="at least one row"):
         label(tmp_path, shard_rows=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"):
+        label(tmp_path / "file")
 
 
 def test_input_that_changes_while_it_is_read(tmp_path: Path) -> None:
@@ -314,12 +317,6 @@ def test_only_rejects(tmp_path: Path) -> None:
     summary = label(tmp_path, ["", ""])
     assert (summary.labeled, summary.rejected) == (0, 2)
     assert (tmp_path / "labels.csv").read_text() == "id," + ",".join(HEAD.names) + "\n"
-
-
-def test_out_is_a_file(tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
-        label(tmp_path / "out")
 
 
 class Terminated(Stub):
