@@ -184,7 +184,7 @@ class Grammar:
             kind = "uncertain"
             slots["x"] = self._noun(draw, observation)[0] if observation.found else term
         else:
-            kind = "resolved" if draw() < 0.05 else "negative"
+            kind = "resolved" if observation.evolves and draw() < 0.06 else "negative"
         frames = self.lexicon.frames[kind]
         line = self._line(draw, frames, case) or frames[0]
         return self._statement(draw, line, slots, {observation.name: certainty}, todo)

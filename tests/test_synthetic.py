@@ -75,6 +75,7 @@ observations:
     terms: [cyst]
     found: ["{side} renal cyst"]
     countable: true
+    evolves: true
   Stone:
     rates: {positive: 0.2, negative: 0.5}
     terms: [stone]
@@ -91,7 +92,7 @@ profiles:
 PINNED = [
     "Other: No stone or cyst. Normal kidneys.",
     "No cyst. Normal kidneys.",
-    "No cyst. Stone has gone.\nNothing acute.",
+    "No cyst. No stone. Nothing acute.",
     "There is a right renal cyst.\nLeft renal cyst.",
 ]
 
