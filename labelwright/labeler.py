@@ -26,7 +26,8 @@ class ReportLabeler(Protocol):
         """All that its answers depend on (hashes, prompt, decoding, versions), JSON-ready.
 
         It goes into the manifest and into the fingerprint that keeps two different runs
-        from being mixed in one folder.
+        from being mixed in one folder. Only what stands under ``runtime`` (batch size,
+        device) is left out of the fingerprint: it may change when a job is resumed.
         """
         ...
 
