@@ -14,7 +14,7 @@ FINDINGS_AND_IMPRESSION = "findings and impression"
 """Name of a section that is both; it counts as either."""
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "findings": ("finding", "findings", *FINDINGS_SLIPS),
+    "findings": ("finding", "findings", "description", *FINDINGS_SLIPS),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", *IMPRESSION_SLIPS),
         *("impression and recommendation", "impression and recommendations"),
@@ -56,7 +56,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "comment": ("comment", "comments"),
     "date": ("date", "date of exam", "date of examination", "exam date", "study date"),
     "signature": ("electronically signed by", "signed by", "dictated by", "interpreted by"),
-    BODY: ("final report",),
+    BODY: ("final report", "report", "narrative"),
 }
 NAMES = {heading: name for name, headings in _HEADINGS.items() for heading in headings}
 """The name of each heading, both in lower case."""
@@ -64,7 +64,9 @@ NAMES = {heading: name for name, headings in _HEADINGS.items() for heading in he
 # These words are common inside sentences: they head a section at the start of a line only.
 LINE_ONLY = frozenset(
     {"examination", "date", "comment", "signature", "notification", BODY}
-) | frozenset({"procedure", "protocol", "views", "interpretation", "summary", "assessment"})
+) | frozenset(
+    {"procedure", "protocol", "views", "interpretation", "summary", "assessment", "description"}
+)
 
 # Short sections about the request: an unheaded paragraph below one is the report's own text.
 CONTEXT = frozenset({"indication", "history", "comparison", "technique", "examination", "date"})

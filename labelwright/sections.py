@@ -45,8 +45,9 @@ _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 
 
 def section_name(heading: str) -> str | None:
-    """The canonical name of a heading or table column, or ``None`` if it is no known one."""
-    return NAMES.get(" ".join(heading.replace("_", " ").lower().split()))
+    """The section that a table column of this name holds, or ``None`` if it is no known one."""
+    name = NAMES.get(" ".join(heading.replace("_", " ").lower().split()))
+    return None if name == BODY else name
 
 
 def split_sections(text: str) -> tuple[Section, ...]:

@@ -263,3 +263,13 @@ def test_split_recovers_composed_columns(parts: dict[str, str]) -> None:
 def test_section_name() -> None:
     assert section_name("Clinical_History") == "history"
     assert section_name("report") is None
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"), [("REPORT", "body"), ("NARRATIVE", "body"), ("DESCRIPTION", "findings")]
+)
+def test_a_general_heading_ends_the_request(heading: str, name: str) -> None:
+    assert named(f"TECHNIQUE: PA view.\n{heading}: Clear lungs.") == [
+        ("technique", "PA view."),
+        (name, "Clear lungs."),
+    ]
