@@ -22,6 +22,9 @@ HEAT = {
 }
 """Columns of a heat map: statistic and head."""
 
+LEAST_SCALE = 0.05
+"""Smaller differences than this never get the full colour."""
+
 
 class Draw(Protocol):
     """A figure that can be drawn at any width."""
@@ -88,19 +91,27 @@ def _forest(analysis: Analysis) -> Drawing:
 
 
 def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
-    found = {}
-    for number, pair in enumerate(analysis.pairs, 1):
+    names = ("Macro mean", *analysis.comparison.observations)
+    maps = []
+    for pair in analysis.pairs:
         changes = [analysis.changes(pair, statistic) for statistic in HEAT]
-        rows = [
-            Row(name, tuple(c[i + 1] for c in changes))
-            for i, name in enumerate(analysis.comparison.observations)
-        ]
-        rows.append(Row("Macro mean", tuple(c[0] for c in changes)))
-        title = f"{pair.a} minus {pair.b}"
-        found[f"heat-{number}"] = _both(
-            partial(heat_map, rows, columns=list(HEAT.values()), title=title), wide=MEDIUM
+        mean, *rows = [Row(name, tuple(c[i] for c in changes)) for i, name in enumerate(names)]
+        maps.append([*rows, mean])
+    marks = [mark for rows in maps for row in rows for mark in row.marks if mark is not None]
+    scale = max([LEAST_SCALE, *(abs(mark.value) for mark in marks)])
+    return {
+        f"heat-{number}": _both(
+            partial(
+                heat_map,
+                rows,
+                columns=list(HEAT.values()),
+                title=f"{pair.a} minus {pair.b}",
+                scale=scale,
+            ),
+            wide=MEDIUM,
         )
-    return found
+        for number, (pair, rows) in enumerate(zip(analysis.pairs, maps, strict=True), 1)
+    }
 
 
 def _ranks(analysis: Analysis) -> Drawing:

@@ -48,7 +48,7 @@ def forest(
         css = "zero" if tick == 0 else "grid"
         canvas.line(axis.at(tick), top, axis.at(tick), bottom, css)
         canvas.text(axis.at(tick), bottom + 15, signed(tick, _digits(axis.ticks)), "t tick middle")
-    _sides(canvas, axis, reference, others[0] if single else "the other", top - 10, narrow)
+    _sides(canvas, axis, reference, others[0] if single else "other", top - 10)
     if not single:
         legend(canvas, names + 10, 13, others, start=1)
     if numbers:
@@ -115,12 +115,12 @@ def _spoken(reference: str, others: Sequence[str], summary: Sequence[Row]) -> st
     return f"{reference} overall, {'; '.join(parts)}."
 
 
-def _sides(canvas: Canvas, axis: Axis, reference: str, other: str, y: float, narrow: bool) -> None:
+def _sides(canvas: Canvas, axis: Axis, reference: str, other: str, y: float) -> None:
     zero = axis.at(0)
     size = 11.5
     left_room, right_room = zero - axis.left - 6, axis.right - zero - 6
     left, right = f"← {other} better", f"{reference} better →"
-    if narrow and min(left_room, right_room) < 60:
+    if min(left_room, right_room) < 60:
         left, right = "← worse", "better →"
     for text, x, css, room in (
         (left, zero - 6, "end", left_room),

@@ -148,18 +148,24 @@ def _bar(
 
 
 def heat_map(
-    rows: Sequence[Row], *, columns: Sequence[str], title: str, width: int = NARROW
+    rows: Sequence[Row],
+    *,
+    columns: Sequence[str],
+    title: str,
+    scale: float,
+    width: int = NARROW,
 ) -> Canvas:
-    """Differences as coloured cells, one row per observation; the sign stands in each cell."""
-    names, cell_height, top = (118 if width < 400 else 176), 22, 46
+    """Differences as coloured cells, one row per observation; the sign stands in each cell.
+
+    ``scale`` is the difference with the full colour, the same in all maps that are compared.
+    """
+    names, cell_height, top = (118 if width < 400 else 182), 22, 46
     cell = (width - names) / max(1, len(columns))
     canvas = Canvas(width, top + cell_height * len(rows) + 2, label=f"Heat map: {title}.")
     canvas.text(0, 13, shorten(title, width, 12.5), "t strong", tip=title)
     for place, name in enumerate(columns):
         x = names + (place + 0.5) * cell
         canvas.text(x, top - 8, shorten(name, cell + 4, 11), "t small middle", tip=name)
-    largest = max((abs(m.value) for r in rows for m in r.marks if m is not None), default=0)
-    scale = max(largest, 0.05)
     for index, row in enumerate(rows):
         y = top + index * cell_height
         canvas.text(0, y + 15, shorten(row.name, names - 6, 12.5), "t", tip=row.name)
@@ -171,7 +177,7 @@ def heat_map(
                 continue
             css = "better" if mark.value >= 0 else "worse"
             tip = f"{row.name}, {columns[place]}: {signed(mark.value, 4)}"
-            strength = 0.72 * abs(mark.value) / scale
+            strength = 0.72 * min(1.0, abs(mark.value) / scale)
             canvas.rect(x + 0.75, y + 0.75, cell - 1.5, cell_height - 1.5, "void")
             canvas.rect(
                 x + 0.75, y + 0.75, cell - 1.5, cell_height - 1.5, css, opacity=strength, tip=tip

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 import labelwright
 from eval import error_list, pair_tables, run_tables, score_tables
-from eval.analysis import METRICS, Analysis
+from eval.analysis import Analysis
 from eval.checklist import checklist, checklist_table
 from eval.counts import ANSWERS, TASKS
 from eval.figures import Drawing, figures
@@ -22,7 +22,7 @@ from eval.palette import DARK, LIGHT
 from eval.plots import COLOURS
 from eval.provenance import Independence, Source, source_notices
 from eval.tables import Table, main_text, sort_key, span_text
-from eval.verdict import facts, notices, verdicts
+from eval.verdict import Notices, facts, notices, verdicts
 from labelwright.records import Certainty
 
 if TYPE_CHECKING:
@@ -97,6 +97,17 @@ class Page:
             checklist_table(checklist(a, self.sources, self.split)),
         ]
 
+    def notices(self) -> Notices:
+        """What limits the numbers: the analysis, the files, shared training data."""
+        found = notices(self.analysis)
+        grave = source_notices(self.sources, self.analysis.comparison.label_set.fingerprint)
+        if self.split is not None and not self.split.clean:
+            grave.append(
+                f"The gold is not independent of the training data: {self.split.words}. The "
+                "scores are too good by an unknown amount."
+            )
+        return Notices((*grave, *found.grave), found.other)
+
     def html(self) -> str:
         """The page; the same inputs and seed give the same bytes."""
         env = environment()
@@ -143,7 +154,7 @@ def _context(page: Page) -> dict[str, Any]:
         "contents": _contents(page),
         "verdicts": verdicts(a),
         "facts": facts(a),
-        "notices": _notices(page),
+        "notices": page.notices(),
         "reference": a.reference,
         "labelers": a.comparison.names,
         "observations": a.comparison.observations,
@@ -178,17 +189,6 @@ def _context(page: Page) -> dict[str, Any]:
         "provenance_text": "What the labeling runs recorded of themselves. A manifest counts only "
         "if it names the SHA-256 of the file that was scored.",
     }
-
-
-def _notices(page: Page) -> list[str]:
-    found = notices(page.analysis)
-    found += source_notices(page.sources, page.analysis.comparison.label_set.fingerprint)
-    if page.split is not None and not page.split.clean:
-        found.append(
-            f"The gold is not independent of the training data: {page.split.words}. The scores "
-            "are too good by an unknown amount."
-        )
-    return found
 
 
 def _cards(analysis: Analysis) -> list[dict[str, Any]]:
@@ -277,95 +277,3 @@ def _errors_text(page: Page) -> str:
     if page.texts is None:
         words += " The page holds no report text."
     return words
-
-
-def scores_json(page: Page) -> dict[str, Any]:
-    """The numbers of the page for programs, in full precision."""
-    a = page.analysis
-    settings = a.tests.settings
-    return {
-        "labelwright": labelwright.__version__,
-        "metric": a.metric,
-        "definition": METRICS[a.metric][1],
-        "signature": a.signature(tests=True),
-        "verdict": [str(v) for v in verdicts(a)],
-        "notices": _notices(page),
-        "gold": a.comparison.gold_source,
-        "label_set": {
-            "name": a.comparison.label_set.name,
-            "version": a.comparison.label_set.version,
-            "sha256": a.comparison.label_set.fingerprint,
-        },
-        "reports": len(a.comparison.ids),
-        "clusters": a.tests.clusters,
-        "clustered_by_patient": a.tests.clustered,
-        "settings": {
-            "seed": settings.seed,
-            "resamples": settings.resamples,
-            "permutations": settings.permutations,
-            "level": settings.level,
-            "margin": settings.margin,
-            "undefined": settings.undefined,
-            "missing": a.comparison.missing,
-        },
-        "labelers": {source.name: _labeler_json(a, source) for source in page.sources},
-        "pairs": [_pair_json(a, index) for index in range(len(a.tests.pairs))],
-        "independence": None if page.split is None else page.split.words,
-    }
-
-
-def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
-    scores, coverage = a.scores[source.name], a.comparison.coverage[source.name]
-    return {
-        "source": source.path,
-        "sha256": source.sha256,
-        "model": source.model,
-        "scores": {
-            statistic: _marks_json(a, a.marks(source.name, statistic))
-            for statistic in a.tests.settings.statistics
-        },
-        "micro_f1": {task: found.micro.f1 for task, found in scores.tasks.items()},
-        "kappa": scores.kappa.mean,
-        "accuracy": scores.accuracy.mean,
-        "exact_match": scores.exact_match,
-        "missing": len(coverage.missing),
-        "undetermined_reports": len(coverage.undetermined),
-        "undetermined_observations": coverage.undetermined_cells,
-        "without_gold": coverage.extra,
-        "problems": dict(coverage.problems),
-    }
-
-
-def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
-    pair = a.tests.pairs[index]
-    test = a.test(pair)
-    equal = test.equivalence if a.enough else None
-    return {
-        "a": pair.a,
-        "b": pair.b,
-        "differences": {
-            statistic: _marks_json(a, a.changes(pair, statistic)) for statistic in pair.differences
-        },
-        "randomization": {
-            "p": float(test.p[0]),
-            "p_holm": a.p(pair),
-            "permutations": test.permutations,
-            "exact": test.exact,
-        },
-        "noninferiority_p": None if equal is None else equal.p_noninferior,
-        "equivalence_p": None if equal is None else equal.p_equivalent,
-        "detectable": test.detectable if a.enough else None,
-        "paired_t": {"p": test.paired_t.p, "dz": test.paired_t.effect},
-        "wilcoxon": {"p": test.wilcoxon.p, "rank_biserial": test.wilcoxon.effect},
-        "mcnemar_p_holm": dict(
-            zip(a.comparison.observations, pair.mcnemar.p_holm.tolist(), strict=True)
-        ),
-    }
-
-
-def _marks_json(a: Analysis, marks: Sequence[Any]) -> dict[str, Any]:
-    names = ("mean", *a.comparison.observations)
-    return {
-        name: None if mark is None else {"value": mark.value, "low": mark.low, "high": mark.high}
-        for name, mark in zip(names, marks, strict=True)
-    }

@@ -132,7 +132,7 @@ def main_text(kind: Kind, value: Value) -> str:
         return value
     number = value.value if isinstance(value, Estimate) else value
     if kind == "count":
-        return f"{int(number):,}".replace(",", "\u202f")
+        return f"{int(number):,}"
     if kind == "p":
         return p_text(float(number))
     if kind == "percent":
@@ -172,7 +172,7 @@ def latex(text: str) -> str:
     table = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     table |= {c: f"\\{c}" for c in "&%$#_{}"}
     table |= {"−": "$-$", "≥": r"$\geq$", "±": r"$\pm$", "Δ": r"$\Delta$", "κ": r"$\kappa$"}
-    table |= {"–": "--", "<": "$<$", ">": "$>$", "\u202f": r"\,", "×": r"$\times$"}
+    table |= {"–": "--", "<": "$<$", ">": "$>$", "×": r"$\times$"}
     return re.sub(".", lambda match: table.get(match[0], match[0]), text.replace("\n", " "))
 
 

@@ -47,18 +47,23 @@ def verdicts(analysis: Analysis) -> list[Verdict]:
                 f"{bracket(mark, level)}, on {sample(analysis)}.",
             )
         ]
-    return [_verdict(analysis, pair) for pair in analysis.pairs]
+    first, *others = analysis.pairs
+    return [
+        _verdict(analysis, first, f", on {sample(analysis)}"),
+        *(_verdict(analysis, pair, "") for pair in others),
+    ]
 
 
-def _verdict(analysis: Analysis, pair: Pair) -> Verdict:
+def _verdict(analysis: Analysis, pair: Pair, where: str) -> Verdict:
     mark = analysis.change(pair)
     found = outcome(analysis, pair)
     details = [" against ".join(f"{analysis.mean(n).value:.3f}" for n in (pair.a, pair.b))]
     if analysis.enough:
         p = p_text(analysis.p(pair))
         p = f"p {p}" if p[0] in "<>" else f"p = {p}"
+        p = p.replace(" ", "\u00a0")
         details.append(f"{span_words(mark, analysis.tests.settings.level)}, {p}")
-    numbers = f" ({'; '.join(details)}), on {sample(analysis)}"
+    numbers = f" ({'; '.join(details)}){where}"
     if found != "open":
         return Verdict(
             f"{pair.a} is {found} than {pair.b}",
@@ -84,11 +89,11 @@ def _margin_words(analysis: Analysis, pair: Pair) -> str:
 def sample(analysis: Analysis) -> str:
     """``687 reports of 344 patients``."""
     n = len(analysis.comparison.ids)
-    reports = f"{n} report{'' if n == 1 else 's'}"
+    reports = f"{n:,} report{'' if n == 1 else 's'}"
     if analysis.comparison.clusters is None:
         return reports
     patients = analysis.tests.clusters
-    return f"{reports} of {patients} patient{'' if patients == 1 else 's'}"
+    return f"{reports} of {patients:,} patient{'' if patients == 1 else 's'}"
 
 
 def percent(share: float) -> str:
@@ -131,73 +136,112 @@ def facts(analysis: Analysis) -> str:
     return " ".join(parts)
 
 
-def notices(analysis: Analysis) -> list[str]:
-    """What a reader must know before believing the numbers."""
-    c = analysis.comparison
-    found = []
+@dataclass(frozen=True)
+class Notices:
+    """What a reader must know: ``grave`` before believing the verdict, ``other`` after it."""
+
+    grave: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def notices(analysis: Analysis) -> Notices:
+    """Everything about gold and predictions that limits what the numbers mean."""
+    grave: list[str] = []
+    other: list[str] = []
     if analysis.tests.clusters < FEW_CLUSTERS:
-        unit = "report" if c.clusters is None else "patient"
-        few = (
-            f"Only {analysis.tests.clusters} {unit}{'' if analysis.tests.clusters == 1 else 's'}: "
+        grave.append(_few(analysis))
+    if words := _absent(analysis):
+        task = analysis.metric.rpartition("_")[2]
+        fine = task in analysis.scores[analysis.reference].tasks and task not in words
+        (other if fine else grave).append(words)
+    mentions = analysis.scores[analysis.reference].tasks[MENTION].support
+    if not mentions.any():
+        grave.append("The gold mentions no observation at all: only false alarms can be counted.")
+    elif not mentions.all():
+        names = [
+            n for n, m in zip(analysis.comparison.observations, mentions, strict=True) if not m
+        ]
+        other.append(
+            f"Never mentioned in the gold: {', '.join(names)}. A score that is not defined counts "
+            f"as {_RULE[analysis.tests.settings.undefined]} and shows as a dash."
         )
-        found.append(
-            few + "no interval and no test can be given."
-            if analysis.tests.clusters < 2
-            else few + "intervals are too narrow and tests have little power."
-        )
-    if c.clusters is None:
-        found.append(
-            "Patients are not known, so every report counts as independent; "
-            "with several reports per patient, give --patients."
-        )
-    reference = next(iter(analysis.scores.values()))
-    absent = [
-        name
-        for name, task in reference.tasks.items()
-        if name != MENTION and task.applicable.any() and not task.support.any()
-    ]
-    if absent:
-        found.append(
-            f"The gold has no {' and no '.join(absent)} at all. If it does not code "
-            f"{'this certainty' if len(absent) == 1 else 'these certainties'}, answers of "
-            f"{'it' if len(absent) == 1 else 'them'} count as errors in the all-certainty tables; "
-            "read the extraction of the other certainties."
-        )
-    mentioned = reference.tasks[MENTION].support.tolist()
-    unmentioned = [n for n, count in zip(c.observations, mentioned, strict=True) if count == 0]
-    if unmentioned and len(unmentioned) < len(c.observations):
-        found.append(
-            f"Never mentioned in the gold: {', '.join(unmentioned)}. A score that is not "
-            f"defined counts as {_RULE[analysis.tests.settings.undefined]} and shows as a dash."
-        )
-    if len(unmentioned) == len(c.observations):
-        found.append("The gold mentions no observation at all: only false alarms can be counted.")
-    return found + _coverage_notices(analysis)
+    for text, share in _missing(analysis):
+        (grave if share > GRAVE_SHARE else other).append(text)
+    return Notices(tuple(grave), (*other, *_reading(analysis)))
 
 
+GRAVE_SHARE = 0.01
 _RULE = {"zero": "0 in the mean", "one": "1 in the mean", "skip": "nothing in the mean"}
 
 
-def _coverage_notices(analysis: Analysis) -> list[str]:
+def _few(analysis: Analysis) -> str:
+    count = analysis.tests.clusters
+    unit = "patient" if analysis.tests.clustered else "report"
+    words = f"Only {count} {unit}{'' if count == 1 else 's'}: "
+    if analysis.enough:
+        return words + "intervals are too narrow and tests have little power."
+    return words + "no interval and no test can be given."
+
+
+def _absent(analysis: Analysis) -> str:
+    """Certainties that the gold never has although the label set allows them."""
+    names = [
+        name
+        for name, task in analysis.scores[analysis.reference].tasks.items()
+        if name != MENTION and task.applicable.any() and not task.support.any()
+    ]
+    if not names:
+        return ""
+    return (
+        f"The gold has no {' and no '.join(names)} at all. If it does not code "
+        f"{'this certainty' if len(names) == 1 else 'these certainties'}, every such answer counts "
+        "as an error in the all-certainty tables; read the extraction of the others."
+    )
+
+
+def _missing(analysis: Analysis) -> list[tuple[str, float]]:
+    """Per labeler what it has no prediction for, with its share of the gold's reports."""
+    c = analysis.comparison
+    if c.missing == "drop":
+        if not c.dropped:
+            return []
+        share = len(c.dropped) / (len(c.dropped) + len(c.ids))
+        return [
+            (
+                f"{len(c.dropped):,} reports ({percent(round(share, 3))}) that a labeler has no prediction for "
+                "were left out for all.",
+                share,
+            )
+        ]
+    return [
+        (
+            f"{name} has no prediction for {len(coverage.missing):,} reports "
+            f"({percent(round(len(coverage.missing) / len(c.ids), 3))}); they count as its errors.",
+            len(coverage.missing) / len(c.ids),
+        )
+        for name, coverage in c.coverage.items()
+        if coverage.missing
+    ]
+
+
+def _reading(analysis: Analysis) -> list[str]:
+    """How the files were read where they left a choice."""
     c = analysis.comparison
     found = []
-    for name, coverage in c.coverage.items():
-        if coverage.missing and c.missing == "error":
-            found.append(
-                f"{name} has no prediction for {len(coverage.missing)} of the gold's reports; "
-                "they count as its errors."
-            )
-    if c.dropped:
+    if c.clusters is None:
         found.append(
-            f"{len(c.dropped)} reports that a labeler has no prediction for were left out for all."
+            "Patients are not known, so every report counts as independent; with several reports "
+            "per patient, give --patients."
+        )
+    elif c.without_cluster:
+        found.append(
+            f"{c.without_cluster:,} reports have no patient; each counts as one of its own."
         )
     if c.unscored:
         found.append(f"Not in the gold and so not scored: {', '.join(c.unscored)}.")
     if c.gold_read_as_blank:
         found.append(
-            f"{c.gold_read_as_blank} negatives in the gold were read as blank, since their "
+            f"{c.gold_read_as_blank:,} negatives in the gold were read as blank, since their "
             "observation can only be positive or blank."
         )
-    if c.clusters is not None and c.without_cluster:
-        found.append(f"{c.without_cluster} reports have no patient; each counts as one of its own.")
     return found

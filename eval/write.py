@@ -8,7 +8,8 @@ from pathlib import Path
 from eval.error_list import errors_csv
 from eval.figures import figures
 from eval.palette import LIGHT, resolved
-from eval.report import Page, environment, scores_json
+from eval.report import Page, environment
+from eval.score_file import scores_json
 from labelwright.errors import OutputError
 from labelwright.jsonl import PRIVATE, atomic_write, write_json, writing
 

@@ -158,10 +158,17 @@
     draw();
   }
 
+  function printWhole() {
+    addEventListener("beforeprint", () => {
+      document.querySelectorAll("main details:not(.errors details)").forEach((box) => { box.open = true; });
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     themeSwitch();
     document.querySelectorAll("table.sortable").forEach(sortable);
     copyButtons();
     errorBrowser();
+    printWhole();
   });
 })();
