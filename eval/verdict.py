@@ -208,8 +208,8 @@ def _missing(analysis: Analysis) -> list[tuple[str, float]]:
         share = len(c.dropped) / (len(c.dropped) + len(c.ids))
         return [
             (
-                f"{len(c.dropped):,} reports ({percent(round(share, 3))}) that a labeler has no prediction for "
-                "were left out for all.",
+                f"{len(c.dropped):,} reports ({percent(round(share, 3))}) that a "
+                "labeler has no prediction for were left out for all.",
                 share,
             )
         ]
