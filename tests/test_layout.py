@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from importlib.metadata import packages_distributions
@@ -54,11 +55,19 @@ def test_files_stay_small_enough_to_read() -> None:
     assert not long
 
 
-def test_every_module_stands_in_the_map() -> None:
+def first_lines(path: Path) -> str:
+    """The first paragraph of a module's docstring on one line."""
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def test_every_module_stands_in_the_map_with_its_own_first_line() -> None:
     text = (ROOT / "docs" / "structure.md").read_text()
-    missing = [
-        str(path.relative_to(ROOT))
-        for path in tracked(*(f"{name}/*.py" for name in PACKAGES))
-        if path.name != "__init__.py" and str(path.relative_to(ROOT)) not in text
+    wanted = [
+        f"- `{path.relative_to(ROOT)}`: {first_lines(path)}"
+        for path in tracked(*(f"{name}/*.py" for name in (*PACKAGES, "benchmarks")))
+        if path.exists() and path.name != "__init__.py"
     ]
-    assert not missing
+    written = {line for line in text.splitlines() if line.startswith("- `")}
+    assert [line for line in wanted if line not in written] == []
+    assert sorted(written) == sorted(set(wanted))

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from kidney_lexicon import SMALL_SET, small
 
 from data_builders.cases import Case
 from data_builders.grammar import Grammar
@@ -21,7 +22,6 @@ from labelwright.errors import ConfigError
 from labelwright.label_csv import read_labels
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.yaml_lines import YamlFile
 
 POSITIVE, NEGATIVE, UNCERTAIN, BLANK = (
     Certainty.POSITIVE,
@@ -35,60 +35,6 @@ HEAD = LabelSet.load("head-ct-5")
 SETS = [CHEST, HEAD]
 ZERO = [0.0].__getitem__
 
-
-def first(*_: object) -> float:
-    """A draw that always takes the first option."""
-    return ZERO(0)
-
-
-SMALL_SET = """
-name: tiny
-version: "1"
-task: certainty
-instruction: "Label: {labels}."
-labels:
-  - name: Cyst
-  - name: Stone
-  - name: Healthy
-    certainties: [positive, blank]
-exclusive:
-  - label: Healthy
-    with: [Cyst, Stone]
-"""
-SMALL = """
-label_set: tiny
-words:
-  side: [left, right]
-frames:
-  positive: ["there {is} {ax}"]
-  steady: ["unchanged {x}"]
-  evolving: ["larger {x}"]
-  pair: ["{x} and {y}"]
-  uncertain: ["possible {t}"]
-  negative: ["no {t}"]
-  negative_list: ["no {or_list}"]
-  resolved: ["{t} has gone"]
-  double: ["no {t}; {u} cannot be excluded"]
-observations:
-  Cyst:
-    rates: {positive: 0.3, uncertain: 0.1, negative: 0.3}
-    terms: [cyst]
-    found: ["{side} renal cyst"]
-    countable: true
-    evolves: true
-  Stone:
-    rates: {positive: 0.2, negative: 0.5}
-    terms: [stone]
-    found: ["{side} stone"]
-summaries:
-  normal: [normal kidneys]
-  no_acute: [nothing acute]
-  otherwise: [otherwise normal]
-profiles:
-  all: {weight: 1}
-"""
-
-
 PINNED = [
     "Other: No stone or cyst. Normal kidneys.",
     "No cyst. Normal kidneys.",
@@ -97,10 +43,9 @@ PINNED = [
 ]
 
 
-def small(old: str = "", new: str = "") -> Lexicon:
-    assert old in SMALL
-    text = SMALL.replace(old, new, 1)
-    return Lexicon.parse(YamlFile(text, "kidney.yaml"), LabelSet.from_text(SMALL_SET))
+def first(*_: object) -> float:
+    """A draw that always takes the first option."""
+    return ZERO(0)
 
 
 def test_same_seed_and_index_give_the_same_report_whatever_the_slice() -> None:
