@@ -17,11 +17,25 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'labelwright needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  $(if $(PIP_INDEX),--extra-index-url $(PIP_INDEX)) -c constraints.txt -e '.[dev]'
 	@touch $@
 
+D := out/demo
+REPORTS := examples/reports.csv --id-column id --text-columns findings,impression
+
 demo: $(STAMP)
-	$(BIN)/python examples/demo.py --out out/demo
+	@rm -rf $(D)
+	$(BIN)/labelwright build --synthetic 24000 --seed 1 --label-set chexpert-14 \
+	  --split 0.98,0.02,0 --out $(D)/records
+	$(BIN)/labelwright train --config scratch-cpu --data $(D)/records --output_dir $(D)/model
+	$(BIN)/labelwright label $(REPORTS) --model $(D)/model --out $(D)/generative
+	$(BIN)/labelwright label $(REPORTS) --model rules --out $(D)/rules
+	$(BIN)/labelwright eval --gold examples/labels.csv --patients examples/reports.csv \
+	  --pred generative=$(D)/generative --pred rules=$(D)/rules --out $(D)/report \
+	  --title 'Demo: a small generative labeler and the rules on 120 hand-written reports'
+	@echo
+	@echo "The comparison page: file://$(CURDIR)/$(D)/report/index.html"
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
