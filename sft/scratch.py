@@ -71,6 +71,9 @@ def make_scratch_model(
 ) -> None:
     """Write a model folder (safetensors, tokenizer, chat template) with random weights.
 
+    The weights start larger than Qwen2's 0.02, which suits wide models: at a width of 128,
+    0.06 learned as much in a third of the records.
+
     Args:
         texts: report texts for the BPE; read once, in a stream.
         label_set: every word of its answer lines becomes one token.
@@ -99,6 +102,7 @@ def make_scratch_model(
         intermediate_size=shape.intermediate_size or 3 * shape.hidden_size,
         max_position_embeddings=shape.context,
         tie_word_embeddings=True,
+        initializer_range=0.7 / shape.hidden_size**0.5,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright import run_folder
-from labelwright.errors import ConfigError, LabelwrightError
+from labelwright.errors import ConfigError, LabelwrightError, OutputError
 from labelwright.manifest import sha256_file, sha256_model
 from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse
@@ -94,9 +94,8 @@ def train(settings: Settings, records: Records) -> None:
     sft.chat_template_path = None
     sft.max_length = _row_length(settings, ready.longest)
     with quiet(output):
-        model = load_model(start, settings.model, ready.stop)
         trainer = QuietTrainer(
-            model=model,
+            model=load_model(start, settings.model, ready.stop),
             args=sft,
             train_dataset=ready.datasets["train"],
             eval_dataset=ready.datasets.get("validation"),
@@ -104,8 +103,6 @@ def train(settings: Settings, records: Records) -> None:
             peft_config=get_peft_config(settings.model),
         )
         result = _run(trainer, checkpoint)
-        model.config.use_cache = True  # the trainer turned it off; generation needs it
-        trainer.save_model(str(output))
     if state.is_main_process:
         outcome = Outcome(
             lengths=ready.lengths,
@@ -164,16 +161,34 @@ def _packed(settings: Settings, dataset: Any, longest: int) -> Any:
 
 
 def _run(trainer: Any, checkpoint: Path | None) -> Any:
+    """Train and save the model; a full accelerator or disk becomes one line."""
     import torch
+    from safetensors import SafetensorError
 
+    output = trainer.args.output_dir
     try:
-        return trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        result = trainer.train(
+            resume_from_checkpoint=None if checkpoint is None else str(checkpoint)
+        )
+        trainer.model.config.use_cache = True  # the trainer turned it off; generation needs it
+        trainer.save_model(output)
+        return result
     except torch.OutOfMemoryError:
         raise ConfigError(
             "the accelerator's memory is full",
             remedy="halve --per_device_train_batch_size and double --gradient_accumulation_steps, "
             "or set --activation_checkpointing true",
         ) from None
+    except (OSError, SafetensorError, RuntimeError) as error:
+        # torch.save tells a full disk as a RuntimeError of its writer
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise
+        raise OutputError(
+            "the model or a checkpoint cannot be written",
+            remedy="free space or choose another --output_dir; the same command goes on from the "
+            "last whole checkpoint",
+            source=output,
+        ) from error
 
 
 def _say(settings: Settings, message: str) -> None:

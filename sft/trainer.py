@@ -2,21 +2,81 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import datasets
+import torch
+from torch.nn import functional
 from transformers.utils import logging
 from trl import SFTTrainer
 
+IGNORED = -100
 TENSORBOARD = "TENSORBOARD_LOGGING_DIR"
 
 
 class QuietTrainer(SFTTrainer):
-    """Trains as ``SFTTrainer`` does; sends no telemetry and writes no model card of its own."""
+    """Trains as ``SFTTrainer`` does; sends no telemetry and writes no model card of its own.
+
+    On the CPU, TRL's loss projects every position onto the vocabulary; here only those with
+    loss are, which makes small models learn half as fast again. The loss is the same.
+    """
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Summed cross-entropy of the answers' tokens over ``num_items_in_batch``."""
+        if return_outputs or not self._short_head:
+            return super().compute_loss(  # type: ignore[no-untyped-call]
+                model, inputs, return_outputs, num_items_in_batch
+            )
+        targets = functional.pad(inputs["labels"][:, 1:], (0, 1), value=IGNORED)
+        kept = (targets != IGNORED).any(0).nonzero().flatten()
+        targets = targets[:, kept].flatten()
+        rest = {name: value for name, value in inputs.items() if name != "labels"}
+        logits = model(**rest, use_cache=False, logits_to_keep=kept).logits.flatten(0, 1)
+        self._count(logits, targets, inputs)
+        loss = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
+        if num_items_in_batch is None:
+            return loss / (targets != IGNORED).sum().clamp(min=1)
+        # The number counts the tokens of all processes, whose gradients are averaged.
+        share = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
+        return loss / num_items_in_batch * share
+
+    @cached_property
+    def _short_head(self) -> bool:
+        """Whether the loss can be had from a part of the logits, and that is worth it."""
+        args: Any = self.args
+        model: Any = self.model
+        base = model.get_base_model() if hasattr(model, "peft_config") else model
+        plain = args.loss_type == "nll" and not args.label_smoothing_factor
+        keeps = "logits_to_keep" in inspect.signature(base.forward).parameters
+        return args.device.type == "cpu" and plain and keeps
+
+    def _count(self, logits: torch.Tensor, targets: torch.Tensor, inputs: dict[str, Any]) -> None:
+        """The share of tokens guessed right and the tokens read, where ``SFTTrainer`` logs them."""
+        model: Any = self.model
+        with torch.no_grad():
+            here = targets != IGNORED
+            right = (logits.argmax(-1) == targets)[here].sum()
+            mask = inputs.get("attention_mask")
+            read = torch.tensor(inputs["input_ids"].numel()) if mask is None else mask.sum()
+            counts = self.accelerator.gather(torch.stack([right, here.sum(), read])[None])
+            right, scored, tokens = counts.sum(0).tolist()
+        metrics = self._metrics["train" if model.training else "eval"]
+        metrics["mean_token_accuracy"].append(right / max(scored, 1))
+        if model.training:
+            self._total_train_tokens += tokens
+        metrics["num_tokens"] = [self._total_train_tokens]
 
     def _send_telemetry(self) -> None:
         """Nothing leaves the machine."""

@@ -197,3 +197,42 @@ def test_broken_data_folders(name: str, records_folder: Path, tmp_path: Path) ->
 def test_no_data_folder(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such data folder; make it with labelwright build"):
         open_records(tmp_path / "nope")
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_the_short_loss_is_trls_loss(
+    packing: bool, tokenizer: Any, tiny_checkpoint: Path, chexpert: LabelSet, tmp_path: Path
+) -> None:
+    """The same number and gradients as ``SFTTrainer``, which scores every position."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from trl import SFTConfig, SFTTrainer
+
+    from sft.trainer import QuietTrainer
+
+    encoder = Encoder(tokenizer, limit=2048, on_long="error")
+    data = to_dataset(encoder.encode(records(chexpert, 6), Lengths(2048)))
+    losses, gradients = [], []
+    kinds: tuple[Any, ...] = (SFTTrainer, QuietTrainer)
+    for kind in kinds:
+        trainer = kind(
+            model=AutoModelForCausalLM.from_pretrained(tiny_checkpoint, use_safetensors=True),
+            args=SFTConfig(
+                output_dir=str(tmp_path),
+                use_cpu=True,
+                bf16=False,
+                activation_checkpointing=False,
+                packing=packing,
+                max_length=256,
+                per_device_train_batch_size=6,
+            ),
+            train_dataset=data,
+            processing_class=tokenizer,
+        )
+        batch = next(iter(trainer.get_train_dataloader()))
+        loss = trainer.compute_loss(trainer.model, dict(batch), num_items_in_batch=100)
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append(torch.cat([p.grad.flatten() for p in trainer.model.parameters()]))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+    assert torch.allclose(gradients[1], gradients[0], atol=1e-5)

@@ -24,6 +24,7 @@ FAST = [
     "--learning_rate=3e-3",
     "--logging_steps=1",
     "--save_steps=3",
+    "--train_sampling_strategy=group_by_length",
     "--seed=5",
 ]
 

@@ -248,6 +248,24 @@ def test_quantised_base_without_bitsandbytes(
         again(tmp_path / "out", records_folder, tiny_checkpoint, *flags)
 
 
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(
+    records_folder: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """The limit on a file's size stands in for the disk: the weights do not fit under it."""
+    resource = pytest.importorskip("resource")
+    out, flags = tmp_path / "out", ["--eval_strategy=no", "--save_steps=2"]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"out: .*cannot be written; free space"):
+            again(out, records_folder, tiny_checkpoint, *flags)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (out / "manifest.json").exists()
+    assert again(out, records_folder, tiny_checkpoint, *flags) == 0
+    assert (out / "model.safetensors").is_file()
+
+
 def test_validation_is_asked_for_and_missing(
     records_folder: Path, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
