@@ -151,8 +151,8 @@ def bin_edges(confidence: Floats, kind: str, *, bins: int = BINS) -> Floats:
 
 def bin_index(confidence: Floats, edges: Floats) -> NDArray[np.int64]:
     """The bin of each confidence, same shape."""
-    # A float a rounding error above a border such as 1/15 belongs to the bin below.
-    return np.asarray(np.searchsorted(edges + 1e-9, confidence, side="left"), dtype=np.int64)
+    # A float32 a rounding error above a border such as 1/15 belongs to the bin below.
+    return np.asarray(np.searchsorted(edges + 1e-7, confidence, side="left"), dtype=np.int64)
 
 
 def expected_calibration_error(

@@ -18,7 +18,8 @@ meets the wish; by the luck of these reports it may fail on others. The *guarant
 comes from a test: with the probability stated (95 %), its accuracy on further reports of the
 same kind is at least the one wished. It is found by Learn-then-Test (Angelopoulos et al. 2021,
 arXiv:2110.01052): thresholds are tested from strict to lax until one fails, beginning anew at
-five coverages that share the error rate. The test of one threshold is exact for few reports:
+four coverages that share the error rate and inherit that of an unbroken run before them (the
+fallback procedure, Wiens & Dmitrienko 2005). The test of one threshold holds for few reports:
 
 - ``flawless``: the binomial test, so the Clopper–Pearson bound on the share of flawed reports
   (as for selective classification in Geifman & El-Yaniv 2017, arXiv:1705.08500);
@@ -54,9 +55,11 @@ WAYS: Mapping[str, str] = {
 }
 NEVER = -1.0
 """Confidence of what always goes to a person; no threshold is that low."""
-STARTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+STARTS = (0.25, 0.5, 0.75, 1.0)
 """Coverages at which a sequence of tests begins, strict to lax from each."""
 STEPS = 100
+PACE = 0.02
+"""The P value that stakes aim at; any choice is valid, this one suits an error rate of 5 %."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +104,7 @@ class Curve:
     error: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Promise:
     """A guaranteed threshold, ``None`` where none passes.
 
@@ -193,17 +196,16 @@ def guaranteed_threshold(
         order = order[np.sort(first)]
     sample = chosen_on.of_reports(order)
     grid = _grid(scored)
-    rate = (1 - level) / len(STARTS)
-    passed, tested = -1, 0
-    for start in STARTS:
-        # The strictest threshold that covers this share of the scored units, unless an
-        # earlier sequence has come further already.
-        first_place = max(int(np.searchsorted(grid.coverage, start - 1e-9)), passed + 1)
-        for place in range(first_place, len(grid.threshold)):
-            tested += 1
-            if _p_value(sample, float(grid.threshold[place]), 1 - accuracy, rate) > rate:
-                break
+    passed, tested, rate = -1, 0, 0.0
+    for place, (candidate, fresh) in enumerate(zip(grid.threshold, grid.shares, strict=True)):
+        rate += fresh * (1 - level)
+        if not rate:
+            continue
+        tested += 1
+        if _p_value(sample, float(candidate), 1 - accuracy) <= rate:
             passed = place
+        else:
+            rate = 0.0
     threshold = float(grid.threshold[passed]) if passed >= 0 else None
     return Promise(threshold=threshold, reports=len(order), tested=tested)
 
@@ -268,22 +270,26 @@ def clopper_pearson(errors: int, accepted: int, rate: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
+    """Thresholds from strict to lax, and which share of the error rate begins at each."""
+
     threshold: Floats
-    coverage: Floats
+    shares: Floats
 
 
 def _grid(confidence: Floats) -> _Grid:
-    """Thresholds from strict to lax at about every hundredth of coverage, with what they cover."""
+    """Thresholds at about every hundredth of coverage of these units."""
     known = np.sort(confidence[confidence > NEVER])[::-1]
     if not len(known):
         return _Grid(np.zeros(0), np.zeros(0))
     places = np.ceil(np.arange(1, STEPS + 1) / STEPS * len(known)).astype(int) - 1
     threshold = np.unique(known[places])[::-1]
-    covered = np.searchsorted(-known, -threshold, side="right") / len(confidence)
-    return _Grid(threshold, covered)
+    covered = np.searchsorted(-known, -threshold, side="right") / len(known)
+    shares = np.zeros(len(threshold))
+    np.add.at(shares, np.searchsorted(covered, np.array(STARTS) - 1e-9), 1 / len(STARTS))
+    return _Grid(threshold, shares)
 
 
-def _p_value(of: Units, threshold: float, risk: float, rate: float) -> float:
+def _p_value(of: Units, threshold: float, risk: float) -> float:
     """P value of "at least ``risk`` of the accepted units are wrong"; reports independent."""
     accepted = of.confidence >= threshold
     wrong = accepted & of.wrong
@@ -291,15 +297,15 @@ def _p_value(of: Units, threshold: float, risk: float, rate: float) -> float:
         return float(stats.binom.cdf(wrong.sum(), accepted.sum(), risk))
     excess = wrong - risk * accepted
     per_report = np.bincount(of.report, weights=excess, minlength=of.reports) / of.per_report
-    return _betting(per_report + risk, risk, rate)
+    return _betting(per_report + risk, risk)
 
 
-def _betting(values: Floats, mean: float, rate: float) -> float:
+def _betting(values: Floats, mean: float) -> float:
     """P value of "the mean of ``values`` (0 to 1) is at least ``mean``", by betting against it.
 
     The stake depends on the values before only, and is the larger the less they spread. If the
-    hypothesis holds, the capital is not expected to grow, so that 1 over its maximum is a P
-    value (Ville's inequality). ``rate``, the level aimed at, sets the pace alone.
+    hypothesis holds, the capital does not grow on average, so that 1 over its maximum is a P
+    value (Ville's inequality).
     """
     size = len(values)
     if not size:
@@ -308,6 +314,6 @@ def _betting(values: Floats, mean: float, rate: float) -> float:
     means = (0.5 + np.cumsum(values)) / (counts + 1)
     spread = (0.25 + np.cumsum((values - means) ** 2)) / (counts + 1)
     before = np.concatenate([[0.25], spread[:-1]])
-    stake = np.minimum(1.0, np.sqrt(2 * np.log(1 / rate) / (size * before)))
+    stake = np.minimum(1.0, np.sqrt(2 * np.log(1 / PACE) / (size * before)))
     capital = np.cumsum(np.log1p(-stake * (values - mean)))
     return float(min(1.0, np.exp(-capital.max())))

@@ -39,11 +39,10 @@ class Temperature:
         per: one for the model, or one per observation.
         shared: of the whole model.
         values: per observation, ``[observations]``.
-        own: observations that have one of their own.
+        own: observations that have one of their own, bool ``[observations]``.
         decisions: that it was fitted on.
         nll_before, nll_after: mean over these decisions.
-        at_edge: observations whose T ended at a border of the search, 0.05 or 20; the
-            decisions fitted on say little about them (all right, for example).
+        fitted: whether there was a mistake to learn from; without one T stays 1.
     """
 
     per: Per
@@ -54,13 +53,15 @@ class Temperature:
     decisions: int
     nll_before: float
     nll_after: float
-    at_edge: tuple[str, ...]
+    fitted: bool
 
 
 def fit_temperature(gold: Codes, given: Probabilities, *, per: Per = "model") -> Temperature:
     """Find the temperature with the smallest negative log-likelihood of the gold.
 
-    The likelihood has one minimum in 1/T, so that a bounded search finds it.
+    The negative log-likelihood is convex in 1/T, so that a bounded search finds its minimum.
+    Where the most probable certainty is always right there is none (the smaller T the better):
+    then an observation takes the model's temperature, and the model keeps 1.
 
     Raises:
         ConfigError: no decision has probabilities.
@@ -72,13 +73,14 @@ def fit_temperature(gold: Codes, given: Probabilities, *, per: Per = "model") ->
         )
     size = len(given.observations)
     everything = np.ones(size, dtype=bool)
-    shared = _fit(gold, given, everything)
+    missed = given.known & (given.values.argmax(axis=2) != gold)
+    fitted = bool(missed.any())
+    shared = _fit(gold, given, everything) if fitted else 1.0
     values, own = np.full(size, shared), np.zeros(size, dtype=bool)
     if per == "observation":
-        for column in np.flatnonzero(given.known.sum(axis=0) >= FEWEST):
+        own = (given.known.sum(axis=0) >= FEWEST) & missed.any(axis=0)
+        for column in np.flatnonzero(own):
             values[column] = _fit(gold, given, np.arange(size) == column)
-            own[column] = True
-    edge = (values <= LOWEST * 1.01) | (values >= HIGHEST * 0.99)
     return Temperature(
         per=per,
         observations=given.observations,
@@ -88,7 +90,7 @@ def fit_temperature(gold: Codes, given: Probabilities, *, per: Per = "model") ->
         decisions=int(given.known.sum()),
         nll_before=_nll(gold, given, everything),
         nll_after=_nll(gold, given.tempered(values), everything),
-        at_edge=tuple(n for n, at in zip(given.observations, edge, strict=True) if at),
+        fitted=fitted,
     )
 
 
