@@ -94,7 +94,11 @@ class Finder:
         if not any(m.payload.kind <= _Kind.PART for m in cues):
             return
         scope = Scope(sentence.words, triggers)
-        for match in self._named(cues, masks):
+        named = list(self._named(cues, masks))
+        last = {match.payload.owner: match for match in named}
+        for match in named:
+            if _is_heading(sentence.words, match, last[match.payload.owner]):
+                continue
             certainty = scope.verdict(match.start, match.end)
             if certainty is not None:
                 label = self._labels[match.payload.owner]
@@ -137,6 +141,17 @@ class Finder:
                     continue
                 start, end = min(part.start, state.start), max(part.end, state.end)
                 yield _mention(sentence, self._labels[observation], certainty, start, end)
+
+
+def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
+    """Whether the match heads what follows and leaves the word to it.
+
+    So it is in "lines and tubes: no catheter", where the ``last`` mention says it all, but not
+    in "effusion: small".
+    """
+    if words[match.end : match.end + 1] != [":"]:
+        return False
+    return match.end + 1 == len(words) or last.start > match.end
 
 
 def _masked(match: Match, masks: Sequence[Match]) -> bool:
@@ -202,7 +217,8 @@ class _PartReader:
         limit = self._scope.bound(part.end)
         unchanged: Match | None = None
         for state in self._states:
-            if state.start < part.end or state.start >= limit:
+            # A state may begin with the word that ends the scope: "heart otherwise normal".
+            if state.start < part.end or state.start > limit:
                 continue
             if unchanged is not None and state.start - unchanged.end > AFTER_UNCHANGED:
                 break

@@ -9,6 +9,7 @@ A phrase is a row of positions, separated by spaces:
 ``large?``         this word or nothing
 ``~3``             up to three words in between, no punctuation
 ``,``              punctuation: one of ``, ; : ( ) / +``
+``?``              a question mark, alone: before a word or at the end ("? mass", "mass?")
 ``.``              the end of the sentence, as the last position
 =================  =============================================================
 
@@ -30,13 +31,15 @@ MAX_WORDS = 200
 """A sentence is cut here, so that text without full stops cannot cost quadratic time."""
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
-_TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+]")
+_TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+?]")
 # Every alternative begins with a plain character: the search then skips to the next of these.
 _END = re.compile(
-    r"!|\?|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
-    r"|(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z]|[^\W\d_][\w /-]{0,40}:)))"
+    r"!|\?(?<=[^\s(\[,;:/?]\?)|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
+    r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
+    r"|(?<!:\n)(?<!: \n)(?<!:\r\n)(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z])))"
 )
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
+_QUESTION = "?"
 _GAP = re.compile(r"~(\d+)")
 
 _OUTPUT = ""
@@ -79,14 +82,16 @@ class Match(NamedTuple):
 def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
     """Part ``text[start:end]`` into sentences; offsets count from the start of ``text``.
 
-    A sentence ends at ``. ! ?`` (a decimal point is no end), at an empty line, and before a
-    line that is a list item, has a heading or begins with a capitalised word. Any other line
-    break is a space, since many systems wrap their lines.
+    A sentence ends at ``. ! ?`` (a decimal point is no end, nor a question mark before a
+    word, as in "? mass"), at an empty line, and before a line that is a list item, has a heading
+    or begins with a capitalised word; but what stands in the line after "heading:" belongs to
+    it. Any other line break is a space, since many systems wrap their lines.
     """
     lower = _lower(text)
     at, last = start, len(text) if end is None else end
     for match in _END.finditer(text, start, last):
-        yield from _cut(lower, at, match.start())
+        ends = match.start()
+        yield from _cut(lower, at, ends + (text[ends] == _QUESTION))
         at = match.end()
     yield from _cut(lower, at, last)
 
@@ -122,25 +127,33 @@ def mistake(phrase: str) -> str | None:
     for position in positions:
         gap = _GAP.fullmatch(position)
         if gap is None:
-            for form in position.removesuffix("?").split("|"):
-                if not _FORM.fullmatch(form):
+            for form in _forms_of(position):
+                if form != _QUESTION and not _FORM.fullmatch(form):
                     return f"{form!r} is no word; see the phrase syntax, and write a-b as 'a b'"
         elif not 1 <= int(gap[1]) <= MAX_GAP:
             return f"gap {position!r} is out of range; use ~1 to ~{MAX_GAP}"
-    fixed = [p for p in positions if not p.startswith("~") and not p.endswith("?")]
+    fixed = [p for p in positions if not p.startswith("~") and not _optional(p)]
     if not fixed:
         return "phrase without a fixed word; name at least one"
     if positions[0].startswith("~") or positions[-1].startswith("~"):
         return "a phrase cannot begin or end with a gap; delete the gap"
-    if _forms(positions) > MAX_FORMS:
+    if _rows(positions) > MAX_FORMS:
         return f"phrase stands for more than {MAX_FORMS} word rows; part it into several"
     return None
 
 
-def _forms(positions: Sequence[str]) -> int:
+def _optional(position: str) -> bool:
+    return position.endswith(_QUESTION) and position != _QUESTION
+
+
+def _forms_of(position: str) -> list[str]:
+    return (position[:-1] if _optional(position) else position).split("|")
+
+
+def _rows(positions: Sequence[str]) -> int:
     count = 1
     for position in positions:
-        count *= 1 + position.count("|") + position.endswith("?")
+        count *= len(_forms_of(position)) + _optional(position)
     return count
 
 
@@ -157,8 +170,8 @@ class PhraseTrie:
         """Add a phrase that :func:`mistake` accepts."""
         choices: list[list[str | None]] = []
         for position in phrase.lower().split():
-            forms: list[str | None] = list(position.removesuffix("?").split("|"))
-            choices.append([*forms, None] if position.endswith("?") else forms)
+            forms: list[str | None] = list(_forms_of(position))
+            choices.append([*forms, None] if _optional(position) else forms)
         for row in product(*choices):
             self._insert([form for form in row if form is not None], payload)
         self._keys.clear()
@@ -208,12 +221,13 @@ class PhraseTrie:
         found: list[Match],
     ) -> None:
         start, at = span
+        if at == len(row):  # first what says "at the end": of equal matches the first counts
+            closing = node.get(_LAST, {}).get(_OUTPUT, ())
+            found.extend([Match(start, at, payload) for payload in closing])
         outputs = node.get(_OUTPUT)
         if outputs is not None:
             found.extend([Match(start, at, payload) for payload in outputs])
         if at == len(row):
-            closing = node.get(_LAST, {}).get(_OUTPUT, ())
-            found.extend([Match(start, at, payload) for payload in closing])
             return
         for key in row[at]:
             if (following := node.get(key)) is not None:

@@ -80,7 +80,7 @@ class RulesLabeler:
         empty = True
         for start, end in self._body(report):
             for sentence in sentences(report.text, start, end):
-                empty = False
+                empty = empty and not any(word[0].isalnum() for word in sentence.words)
                 for mention in self._finder.mentions(sentence):
                     found.setdefault(mention.label, []).append(mention)
         if empty:

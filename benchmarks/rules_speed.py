@@ -76,9 +76,13 @@ def pattern(phrase: str) -> re.Pattern[str]:
         if position.startswith("~"):
             pieces.append(rf"(?:\w+(?:['’.,]\w+)* ){{0,{position[1:]}}}")
             continue
-        forms = position.removesuffix("?").split("|")
+        if position == ".":
+            pieces.append(r"\Z")
+            continue
+        optional = position.endswith("?") and position != "?"
+        forms = (position[:-1] if optional else position).split("|")
         words = "|".join(re.escape(f.removesuffix("*")) + r"\S*" * f.endswith("*") for f in forms)
-        pieces.append(f"(?:(?:{words}) )" + "?" * position.endswith("?"))
+        pieces.append(f"(?:(?:{words}) )" + "?" * optional)
     return re.compile(rf"(?<!\S)(?={''.join(pieces)})")
 
 

@@ -171,6 +171,8 @@ def test_a_phrase_that_explodes_is_refused() -> None:
         (": no .", "x: no y", []),
         (": no .", "x: no", [(1, 3)]),
         (", new", "old, new", [(1, 3)]),
+        ("? mass", "tumor (?mass", [(2, 4)]),
+        ("mass ? .", "no mass?", [(1, 3)]),
         ("don't", "Don’t don't", [(1, 2)]),
     ],
 )

@@ -52,7 +52,7 @@ def test_given_sections_are_used() -> None:
 
 
 def test_nothing_to_label_is_a_reject_and_never_no_finding() -> None:
-    texts = ["", " \n\t", "INDICATION: cough", "...", "INDICATION: cough\nFINDINGS:\n"]
+    texts = ["", " \n\t", "INDICATION: cough", "...", "??? (:", "INDICATION: cough\nFINDINGS:\n"]
     results = LABELER.label_reports([Report(str(i), t, "f.csv", i) for i, t in enumerate(texts)])
     assert all(isinstance(r, Reject) and "cough" not in r.reason for r in results)
     assert [(r.id, r.source) for r in results if isinstance(r, Reject)] == [
