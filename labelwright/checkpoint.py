@@ -14,6 +14,8 @@ from labelwright.label_set import LabelSet
 
 LABEL_SET_FILE = "label_set.yaml"
 TASK_FILE = "labelwright.json"
+HEADS = "heads"
+"""The layout of an encoder with one head per observation: it reads no prompt, writes no answer."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
             remedy="restore the file, or train again with the new label set",
             source=root,
         )
-    if info.prompt_version != PROMPT_VERSION:
+    if info.layouts != (HEADS,) and info.prompt_version != PROMPT_VERSION:
         raise CheckpointError(
             f"the model was trained with prompt version {info.prompt_version}, "
             f"this labelwright writes version {PROMPT_VERSION}",
@@ -85,3 +87,12 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
             source=root,
         )
     return LabelSet.from_text(text, root / LABEL_SET_FILE), info
+
+
+def has_heads(folder: str | Path) -> bool:
+    """Whether a model folder is that of an encoder with heads; any other path is not."""
+    try:
+        raw = json.loads((Path(folder) / TASK_FILE).read_text(encoding="utf-8"))
+        return list(raw["layouts"]) == [HEADS]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

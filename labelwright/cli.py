@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import labelwright
-from labelwright.commands import build, evaluate, label, label_set, train
+from labelwright.commands import build, evaluate, label, label_set, train, train_encoder
 from labelwright.errors import LabelwrightError
 
 
@@ -33,6 +33,12 @@ class Command:
 COMMANDS = {
     "build": Command("reports and labels -> instruction records", build.add_arguments, build.run),
     "train": Command("records -> fine-tuned model", train.add_arguments, train.run, passes_on=True),
+    "train-encoder": Command(
+        "reports and labels -> encoder with one head per observation",
+        train_encoder.add_arguments,
+        train_encoder.run,
+        passes_on=True,
+    ),
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run

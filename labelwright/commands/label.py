@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelwright.checkpoint import has_heads
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
@@ -115,12 +116,26 @@ def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
 
         label_set = LabelSet.load(arguments.label_set or RULES_LABEL_SET)
         return RulesLabeler.for_label_set(label_set), arguments.sections or "full", SHARD_ROWS
+    if has_heads(arguments.model):
+        return _encoder(arguments)
     from inference.labeler import Labeler
 
     named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set", "sections")}
     given_flags: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = Labeler.from_checkpoint(arguments.model, **given_flags)
     return model, model.sections, model.window
+
+
+def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
+    from baselines.encoder_labeler import EncoderLabeler
+    from inference.batch import SHARD_ROWS
+
+    if arguments.decode is not None:
+        raise ConfigError("--decode means nothing to an encoder", remedy="leave it out")
+    named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set")}
+    given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
+    model = EncoderLabeler.from_checkpoint(arguments.model, **given)
+    return model, arguments.sections or model.sections, SHARD_ROWS
 
 
 def _id_column(arguments: argparse.Namespace) -> str:

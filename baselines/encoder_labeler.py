@@ -1,0 +1,193 @@
+"""The encoder as a labeler: batches by length, one probability per certainty and observation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from baselines.encoder_checkpoint import LoadedEncoder, load_encoder
+from baselines.encoder_model import Padding, parameters_of
+from baselines.encoder_text import TextEncoder, Tokens
+from labelwright.errors import CheckpointError, ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.manifest import versions
+from labelwright.records import Certainty, Prediction, Reject, Report
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+EMPTY = "the report is empty"
+
+
+class EncoderLabeler:
+    """Labels reports with an encoder; a :class:`labelwright.labeler.ReportLabeler`.
+
+    Every prediction has ``probs``. A report longer than the context is cut at its end, and
+    ``problems`` says so: ``cut at 512 tokens``.
+    """
+
+    def __init__(
+        self, loaded: LoadedEncoder, *, device: torch.device, batch_size: int | None = None
+    ) -> None:
+        if batch_size is not None and batch_size < 1:
+            raise ConfigError("a batch needs at least one report", remedy="give --batch-size 1")
+        self.sections = loaded.task.sections or "full"
+        """What of a report it was trained on."""
+        self.batch_size = batch_size or (16 if device.type == "cpu" else 128)
+        self._loaded = loaded
+        self._device = device
+        self._model = loaded.model.to(device).eval()
+        self._encoder = TextEncoder(loaded.tokenizer, limit=loaded.max_length)
+        self._padding = Padding(int(loaded.tokenizer.pad_token_id or 0))
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        label_set: LabelSet | str | Path | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int | None = None,
+    ) -> EncoderLabeler:
+        """Load a folder that ``labelwright train-encoder`` wrote.
+
+        Args:
+            label_set: where given, it must be the checkpoint's own.
+            device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            dtype: ``auto`` is float32.
+            batch_size: reports read together; 16 on CPU and 128 elsewhere if not given.
+
+        Raises:
+            CheckpointError: the folder is incomplete, unreadable or made for other labels.
+            ConfigError: a choice cannot work.
+            LabelSetError: the label set has mistakes.
+        """
+        if dtype != "auto" and dtype not in DTYPES:
+            raise ConfigError(
+                f"unknown dtype {dtype!r}", remedy=f"choose one of: auto, {', '.join(DTYPES)}"
+            )
+        place = pick_device(device)
+        loaded = load_encoder(path, dtype=DTYPES.get(dtype, torch.float32))
+        if isinstance(label_set, str | Path):
+            label_set = LabelSet.load(label_set)
+        if label_set is not None and label_set != loaded.label_set:
+            own = loaded.label_set
+            raise CheckpointError(
+                f"the model was trained on another label set than {label_set.name} "
+                f"{label_set.version}: {own.name} {own.version}",
+                remedy="leave out --label-set, or train a model for it",
+                source=path,
+            )
+        return cls(loaded, device=place, batch_size=batch_size)
+
+    @property
+    def name(self) -> str:
+        """Folder name of the model."""
+        return self._loaded.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The observations it labels."""
+        return self._loaded.label_set
+
+    def describe(self) -> Mapping[str, Any]:
+        """All that the answers depend on; ``runtime`` may differ between parts of a run."""
+        loaded = self._loaded
+        return {
+            "kind": "encoder",
+            "name": loaded.name,
+            "model_sha256": loaded.sha256,
+            "architecture": type(loaded.model.encoder).__name__,
+            "parameters": parameters_of(loaded.model),
+            "base_model": loaded.task.base_model,
+            "label_set": loaded.label_set.name,
+            "label_set_sha256": loaded.label_set.fingerprint,
+            "decoding": {"mode": "heads", "strategy": "most probable certainty"},
+            "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+            "context": loaded.max_length,
+            "on_long": "cut",
+            "versions": {
+                name: found
+                for name, found in versions().items()
+                if name in {"labelwright", "torch", "transformers"}
+            },
+            "runtime": {"batch_size": self.batch_size, "device": self._device.type},
+        }
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """Label reports whose text is cut to sections already; one result each, in order.
+
+        A report without text is rejected.
+        """
+        results: list[Prediction | Reject | None] = [
+            None if r.text.strip() else Reject(r.id, r.source, r.row, EMPTY) for r in reports
+        ]
+        able = [index for index, result in enumerate(results) if result is None]
+        began = time.perf_counter()
+        encoded = self._encoder.encode([reports[index].text for index in able])
+        share = (time.perf_counter() - began) / max(len(able), 1)
+        by_length = sorted(zip(able, encoded, strict=True), key=lambda item: len(item[1].ids))
+        for start in range(0, len(by_length), self.batch_size):
+            batch = by_length[start : start + self.batch_size]
+            began = time.perf_counter()
+            chances = self._chances([tokens for _, tokens in batch])
+            seconds = share + (time.perf_counter() - began) / len(batch)
+            for (index, tokens), chance in zip(batch, chances, strict=True):
+                results[index] = self._prediction(reports[index], tokens, chance, seconds)
+        return [result for result in results if result is not None]
+
+    @torch.inference_mode()
+    def _chances(self, batch: Sequence[Tokens]) -> list[list[list[float]]]:
+        """Probabilities by report, observation and certainty."""
+        padded = self._padding([{"input_ids": tokens.ids} for tokens in batch])
+        logits = self._model(**{k: v.to(self._device) for k, v in padded.items()})["logits"]
+        chances: list[list[list[float]]] = torch.softmax(logits, dim=-1).tolist()
+        return chances
+
+    def _prediction(
+        self, report: Report, tokens: Tokens, chances: list[list[float]], seconds: float
+    ) -> Prediction:
+        labels: dict[str, Certainty] = {}
+        probs: dict[str, dict[str, float]] = {}
+        order = self.label_set.certainties
+        for label, row in zip(self.label_set.labels, chances, strict=True):
+            found = {c: row[order.index(c)] for c in label.certainties}
+            labels[label.name] = max(found, key=lambda c: found[c])
+            probs[label.name] = {c.value: round(p, 6) for c, p in found.items()}
+        problems = [f"cut at {self._encoder.limit} tokens"] if tokens.cut else []
+        problems += [
+            f"contradiction: {name} / {other}"
+            for name, other in self.label_set.contradictions(labels)
+        ]
+        return Prediction(
+            id=report.id,
+            labels=labels,
+            model=self.name,
+            problems=tuple(problems),
+            probs=probs,
+            seconds=seconds,
+        )
+
+
+def pick_device(device: str) -> torch.device:
+    """The device asked for, if it is there.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    backends = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return torch.device(next((name for name, there in backends.items() if there), "cpu"))
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise ConfigError(
+            f"unknown device {device!r}", remedy="give auto, cpu, cuda, cuda:1 or mps"
+        ) from None
+    count = torch.cuda.device_count() if place.type == "cuda" else 1
+    if not backends.get(place.type, place.type == "cpu") or (place.index or 0) >= count:
+        raise ConfigError(f"no device {device!r} here", remedy="use --device cpu or auto")
+    return place

@@ -1,0 +1,112 @@
+"""From settings to what the trainer takes: the model with its heads and the encoded reports."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from baselines.encoder_arguments import Settings
+from baselines.encoder_checkpoint import load_encoder
+from baselines.encoder_data import REPORTS, Lengths, Rows, encode_split, read_split
+from baselines.encoder_model import EncoderModel
+from baselines.encoder_scratch import PRESETS, make_scratch_encoder
+from baselines.encoder_start import context_of, find_encoder, load_parts
+from baselines.encoder_text import TextEncoder
+from labelwright.data_folder import DataFolder
+from labelwright.errors import CheckpointError, ConfigError
+from labelwright.run_folder import START
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that the trainer takes; ``rows`` and ``lengths`` by split."""
+
+    model: EncoderModel
+    tokenizer: PreTrainedTokenizerBase
+    base: str
+    limit: int
+    rows: Mapping[str, Rows]
+    lengths: Mapping[str, Lengths]
+
+
+def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
+    """Load or make the model and encode the reports.
+
+    Args:
+        output: where a model from scratch is made; it is removed at the end of the training.
+
+    Raises:
+        LabelwrightError: the start or the data cannot be used.
+    """
+    from transformers import set_seed
+
+    set_seed(settings.training.seed)
+    model, tokenizer, base, limit = _start(settings, data, output)
+    encoder = TextEncoder(tokenizer, limit=limit)
+    splits = ["train"]
+    if settings.evaluates:
+        if data.file(REPORTS.format("validation")) is None:
+            raise ConfigError(
+                "there are no validation reports to choose the best epoch by",
+                remedy="build with a validation split, or keep the last with --eval_strategy no",
+                source=data.path,
+            )
+        splits.append("validation")
+    found = {s: encode_split(data, s, encoder, on_long=settings.task.on_long) for s in splits}
+    lengths = {split: counts for split, (_, counts) in found.items()}
+    for split, counts in lengths.items():
+        if counts.cut or counts.dropped:
+            say(
+                settings,
+                f"{split}: {counts.cut} reports cut at {limit} tokens, {counts.dropped} dropped",
+            )
+    return Ready(model, tokenizer, base, limit, {s: r for s, (r, _) in found.items()}, lengths)
+
+
+def _start(
+    settings: Settings, data: DataFolder, output: Path
+) -> tuple[EncoderModel, PreTrainedTokenizerBase, str, int]:
+    """Model, tokenizer, the start's name and the longest sequence."""
+    task = settings.task
+    if task.init_from is not None:
+        first = load_encoder(task.init_from)
+        if first.label_set != data.label_set:
+            raise CheckpointError(
+                f"the encoder was trained on label set {first.label_set.name} "
+                f"{first.label_set.version}, the data is for {data.label_set.name} "
+                f"{data.label_set.version} (the files differ)",
+                remedy="build the data for the encoder's label set, or start from an encoder "
+                "without heads with --model_name_or_path",
+                source=task.init_from,
+            )
+        first.model.dropout.p = task.head_dropout
+        return first.model, first.tokenizer, first.name, min(task.max_length, first.max_length)
+    if task.scratch is not None:
+        folder, base = output / START, f"scratch ({task.scratch})"
+        if not (folder / "tokenizer_config.json").is_file():
+            texts = (example.text for example in read_split(data, "train"))
+            shape = PRESETS[task.scratch]
+            make_scratch_encoder(texts, folder, shape=shape, seed=settings.training.seed)
+        source = str(folder)
+    else:
+        source, base = find_encoder(str(task.model_name_or_path))
+    encoder, tokenizer = load_parts(
+        source, name=base, revision=task.model_revision, dtype=torch.float32
+    )
+    model = EncoderModel(encoder, data.label_set, dropout=task.head_dropout)
+    context = context_of(encoder, tokenizer) or task.max_length
+    return model, tokenizer, base, min(task.max_length, context)
+
+
+def say(settings: Settings, message: str) -> None:
+    """A line for the user, from the first process only."""
+    if settings.training.process_index == 0:
+        sys.stderr.write(f"labelwright: {message}\n")
