@@ -71,6 +71,9 @@ LINE_ONLY = frozenset(
 # Short sections about the request: an unheaded paragraph below one is the report's own text.
 CONTEXT = frozenset({"indication", "history", "comparison", "technique", "examination", "date"})
 
+# What may follow a report without being part of it.
+CLOSING = frozenset({"signature", "notification"})
+
 _QUALIFIERS = (
     *("additional", "chest", "ct", "final", "imaging", "incidental", "key", "lung", "mri", "new"),
     *("other", "pertinent", "preliminary", "radiographic", "relevant", "significant"),

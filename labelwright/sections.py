@@ -14,6 +14,7 @@ from labelwright.mimic_sections import mimic_span
 from labelwright.records import Section
 from labelwright.section_headings import (
     BODY,
+    CLOSING,
     CONTEXT,
     FINDINGS_AND_IMPRESSION,
     HEADING,
@@ -42,6 +43,16 @@ _LEAD = re.compile(r"[\s>#*_•-]*(?:(?:\d{1,2}|[ivxIVX]{1,4})[.):][ \t]*)?[*_#]
 _LONGEST_LEAD = 80
 _BETWEEN = "\n\n"
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
+_STOP = re.compile(
+    r"\b(?P<short>(?i:dr|mr|mrs|ms|vs|st|pt|hx|yo|yrs?|approx|[a-z]))\."
+    r"|[.?!][\"')\]]{0,2}(?=\s)"
+    r"|\n(?=[ \t]*(?:[A-Z][a-z]|[-*•][ \t]|\d{1,2}[.)][ \t]))"
+    r"|(?<=[A-Z])[ \t\r]{0,9}\n(?=[ \t]*[A-Z])"
+)
+_MORE_OF_REQUEST = re.compile(
+    r"\s{0,40}(?:please|evaluat|eval\b|assess|rule out|r/o\b|query|question|concern|history of|\?)",
+    re.IGNORECASE,
+)
 
 
 def section_name(heading: str) -> str | None:
@@ -54,7 +65,9 @@ def split_sections(text: str) -> tuple[Section, ...]:
     """The sections of a report in order, without headings and surrounding white space.
 
     A section name may come more than once; sections without text are left out. Text under no
-    heading is named ``body``; so is a text without any heading.
+    heading is named ``body``; so is a text without any heading. Where a report has no heading
+    but those of the request, the last of them holds for its own sentence or line, and what
+    follows is ``body``: "History: cough. The lungs are clear."
     """
     if not _may_hold_headings(text):
         if text and not (text[0].isspace() or text[-1].isspace()):
@@ -63,8 +76,9 @@ def split_sections(text: str) -> tuple[Section, ...]:
     headings = list(_headings(text))
     edges = [start for _, start, _ in headings] + [len(text)]
     found = _section(text, BODY, 0, edges[0])
-    for (name, _, start), end in zip(headings, edges[1:], strict=True):
-        found += _headed(text, name, start, end)
+    last_request = _last_request([name for name, _, _ in headings])
+    for at, ((name, _, start), end) in enumerate(zip(headings, edges[1:], strict=True)):
+        found += _headed(text, name, start, end, one_sentence=at == last_request)
     return tuple(found)
 
 
@@ -205,16 +219,33 @@ def _after_sentence(text: str, start: int) -> bool:
     return before[-1] in ".!?;:)]" or bool(_BLANK_LINE.search(text, start - 8, start))
 
 
-def _headed(text: str, name: str, start: int, end: int) -> list[Section]:
+def _last_request(names: Sequence[str]) -> int | None:
+    """Where the last heading of the request stands, if no heading is of the report itself."""
+    if any(name not in CONTEXT and name not in CLOSING for name in names):
+        return None
+    return max((at for at, name in enumerate(names) if name in CONTEXT), default=None)
+
+
+def _headed(text: str, name: str, start: int, end: int, *, one_sentence: bool) -> list[Section]:
     first = _trimmed(text, start, end)
     if first is None:
         return []
-    if name in CONTEXT and (blank := _BLANK_LINE.search(text, *first)):
-        return [
-            *_section(text, name, first[0], blank.start()),
-            *_section(text, BODY, blank.end(), end),
-        ]
-    return [Section(name, *first)]
+    if name not in CONTEXT:
+        return [Section(name, *first)]
+    blank = _BLANK_LINE.search(text, *first)
+    if blank is not None:
+        own, rest = blank.span()
+    else:
+        own = rest = _request_end(text, *first) if one_sentence else end
+    return [*_section(text, name, first[0], own), *_section(text, BODY, rest, end)]
+
+
+def _request_end(text: str, start: int, end: int) -> int:
+    """The end of the first sentence or line, and of more sentences that ask for something."""
+    for stop in _STOP.finditer(text, start, end):
+        if not stop["short"] and not _MORE_OF_REQUEST.match(text, stop.end(), end):
+            return stop.end()
+    return end
 
 
 def _section(text: str, name: str, start: int, end: int) -> list[Section]:

@@ -92,6 +92,32 @@ def brief(text: str) -> str:
             "COMPARISON: None.\n\nThe lungs are clear.",
             "comparison=None. | body=The lungs are clear.",
         ),
+        # where only the request has a heading, it ends with its sentence or its line
+        (
+            "Clinical history: Cough, evaluate for mass. The lungs are clear. No mass.",
+            "history=Cough, evaluate for mass. | body=The lungs are clear. No mass.",
+        ),
+        ("history: cough. lungs clear.", "history=cough. | body=lungs clear."),
+        ("INDICATION: Cough\nLungs are clear.", "indication=Cough | body=Lungs are clear."),
+        ("HISTORY: COUGH\nLUNGS CLEAR.", "history=COUGH | body=LUNGS CLEAR."),
+        (
+            "CHEST PA\nINDICATION: Cough and fever after\nPICC. Clear lungs.",
+            "body=CHEST PA | indication=Cough and fever after\nPICC. | body=Clear lungs.",
+        ),
+        (
+            "History: 50 y.o. man, Dr. X. Evaluate for mass. R/o edema. Clear.",
+            "history=50 y.o. man, Dr. X. Evaluate for mass. R/o edema. | body=Clear.",
+        ),
+        (
+            "History: cough. Pain. Comparison: none. Clear lungs.\nSigned by: X. Y.",
+            "history=cough. Pain. | comparison=none. | body=Clear lungs. | signature=X. Y.",
+        ),
+        ("INDICATION: cough. Pain.\nFINDINGS:", "indication=cough. Pain."),
+        ("INDICATION: cough", "indication=cough"),
+        (
+            "FINDINGS: Clear. HISTORY: Cough. Pain.",
+            "findings=Clear. | history=Cough. Pain.",
+        ),
         # plain words are no headings
         (
             "The findings are stable. Comparison is made.",
@@ -153,8 +179,9 @@ def test_quick_test_knows_every_inline_heading() -> None:
         "\n \n" * 500_000,
         "clinical" + " \t" * 500_000,
         "(" * 1_000_000 + "findings:",
+        "History: " + "a. " * 300_000 + "\n  " * 300_000 + " \r" * 300_000,
     ],
-    ids=["spaces", "words", "headings", "blank lines", "half a heading", "brackets"],
+    ids=["spaces", "words", "headings", "blank lines", "half a heading", "brackets", "request"],
 )
 def test_hostile_texts_take_linear_time(text: str) -> None:
     begin = time.process_time()
