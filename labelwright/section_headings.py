@@ -61,7 +61,8 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
 NAMES = {heading: name for name, headings in _HEADINGS.items() for heading in headings}
 """The name of each heading, both in lower case."""
 
-# These words are common inside sentences: they head a section at the start of a line only.
+# These words are common inside sentences: they head a section at the start of a line only, or
+# between a full stop and a colon.
 LINE_ONLY = frozenset(
     {"examination", "date", "comment", "signature", "notification", BODY}
 ) | frozenset(

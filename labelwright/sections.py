@@ -189,9 +189,9 @@ def _heading_end(text: str, start: int, end: int, at_line: bool, line_only: bool
     """Where the heading made of ``text[start:end]`` stops, or ``None`` if it is a plain word."""
     words = text[start:end]
     tail = _TAIL.match(text, end)
-    if not at_line and line_only:
-        return None
     after_break = at_line or _after_sentence(text, start)
+    if line_only and not at_line and not (after_break and tail is not None and tail["colon"]):
+        return None
     if tail is None:
         plain = words.isupper() and after_break and _CAPITAL_NEXT.match(text, end)
         return end if plain or (at_line and words.lower().endswith(" by")) else None

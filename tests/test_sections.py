@@ -292,6 +292,14 @@ def test_section_name() -> None:
     assert section_name("report") is None
 
 
+def test_a_general_heading_inside_a_line_needs_a_full_stop_before_it() -> None:
+    assert brief("COMPARISON: None. DESCRIPTION: Clear.") == "comparison=None. | findings=Clear."
+    assert brief("Technique: PA. Report: Clear.") == "technique=PA. | body=Clear."
+    assert brief("technique: pa. report: clear.") == "technique=pa. | body=clear."
+    plain = "Findings: In the Report: clear. The date: none. A summary of report: clear."
+    assert brief(plain) == f"findings={plain[10:]}"
+
+
 @pytest.mark.parametrize(
     ("heading", "name"), [("REPORT", "body"), ("NARRATIVE", "body"), ("DESCRIPTION", "findings")]
 )
