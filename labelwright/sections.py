@@ -66,8 +66,8 @@ def split_sections(text: str) -> tuple[Section, ...]:
 
     A section name may come more than once; sections without text are left out. Text under no
     heading is named ``body``; so is a text without any heading. Where a report has no heading
-    but those of the request, the last of them holds for its own sentence or line, and what
-    follows is ``body``: "History: cough. The lungs are clear."
+    but those of the request, the last of them, if text follows in its line, holds for its own
+    sentence or line, and what follows is ``body``: "History: cough. The lungs are clear."
     """
     if not _may_hold_headings(text):
         if text and not (text[0].isspace() or text[-1].isspace()):
@@ -236,7 +236,8 @@ def _headed(text: str, name: str, start: int, end: int, *, one_sentence: bool) -
     if blank is not None:
         own, rest = blank.span()
     else:
-        own = rest = _request_end(text, *first) if one_sentence else end
+        inline = one_sentence and "\n" not in text[start : first[0]]
+        own = rest = _request_end(text, *first) if inline else end
     return [*_section(text, name, first[0], own), *_section(text, BODY, rest, end)]
 
 

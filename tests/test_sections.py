@@ -114,6 +114,7 @@ def brief(text: str) -> str:
         ),
         ("INDICATION: cough. Pain.\nFINDINGS:", "indication=cough. Pain."),
         ("INDICATION: cough", "indication=cough"),
+        ("INDICATION:\nCough. Pain.", "indication=Cough. Pain."),
         (
             "FINDINGS: Clear. HISTORY: Cough. Pain.",
             "findings=Clear. | history=Cough. Pain.",
