@@ -8,6 +8,7 @@ itself are errors.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from labelwright.errors import ConfigError
+from labelwright.errors import ConfigError, MissingExtraError
 from labelwright.recipes import recipe_flags, take_recipe, unknown_flag
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ DECIDED: dict[str, Reason] = {
     "truncation_mode": ("keep_start", "use --on-long"),
 }
 """Settings that would be without effect or unsafe here: their only value, and why."""
+
+REPORTERS = ("tensorboard", "wandb", "trackio")
+"""Where metrics can go; ``none`` is an empty list by the time it is checked."""
 
 OLD_NAME = re.compile(r"^--(no[_-])?gradient[_-]checkpointing")
 
@@ -206,8 +210,19 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
         )
+    _check_reporters(sft)
     if on_cpu():
         _check_cpu(sft, model)
+
+
+def _check_reporters(sft: SFTConfig) -> None:
+    for name in sft.report_to or []:
+        if name not in REPORTERS:
+            raise ConfigError(
+                f"unknown place for metrics: {name}", remedy=f"use one of: {', '.join(REPORTERS)}"
+            )
+        if importlib.util.find_spec(name) is None:
+            raise MissingExtraError(name, f"--report_to {name}", "tracking")
 
 
 def _check_cpu(sft: SFTConfig, model: ModelConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from labelwright import cli
 from labelwright.commands.train import EPILOG
-from labelwright.errors import ConfigError
+from labelwright.errors import ConfigError, MissingExtraError
 from sft.arguments import RECIPES, Settings, help_text, parse
 
 ROOT = Path(__file__).parent.parent
@@ -93,6 +94,7 @@ BAD_FLAGS = {
     "quantised": ([*BASE, "--model_name_or_path", "m", "--load_in_4bit"], "add --use_peft"),
     "merge": ([*SCRATCH, "--merge"], "no adapter to merge"),
     "packing": ([*SCRATCH, "--packing", "--packing_strategy", "wrapped"], "use bfd"),
+    "metrics": ([*SCRATCH, "--report_to", "nowhere"], "use one of: tensorboard, wandb, trackio"),
     "resume": ([*SCRATCH, "--resume_from_checkpoint", "x"], "use --resume"),
 }
 
@@ -117,6 +119,16 @@ def test_settings_for_gpus_on_the_cpu(flags: list[str], monkeypatch: pytest.Monk
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     with pytest.raises(ConfigError, match=r"GPU|cpu|CPU"):
         parse([*SCRATCH, *flags])
+
+
+def test_metrics_go_nowhere_or_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse([*SCRATCH, "--report_to", "none"]).sft.report_to == []
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *rest: None if n == "wandb" else find(n, *rest)
+    )
+    with pytest.raises(MissingExtraError, match=r"wandb.*pip install -e '\.\[tracking\]'"):
+        parse([*SCRATCH, "--report_to", "wandb"])
 
 
 FILES = [ROOT / "accelerate_config.yaml", *sorted(ROOT.glob("sft/accelerate_configs/*.yaml"))]
