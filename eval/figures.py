@@ -49,7 +49,7 @@ def figures(analysis: Analysis) -> dict[str, Drawing]:
     marks = [analysis.marks(name, analysis.metric) for name in names]
     grouped = [Row(o, tuple(m[i + 1] for m in marks)) for i, o in enumerate(observations)]
     found = {
-        "bars": _both(partial(bars, grouped, labelers=names)),
+        "bars": both_widths(partial(bars, grouped, labelers=names)),
     }
     if analysis.pairs:
         found |= {"forest": _forest(analysis)} | _heat_maps(analysis)
@@ -76,7 +76,7 @@ def _forest(analysis: Analysis) -> Drawing:
     caption += f"; the band is the margin of ±{margin:g}." if margin else "."
     if len(others) > 1:
         caption += " Hollow: the interval holds 0."
-    return _both(
+    return both_widths(
         partial(
             forest,
             summary,
@@ -100,7 +100,7 @@ def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
     marks = [mark for rows in maps for row in rows for mark in row.marks if mark is not None]
     scale = max([LEAST_SCALE, *(abs(mark.value) for mark in marks)])
     return {
-        f"heat-{number}": _both(
+        f"heat-{number}": both_widths(
             partial(
                 heat_map,
                 rows,
@@ -123,7 +123,7 @@ def _ranks(analysis: Analysis) -> Drawing:
         f"1 is best. A thick bar joins labelers whose mean ranks differ by less than "
         f"{ranks.critical_difference:.2f} (Nemenyi, α = {ranks.alpha:g})."
     )
-    return _both(
+    return both_widths(
         partial(
             critical_difference,
             list(ranks.mean_ranks.items()),
@@ -134,7 +134,8 @@ def _ranks(analysis: Analysis) -> Drawing:
     )
 
 
-def _both(draw: Draw, *, caption: str = "", wide: int = WIDE) -> Drawing:
+def both_widths(draw: Draw, *, caption: str = "", wide: int = WIDE) -> Drawing:
+    """Draw a figure for the desktop and for a phone."""
     large = draw(width=wide)
     small = draw(width=NARROW)
     return Drawing(large, large.render("wide paired"), small.render("narrow"), caption)

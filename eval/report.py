@@ -16,11 +16,12 @@ from eval import error_list, pair_tables, run_tables, score_tables
 from eval.analysis import Analysis
 from eval.checklist import checklist, checklist_table
 from eval.counts import ANSWERS, TASKS
-from eval.figures import Drawing, figures
+from eval.figures import figures
 from eval.methods import methods
 from eval.palette import DARK, LIGHT
 from eval.plots import COLOURS
 from eval.provenance import Independence, Source, source_notices
+from eval.section import Section
 from eval.tables import Table, main_text, sort_key, span_text
 from eval.verdict import Notices, facts, notices, verdicts
 from labelwright.records import Certainty
@@ -35,20 +36,6 @@ _TEST_TEXT = (
     "Do the labelers differ by more than the choice of reports explains? The first table answers "
     "that; the others stand beside it because papers print them."
 )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A further section of the page, between the tests and the confusion tables.
-
-    What only some comparisons have (calibration, subgroups) comes in this form.
-    """
-
-    id: str
-    title: str
-    lead: str = ""
-    figures: tuple[Drawing, ...] = ()
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +76,7 @@ class Page:
             *score_tables.tasks(a),
             *tests,
             *pair_tables.several(a),
-            *(table for section in self.sections for table in section.tables),
+            *(t for section in self.sections for t in (*section.tables, *section.folded_tables)),
             score_tables.confusion(a),
             run_tables.failures(a),
             run_tables.problems(a),
@@ -182,7 +169,10 @@ def _context(page: Page) -> dict[str, Any]:
         "failures_text": _failures_text(a),
         "errors_text": _errors_text(page),
         "error_data": error_list.browser_data(a.comparison, page.texts),
-        "methods": methods(a, page.sources),
+        "methods": [
+            *methods(a, page.sources),
+            *(section.methods for section in page.sections if section.methods),
+        ],
         "provenance": [
             {"name": s.name, "facts": s.facts(), "prompt": s.prompt} for s in page.sources
         ],

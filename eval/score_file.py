@@ -44,6 +44,7 @@ def scores_json(page: Page) -> dict[str, Any]:
         "labelers": {source.name: _labeler_json(a, source) for source in page.sources},
         "pairs": [_pair_json(a, index) for index in range(len(a.tests.pairs))],
         "independence": None if page.split is None else page.split.words,
+        "sections": {section.id: dict(section.numbers) for section in page.sections},
     }
 
 

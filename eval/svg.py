@@ -70,6 +70,11 @@ class Canvas:
             Markup('<polygon class="{}" points="{}">{}</polygon>').format(css, path, _tip(tip))
         )
 
+    def curve(self, points: list[tuple[float, float]], css: str) -> None:
+        """An open line through ``points``."""
+        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+        self._parts.append(Markup('<polyline class="curve {}" points="{}"/>').format(css, path))
+
     def circle(self, x: float, y: float, radius: float, css: str, *, tip: str = "") -> None:
         """A circle."""
         self._parts.append(

@@ -20,6 +20,7 @@ PAGE, SCORES, ERRORS, TABLES, FIGURES = (
     "tables",
     "figures",
 )
+SECTION_FILES = ("calibration.json", "thresholds.json")
 OPEN = 0o644
 FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
 
@@ -42,6 +43,14 @@ def write_report(page: Page, out: Path) -> Path:
     )
     for name, drawing in figures(page.analysis).items():
         _write(out / FIGURES / f"{name}.svg", drawing.canvas.standalone(style))
+    for section in page.sections:
+        for table in section.data_tables:
+            _write(out / TABLES / f"{table.name}.csv", table.to_csv())
+        for number, drawing in enumerate(section.figures, 1):
+            name = f"{section.id}-{number}.svg"
+            _write(out / FIGURES / name, drawing.canvas.standalone(style))
+        for name, value in section.files.items():
+            write_json(out / name, value)
     _write(out / ERRORS, errors_csv(page.analysis.comparison))
     _write(out / PAGE, page.html(), mode=OPEN if page.texts is None else PRIVATE)
     write_json(out / SCORES, scores_json(page))
@@ -76,6 +85,7 @@ def _claim(out: Path) -> None:
             SCORES,
             PAGE,
             ERRORS,
+            *SECTION_FILES,
             f"{TABLES}/*.csv",
             f"{TABLES}/*.tex",
             f"{FIGURES}/*.svg",

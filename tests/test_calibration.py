@@ -1,13 +1,10 @@
-"""Probabilities, calibration, temperature, thresholds: scikit-learn's values and hand sums."""
-
-import json
+"""Calibration and temperature: scikit-learn's values, hand sums, parameters found again."""
 
 import numpy as np
 import pytest
 from scipy import optimize
 from sklearn.metrics import brier_score_loss, log_loss
 
-from eval import selective
 from eval.calibration import (
     TOP,
     Resampling,
@@ -16,38 +13,9 @@ from eval.calibration import (
     expected_calibration_error,
     log_losses,
 )
-from eval.load import load_comparison
-from eval.probabilities import Probabilities, load_probabilities
+from eval.probabilities import Probabilities
 from eval.temperature import check_apart, fit_temperature
-from labelwright.errors import ConfigError, InputError
-from labelwright.label_set import LabelSet
-
-WORDS = ("positive", "negative", "uncertain", "blank")
-OBSERVATIONS = ("Edema", "Fracture", "No Finding")
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """Two observations of four certainties and one of two."""
-    path = tmp_path_factory.mktemp("sets") / "small.yaml"
-    path.write_text(
-        """name: small
-version: "1"
-task: certainty
-language: en
-instruction: Label {labels} as {certainties}.
-labels:
-  - name: Edema
-    description: Fluid in the lung.
-  - name: Fracture
-    description: A broken bone.
-  - name: No Finding
-    description: Nothing abnormal.
-    certainties: [positive, blank]
-""",
-        encoding="utf-8",
-    )
-    return LabelSet.load(path)
+from labelwright.errors import ConfigError
 
 
 def softmax(scores):
@@ -82,89 +50,6 @@ def given(values, known=None, allowed=None):
 
 def resampling(reports, resamples=200):
     return Resampling(np.arange(reports), resamples, 0.95, 0)
-
-
-# Reading
-
-
-def row(identifier, probs, labels=None):
-    labels = labels or dict.fromkeys(OBSERVATIONS, "blank")
-    return {"id": identifier, "labels": labels, "raw": "", "problems": [], "probs": probs}
-
-
-def sure(word="blank", p=0.7):
-    other = [w for w in WORDS if w != word]
-    return {word: p} | dict.fromkeys(other, (1 - p) / 3)
-
-
-def good():
-    return {
-        "Edema": sure(),
-        "Fracture": sure("positive", 0.4),
-        "No Finding": {"positive": 0.25, "blank": 0.75},
-    }
-
-
-def load(tmp_path, small, rows):
-    gold = tmp_path / "gold.csv"
-    gold.write_text("id,Edema,Fracture,No Finding\n1,,,\n2,1,,\n3,,0,1\n", encoding="utf-8")
-    path = tmp_path / "predictions.jsonl"
-    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
-    return load_probabilities(path, load_comparison(gold, {"a": path}, small), "a")
-
-
-def test_probabilities_are_joined_by_id_and_holes_are_masked(tmp_path, small):
-    open_answer = {"Edema": None, "Fracture": "positive", "No Finding": "blank"}
-    rows = [row("2", good()), row("9", good()), row("1", good(), open_answer)]
-    found = load(tmp_path, small, rows)
-    assert found.values.shape == (3, 3, 4)
-    assert found.values.dtype == np.float32
-    assert found.known.tolist() == [[False, True, True], [True] * 3, [False] * 3]
-    assert found.without == 1
-    assert not np.isnan(found.values).any()
-    assert found.values[1, 2].tolist() == [0.25, 0, 0, 0.75]
-    assert found.values[2].sum() == 0
-    assert found.confidence[1].tolist() == pytest.approx([0.7, 0.2, 0.75])
-    # "Fracture" of report 2 is labeled blank although positive is more probable.
-    assert found.not_the_most_probable == 1
-
-
-def test_rounded_probabilities_are_made_to_sum_to_one(tmp_path, small):
-    probs = good() | {
-        "Edema": {"positive": 0.333, "negative": 0.333, "uncertain": 0.333} | {"blank": 0}
-    }
-    assert load(tmp_path, small, [row("1", probs)]).values[0, 0].sum() == pytest.approx(1)
-
-
-def test_rows_without_probabilities(tmp_path, small):
-    bare = {k: v for k, v in row("1", None).items() if k != "probs"}
-    assert load(tmp_path, small, [bare]) is None
-    assert load(tmp_path, small, [bare, row("2", good())]).without == 2
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"Edema": {"positive": 0.5, "negative": 0.5, "uncertain": 0}}, "lack blank"),
-        ({"Edema": sure() | {"blank": 0.1}}, "sum to 0.4, not 1"),
-        ({"Edema": sure() | {"blank": float("nan")}}, "no number from 0 to 1"),
-        ({"Edema": sure() | {"blank": 1.7, "positive": -1}}, "no number from 0 to 1"),
-        ({"Edema": sure() | {"blank": "0.7"}}, "no number from 0 to 1"),
-        ({"No Finding": sure()}, "a certainty it cannot take"),
-        ({"Edema": None}, "a certainty but no probabilities"),
-        ({"Edema": [0.1, 0.2, 0.3, 0.4]}, "a certainty but no probabilities"),
-    ],
-)
-def test_bad_probabilities_name_file_and_row(tmp_path, small, change, message):
-    with pytest.raises(InputError, match=message) as caught:
-        load(tmp_path, small, [row("1", good()), row("2", good() | change)])
-    assert caught.value.row == 2
-    assert caught.value.source.endswith("predictions.jsonl")
-
-
-def test_probabilities_that_are_no_object(tmp_path, small):
-    with pytest.raises(InputError, match="no object of observations"):
-        load(tmp_path, small, [row("1", [1, 2])])
 
 
 # Scores
@@ -361,150 +246,3 @@ def test_nothing_to_fit_on():
     nothing = given(probs.values, np.zeros((5, 3), dtype=bool))
     with pytest.raises(ConfigError, match="no decision of the calibration reports"):
         fit_temperature(gold, nothing)
-
-
-# Selective labeling
-
-
-def flat_units(confidence, wrong):
-    size = len(confidence)
-    return selective.Units(np.array(confidence), np.array(wrong, dtype=bool), np.arange(size), size)
-
-
-def test_risk_coverage_by_hand():
-    found = selective.curve(flat_units([0.9, 0.8, 0.7, 0.6], [0, 1, 0, 0]))
-    assert found.coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert found.risk == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4])
-    assert found.area == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
-    # Perfect order: the one mistake comes last.
-    assert found.best_area == pytest.approx(1 / 16)
-    assert found.error == 0.25
-
-
-def test_ties_share_their_risk():
-    found = selective.curve(flat_units([0.9, 0.9, 0.5, 0.5], [0, 1, 0, 0]))
-    assert found.coverage.tolist() == [0.5, 1.0]
-    assert found.area == pytest.approx((0.5 / 1 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
-    assert selective.curve(flat_units([0.5] * 4, [1, 0, 0, 0])).area == pytest.approx(0.25)
-
-
-def test_units_of_the_three_ways():
-    gold = np.array([[0, 1], [2, 3]], dtype=np.int8)
-    answers = np.array([[0, 1], [2, 0]], dtype=np.int8)
-    confidence = np.array([[0.9, 0.8], [0.7, 0.6]])
-    labels = selective.units(gold, answers, confidence, "labels")
-    assert labels.confidence.tolist() == [0.9, 0.8, 0.7, 0.6]
-    assert labels.wrong.tolist() == [False, False, False, True]
-    reports = selective.units(gold, answers, confidence, "reports")
-    assert reports.confidence.tolist() == [0.8, 0.8, 0.6, 0.6]
-    flawless = selective.units(gold, answers, confidence, "flawless")
-    assert flawless.confidence.tolist() == [0.8, 0.6]
-    assert flawless.wrong.tolist() == [False, True]
-
-
-def test_plain_threshold_takes_the_largest_coverage():
-    of = flat_units([0.9, 0.8, 0.7, 0.6, 0.5], [0, 1, 0, 0, 1])
-    # Accuracies from strict to lax: 1, 1/2, 2/3, 3/4, 3/5.
-    assert selective.plain_threshold(of, 0.75) == 0.6
-    assert selective.plain_threshold(of, 0.9) == 0.9
-    assert selective.plain_threshold(of, 0.5) == 0.5
-    assert selective.plain_threshold(flat_units([0.9, 0.5], [1, 0]), 0.9) is None
-
-
-def test_what_has_no_probability_goes_to_a_person():
-    of = flat_units([0.9, selective.NEVER], [0, 0])
-    threshold = selective.plain_threshold(of, 0.5)
-    assert threshold == 0.9
-    found = selective.outcome(of, threshold, resampling(2))
-    assert found.coverage.value[0] == 0.5
-    assert found.to_person == 1
-    assert selective.plain_threshold(flat_units([selective.NEVER], [0]), 0.5) is None
-
-
-def test_outcome_by_hand():
-    gold = np.zeros((4, 2), dtype=np.int8)
-    answers = np.array([[0, 0], [0, 1], [1, 0], [0, 0]], dtype=np.int8)
-    confidence = np.array([[0.9, 0.9], [0.9, 0.8], [0.4, 0.9], [0.9, 0.3]])
-    of = selective.units(gold, answers, confidence, "labels")
-    found = selective.outcome(of, 0.5, resampling(4))
-    assert found.coverage.value[0] == 6 / 8
-    assert found.accuracy.value[0] == pytest.approx(5 / 6)
-    assert found.to_person == 2
-    whole = selective.outcome(
-        selective.units(gold, answers, confidence, "reports"), 0.5, resampling(4)
-    )
-    assert whole.coverage.value[0] == 4 / 8
-    assert whole.accuracy.value[0] == pytest.approx(3 / 4)
-
-
-def test_no_mistake_leaves_the_doubt_of_clopper_and_pearson():
-    of = flat_units([0.9] * 100, [0] * 100)
-    found = selective.outcome(of, 0.5, resampling(100))
-    # The rule of three, two-sided: 1 - 0.025 ** (1 / 100)
-    assert found.accuracy.low[0] == pytest.approx(0.025 ** (1 / 100))
-    nothing = selective.outcome(of, 0.95, resampling(100))
-    assert not nothing.accuracy.known[0]
-    assert nothing.coverage.value[0] == 0
-
-
-def test_guarantee_needs_enough_reports():
-    # All confidences are equal, so there is one threshold with the whole error rate: 0.99 ** n
-    # is at most 0.05 from n = 299 on.
-    enough = int(np.ceil(np.log(0.05) / np.log(0.99)))
-    for size, passes in ((enough, True), (enough - 1, False)):
-        of = flat_units([0.9] * size, [0] * size)
-        found = selective.guaranteed_threshold(of, of.confidence, 0.99)
-        assert (found.threshold is not None) == passes
-
-
-def failing(seed, reports, observations=5):
-    """Decisions right with probability ``confidence ** 0.3``, all of a report by one coin."""
-    rng = np.random.default_rng(seed)
-    confidence = rng.uniform(0.2, 1, (reports, 1)) * np.ones(observations)
-    wrong = rng.random((reports, 1)) > confidence**0.3
-    gold = np.zeros(confidence.shape, dtype=np.int8)
-    return gold, np.where(wrong, 1, 0).astype(np.int8), confidence
-
-
-def true_accuracy(threshold):
-    """Accuracy above a threshold in :func:`failing`: the mean of c ** 0.3 from it to 1."""
-    return (1 - threshold**1.3) / 1.3 / (1 - threshold)
-
-
-@pytest.mark.parametrize("way", ["labels", "flawless"])
-def test_the_guarantee_holds_where_whole_reports_fail(way):
-    wish, runs, plain, promised, naive, found = 0.9, 150, 0, 0, 0, 0
-    scored = selective.units(*failing(10_000, 2_000), way).confidence
-    for seed in range(runs):
-        of = selective.units(*failing(seed, 600), way)
-        threshold = selective.plain_threshold(of, wish)
-        plain += threshold is not None and true_accuracy(threshold) < wish
-        promise = selective.guaranteed_threshold(of, scored, wish, seed=seed).threshold
-        found += promise is not None
-        promised += promise is not None and true_accuracy(promise) < wish
-        # Taking the labels of a report as independent.
-        alone = selective.Units(of.confidence, of.wrong, np.arange(len(of.wrong)), len(of.wrong))
-        careless = selective.guaranteed_threshold(alone, scored, wish, seed=seed).threshold
-        naive += careless is not None and true_accuracy(careless) < wish
-    assert found > 0.5 * runs
-    assert promised <= 0.05 * runs
-    assert plain > 0.3 * runs
-    if way == "labels":
-        assert naive > 0.1 * runs
-
-
-def test_a_guarantee_takes_one_report_per_patient():
-    of = flat_units([0.9] * 600, [0] * 600)
-    alone = selective.guaranteed_threshold(of, of.confidence, 0.98)
-    assert alone.reports == 600
-    assert alone.threshold == 0.9
-    patients = np.arange(600) // 6
-    found = selective.guaranteed_threshold(of, of.confidence, 0.98, clusters=patients)
-    assert found.reports == 100
-    assert found.threshold is None
-
-
-def test_thresholds_depend_on_the_seed_alone():
-    of = selective.units(*failing(1, 300), "labels")
-    first = selective.guaranteed_threshold(of, of.confidence, 0.9, seed=4)
-    assert selective.guaranteed_threshold(of, of.confidence, 0.9, seed=4) == first

@@ -12,6 +12,7 @@ from eval.groups import NOT_STATED, Grouping, Groups, load_groups
 from eval.load import Comparison, Coverage
 from eval.paired import adjusted
 from eval.subgroups import AuditSettings, audit
+from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 
 QUICK = AuditSettings(metric="accuracy", resamples=300, permutations=500)
@@ -265,3 +266,42 @@ def test_labelers_share_groups_and_results_depend_on_the_seed_alone(chexpert):
     assert first.gaps["a"].score[0] > 0.7
     for name in ("low", "gap_high", "p"):
         assert (getattr(first.gaps["a"], name) == getattr(again.gaps["a"], name)).all()
+
+
+def test_page_of_subgroups(tmp_path, chexpert):
+    """Hostile names of groups and columns stay text; same inputs give the same bytes."""
+    gold, answers = drawn(5, 120)
+    names = ("Edema", "Fracture", "Pneumonia")
+    code = {0: "1", 1: "0", 2: "-1", 3: ""}
+    for name, table in (("gold", gold), ("labels", answers)):
+        lines = [f"{i}," + ",".join(code[int(c)] for c in r) for i, r in enumerate(table)]
+        text = "\n".join(["id," + ",".join(names), *lines]) + "\n"
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    column = "Sex / <b>../x"
+    rows = [
+        f"{i},{'<script>alert(1)</script>' if i % 2 else 'F'},{20 + i % 60}" for i in range(119)
+    ]
+    metadata = tmp_path / "metadata.csv"
+    metadata.write_text("\n".join([f"id,{column},age", *rows]) + "\n", encoding="utf-8")
+    flags = ["--metadata", str(metadata), "--subgroup", column, "--subgroup", "age:band=30"]
+    quick = ["--resamples", "100", "--permutations", "100", "--metric", "accuracy"]
+    labels = [f"--pred=a={tmp_path / 'labels.csv'}", f"--pred=b={tmp_path / 'gold.csv'}"]
+    for out in ("one", "two"):
+        given = ["eval", "--gold", str(tmp_path / "gold.csv"), "--out", str(tmp_path / out)]
+        assert main([*given, *labels, *flags, *quick]) == 0
+    page = (tmp_path / "one" / "index.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in page
+    assert "<b>../x" not in page
+    assert "too small to score (under 30 reports): not stated" in page
+    assert "It may come from the labeler, but also from prevalence" in page
+    written = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.*"))
+    assert "subgroups-1-sex-b-x.csv" in {p.name for p in written}
+    for path in written:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+    found = json.loads((tmp_path / "one" / "scores.json").read_text(encoding="utf-8"))
+    groups = found["sections"]["subgroups"][column]["groups"]
+    assert groups["F"]["reports"] == 60
+    assert not groups[NOT_STATED]["scored"]
+    perfect = found["sections"]["subgroups"][column]["labelers"]["b"]["largest_gap"]
+    assert perfect["value"] == 0
+    assert perfect["p"] == 1

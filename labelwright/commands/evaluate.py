@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from labelwright.commands import evaluate_sections
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="data folder that a model was trained on, to check that the gold is not in it",
     )
     _add_text_flags(parser)
+    evaluate_sections.add_arguments(parser)
     _add_test_flags(parser)
 
 
@@ -132,6 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
     predictions = named_paths(arguments.pred)
     id_columns = _columns(arguments.id_column)
     _check_text_flags(arguments)
+    evaluate_sections.check(arguments)
     check_folder(arguments.out)
     if arguments.seed < 0:
         raise ConfigError("--seed is negative", remedy="give a whole number from 0")
@@ -164,6 +167,15 @@ def run(arguments: argparse.Namespace) -> int:
         else None,
         texts=_texts(arguments, id_columns),
         title=arguments.title or TITLE,
+        sections=evaluate_sections.sections(
+            arguments,
+            analysis,
+            predictions,
+            calibration=named_paths(arguments.calibration_pred, "--calibration-pred")
+            if arguments.calibration_pred
+            else {},
+            id_columns=id_columns,
+        ),
     )
     path = write_report(page, arguments.out)
     sys.stdout.writelines(f"{verdict}\n" for verdict in verdicts(analysis))
@@ -171,7 +183,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def named_paths(values: Sequence[str]) -> dict[str, str]:
+def named_paths(values: Sequence[str], flag: str = "--pred") -> dict[str, str]:
     """``NAME=PATH`` or a path alone, named after its folder or file.
 
     Raises:
@@ -188,12 +200,12 @@ def named_paths(values: Sequence[str]) -> dict[str, str]:
         name = name.strip()
         if not name or not path or len(name) > LONGEST_NAME or not name.isprintable():
             raise ConfigError(
-                f"--pred {value!r} does not name a labeler and a file",
+                f"{flag} {value!r} does not name a labeler and a file",
                 remedy=f"write NAME=PATH with a name of up to {LONGEST_NAME} characters",
             )
         if name in found:
             raise ConfigError(
-                f"two labelers are named {name!r}", remedy="give each --pred a name of its own"
+                f"two labelers are named {name!r}", remedy=f"give each {flag} a name of its own"
             )
         found[name] = path
     return found
