@@ -81,9 +81,8 @@ def _judged(
 
 
 def _words(fitted: Temperature) -> str:
-    if fitted.per == "model":
-        return f"T = {fitted.shared:.2f}"
-    return f"T = {fitted.values.min():.2f} to {fitted.values.max():.2f}"
+    low, high = f"{fitted.values.min():.2f}", f"{fitted.values.max():.2f}"
+    return f"T = {low}" if low == high else f"T = {low} to {high}"
 
 
 def _statement(analysis: Analysis, judged: list[Judged], name: str) -> str:

@@ -145,6 +145,7 @@ def _statement(
         return f"{name} could label {alone} automatically at {wished} and send {rest} to a person."
     n = len(held.comparison.ids) if held is not None else 0
     sure, level = mine["guaranteed"].result, percent(analysis.tests.settings.level)
+    reports = f"{n} calibration report" + ("s" if n != 1 else "")
     if mine["guaranteed"].independent != n:
         patients = f" of {mine['guaranteed'].independent} patients"
     else:
@@ -153,16 +154,16 @@ def _statement(
         alone, rest = _shares(sure)
         return (
             f"With {name}, label {alone} automatically at {wished} and send {rest} to a person. "
-            f"Chosen on {n} other reports{patients}, the threshold {sure.threshold:.4g} keeps this "
+            f"Chosen on {reports}{patients}, the threshold {sure.threshold:.4g} keeps this "
             f"promise with {level} confidence; here {_measured(analysis, sure)} of the labels "
             "given automatically are right."
         )
     plain = mine["plain"].result
     if plain is None:
-        return f"No threshold lets {name} reach {wished} on the {n} calibration reports."
+        return f"No threshold lets {name} reach {wished} on {reports}."
     alone, rest = _shares(plain)
     return (
-        f"From {n} calibration reports{patients} no threshold of {name} can be promised to reach "
+        f"From {reports}{patients} no threshold of {name} can be promised to reach "
         f"{wished} with {level} confidence. The lowest that reached it there labels {alone} "
         f"automatically and sends {rest} to a person; here {_measured(analysis, plain)} of its "
         "labels are right."
