@@ -26,9 +26,11 @@ REPORTS := examples/reports.csv --id-column id --text-columns findings,impressio
 
 demo: $(STAMP)
 	@rm -rf $(D)
-	$(BIN)/labelwright build --synthetic 24000 --seed 1 --label-set chexpert-14 \
+	$(BIN)/labelwright build --synthetic 14000 --seed 1 --label-set chexpert-14 \
 	  --split 0.98,0.02,0 --out $(D)/records
-	$(BIN)/labelwright train --config scratch-cpu --data $(D)/records --output_dir $(D)/model
+	OMP_NUM_THREADS=1 $(BIN)/accelerate launch --config_file sft/accelerate_configs/cpu-2.yaml \
+	  --main_process_port 0 sft/train.py --config scratch-cpu \
+	  --per_device_train_batch_size 4 --data $(D)/records --output_dir $(D)/model
 	$(BIN)/labelwright label $(REPORTS) --model $(D)/model --out $(D)/generative
 	$(BIN)/labelwright label $(REPORTS) --model rules --out $(D)/rules
 	$(BIN)/labelwright eval --gold examples/labels.csv --patients examples/reports.csv \
