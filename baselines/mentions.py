@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import NamedTuple
 
@@ -18,8 +17,7 @@ AFTER_UNCHANGED = 4
 """Words after "stable" within which a real state may follow ("stable and mildly enlarged")."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """What one place of the text says of an observation; offsets into the report's text."""
 
     label: str
@@ -46,7 +44,7 @@ class _Cue(NamedTuple):
 
 
 _EVERY = -1
-_STATES = (_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED)
+_STATES = frozenset({_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED})
 
 
 class Finder:
@@ -86,61 +84,72 @@ class Finder:
 
     def mentions(self, sentence: Sentence) -> Iterator[Mention]:
         """The mentions of one sentence, those that do not count left out."""
-        cues: list[Match] = []
-        triggers: list[Match] = []
-        for match in self._trie.find(sentence.words):
-            (triggers if isinstance(match.payload, Trigger) else cues).append(match)
-        masks = [m for m in cues if m.payload.kind is _Kind.NOT_MENTION]
-        if not any(m.payload.kind <= _Kind.PART for m in cues):
+        found = _sorted_out(self._trie.find(sentence.words))
+        if not found.named and not found.parts:
             return
-        scope = Scope(sentence.words, triggers)
-        named = list(self._named(cues, masks))
-        last = {match.payload.owner: match for match in named}
-        for match in named:
-            if _is_heading(sentence.words, match, last[match.payload.owner]):
-                continue
-            certainty = scope.verdict(match.start, match.end)
-            if certainty is not None:
-                label = self._labels[match.payload.owner]
-                yield _mention(sentence, label, certainty, match.start, match.end)
-        yield from self._changed_parts(sentence, cues, masks, scope)
+        scope = Scope(sentence.words, found.triggers)
+        for owner, matches in found.named.items():
+            label = self._labels[owner]
+            for match in self._counting(sentence.words, matches, found.masks.get(owner, ())):
+                certainty = scope.verdict(match.start, match.end)
+                if certainty is not None:
+                    yield _mention(sentence, label, certainty, match.start, match.end)
+        if found.parts and found.states:
+            yield from self._changed_parts(sentence, found, scope)
 
-    def _named(self, cues: Sequence[Match], masks: Sequence[Match]) -> Iterator[Match]:
-        by_owner: dict[int, list[Match]] = {}
-        for match in cues:
-            if match.payload.kind is _Kind.MENTION:
-                by_owner.setdefault(match.payload.owner, []).append(match)
-        for owner, matches in by_owner.items():
-            own = [m for m in masks if m.payload.owner == owner]
-            for match in longest(matches):
-                if not _masked(match, own):
-                    yield match
+    def _counting(
+        self, words: Sequence[str], matches: Sequence[Match], masks: Sequence[Match]
+    ) -> list[Match]:
+        """The matches of one observation that neither a mask nor a colon takes away."""
+        kept = longest(matches)
+        if masks:
+            kept = [match for match in kept if not _masked(match, masks)]
+        if ":" in words:
+            kept = [match for match in kept if not _is_heading(words, match, kept[-1])]
+        return kept
 
-    def _changed_parts(
-        self, sentence: Sentence, cues: Sequence[Match], masks: Sequence[Match], scope: Scope
-    ) -> Iterator[Mention]:
-        named = [m for m in cues if m.payload.kind is _Kind.PART]
-        for owner in dict.fromkeys(m.payload.owner for m in named):
-            observation = self._part_owners[owner]
-            own = [m for m in masks if m.payload.owner == observation]
-            parts = longest([m for m in named if m.payload.owner == owner])
-            states = longest(
-                [
-                    m
-                    for m in cues
-                    if m.payload.kind in _STATES and m.payload.owner in (owner, _EVERY)
-                ]
-            )
+    def _changed_parts(self, sentence: Sentence, found: _Found, scope: Scope) -> Iterator[Mention]:
+        named = [part for parts in found.parts.values() for part in parts]
+        for owner, matches in found.parts.items():
+            states = longest([m for m in found.states if m.payload.owner in (owner, _EVERY)])
             if not states:
                 continue
+            observation = self._part_owners[owner]
+            masks = found.masks.get(observation, ())
             reader = _PartReader(scope, named, states)
-            for part in parts:
-                state = None if _masked(part, own) else reader.state(part)
+            for part in longest(matches):
+                state = None if _masked(part, masks) else reader.state(part)
                 certainty = None if state is None else _judge(scope, state)
                 if state is None or certainty is None:
                     continue
                 start, end = min(part.start, state.start), max(part.end, state.end)
                 yield _mention(sentence, self._labels[observation], certainty, start, end)
+
+
+class _Found(NamedTuple):
+    """The matches of one sentence by what they do, each list in the order of the sentence."""
+
+    triggers: list[Match]
+    states: list[Match]
+    named: dict[int, list[Match]]
+    parts: dict[int, list[Match]]
+    masks: dict[int, list[Match]]
+
+
+def _sorted_out(matches: Sequence[Match]) -> _Found:
+    found = _Found([], [], {}, {}, {})
+    by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
+    for match in matches:
+        payload = match.payload
+        if type(payload) is Trigger:
+            found.triggers.append(match)
+            continue
+        kind, owner = payload
+        if kind in _STATES:
+            found.states.append(match)
+        else:
+            by_kind[kind].setdefault(owner, []).append(match)
+    return found
 
 
 def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
@@ -177,8 +186,7 @@ def _judge(scope: Scope, state: Match) -> Certainty | None:
 
 
 def _mention(sentence: Sentence, label: str, certainty: Certainty, start: int, end: int) -> Mention:
-    spans = sentence.spans()
-    return Mention(label, certainty, spans[start][0], spans[end - 1][1])
+    return Mention(label, certainty, *sentence.span(start, end))
 
 
 class _PartReader:

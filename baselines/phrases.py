@@ -42,33 +42,41 @@ _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
 _QUESTION = "?"
 _GAP = re.compile(r"~(\d+)")
 
-_OUTPUT = ""
 _LAST = "."
-_GAPS = "~"
 _KNOWN_WORDS = 200_000
 
 
 class Sentence:
-    """Words and marks of one sentence in lower case, and where each stands in the text."""
+    """Words and marks of one sentence in lower case, and where each stands in the text.
 
-    __slots__ = ("_end", "_lower", "_spans", "_start", "words")
+    Args:
+        words: found one after the other in ``lower[start:]``.
+        lower: a part of the text in lower case.
+        offset: where that part begins in the text.
+    """
 
-    def __init__(self, words: list[str], lower: str, start: int, end: int) -> None:
+    __slots__ = ("_at", "_lower", "_offset", "_starts", "words")
+
+    def __init__(self, words: list[str], lower: str, start: int, offset: int) -> None:
         self.words = words
         self._lower = lower
-        self._start = start
-        self._end = end
-        self._spans: list[tuple[int, int]] | None = None
+        self._at = start
+        self._offset = offset
+        self._starts: list[int] = []
 
-    def spans(self) -> list[tuple[int, int]]:
-        """Start and end of each word, as offsets into the text that the sentence is from.
+    def span(self, first: int, end: int) -> tuple[int, int]:
+        """Where ``words[first:end]`` stands in the text that the sentence is from.
 
-        Found when first asked for: most sentences of a normal report never are.
+        Found when first asked for: most sentences of a normal report never are. Between two
+        words there is nothing that a word could begin with, so that plain search finds them.
         """
-        if self._spans is None:
-            found = _TOKEN.finditer(self._lower, self._start, self._end)
-            self._spans = [match.span() for match in found]
-        return self._spans
+        words, starts = self.words, self._starts
+        for word in words[len(starts) : end]:
+            at = self._lower.index(word, self._at)
+            starts.append(at)
+            self._at = at + len(word)
+        last = end - 1
+        return starts[first] + self._offset, starts[last] + len(words[last]) + self._offset
 
 
 class Match(NamedTuple):
@@ -87,26 +95,21 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
     or begins with a capitalised word; but what stands in the line after "heading:" belongs to
     it. Any other line break is a space, since many systems wrap their lines.
     """
-    lower = _lower(text)
-    at, last = start, len(text) if end is None else end
-    for match in _END.finditer(text, start, last):
-        ends = match.start()
-        yield from _cut(lower, at, ends + (text[ends] == _QUESTION))
-        at = match.end()
-    yield from _cut(lower, at, last)
-
-
-def _cut(lower: str, start: int, end: int) -> Iterator[Sentence]:
-    words = _TOKEN.findall(lower, start, end)
-    sentence = Sentence(words, lower, start, end)
-    if len(words) <= MAX_WORDS:
-        if words:
-            yield sentence
-        return
-    spans = sentence.spans()
-    for first in range(0, len(words), MAX_WORDS):
-        part = spans[first : first + MAX_WORDS]
-        yield Sentence(words[first : first + MAX_WORDS], lower, part[0][0], part[-1][1])
+    part = text[start:end]
+    lower = _lower(part)
+    at = 0
+    bounds = [match.span() for match in _END.finditer(part)]
+    for ends, following in [*bounds, (len(part), len(part))]:
+        last = ends + part.startswith(_QUESTION, ends)
+        words = _TOKEN.findall(lower, at, last)
+        if len(words) > MAX_WORDS:
+            starts = [match.start() for match in _TOKEN.finditer(lower, at, last)]
+            for first in range(0, len(words), MAX_WORDS):
+                piece = words[first : first + MAX_WORDS]
+                yield Sentence(piece, lower, starts[first], start)
+        elif words:
+            yield Sentence(words, lower, at, start)
+        at = following
 
 
 def _lower(text: str) -> str:
@@ -157,14 +160,33 @@ def _rows(positions: Sequence[str]) -> int:
     return count
 
 
+class _Node:
+    """One step of a phrase: where the next words lead, and which phrases end here."""
+
+    __slots__ = ("after", "closing", "gaps", "outputs")
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Node] = {}
+        self.gaps: dict[int, _Node] = {}
+        self.outputs: list[Any] = []
+        self.closing: list[Any] = []
+
+
+class _Known(NamedTuple):
+    """What the trie knows of a word: the forms that it matches, and where phrases begin."""
+
+    keys: tuple[str, ...]
+    starts: tuple[_Node, ...]
+
+
 class PhraseTrie:
     """All phrases of a rule book; finds every occurrence in one walk over the words."""
 
     def __init__(self) -> None:
-        self._root: dict[str, Any] = {}
+        self._root = _Node()
         self._literal: set[str] = set()
         self._prefixes: dict[int, set[str]] = {}
-        self._keys: dict[str, tuple[str, ...]] = {}
+        self._known: dict[str, _Known] = {}
 
     def add(self, phrase: str, payload: object) -> None:
         """Add a phrase that :func:`mistake` accepts."""
@@ -174,71 +196,82 @@ class PhraseTrie:
             choices.append([*forms, None] if _optional(position) else forms)
         for row in product(*choices):
             self._insert([form for form in row if form is not None], payload)
-        self._keys.clear()
+        self._known.clear()
 
     def _insert(self, row: Sequence[str], payload: object) -> None:
         node = self._root
-        for form in row:
+        at_end = row[-1] == _LAST
+        for form in row[:-1] if at_end else row:
             if form.startswith("~"):
-                node = node.setdefault(_GAPS, {}).setdefault(int(form[1:]), {})
+                node = node.gaps.setdefault(int(form[1:]), _Node())
                 continue
             if form.endswith("*"):
                 self._prefixes.setdefault(len(form) - 1, set()).add(form)
             else:
                 self._literal.add(form)
-            node = node.setdefault(form, {})
-        outputs = node.setdefault(_OUTPUT, [])
+            node = node.after.setdefault(form, _Node())
+        outputs = node.closing if at_end else node.outputs
         if payload not in outputs:
             outputs.append(payload)
 
-    def _keys_of(self, word: str) -> tuple[str, ...]:
+    def _learn(self, word: str) -> _Known:
         keys: tuple[str, ...] = (word,) if word in self._literal else ()
         for length, prefixes in self._prefixes.items():
             if (key := word[:length] + "*") in prefixes:
                 keys += (key,)
-        if len(self._keys) < _KNOWN_WORDS:
-            self._keys[word] = keys
-        return keys
+        after = self._root.after
+        known = _Known(keys, tuple(after[key] for key in keys if key in after))
+        if len(self._known) < _KNOWN_WORDS:
+            self._known[word] = known
+        return known
 
     def find(self, words: Sequence[str]) -> list[Match]:
         """Every phrase at every place, by start; overlaps are for the caller to judge."""
-        known = self._keys
-        row = [known[w] if w in known else self._keys_of(w) for w in words]
+        known = self._known
+        row = [known[w] if w in known else self._learn(w) for w in words]
         found: list[Match] = []
-        root = self._root
-        for start, keys in enumerate(row):
-            for key in keys:
-                if (node := root.get(key)) is not None:
-                    self._walk(node, words, row, (start, start + 1), found)
+        for start, (_, nodes) in enumerate(row):
+            for node in nodes:
+                self._walk(node, words, row, start, start + 1, found)
         return found
 
     def _walk(
         self,
-        node: dict[str, Any],
+        node: _Node,
         words: Sequence[str],
-        row: Sequence[tuple[str, ...]],
-        span: tuple[int, int],
+        row: Sequence[_Known],
+        start: int,
+        at: int,
         found: list[Match],
     ) -> None:
-        start, at = span
         if at == len(row):  # first what says "at the end": of equal matches the first counts
-            closing = node.get(_LAST, {}).get(_OUTPUT, ())
-            found.extend([Match(start, at, payload) for payload in closing])
-        outputs = node.get(_OUTPUT)
-        if outputs is not None:
-            found.extend([Match(start, at, payload) for payload in outputs])
-        if at == len(row):
+            for payload in node.closing:
+                found.append(Match(start, at, payload))
+            for payload in node.outputs:
+                found.append(Match(start, at, payload))
             return
-        for key in row[at]:
-            if (following := node.get(key)) is not None:
-                self._walk(following, words, row, (start, at + 1), found)
-        gaps = node.get(_GAPS)
-        if gaps is None:
-            return
-        for most, after in gaps.items():
+        for payload in node.outputs:
+            found.append(Match(start, at, payload))
+        if node.after:
+            for key in row[at].keys:
+                if key in node.after:
+                    self._walk(node.after[key], words, row, start, at + 1, found)
+        if node.gaps:
+            self._walk_gaps(node, words, row, start, at, found)
+
+    def _walk_gaps(
+        self,
+        node: _Node,
+        words: Sequence[str],
+        row: Sequence[_Known],
+        start: int,
+        at: int,
+        found: list[Match],
+    ) -> None:
+        for most, gap in node.gaps.items():
             for here in range(at, min(at + most + 1, len(row))):
                 if here > at and words[here - 1] in MARKS:
                     break
-                for key in row[here]:
-                    if (following := after.get(key)) is not None:
-                        self._walk(following, words, row, (start, here + 1), found)
+                for key in row[here].keys:
+                    if key in gap.after:
+                        self._walk(gap.after[key], words, row, start, here + 1, found)

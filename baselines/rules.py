@@ -21,8 +21,6 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report, Section
 from labelwright.sections import split_sections
 
-_RANK = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE)
-
 
 class RulesLabeler:
     """Labels reports by phrase lists and scope rules; a ``ReportLabeler``.
@@ -35,6 +33,9 @@ class RulesLabeler:
         self._label_set = label_set
         self._book = book
         self._finder = Finder(book)
+        self._allowed = {label.name: label.certainties for label in label_set.labels}
+        rest = book.rest
+        self._aside = frozenset() if rest is None else frozenset({rest.label, *rest.ignore})
 
     @classmethod
     def for_label_set(cls, label_set: LabelSet, rules_file: Path | None = None) -> RulesLabeler:
@@ -109,25 +110,26 @@ class RulesLabeler:
 
         A certainty that the label set does not allow for an observation becomes blank.
         """
-        labels: dict[str, Certainty | None] = {}
+        labels: dict[str, Certainty | None] = dict.fromkeys(self._allowed, Certainty.BLANK)
         evidence: dict[str, list[list[int]]] = {}
-        for label in self._label_set.labels:
-            said = found.get(label.name)
-            best = min((m.certainty for m in said), key=_RANK.index) if said else Certainty.BLANK
-            if best not in label.certainties:
-                best = Certainty.BLANK
-            labels[label.name] = best
-            if said and best is not Certainty.BLANK:
-                spans = sorted({(m.start, m.end) for m in said if m.certainty is best})
-                evidence[label.name] = [list(span) for span in spans]
-        rest = self._book.rest
-        if rest is not None:
-            present = {
-                label
-                for label, said in found.items()
-                if any(m.certainty is not Certainty.NEGATIVE for m in said)
-            }
-            nothing = not present - {rest.label, *rest.ignore}
-            labels[rest.label] = Certainty.POSITIVE if nothing else Certainty.BLANK
-            evidence.pop(rest.label, None)
+        nothing = True
+        for name, said in found.items():
+            best = _strongest([mention.certainty for mention in said])
+            if best is not Certainty.NEGATIVE and name not in self._aside:
+                nothing = False
+            if best in self._allowed.get(name, ()):
+                labels[name] = best
+                spans = {(m.start, m.end) for m in said if m.certainty is best}
+                evidence[name] = [list(span) for span in sorted(spans)]
+        if self._book.rest is not None:
+            rest = self._book.rest.label
+            labels[rest] = Certainty.POSITIVE if nothing else Certainty.BLANK
+            evidence.pop(rest, None)
         return labels, evidence
+
+
+def _strongest(said: Sequence[Certainty]) -> Certainty:
+    for certainty in (Certainty.POSITIVE, Certainty.UNCERTAIN):
+        if certainty in said:
+            return certainty
+    return Certainty.NEGATIVE

@@ -65,22 +65,35 @@ class Scope:
     def __init__(self, words: Sequence[str], found: Sequence[Match]) -> None:
         self._words = words
         triggers = longest(found)
-        self._alternatives = [m.start for m in triggers if m.payload is Trigger.ALTERNATIVE]
-        self._verbs = [m.start for m in triggers if m.payload is Trigger.VERB]
-        self._forward_starts = {m.start for m in triggers if m.payload in FORWARD}
-        self._separators = self._find_separators(triggers)
-        self._reaches = [
-            (m.payload, m.end, self._reach_forward(m)) for m in triggers if m.payload in FORWARD
-        ]
-        self._reaches_back = [
-            (m.payload, self._reach_backward(m), m.start) for m in triggers if m.payload in BACKWARD
-        ]
+        self._alternatives: list[int] = []
+        self._verbs: list[int] = []
+        forward: list[Match] = []
+        backward: list[Match] = []
+        separating: list[Match] = []
+        for match in triggers:
+            kind = match.payload
+            if kind in FORWARD:
+                forward.append(match)
+            if kind in BACKWARD:
+                backward.append(match)
+            elif kind in _SEPARATING:
+                separating.append(match)
+                if kind is Trigger.ALTERNATIVE:
+                    self._alternatives.append(match.start)
+            elif kind is Trigger.VERB:
+                self._verbs.append(match.start)
+        self._forward_starts = {m.start for m in forward}
+        self._separators = self._find_separators(triggers, separating)
+        self._reaches = [(m.payload, m.end, self._reach_forward(m)) for m in forward]
+        self._reaches_back = [(m.payload, self._reach_backward(m), m.start) for m in backward]
 
     def verdict(self, start: int, end: int) -> Certainty | None:
         """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
 
         A trigger in the gap of a mention ("vessels are *not* congested") counts as before it.
         """
+        if not self._reaches and not self._reaches_back:
+            return Certainty.POSITIVE
         last = end - 1
         reached = {kind for kind, low, high in self._reaches if low <= last < high}
         if Trigger.SKIP in reached:
@@ -107,7 +120,10 @@ class Scope:
 
     def parted(self, start: int, end: int) -> bool:
         """Whether a comma, a joiner or a stop stands in ``words[start:end]``."""
-        return any(start <= at < end for at, _end, _hard in self._separators)
+        for at, _end, _hard in self._separators:  # noqa: SIM110  (a plain loop is twice as fast)
+            if start <= at < end:
+                return True
+        return False
 
     def comma(self, start: int, end: int) -> bool:
         """Whether a comma stands in ``words[start:end]``."""
@@ -115,14 +131,19 @@ class Scope:
 
     def has_verb(self, start: int, end: int) -> bool:
         """Whether ``words[start:end]`` holds a verb that opens a clause."""
-        return any(start <= at < end for at in self._verbs)
+        for at in self._verbs:  # noqa: SIM110  (a plain loop is twice as fast)
+            if start <= at < end:
+                return True
+        return False
 
-    def _find_separators(self, triggers: Sequence[Match]) -> list[tuple[int, int, bool]]:
+    def _find_separators(
+        self, triggers: Sequence[Match], separating: Sequence[Match]
+    ) -> list[tuple[int, int, bool]]:
         found = [
-            (m.start, m.end, m.payload is Trigger.STOP or self._ends_list(m))
-            for m in triggers
-            if m.payload in _SEPARATING
+            (m.start, m.end, m.payload is Trigger.STOP or self._ends_list(m)) for m in separating
         ]
+        if MARKS.isdisjoint(self._words):
+            return found
         inside = {at for m in triggers for at in range(m.start, m.end)}
         found += [
             (at, at + 1, word in _HARD_MARKS)
@@ -141,8 +162,8 @@ class Scope:
         for index, (start, end, hard) in enumerate(self._separators):
             if start < trigger.end or (start == trigger.end and not hard):
                 continue
-            following = self._separators[index + 1 :]
-            until = following[0][0] if following else size
+            last = index + 1 == len(self._separators)
+            until = size if last else self._separators[index + 1][0]
             fresh = end in self._forward_starts
             if hard or (fresh and trigger.payload is not Trigger.SKIP) or self.has_verb(end, until):
                 return start
@@ -163,11 +184,19 @@ class Scope:
 
 
 def longest(found: Sequence[Match]) -> list[Match]:
-    """Of overlapping matches keep the first, and of those that start together the longest."""
+    """Of overlapping matches keep the first, and of those that start together the longest.
+
+    Args:
+        found: in the order of their starts, as :meth:`PhraseTrie.find` gives them.
+    """
     kept: list[Match] = []
-    at = 0
-    for match in sorted(found, key=lambda m: (m.start, -m.end)):
-        if match.start >= at:
+    first = at = 0
+    for match in found:
+        start, end, _ = match
+        if start >= at:
             kept.append(match)
-            at = match.end
+            first, at = start, end
+        elif start == first and end > at:
+            kept[-1] = match
+            at = end
     return kept

@@ -181,6 +181,8 @@ def _headings(text: str) -> Iterable[tuple[str, int, int]]:
 
 
 def _qualified_start(text: str, start: int) -> int:
+    if text[start - 1 : start] not in (" ", "\t"):
+        return start
     qualifier = QUALIFIED.search(text, max(0, start - 20), start)
     return start if qualifier is None else qualifier.start()
 
@@ -209,7 +211,7 @@ def _line_lead(text: str, start: int) -> int | None:
     begin = text.rfind("\n", max(0, start - _LONGEST_LEAD), start) + 1
     if begin == 0 and start > _LONGEST_LEAD:
         return None
-    return begin if _LEAD.fullmatch(text, begin, start) else None
+    return begin if begin == start or _LEAD.fullmatch(text, begin, start) else None
 
 
 def _after_sentence(text: str, start: int) -> bool:
