@@ -129,6 +129,8 @@ GOOD = ("--label-set", "head-ct-5", "--labels", "{labels}", "--out", "{out}")
         (("{reports}", *GOOD[:4]), "--out is missing; give a folder, or --preview 3"),
         (GOOD, "give either files or --synthetic N"),
         (("{reports}", *GOOD, "--synthetic", "5"), "give either files or --synthetic N"),
+        (("{reports}", *GOOD, "--balance", "0.5"), "--balance is for --synthetic"),
+        ((*GOOD, "--synthetic", "5", "--balance", "2"), "give a number from 0 to 1"),
         (("{reports}", *GOOD, "--split", "0.5,0.5"), "is no split; give the shares"),
         (("{reports}", *GOOD, "--split", "none", "--split-file", "x"), "exclude each other"),
         (("{reports}", *GOOD, "--split-file", "x.csv"), "x.csv: no such file"),
@@ -240,7 +242,7 @@ def test_synthetic_reports_come_with_their_labels(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     known = manifest(tmp_path / "one")
     assert known["counts"]["records"] == 60
-    assert known["synthetic"] == {"reports": 60, "seed": 13}
+    assert known["synthetic"] == {"reports": 60, "seed": 13, "balance": 0.0, "noise": 1.0}
     assert rows(tmp_path / "one" / "train.jsonl")[0]["meta"]["labels_by"] == "grammar"
 
 

@@ -26,6 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_flags(parser, required=False)
     add = parser.add_argument
     add("--synthetic", type=_count, metavar="N", help="N reports of the grammar instead of FILE")
+    add(
+        "--balance",
+        type=float,
+        metavar="SHARE",
+        help="share of the grammar's reports that draw rare and common certainties alike "
+        "(0 to 1, default 0)",
+    )
+    add("--noise", type=float, metavar="AMOUNT", help="slips in its text (0 to 1, default 1)")
     add("--label-set", required=True, metavar="NAME|FILE", help="what to ask of a report")
     add("--out", type=Path, metavar="DIR", help="the data folder to write")
     labels = parser.add_argument_group("labels")
@@ -75,6 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     if bool(arguments.files) == (arguments.synthetic is not None):
         raise ConfigError("give either files or --synthetic N", remedy="see --help")
+    for flag in ("balance", "noise"):
+        if getattr(arguments, flag) is not None and arguments.synthetic is None:
+            raise ConfigError(f"--{flag} is for --synthetic", remedy=f"leave --{flag} out")
     if arguments.labels is None and arguments.synthetic is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
     if arguments.out is None and arguments.preview is None:
@@ -115,8 +126,12 @@ def _reports(
         from data_builders.synthetic import write_reports
 
         count = arguments.synthetic
-        known = KnownLabels(write_reports(label_set, count, arguments.seed))
-        facts = {"synthetic": {"reports": count, "seed": arguments.seed}, "inputs": []}
+        seed = arguments.seed
+        balance = 0.0 if arguments.balance is None else arguments.balance
+        noise = 1.0 if arguments.noise is None else arguments.noise
+        known = KnownLabels(write_reports(label_set, count, seed, balance=balance, noise=noise))
+        drawn = {"reports": count, "seed": seed, "balance": balance, "noise": noise}
+        facts: dict[str, Any] = {"synthetic": drawn, "inputs": []}
         return _bar(known.reports(), count if scanned else None), facts, known
     from labelwright.readers import read_reports, scan
 
