@@ -6,20 +6,29 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
 export OMP_WAIT_POLICY := PASSIVE
 export GOMP_SPINCOUNT  := 0
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test check format bench clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
 .DELETE_ON_ERROR:
 
-$(STAMP): pyproject.toml constraints.txt
+$(DEV): EXTRA := [dev]
+
+# Both stamps install the package; the second adds what tests and checks need.
+$(STAMP) $(DEV): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo 'labelwright needs Python 3.11 or later: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  $(if $(PIP_INDEX),--extra-index-url $(PIP_INDEX)) -c constraints.txt -e '.[dev]'
+	  { echo 'labelwright needs Python 3.11 or later: make PYTHON=/path/to/python3.11' >&2; exit 2; }
+	@echo 'Installing into $(VENV) (a minute or two) ...'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  $(if $(PIP_INDEX),--extra-index-url $(PIP_INDEX)) -c constraints.txt -e '.$(EXTRA)'
 	@touch $@
+
+help:
+	@sed -n 's/^# make /make /p' $(firstword $(MAKEFILE_LIST))
 
 D := out/demo
 REPORTS := examples/reports.csv --id-column id --text-columns findings,impression
@@ -39,20 +48,20 @@ demo: $(STAMP)
 	@echo
 	@echo "The comparison page: file://$(CURDIR)/$(D)/report/index.html"
 
-test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+test: $(DEV)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-check: $(STAMP)
+check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-format: $(STAMP)
+format: $(DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)
+bench: $(DEV)
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 clean:
