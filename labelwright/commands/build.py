@@ -228,7 +228,7 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
     if counts["negatives_read_as_blank"]:
         yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
     yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
-    if (largest := split.get("largest_group", 0)) > counts["records"] / 10:
+    if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
         yield (
             f"{largest} reports are linked by patient or equal text and stay in one split; "
             "--duplicates drop loosens them"
