@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from labelwright.errors import ConfigError
-from labelwright.recipes import recipe_flags, take_recipe, unknown_flag
+from labelwright.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -120,8 +120,7 @@ def parse(argv: Sequence[str]) -> Settings:
     parser.set_defaults(**_defaults())
     nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
     parser.set_defaults(**nothing)
-    if {_name(flag) for flag in rest} & STARTS:
-        flags = [flag for flag in flags if _name(flag) not in STARTS]
+    flags = without_rivals(flags, rest, STARTS)
     try:
         task, training, unknown = parser.parse_args_into_dataclasses(
             [*flags, *rest], return_remaining_strings=True, look_for_args_file=False
@@ -238,7 +237,3 @@ def _check_saving(training: TrainingArguments) -> None:
 
 def _plain(strategy: Any) -> str:
     return str(getattr(strategy, "value", strategy))
-
-
-def _name(flag: str) -> str:
-    return flag.split("=")[0].removeprefix("--").replace("-", "_")

@@ -78,6 +78,22 @@ def recipe_flags(recipe: Path, names: Iterable[str]) -> tuple[dict[str, Any], li
     return nothing, flags
 
 
+def without_rivals(flags: list[str], given: Sequence[str], group: Iterable[str]) -> list[str]:
+    """The recipe's flags, less those of ``group`` if the command line gives any of the group.
+
+    Args:
+        group: names of flags of which only one may stand, such as where the weights come from.
+    """
+    rivals = set(group)
+    if not {_name(flag) for flag in given} & rivals:
+        return flags
+    return [flag for flag in flags if _name(flag) not in rivals]
+
+
+def _name(flag: str) -> str:
+    return flag.split("=")[0].removeprefix("--").replace("-", "_")
+
+
 def unknown_flag(flag: str, names: Iterable[str], *, command: str) -> ConfigError:
     """The error for a flag that does not exist, with the nearest one that does.
 

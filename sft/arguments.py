@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from labelwright.errors import ConfigError, MissingExtraError
-from labelwright.recipes import recipe_flags, take_recipe, unknown_flag
+from labelwright.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
 
 RECIPES = Path(__file__).parent / "recipes"
+STARTS = {"model_name_or_path", "scratch"}
+"""The flags that say where the weights come from; one of them replaces a recipe's."""
 
 
 @dataclass
@@ -112,6 +114,7 @@ def parse(argv: Sequence[str]) -> Settings:
     parser.set_defaults_with_config(**_defaults())
     nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
     parser.set_defaults_with_config(**nothing)
+    flags = without_rivals(flags, rest, STARTS)
     for flag in (*flags, *rest):
         if OLD_NAME.match(flag):
             raise ConfigError(

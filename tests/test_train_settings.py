@@ -50,6 +50,13 @@ def test_a_flag_wins_over_the_recipe(tmp_path: Path) -> None:
     assert parse(["--learning-rate=2e-5", "--config", path, *BASE]).sft.learning_rate == 2e-5
 
 
+def test_a_start_on_the_command_line_replaces_the_recipes() -> None:
+    settings = parse(["--config", "scratch-cpu", *BASE, "--model_name_or_path", "folder"])
+    assert (settings.model.model_name_or_path, settings.task.scratch) == ("folder", None)
+    settings = parse(["--config", "abdullah2025", *BASE, "--scratch=small"])
+    assert (settings.model.model_name_or_path, settings.task.scratch) == (None, "small")
+
+
 def test_one_recipe_fits_the_cpu_without_further_flags() -> None:
     import torch
 
