@@ -102,8 +102,9 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         if not path.is_file():
             raise LabelSetError(
                 f"no rules for label set {label_set.name!r}",
-                remedy="write a rules file after the model of baselines/rules/head-ct-5.yaml, "
-                f"or use a label set that has rules: {', '.join(shipped_names())}",
+                remedy="write a rules file after the model of baselines/rules/head-ct-5.yaml and "
+                "give it with --rules FILE, or use a label set that has rules: "
+                + ", ".join(shipped_names()),
             )
     file = YamlFile.read(path)
     book = _Reader(file)

@@ -22,7 +22,9 @@ class SplitOptions:
         table: split by report id instead of ratios.
         duplicates: ``keep``, or ``drop`` all reports but the first with the same text.
         leakage: what to do where a split table puts a patient or a text into two splits:
-            ``error``, or ``drop`` it from the earlier split (train before validation).
+            ``error``, ``drop`` it from the earlier split (train before validation), or
+            ``keep-texts``: an error for patients, but equal texts of different patients stay
+            and are counted (stock sentences are whole reports where one section is used).
         near_duplicates: ``keep``, or ``drop`` training reports that nearly repeat another split.
     """
 
@@ -128,14 +130,15 @@ def _overlaps(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
         "reports_whose_text_is_in_a_later_split": shared["text"],
         "action": options.leakage if found else "none needed",
     }
-    if found and options.leakage == "error":
+    keep_texts = options.leakage == "keep-texts"
+    if shared["patient"] if keep_texts else (found and options.leakage == "error"):
         raise ConfigError(
             f"the splits leak: {shared['patient']} reports share their patient and "
             f"{shared['text']} their text with a later split (train, validation, test)",
-            remedy="--leakage drop leaves these out of the earlier split; or use --split, "
-            "which keeps them together",
+            remedy="--leakage drop leaves these out of the earlier split, --leakage keep-texts "
+            "allows equal texts of different patients; or use --split, which keeps them together",
         )
-    for overlap in found:
+    for overlap in [] if keep_texts else found:
         plan.leave_out(overlap.index, f"same {overlap.kind} as a report of {overlap.held_out}")
 
 

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from labelwright.errors import ConfigError
 from labelwright.records import Reject, Report
 from labelwright.section_headings import BODY
 from labelwright.sections import SECTION_CHOICES, choose, split_sections
+
+
+def left_to_cut(paths: Sequence[Path], choice: str) -> str:
+    """What is still to be cut from these files: nothing if ``labelwright build`` did it.
+
+    The reports of a data folder hold the chosen sections only; cutting them again could take
+    more away, since a choice such as the last paragraph finds another one in what is left.
+
+    Raises:
+        ConfigError: some of the files were cut so and others were not.
+    """
+    built = {_built_with(path) for path in paths}
+    if choice == "full" or choice not in built:
+        return choice
+    if built != {choice}:
+        raise ConfigError(
+            f"some of the files are already cut to {choice!r} by labelwright build, others not",
+            remedy="label them in runs of their own",
+        )
+    return "full"
+
+
+def _built_with(path: Path) -> str | None:
+    """The sections that a data folder's reports were cut to; ``None`` for any other file."""
+    if not path.name.endswith(".reports.jsonl"):
+        return None
+    try:
+        manifest = json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(manifest, dict) and path.name in (manifest.get("files") or {})
+    return str(manifest.get("sections")) if known else None
 
 
 class SectionCut:

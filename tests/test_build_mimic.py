@@ -242,6 +242,11 @@ def test_leaking_split_file(
     reasons = manifest(out)["counts"]["rejected_by_reason"]
     assert reasons == {"not in the split table": 29, "same text as a report of test": 1}
     assert manifest(out)["split"]["leakage"]["reports_whose_text_is_in_a_later_split"] == 1
+    kept = tmp_path / "kept"
+    flags = ("--split-file", split, "--out", kept, "--leakage")
+    assert from_mimic(mimic, *flags, "keep-texts") == 0
+    assert sum(manifest(kept)["split"]["reports"].values()) == 11
+    assert manifest(kept)["split"]["leakage"]["action"] == "keep-texts"
 
 
 def test_near_duplicates_are_counted_or_dropped(mimic: Path, tmp_path: Path) -> None:

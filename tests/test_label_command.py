@@ -114,6 +114,42 @@ def test_reports_without_headings_are_read_whole(
     assert [row["Cardiomegaly"] for row in labels] == ["1.0", ""]
 
 
+def test_reports_that_build_has_cut_are_not_cut_again(tmp_path: Path) -> None:
+    """MIMIC-CXR's choice takes the last paragraph of what it is given, also the second time."""
+    source = tmp_path / "in.csv"
+    text = " IMPRESSION:\n \n 1. Large right effusion.\n \n 2. Heart is large."
+    source.write_text(f'id,text\n1,"FINAL REPORT\n{text}"\n', encoding="utf-8")
+    data, out = tmp_path / "data", tmp_path / "out"
+    flags = ["--label-set", "chexpert-14", "--labels", "rules", "--sections", "mimic"]
+    assert main(["build", str(source), *flags, "--split", "test", "--out", str(data)]) == 0
+    reports = str(data / "test.reports.jsonl")
+    assert (
+        main(["label", reports, "--model", "rules", "--sections", "mimic", "--out", str(out)]) == 0
+    )
+    [row] = rows(out / "labels.csv")
+    assert (row["Pleural Effusion"], row["Cardiomegaly"]) == ("1.0", "1.0")
+    mixed = ["label", reports, str(source), "--model", "rules", "--sections", "mimic"]
+    assert main([*mixed, "--out", str(tmp_path / "mixed")]) == 2
+
+
+def test_rules_of_ones_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "set.yaml"
+    own.write_text(
+        'name: knee\nversion: "1"\ntask: certainty\ninstruction: x\nlabels:\n  - name: Tear\n'
+    )
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "label_set: knee\nscope: scope-en.yaml\nobservations:\n  Tear:\n    mentions: [tear]\n"
+    )
+    table = tmp_path / "in.csv"
+    table.write_text("id,text\n1,Meniscal tear.\n2,No tear.\n")
+    flags = ["label", str(table), "--model", "rules", "--label-set", str(own)]
+    assert main([*flags, "--out", str(tmp_path / "none")]) == 2
+    assert "--rules FILE" in capfd.readouterr().err
+    assert main([*flags, "--rules", str(rules), "--out", str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "labels.csv").read_text() == "id,Tear\n1,1.0\n2,0.0\n"
+
+
 def test_limit_and_several_files(table: Path, tmp_path: Path) -> None:
     second = tmp_path / "more.csv.gz"
     second.write_bytes(gzip.compress(b"study_id,findings,impression\nx1,Edema.,\nx2,Edema.,\n"))

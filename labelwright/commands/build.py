@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--labels", metavar="SOURCE", help=SOURCES)
     add("--test-labels", metavar="SOURCE", help="other labels for the test split")
     add("--label-id-columns", type=_names, default=(), metavar="A,B", help="id of label tables")
+    add("--rules", type=Path, metavar="FILE", help="a rules file of your own, for --labels rules")
     add("--openi-table", type=Path, metavar="FILE", help="codes -> observations, as YAML")
     records = parser.add_argument_group("records")
     add = records.add_argument
@@ -54,7 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
     add("--seed", type=_seed, default=13, help="seed of the split and the grammar (default 13)")
     add("--duplicates", choices=("keep", "drop"), default="keep", help="reports of equal text")
-    add("--leakage", choices=("error", "drop"), default="error", help="where --split-file leaks")
+    add(
+        "--leakage",
+        choices=("error", "drop", "keep-texts"),
+        default="error",
+        help="where --split-file puts a patient or a text into two splits; keep-texts: stop for "
+        "patients, count and keep equal texts of different patients",
+    )
     add(
         "--near-duplicates",
         choices=("keep", "drop"),
@@ -160,7 +167,7 @@ def _source(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> L
     if given == "rules":
         from baselines.rules import RulesLabeler
 
-        return LabelerLabels(RulesLabeler.for_label_set(label_set))
+        return LabelerLabels(RulesLabeler.for_label_set(label_set, arguments.rules))
     if given == "openi-mesh":
         from data_builders.openi_codes import CodeTable
 

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"for a model that brings none (rules: {RULES_LABEL_SET} if not given)",
     )
     parser.add_argument(
+        "--rules", type=Path, metavar="FILE", help="a rules file of your own, for --model rules"
+    )
+    parser.add_argument(
         "--sections",
         choices=SECTION_CHOICES,
         help="what of a report to read (default: as in training; full for others); a report "
@@ -73,14 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
     from inference.batch import run as run_batch
     from inference.batch import terminable
-    from inference.cut import SectionCut
+    from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports, scan
 
     reading = read_options(arguments)
     with terminable():
         found = scan(arguments.files, reading)
         labeler, sections, shard_rows = _labeler(arguments)
-        cut = SectionCut(sections)
+        cut = SectionCut(left_to_cut(arguments.files, sections))
         items = islice(read_reports(arguments.files, reading), arguments.limit)
         summary = run_batch(
             labeler,
@@ -115,7 +118,10 @@ def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
         from baselines.rules import RulesLabeler
 
         label_set = LabelSet.load(arguments.label_set or RULES_LABEL_SET)
-        return RulesLabeler.for_label_set(label_set), arguments.sections or "full", SHARD_ROWS
+        labeler = RulesLabeler.for_label_set(label_set, arguments.rules)
+        return labeler, arguments.sections or "full", SHARD_ROWS
+    if arguments.rules is not None:
+        raise ConfigError("--rules is for --model rules", remedy="leave it out")
     if has_heads(arguments.model):
         return _encoder(arguments)
     from inference.labeler import Labeler
