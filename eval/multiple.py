@@ -19,6 +19,8 @@ from eval.paired import DECIMALS, adjusted, wilcoxon
 from labelwright.errors import ConfigError
 
 ScoresByLabeler = Mapping[str, Floats]
+NO_SPREAD = 10.0 ** (-2 * DECIMALS)
+"""Sums of squares up to this are float noise: a test that divides by them would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def one_way_anova(scores: ScoresByLabeler) -> Anova:
     table = _table(scores, at_least=2)
     n, k = table.shape
     df = (float(k - 1), float(k * (n - 1)))
-    if not (table - table.mean(axis=0)).any():
+    if not _spread(table - table.mean(axis=0)):
         return Anova("one-way ANOVA", None, df, None, note="no spread within labelers")
     result = stats.f_oneway(*table.T)
     return Anova("one-way ANOVA", float(result.statistic), df, float(result.pvalue))
@@ -96,7 +98,7 @@ def repeated_measures_anova(scores: ScoresByLabeler) -> Anova:
     df = (float(k - 1), float((k - 1) * (n - 1)))
     rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0)
     error = ((table - rows - columns + table.mean()) ** 2).sum()
-    if n < 2 or error <= 10.0 ** (-2 * DECIMALS):
+    if n < 2 or error <= NO_SPREAD:
         return Anova("repeated-measures ANOVA", None, df, None, note="no spread besides the means")
     between = n * ((columns - table.mean()) ** 2).sum()
     f = float((between / df[0]) / (error / df[1]))
@@ -121,7 +123,7 @@ def tukey_hsd(scores: ScoresByLabeler) -> tuple[TukeyPair, ...]:
     """
     table = _table(scores, at_least=2)
     within = table - table.mean(axis=0)
-    if not within.any():
+    if not _spread(within):
         return ()
     n, k = table.shape
     df = k * (n - 1)
@@ -181,6 +183,10 @@ def _table(scores: ScoresByLabeler, *, at_least: int) -> Floats:
             f"{len(scores)} labelers, but the test needs {at_least}", remedy="give more --pred"
         )
     return np.stack([np.asarray(v, dtype=np.float64) for v in scores.values()], axis=1)
+
+
+def _spread(residuals: Floats) -> bool:
+    return bool((residuals**2).sum() > NO_SPREAD)
 
 
 def _wilcoxon_p(a: Floats, b: Floats) -> float:

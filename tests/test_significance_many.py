@@ -94,3 +94,16 @@ def test_equal_labelers_and_too_few():
     assert tukey_hsd(flat) == ()
     with pytest.raises(ConfigError, match="needs 3"):
         ranks(flat)
+
+
+@pytest.mark.parametrize(
+    "levels", [(0.1, 0.2, 0.3), (1 / 3, 1 / 3, 1 / 3), (4 / 14, 4 / 14, 4 / 14), (0.7, 0.7, 0.1)]
+)
+def test_float_noise_is_no_spread(levels):
+    """The mean of equal numbers can differ from them in the last bit."""
+    scores = {name: np.full(14, level) for name, level in zip("abc", levels, strict=True)}
+    for test in (one_way_anova(scores), repeated_measures_anova(scores)):
+        assert test.f is None
+        assert test.p is None
+        assert test.note
+    assert tukey_hsd(scores) == ()
