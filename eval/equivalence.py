@@ -42,6 +42,9 @@ def equivalence(
     """Test one part of a bootstrapped difference for non-inferiority and equivalence.
 
     P values invert the BCa interval: each is the ``alpha`` at which its bound meets the margin.
+    Where no resample moves the difference (two labelers with the same answers), the bootstrap
+    sees no doubt at all; then the limits are those of a share that was 0 in that many clusters
+    (Clopper & Pearson 1934), so that a few equal reports prove nothing.
 
     Raises:
         ConfigError: the margin is not positive.
@@ -51,9 +54,10 @@ def equivalence(
             f"margin {margin} is not positive", remedy="give the largest acceptable loss of F1"
         )
     lows, highs = bootstrap.interval(1 - 2 * alpha)
-    low, high = float(lows[part]), float(highs[part])
+    doubt = _unseen(bootstrap, part, alpha)
+    low, high = float(lows[part]) - doubt, float(highs[part]) + doubt
     below = _share_below(bootstrap, part, -margin)
-    above = 1 - _share_below(bootstrap, part, margin)
+    above = _share_above(bootstrap, part, margin)
     return Equivalence(
         difference=float(bootstrap.estimate[part]),
         margin=margin,
@@ -84,7 +88,7 @@ def _share_below(bootstrap: Bootstrap, part: int, value: float) -> float:
     """BCa-corrected probability that the true difference lies below ``value``."""
     draws = bootstrap.draws[:, part]
     if bootstrap.flat[part]:
-        return float(bootstrap.estimate[part] <= value)
+        return _unseen_p(bootstrap, float(bootstrap.estimate[part]) - value)
     # A share of 0 or 1 of finitely many draws is no certainty: at most one draw in B + 1.
     edge = 1 / (len(draws) + 1)
     share = np.clip(np.mean(draws <= value), edge, 1 - edge)
@@ -92,3 +96,19 @@ def _share_below(bootstrap: Bootstrap, part: int, value: float) -> float:
     shifted = stats.norm.ppf(share) - bias
     z = shifted / (1 + acceleration * shifted) - bias
     return float(stats.norm.cdf(z))
+
+
+def _share_above(bootstrap: Bootstrap, part: int, value: float) -> float:
+    if bootstrap.flat[part]:
+        return _unseen_p(bootstrap, value - float(bootstrap.estimate[part]))
+    return 1 - _share_below(bootstrap, part, value)
+
+
+def _unseen(bootstrap: Bootstrap, part: int, alpha: float) -> float:
+    """The largest share of clusters that may differ although none of these does."""
+    return float(1 - alpha ** (1 / bootstrap.clusters)) if bootstrap.flat[part] else 0.0
+
+
+def _unseen_p(bootstrap: Bootstrap, distance: float) -> float:
+    """Probability that no cluster of these differs if a share of ``distance`` of all does."""
+    return float((1 - np.clip(distance, 0.0, 1.0)) ** bootstrap.clusters)

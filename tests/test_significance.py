@@ -241,9 +241,20 @@ def test_a_score_that_never_varies_has_a_point_as_interval():
     drawn = bootstrap_score(perfect, micro_f1, resamples=100)
     assert drawn.flat.all()
     assert drawn.low == drawn.high == drawn.estimate == 1
+
+
+@pytest.mark.parametrize(
+    ("clusters", "equivalent"), [(1, False), (30, False), (298, False), (299, True)]
+)
+def test_equal_answers_are_equivalent_only_where_reports_are_many(clusters, equivalent):
+    """0 of n bounds a share of 1 % at 95 % from n = ln 0.05 / ln 0.99 = 298.1 on."""
+    perfect = np.tile([1, 1, 1], (clusters, 1))
     result = equivalence(bootstrap_difference(perfect, perfect, micro_f1), margin=0.01)
-    assert result.equivalent
-    assert result.p_equivalent == 0
+    assert result.equivalent is equivalent
+    assert result.noninferior is equivalent
+    assert result.p_equivalent == pytest.approx(0.99**clusters)
+    exact = stats.binomtest(0, clusters).proportion_ci(0.9).high
+    assert (-result.low, result.high) == pytest.approx((exact, exact))
 
 
 def test_equivalence_verdicts_and_p_values_agree():
