@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import labelwright
-from eval.certainty import Scores, applicable, score
-from eval.counts import TASKS, Bools
+from eval.certainty import LEVELS, Scores, applicable, gold_counts, score
+from eval.counts import CLASSES, MENTION, TASKS, Bools
+from eval.equivalence import Equivalence
 from eval.load import Comparison
 from eval.plots import Estimate
 from eval.significance import Difference, Interval, Pair, Settings, Several, Significance, compare
 from labelwright.errors import ConfigError
+from labelwright.records import Certainty
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "chexbert_all": (
@@ -48,6 +50,9 @@ over the observations."""
 
 SHOWN = ("paper_all", "paper_posneg", *(f"macro_f1_{task}" for task in TASKS))
 """What the page shows besides the metric of the verdict."""
+
+FEW_CLUSTERS = 30
+"""Below this the bootstrap's intervals are too narrow to be taken at their word."""
 
 Marks = tuple[Estimate | None, ...]
 """The mean over observations, then one value per observation; ``None``: not defined."""
@@ -100,6 +105,22 @@ class Analysis:
         """Whether there are two clusters, without which no interval or test has a meaning."""
         return self.tests.clusters > 1
 
+    @property
+    def measurable(self) -> bool:
+        """Whether the gold has a case that the metric is about.
+
+        Without one the metric follows the rule for undefined scores, and equal values of two
+        labelers say nothing about them.
+        """
+        gold = gold_counts(self.comparison) > 0
+        if self.metric == "kappa":
+            return bool((gold.sum(axis=1) > 1).any())
+        family, _, part = self.metric.rpartition("_")
+        if family not in ("chexbert", "macro_f1"):
+            return True
+        wanted = LEVELS.get(part, (part,)) if part != MENTION else LEVELS["all"]
+        return bool(gold[:, [CLASSES.index(Certainty(c)) for c in wanted]].any())
+
     def marks(self, labeler: str, statistic: str) -> Marks:
         """A labeler's scores with their intervals."""
         hidden = _undefined(self.comparison, self.scores[labeler], statistic)
@@ -121,6 +142,15 @@ class Analysis:
     def test(self, pair: Pair) -> Difference:
         """The tests of a pair's metric."""
         return pair.differences[self.metric]
+
+    def equivalence(self, pair: Pair) -> Equivalence | None:
+        """The tests against the margin; ``None`` where the data cannot bear them."""
+        bears = self.measurable and self.tests.clusters >= FEW_CLUSTERS
+        return self.test(pair).equivalence if bears else None
+
+    def detectable(self, pair: Pair) -> float | None:
+        """The smallest true difference found with 80 % power; ``None`` where nothing varies."""
+        return (self.test(pair).detectable or None) if self.enough else None
 
     def p(self, pair: Pair) -> float:
         """P value of the metric's mean, Holm-adjusted over all pairs of labelers."""

@@ -49,7 +49,8 @@ def methods(analysis: Analysis, sources: Sequence[Source]) -> list[str]:
         )
         if s.margin is not None:
             second += (
-                f" Non-inferiority and equivalence were tested against a margin of {s.margin:g}."
+                f" Non-inferiority and equivalence were tested against a margin of {s.margin:g}"
+                + (", each pair by itself." if many > 1 else ".")
             )
         second += (
             " Accuracies per observation were compared by exact McNemar tests with Holm's "

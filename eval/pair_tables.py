@@ -52,7 +52,7 @@ def comparisons(analysis: Analysis) -> Table:
     rows: list[tuple[Value, ...]] = []
     for pair in analysis.tests.pairs:
         test = analysis.test(pair)
-        equal = test.equivalence if analysis.enough else None
+        equal = analysis.equivalence(pair)
         rows.append(
             (
                 f"{pair.a} − {pair.b}",
@@ -61,7 +61,7 @@ def comparisons(analysis: Analysis) -> Table:
                 analysis.p(pair) if analysis.enough else None,
                 None if equal is None else equal.p_noninferior,
                 None if equal is None else equal.p_equivalent,
-                test.detectable if analysis.enough else None,
+                analysis.detectable(pair),
             )
         )
     margin = analysis.tests.settings.margin
@@ -82,7 +82,7 @@ def comparisons(analysis: Analysis) -> Table:
         rows=tuple(rows),
         caption=f"Mean {analysis.short}, first labeler minus second. Not worse: than the second by "
         "the margin or more. Detectable: the smallest true difference that would be found in four "
-        "studies of five.",
+        "studies of five. Only the column Holm is adjusted for the number of pairs.",
         signature=analysis.signature(tests=True),
     )
 

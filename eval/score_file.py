@@ -73,7 +73,7 @@ def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
 def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
     pair = a.tests.pairs[index]
     test = a.test(pair)
-    equal = test.equivalence if a.enough else None
+    equal = a.equivalence(pair)
     return {
         "a": pair.a,
         "b": pair.b,
@@ -88,7 +88,7 @@ def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
         },
         "noninferiority_p": None if equal is None else equal.p_noninferior,
         "equivalence_p": None if equal is None else equal.p_equivalent,
-        "detectable": test.detectable if a.enough else None,
+        "detectable": a.detectable(pair),
         "paired_t": {"p": test.paired_t.p, "dz": test.paired_t.effect},
         "wilcoxon": {"p": test.wilcoxon.p, "rank_biserial": test.wilcoxon.effect},
         "mcnemar_p_holm": dict(

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eval.analysis import Analysis
+from eval.analysis import FEW_CLUSTERS, Analysis
 from eval.counts import MENTION
 from eval.plots import Estimate, signed
 from eval.significance import Pair
 from eval.tables import p_text
 
 Outcome = Literal["better", "worse", "open"]
-FEW_CLUSTERS = 30
-"""Below this the bootstrap's intervals are too narrow to be taken at their word."""
 
 
 def outcome(analysis: Analysis, pair: Pair) -> Outcome:
@@ -38,6 +36,13 @@ class Verdict:
 
 def verdicts(analysis: Analysis) -> list[Verdict]:
     """One sentence per comparison, or the score alone with a single labeler."""
+    if not analysis.measurable:
+        return [
+            Verdict(
+                f"The mean {analysis.short} is not defined",
+                f": the gold has no case that it is about, on {sample(analysis)}.",
+            )
+        ]
     if not analysis.pairs:
         name, level = analysis.reference, analysis.tests.settings.level
         mark = analysis.mean(name)
@@ -62,7 +67,9 @@ def _verdict(analysis: Analysis, pair: Pair, where: str) -> Verdict:
         p = p_text(analysis.p(pair))
         p = f"p {p}" if p[0] in "<>" else f"p = {p}"
         p = p.replace(" ", "\u00a0")
-        details.append(f"{span_words(mark, analysis.tests.settings.level)}, {p}")
+        # Where no resample moves the difference, an interval of one point would claim too much.
+        span = "" if mark.low == mark.high else span_words(mark, analysis.tests.settings.level)
+        details.append(", ".join(part for part in (span, p) if part))
     numbers = f" ({'; '.join(details)}){where}"
     if found != "open":
         return Verdict(
@@ -76,8 +83,8 @@ def _verdict(analysis: Analysis, pair: Pair, where: str) -> Verdict:
 
 
 def _margin_words(analysis: Analysis, pair: Pair) -> str:
-    test = analysis.test(pair).equivalence
-    if test is None or not analysis.enough:
+    test = analysis.equivalence(pair)
+    if test is None:
         return ""
     if test.equivalent:
         return f"; the two are equivalent within ±{test.margin:g}"
@@ -127,12 +134,15 @@ def facts(analysis: Analysis) -> str:
         unit = "patients" if analysis.tests.clustered else "reports"
         many = len(analysis.tests.pairs)
         holm = f", Holm over {many} pairs" if many > 1 else ""
-        detectable = max(analysis.test(pair).detectable for pair in analysis.pairs)
-        parts += [
-            f"p: paired randomization over {unit}{holm}.",
-            f"A true difference of {detectable:.3f} would be found in four studies of five "
-            f"(two-sided, α = {settings.alpha:g}).",
-        ]
+        parts.append(f"p: paired randomization over {unit}{holm}.")
+        found = [analysis.detectable(pair) for pair in analysis.pairs]
+        known = [each for each in found if each is not None]
+        if len(known) == len(found):
+            one = ", a single pair" if many > 1 else ""
+            parts.append(
+                f"A true difference of {max(known):.3f} would be found in four studies of five "
+                f"(two-sided, α = {settings.alpha:g}{one})."
+            )
     return " ".join(parts)
 
 

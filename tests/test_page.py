@@ -19,7 +19,7 @@ from eval.report import Page, Section
 from eval.score_file import scores_json
 from eval.significance import Settings
 from eval.tables import Column, Table
-from eval.verdict import notices, verdicts
+from eval.verdict import facts, notices, verdicts
 from labelwright.label_set import LabelSet
 
 HOSTILE = "<script>alert('x')</script>"
@@ -193,18 +193,59 @@ def test_verdict_turns_round_with_the_reference() -> None:
     assert verdict.claim == "rules is worse than ours"
 
 
-def test_equal_labelers_show_no_difference() -> None:
-    comparison = compared({"a": 0.2})
+@pytest.mark.parametrize(
+    ("reports", "words"),
+    [
+        (20, "on 20 reports."),
+        (60, "a loss of 0.02 or more is not ruled out"),
+        (200, "the two are equivalent within ±0.02"),
+    ],
+)
+def test_equal_labelers_show_no_difference(reports: int, words: str) -> None:
+    """The same answers 60 times leave room for a share of 1 - 0.05 ** (1 / 60) = 5 %."""
+    comparison = compared({"a": 0.2}, reports=reports)
     twins = replace(
         comparison,
         pred={"a": comparison.pred["a"], "b": comparison.pred["a"]},
-        coverage={n: coverage(rows=60) for n in "ab"},
+        coverage={n: coverage(rows=reports) for n in "ab"},
     )
     made = page(twins)
     (verdict,) = verdicts(made.analysis)
     assert verdict.claim == "No difference shown between a and b"
     assert "0.000 in mean" in verdict.numbers
-    assert "equivalent within ±0.02" in verdict.numbers
+    assert "CI" not in verdict.numbers
+    assert words in verdict.numbers
+    assert "would be found" not in facts(made.analysis)
+    checked(made.html())
+
+
+def test_few_reports_show_neither_equivalence_nor_its_p_values() -> None:
+    made = page(compared({"a": 0.0, "b": 0.3}, reports=20))
+    assert "not worse" not in str(verdicts(made.analysis)[0])
+    assert scores_json(made)["pairs"][0]["noninferiority_p"] is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "code"),
+    [
+        ("chexbert_all", 3),
+        ("chexbert_posneg", 2),
+        ("macro_f1_uncertain", 0),
+        ("macro_f1_mention", 3),
+        ("kappa", 0),
+    ],
+)
+def test_a_gold_without_any_case_allows_no_verdict(metric: str, code: int) -> None:
+    """Here one labeler is perfect and the other is not, and the score is the same for both."""
+    comparison = compared({"a": 0.0, "b": 0.3})
+    comparison.gold[:] = code
+    comparison.pred["a"][:] = code
+    comparison.pred["b"][:] = (code + 1) % 4
+    made = page(comparison, metric=metric)
+    (verdict,) = verdicts(made.analysis)
+    assert verdict.claim.endswith("is not defined")
+    assert "equivalent" not in verdict.numbers
+    assert scores_json(made)["pairs"][0]["equivalence_p"] is None
     checked(made.html())
 
 
