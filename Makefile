@@ -35,7 +35,7 @@ REPORTS := examples/reports.csv --id-column id --text-columns findings,impressio
 
 demo: $(STAMP)
 	@rm -rf $(D)
-	$(BIN)/labelwright build --synthetic 14000 --balance 0.5 --seed 1 --label-set chexpert-14 \
+	$(BIN)/labelwright build --synthetic 12000 --balance 0.5 --seed 1 --label-set chexpert-14 \
 	  --split 0.98,0.02,0 --out $(D)/records
 	OMP_NUM_THREADS=1 $(BIN)/accelerate launch --config_file sft/accelerate_configs/cpu-2.yaml \
 	  --main_process_port 0 sft/train.py --config scratch-cpu \
