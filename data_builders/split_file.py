@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from labelwright.delimited import columns, id_columns, rows
+from labelwright.delimited import columns, id_columns, no_column, rows
 from labelwright.errors import InputError
 
 WORDS = {
@@ -33,11 +33,7 @@ def read_split_file(path: str | Path, *, asked: Sequence[str] = ()) -> Mapping[s
     keys = id_columns(path, asked, "--split-id-columns")
     column = next((c for c in columns(path) if c.strip().casefold() == "split"), None)
     if column is None:
-        raise InputError(
-            "no column split",
-            remedy=f"columns found: {', '.join(columns(path))}",
-            source=path,
-        )
+        raise no_column("split", columns(path), path)
     found: dict[str, str] = {}
     for row, cells in rows(path):
         split = WORDS.get(cells[column].strip().casefold())

@@ -206,11 +206,7 @@ def _column_rows(
     ids = _id_columns(found, id_columns)
     absent = [name for name in (*ids, column) if name not in found]
     if absent:
-        raise InputError(
-            f"no column {', '.join(absent)}",
-            remedy=f"columns found: {', '.join(found)}",
-            source=path,
-        )
+        raise delimited.no_column(", ".join(absent), found, path)
     for row, cells in delimited.rows(path):
         identifier = "/".join(cells[c].strip() for c in ids)
         yield row, unescape_id(identifier), cells[column].strip()

@@ -7,29 +7,43 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
+import re
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
 
 from labelwright.errors import InputError
 
 ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
 """Taken for the report's id where no flag names a column; the first that is there counts."""
 
+_SHOWN_NAMES = 30
+_LIKE_A_NAME = re.compile(r"(?!.*\.$)[\w.()/-]{1,40}(?: [\w.()/-]{1,40}){0,2}")
+_GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+
 
 def columns(path: str | Path) -> list[str]:
-    """The column names.
+    """The column names, without white space around them.
 
     Raises:
-        InputError: the file cannot be read or is empty.
+        InputError: the file cannot be read or is empty, or two columns share a name.
     """
     with _rows(path) as reader:
-        found = next(reader, [])
+        found = _header(reader)
     if not found:
         raise InputError("the table is empty", remedy="give one with a header row", source=path)
+    if "\0" in "".join(found):
+        raise _no_text(path)
+    if twice := [name for name, count in Counter(found).items() if name and count > 1]:
+        raise InputError(
+            f"the column {shown(twice)} is there more than once",
+            remedy="rename or delete all but one",
+            source=path,
+        )
     return found
 
 
@@ -40,7 +54,7 @@ def rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
         InputError: the file cannot be read, or a row has more or fewer cells than the header.
     """
     with _rows(path) as reader:
-        header = next(reader, [])
+        header = _header(reader)
         for row, cells in enumerate((cells for cells in reader if cells), 1):
             if len(cells) != len(header):
                 raise InputError(
@@ -59,40 +73,57 @@ def id_columns(path: str | Path, asked: Sequence[str], flag: str) -> list[str]:
         InputError: a column is missing, or none has a known name (``flag`` would name it).
     """
     found = columns(path)
-    listing = ", ".join(found)
     if missing := [name for name in asked if name not in found]:
-        raise InputError(
-            f"no column {', '.join(missing)}", remedy=f"columns found: {listing}", source=path
-        )
+        raise no_column(", ".join(missing), found, path)
     if asked:
         return list(asked)
-    folded = {column.strip().casefold(): column for column in found}
+    folded = {column.casefold(): column for column in found}
     known = [folded[name] for name in ID_COLUMNS if name in folded]
     if not known:
         raise InputError(
             "no column looks like the report's id",
-            remedy=f"name it with {flag}; columns found: {listing}",
+            remedy=f"name it with {flag}; columns found: {shown(found)}",
             source=path,
         )
     return known[:1]
 
 
+def no_column(wanted: str, found: Sequence[str], path: str | Path) -> InputError:
+    """The error for a column that a table lacks."""
+    return InputError(f"no column {wanted}", remedy=f"columns found: {shown(found)}", source=path)
+
+
+def shown(names: Sequence[str]) -> str:
+    """Column names for a message. What does not look like a name may be text of a report."""
+    safe = [name if _LIKE_A_NAME.fullmatch(name) else "(not a name)" for name in names]
+    more = ["…"] if len(safe) > _SHOWN_NAMES else []
+    return ", ".join([*safe[:_SHOWN_NAMES], *more]) or "none"
+
+
+def _header(reader: Iterator[list[str]]) -> list[str]:
+    """The first line that is not empty."""
+    return [name.strip() for name in next((cells for cells in reader if cells), [])]
+
+
 @contextmanager
 def _rows(path: str | Path) -> Iterator[Iterator[list[str]]]:
     csv.field_size_limit(sys.maxsize)
-    opener = gzip.open if str(path).endswith(".gz") else open
     tab = str(path).removesuffix(".gz").endswith((".tsv", ".tab"))
     try:
-        with cast(IO[str], opener(path, "rt", encoding="utf-8-sig", newline="")) as handle:
+        with _opened(path) as handle:
             yield csv.reader(handle, delimiter="\t" if tab else ",", strict=True)
     except UnicodeDecodeError:
+        raise _no_text(path) from None
+    except csv.Error:
         raise InputError(
-            "the file is not UTF-8", remedy="convert it to UTF-8", source=path
+            "a quoted field is not closed as CSV asks",
+            remedy='close the quotes, and write a quote inside a field twice ("")',
+            source=path,
         ) from None
-    except (csv.Error, EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except _GZIP_DAMAGE:
         raise InputError(
-            f"the table cannot be read ({type(error).__name__})",
-            remedy="the file is damaged or cut short; make it anew",
+            "the gzip data are damaged or cut short",
+            remedy="copy or download the file again",
             source=path,
         ) from None
     except FileNotFoundError:
@@ -101,3 +132,27 @@ def _rows(path: str | Path) -> Iterator[Iterator[list[str]]]:
         raise InputError(
             f"cannot be read ({error.strerror})", remedy="check the path", source=path
         ) from None
+
+
+def _no_text(path: str | Path) -> InputError:
+    return InputError(
+        "the file is not UTF-8 text", remedy="save it as CSV or TSV in UTF-8", source=path
+    )
+
+
+def _opened(path: str | Path) -> io.TextIOWrapper:
+    """The text of a regular file, decompressed if it is gzip data whatever its name.
+
+    A pipe would lose what the first of several passes has read.
+    """
+    if Path(path).exists() and not Path(path).is_file():
+        raise InputError(
+            "not a regular file (a folder or a pipe)",
+            remedy="give a file; what a pipe brings must be saved first",
+            source=path,
+        )
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    # the wrapper closes it
+    binary = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")

@@ -51,15 +51,19 @@ def write_labels(
 ) -> int:
     """Write ``labels.csv``: the id column, then the observations in order; return the row count.
 
-    Ids that a spreadsheet would run as a formula get a leading apostrophe.
+    Ids that a spreadsheet would run as a formula get a leading apostrophe, and so do those
+    that look as if they already had one; :func:`unescape_id` takes it away again.
     """
     writer = csv.writer(handle, lineterminator="\n")
+    # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
+    quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow([id_column, *label_set.names])
     codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
     count = 0
     for identifier, labels in rows:
-        safe = f"'{identifier}" if identifier.startswith(FORMULA) else identifier
-        writer.writerow([safe, *[codes[labels[name]] for name in label_set.names]])
+        safe = f"'{identifier}" if _guarded(identifier) else identifier
+        cells = [safe, *[codes[labels[name]] for name in label_set.names]]
+        (quoting if "\r" in safe else writer).writerow(cells)
         count += 1
     return count
 
@@ -86,11 +90,7 @@ def read_labels(
     if not allow_missing:
         missing += [name for name in label_set.names if name not in present]
     if missing or not present:
-        raise InputError(
-            f"no column {', '.join(missing) or 'of the label set'}",
-            remedy=f"columns found: {', '.join(columns)}",
-            source=path,
-        )
+        raise delimited.no_column(", ".join(missing) or "of the label set", columns, path)
     for row, cells in delimited.rows(path):
         labels = {name: _cell(cells[column], column, path, row) for name, column in present.items()}
         identifier = "/".join(cells[column].strip() for column in id_columns)
@@ -115,7 +115,11 @@ def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]
 
 def unescape_id(text: str) -> str:
     """Undo the apostrophe that :func:`write_labels` put before an id."""
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA) else text
+    return text[1:] if text.startswith("'") and _guarded(text) else text
+
+
+def _guarded(identifier: str) -> bool:
+    return identifier.lstrip("'").startswith(FORMULA)
 
 
 def _cell(cell: str, name: str, path: str | Path, row: int) -> Certainty:

@@ -83,7 +83,7 @@ def test_columns_are_joined_by_name_and_blank_stays_blank(tmp_path: Path) -> Non
         ("id,Mass Effect\n1,1\n", "no column Intracranial Hemorrhage"),
         ("", "the table is empty"),
         ("id," + ",".join(HEAD.names) + "\n1,5,,,,\n", "labels.csv:1: column"),
-        ("id," + ",".join(HEAD.names) + '\n"1,5,,,,\n', "damaged or cut short"),
+        ("id," + ",".join(HEAD.names) + '\n"1,5,,,,\n', "a quoted field is not closed"),
     ],
 )
 def test_bad_label_tables(tmp_path: Path, content: str, words: str) -> None:

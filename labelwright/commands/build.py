@@ -176,7 +176,7 @@ def _source(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> L
             CodeTable.for_label_set(label_set) if path is None else CodeTable.load(path, label_set)
         )
         return CodeLabels(table, label_set)
-    if not Path(given).is_file():
+    if not Path(given).exists():
         raise InputError("no such label table", remedy=f"give {SOURCES}", source=given)
     return TableLabels(Path(given), label_set, asked_columns=arguments.label_id_columns)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labelwright.delimited import ID_COLUMNS
+from labelwright.delimited import ID_COLUMNS, shown
 from labelwright.errors import InputError
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report, Section
@@ -16,9 +16,6 @@ _ID_NAMES = frozenset({*ID_COLUMNS, "study", "exam_id", "document_id", "doc_id"}
 _TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "full_text"})
 _PART_NAMES = ("findings", "impression")
 _PATIENT_NAMES = frozenset({"patient", "patient_id", "subject_id", "person_id", "mrn"})
-
-_SHOWN_NAMES = 30
-_LIKE_A_NAME = re.compile(r"[\w.()/-]{1,40}(?: [\w.()/-]{1,40}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +74,6 @@ def report_or_reject(
     if "\0" in text:
         return Reject(identifier, source, row, "the report holds NUL bytes")
     return Report(identifier, text, source, row, patient or None, sections, meta or {})
-
-
-def shown(names: Sequence[str]) -> str:
-    """Column names for a message. What does not look like a name may be text of a report."""
-    safe = [name if _LIKE_A_NAME.fullmatch(name) else "(not a name)" for name in names]
-    more = ["…"] if len(safe) > _SHOWN_NAMES else []
-    return ", ".join([*safe[:_SHOWN_NAMES], *more]) or "none"
 
 
 def _texts(found: Sequence[str], source: str | Path) -> tuple[str, ...]:
