@@ -33,9 +33,17 @@ class Item:
 
 
 def checklist(
-    analysis: Analysis, sources: Sequence[Source], split: Independence | None
+    analysis: Analysis,
+    sources: Sequence[Source],
+    split: Independence | None,
+    *,
+    subgroups: str = "",
 ) -> list[Item]:
-    """The items in the order of a methods section."""
+    """The items in the order of a methods section.
+
+    Args:
+        subgroups: title of the page's section on subgroups, where it has one.
+    """
     models = [s for s in sources if s.generative]
     settings = analysis.tests.settings
     runs = all(s.manifest is not None for s in sources)
@@ -116,7 +124,7 @@ def checklist(
         Item(
             "Subgroups and fairness",
             "TRIPOD-LLM performance",
-            "",
+            f"scores and gaps in the section {subgroups}" if subgroups else "",
             "report scores by sex, age and site where they are known",
         ),
     ]

@@ -21,7 +21,7 @@ from eval.methods import methods
 from eval.palette import DARK, LIGHT
 from eval.plots import COLOURS
 from eval.provenance import Independence, Source, source_notices
-from eval.section import Section
+from eval.section import SUBGROUPS, Section
 from eval.tables import Table, main_text, sort_key, span_text
 from eval.verdict import Notices, facts, notices, verdicts
 from labelwright.records import Certainty
@@ -81,8 +81,12 @@ class Page:
             run_tables.failures(a),
             run_tables.problems(a),
             run_tables.flow(a, self.sources),
-            checklist_table(checklist(a, self.sources, self.split)),
+            checklist_table(checklist(a, self.sources, self.split, subgroups=self._subgroups())),
         ]
+
+    def _subgroups(self) -> str:
+        """Title of the section on subgroups if it has a result."""
+        return next((s.title for s in self.sections if s.id == SUBGROUPS and s.statements), "")
 
     def notices(self) -> Notices:
         """What limits the numbers: the analysis, the files, shared training data."""

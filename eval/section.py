@@ -10,6 +10,9 @@ from typing import Any
 from eval.figures import Drawing
 from eval.tables import Table
 
+SUBGROUPS = "subgroups"
+"""Id of the section that scores groups of reports; the checklist asks for it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Section:

@@ -15,7 +15,7 @@ from eval.figures import Drawing, both_widths
 from eval.group_plots import group_forest
 from eval.groups import Groups
 from eval.plots import Estimate, Row, colour
-from eval.section import Section, unbroken
+from eval.section import SUBGROUPS, Section, unbroken
 from eval.subgroups import MIN_CASES, Audit, AuditSettings, Gaps, audit
 from eval.tables import Column, Table, Value, p_text
 from eval.verdict import percent
@@ -47,7 +47,7 @@ def subgroup_section(analysis: Analysis, columns: Sequence[Groups], *, min_size:
     )
     unit = "patients" if analysis.tests.clustered else "reports"
     return Section(
-        id="subgroups",
+        id=SUBGROUPS,
         title="Subgroups",
         lead=_LEAD,
         statements=tuple(unbroken(_statement(analysis, a, len(audits))) for a in audits if a.gaps),
