@@ -20,6 +20,7 @@ PROMPT_VERSION = "1"
 """Changes whenever :func:`messages` or :func:`render` write something else."""
 
 END = "."
+_SPACES = re.compile(r"[^\S\n]+")
 _ITEM = re.compile(r"^(?P<form>.*?)(?P<gap>\s*[:=]\s*|\s+)(?P<word>\S+)$", re.DOTALL)
 
 
@@ -113,7 +114,8 @@ def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parse
     reader = _Reader(label_set)
     body, stop, tail = text.strip().partition(END)
     cut = ended is False or (not stop and ended is None)
-    items = re.split(r"\s*(?:[,;]|\n)\s*", body)
+    # Runs of spaces become one: the patterns below would try every part of a long run.
+    items = re.split(r"\s*(?:[,;]|\n)\s*", _SPACES.sub(" ", body))
     if len(items) > 1 and not items[-1].strip():
         items.pop()
     for index, item in enumerate(items):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import time
 
 import pytest
 from hypothesis import given
@@ -149,6 +150,17 @@ def test_a_cut_word_that_could_have_grown_is_not_trusted() -> None:
 def test_problems_never_quote_the_answer() -> None:
     read = parse(SMALL, "Mrs Smith has Delta positive, secret word, A secret.")
     assert not any("Smith" in p or "secret" in p or "Delta" in p for p in read.problems)
+
+
+def test_endless_white_space_is_read_at_once() -> None:
+    began = time.perf_counter()
+    for text in (
+        "A" + " " * 100_000 + "is blank",
+        "A blank" + "\t" * 100_000 + "x",
+        "\n " * 50_000,
+    ):
+        assert parse(SMALL, text, ended=False).problems
+    assert time.perf_counter() - began < 2.0  # minutes, if the time grew with the square
 
 
 def test_slots_make_up_the_line() -> None:
