@@ -7,6 +7,7 @@ itself are errors.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib.util
 import json
@@ -111,10 +112,10 @@ def parse(argv: Sequence[str]) -> Settings:
     recipe, rest = take_recipe(argv, RECIPES)
     parser = _parser()
     names = {name for action in parser._actions for name in action.option_strings}
-    parser.set_defaults_with_config(**_defaults())
     nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
-    parser.set_defaults_with_config(**nothing)
     flags = without_rivals(flags, rest, STARTS)
+    parser.set_defaults_with_config(**_defaults(cpu=on_cpu() or _asks_for_cpu([*flags, *rest])))
+    parser.set_defaults_with_config(**nothing)
     for flag in (*flags, *rest):
         if OLD_NAME.match(flag):
             raise ConfigError(
@@ -170,11 +171,16 @@ def _parser() -> Any:
     )
 
 
-def _defaults() -> dict[str, Any]:
+def _asks_for_cpu(flags: Sequence[str]) -> bool:
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--use_cpu", "--use-cpu", nargs="?", const="true", default="")
+    return finder.parse_known_args(flags)[0].use_cpu.lower() in {"true", "t", "yes", "y", "1"}
+
+
+def _defaults(*, cpu: bool) -> dict[str, Any]:
     """Defaults where ours differ from TRL's, so that one recipe fits every device."""
     import torch
 
-    cpu = on_cpu()
     return {
         "use_cpu": cpu,
         "bf16": not cpu and torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
@@ -214,8 +220,13 @@ def _check(settings: Settings) -> None:
             f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
         )
     _check_reporters(sft)
-    if on_cpu():
+    if sft.use_cpu or on_cpu():
         _check_cpu(sft, model)
+    if sft.n_gpu > 1:
+        raise ConfigError(
+            f"one process cannot train on the {sft.n_gpu} GPUs that it sees",
+            remedy="start one for each with accelerate launch, or set CUDA_VISIBLE_DEVICES=0",
+        )
 
 
 def _check_reporters(sft: SFTConfig) -> None:

@@ -17,7 +17,6 @@ from labelwright.checkpoint import TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.label_set import LabelSet
 from labelwright.run_folder import START
-from sft.arguments import on_cpu
 from sft.scratch import CHATML, EOS, PRESETS, TURN, make_scratch_model
 
 if TYPE_CHECKING:
@@ -181,7 +180,7 @@ def _quantised(model: ModelConfig) -> dict[str, Any]:
     from trl import get_quantization_config
 
     options: dict[str, Any] = {"quantization_config": get_quantization_config(model)}
-    if not on_cpu():
+    if PartialState().device.type != "cpu":
         options["device_map"] = {"": PartialState().local_process_index}
     return options
 

@@ -67,6 +67,34 @@ def test_one_recipe_fits_the_cpu_without_further_flags() -> None:
     assert not sft.push_to_hub
 
 
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer that says it has GPUs."""
+    import torch
+
+    parse(SCRATCH)  # imports all that looks at the computer when it is imported
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("flags", [["--use_cpu"], ["--use-cpu", "true"], ["--use_cpu=True"]])
+def test_the_cpu_of_a_computer_with_a_gpu_trains_as_any_other(flags: list[str]) -> None:
+    sft = parse([*SCRATCH, *flags]).sft
+    assert (sft.use_cpu, sft.bf16, sft.device.type) == (True, False, "cpu")
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        parse([*SCRATCH, *flags, "--optim", "adamw_8bit"])
+
+
+def test_several_gpus_need_a_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    from trl import SFTConfig
+
+    monkeypatch.setattr(SFTConfig, "n_gpu", 4)
+    with pytest.raises(ConfigError, match=r"4 GPUs.*accelerate launch"):
+        parse(SCRATCH)
+
+
 BAD_RECIPES = {
     "unknown key": ("\nlearnin_rate: 1e-4\n", "2: .*did you mean 'learning_rate'"),
     "wrong kind": ("num_train_epochs: five\n", "epochs: invalid float value"),
