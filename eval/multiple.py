@@ -83,8 +83,9 @@ def one_way_anova(scores: ScoresByLabeler) -> Anova:
     df = (float(k - 1), float(k * (n - 1)))
     if not _spread(table - table.mean(axis=0)):
         return Anova("one-way ANOVA", None, df, None, note="no spread within labelers")
-    result = stats.f_oneway(*table.T)
-    return Anova("one-way ANOVA", float(result.statistic), df, float(result.pvalue))
+    # Float noise can make the F of equal means a negative zero, whose P value is NaN.
+    f = max(float(stats.f_oneway(*table.T).statistic), 0.0)
+    return Anova("one-way ANOVA", f, df, float(stats.f.sf(f, *df)))
 
 
 def repeated_measures_anova(scores: ScoresByLabeler) -> Anova:

@@ -107,3 +107,11 @@ def test_float_noise_is_no_spread(levels):
         assert test.p is None
         assert test.note
     assert tukey_hsd(scores) == ()
+
+
+def test_equal_labelers_have_p_1_whatever_the_scores():
+    """SciPy's F of equal groups is slightly negative for some scores, and its P value NaN."""
+    for seed in range(200):
+        drawn = np.random.default_rng(seed).random(14)
+        test = one_way_anova({"a": drawn, "b": drawn, "c": drawn})
+        assert test.p == pytest.approx(1.0)
