@@ -85,8 +85,11 @@ def load(
     )
 
 
-def find(path_or_hub_name: str | Path) -> Path:
+def find(path_or_hub_name: str | Path, revision: str | None = None) -> Path:
     """The folder of a model: a local one, or the hub's snapshot (from the cache if offline).
+
+    Args:
+        revision: branch, tag or commit of a hub model; its main branch if not given.
 
     Raises:
         CheckpointError: there is neither.
@@ -100,7 +103,7 @@ def find(path_or_hub_name: str | Path) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+        return Path(snapshot_download(name, revision=revision, allow_patterns=HUB_FILES))
     except Exception as error:  # network, name, login, disk: the remedy names them all
         raise CheckpointError(
             f"neither a model folder nor a hub model within reach ({type(error).__name__})",
@@ -175,7 +178,8 @@ def _base(folder: Path) -> Path:
             source=folder,
         )
     try:
-        base = json.loads((folder / ADAPTER_CONFIG).read_text())["base_model_name_or_path"]
+        config = json.loads((folder / ADAPTER_CONFIG).read_text())
+        base = config["base_model_name_or_path"]
         beside = (folder / base).resolve()
     except (ValueError, KeyError, TypeError):
         raise CheckpointError(
@@ -183,7 +187,7 @@ def _base(folder: Path) -> Path:
             remedy="restore it from the training output",
             source=folder,
         ) from None
-    return beside if beside.is_dir() else find(base)
+    return beside if beside.is_dir() else find(base, config.get("revision"))
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -93,6 +93,9 @@ def train(settings: Settings, records: Records) -> None:
     ready = prepare(settings, records, start)
     sft.chat_template_path = None
     sft.max_length = _row_length(settings, ready.longest)
+    adapter = get_peft_config(settings.model)
+    if adapter is not None:  # else labeling would put it on the base's main revision
+        adapter.revision = start.revision
     with quiet(output):
         trainer = QuietTrainer(
             model=load_model(start, settings.model, ready.stop),
@@ -100,7 +103,7 @@ def train(settings: Settings, records: Records) -> None:
             train_dataset=ready.datasets["train"],
             eval_dataset=ready.datasets.get("validation"),
             processing_class=ready.tokenizer,
-            peft_config=get_peft_config(settings.model),
+            peft_config=adapter,
         )
         result = _run(trainer, checkpoint)
     if state.is_main_process:
