@@ -82,7 +82,9 @@ def open_spool(folder: Path) -> IO[str]:
         OutputError: the folder cannot be written.
     """
     with writing(folder):
-        return tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n", dir=folder)
+        return tempfile.TemporaryFile(
+            "w+", encoding="utf-8", errors="backslashreplace", newline="\n", dir=folder
+        )
 
 
 def collect(

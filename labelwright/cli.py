@@ -7,6 +7,8 @@ they run, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,25 +23,30 @@ from labelwright.errors import LabelwrightError
 class Command:
     """One subcommand: its help line, its flags and what it does (returns the exit code).
 
-    With ``passes_on``, flags that it does not declare reach it as ``arguments.rest``.
+    With ``passes_on``, flags that it does not declare reach it as ``arguments.rest``; with
+    ``resumes``, it goes on where an interrupted run stopped.
     """
 
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int]
     passes_on: bool = False
+    resumes: bool = False
 
 
 COMMANDS = {
     "build": Command("reports and labels -> instruction records", build.add_arguments, build.run),
-    "train": Command("records -> fine-tuned model", train.add_arguments, train.run, passes_on=True),
+    "train": Command(
+        "records -> fine-tuned model", train.add_arguments, train.run, passes_on=True, resumes=True
+    ),
     "train-encoder": Command(
         "reports and labels -> encoder with one head per observation",
         train_encoder.add_arguments,
         train_encoder.run,
         passes_on=True,
+        resumes=True,
     ),
-    "label": Command("reports -> labels, in batch", label.add_arguments, label.run),
+    "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
     ),
@@ -67,41 +74,81 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code (2: the user can mend it, 130: interrupted)."""
+    """Run one command; return its exit code.
+
+    2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
+    """
+    _ready_streams()
     arguments, rest = parser().parse_known_args(argv)
-    if rest and not COMMANDS[arguments.command].passes_on:
+    command = COMMANDS[arguments.command]
+    if rest and not command.passes_on:
         parser().error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.rest = rest
-    return guarded(lambda: int(arguments.run(arguments)), debug=arguments.debug)
+    return guarded(
+        lambda: int(arguments.run(arguments)), debug=arguments.debug, resumes=command.resumes
+    )
 
 
-def guarded(run: Callable[[], int], *, debug: bool) -> int:
+def guarded(run: Callable[[], int], *, debug: bool, resumes: bool = False) -> int:
     """Call ``run``; show what goes wrong as one line, without any report text.
 
     An unexpected error shows its type only, since its message may quote a report.
     """
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()
+        return code
     except LabelwrightError as error:
         if debug:
             raise
         print(f"labelwright: {error.line()}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
-        print("labelwright: interrupted; the same command resumes", file=sys.stderr)  # noqa: T201
+        then = "the same command resumes" if resumes else "run the same command again"
+        print(f"labelwright: interrupted; {then}", file=sys.stderr)  # noqa: T201
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        _drop_output()
+        return 141
     except Exception as error:  # the last resort: no traceback with text
+        _drop_output()
         if debug:
             raise
-        print(  # noqa: T201
-            f"labelwright: unexpected {type(error).__name__}; run again with --debug to see "
-            "where (the traceback may hold report text)",
-            file=sys.stderr,
-        )
+        print(f"labelwright: {_unexpected(error)}", file=sys.stderr)  # noqa: T201
         return 2
+
+
+def _unexpected(error: Exception) -> str:
+    """One line; what the system says of a file or the disk never quotes a report."""
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return f"{where}{error.strerror}; check the path, its permissions and the space on the disk"
+    return (
+        f"unexpected {type(error).__name__}; run again with --debug to see where "
+        "(the traceback may hold report text)"
+    )
+
+
+def _ready_streams() -> None:
+    """Let no character and no closed stream stop a message."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        # In the C locale Python writes ASCII; paths and our own text have more.
+        if codecs.lookup(sys.stdout.encoding).name in {"ascii", "utf-8"}:
+            sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
+        else:
+            sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Forget what cannot be written to the standard output, or the exit would fail on it."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -75,7 +75,11 @@ def atomic_write(
             if binary:
                 handle: IO[Any] = os.fdopen(descriptor, "wb")
             else:
-                handle = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+                # A path that is no valid text reaches us with lone surrogates; the escapes
+                # written for them are those of JSON, so it comes back as it was.
+                handle = os.fdopen(
+                    descriptor, "w", encoding="utf-8", errors="backslashreplace", newline=""
+                )
             with handle:
                 yield handle
                 handle.flush()
