@@ -151,19 +151,30 @@ def load_model(start: Start, model: ModelConfig, stop: int) -> PreTrainedModel:
         stop: the token that ends an answer; generation will stop there.
 
     Raises:
+        CheckpointError: the folder lacks some of the weights; transformers would draw them.
         ConfigError: the hub is not reachable.
         MissingExtraError: a quantised base without bitsandbytes.
     """
     from transformers import AutoModelForCausalLM
 
-    loaded: PreTrainedModel = _reached(
+    loaded: PreTrainedModel
+    loaded, report = _reached(
         start,
         AutoModelForCausalLM.from_pretrained,
         dtype=model.dtype,
         attn_implementation=model.attn_implementation,
         use_safetensors=True,
+        output_loading_info=True,
         **_quantised(model),
     )
+    absent = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
+    if absent:
+        raise CheckpointError(
+            f"{len(absent)} weights of the model are missing or of another size, the first is "
+            f"{absent[0]}",
+            remedy="the folder is incomplete; restore it",
+            source=start.source,
+        )
     if loaded.generation_config is not None:
         known = loaded.generation_config.eos_token_id
         others = known if isinstance(known, list) else [] if known is None else [known]

@@ -192,11 +192,20 @@ def test_going_on_from_a_model_of_another_label_set(
     assert load_task(out)[0] == head
 
 
+def lose_a_weight(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "tokenizer": (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer"),
     "weights": (lambda f: (f / "model.safetensors").unlink(), "no weights in safetensors"),
     "config": (lambda f: (f / "config.json").unlink(), r"no config\.json"),
     "adapter": (lambda f: (f / "adapter_config.json").write_text("{}"), "an adapter only"),
+    "one weight": (lose_a_weight, r"1 weights .* model\.norm\.weight"),
     "torn": (lambda f: (f / "config.json").write_text("{"), "cannot be loaded"),
 }
 
