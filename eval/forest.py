@@ -120,7 +120,10 @@ def _sides(canvas: Canvas, axis: Axis, reference: str, other: str, y: float) -> 
     size = 11.5
     left_room, right_room = zero - axis.left - 6, axis.right - zero - 6
     left, right = f"← {other} better", f"{reference} better →"
-    if min(left_room, right_room) < 60:
+    if (
+        shorten(left, left_room + 12, size) != left
+        or shorten(right, right_room + 12, size) != right
+    ):
         left, right = "← worse", "better →"
     for text, x, css, room in (
         (left, zero - 6, "end", left_room),
