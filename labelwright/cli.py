@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import labelwright
 from labelwright.commands import build, evaluate, label, label_set, train, train_encoder
+from labelwright.commands.flags import Parser
 from labelwright.errors import LabelwrightError
 
 
@@ -54,22 +55,19 @@ COMMANDS = {
 }
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; abbreviations of flags are not accepted."""
-    top = argparse.ArgumentParser(
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
         prog="labelwright",
         description="Instruction-tuned generative labelers for clinical text.",
-        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=labelwright.__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        sub = commands.add_parser(
-            name, help=command.help, description=command.help, allow_abbrev=False
-        )
+        sub = commands.add_parser(name, help=command.help, description=command.help)
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, parser=sub)
     return top
 
 
@@ -79,10 +77,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
     """
     _ready_streams()
-    arguments, rest = parser().parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    if "" in words:
+        parser().error("an argument is empty, as an unset variable of the shell makes it")
+    arguments, rest = parser().parse_known_args(words)
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
-        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.parser.refuse_rest(rest)
     arguments.rest = rest
     return guarded(
         lambda: int(arguments.run(arguments)), debug=arguments.debug, resumes=command.resumes

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelwright.commands.flags import positive, seed
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     add_reading_flags(parser, required=False)
     add = parser.add_argument
-    add("--synthetic", type=_count, metavar="N", help="N reports of the grammar instead of FILE")
+    add("--synthetic", type=positive, metavar="N", help="N reports of the grammar instead of FILE")
     add(
         "--balance",
         type=float,
@@ -47,13 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = records.add_argument
     add("--sections", choices=SECTION_CHOICES, default="full", help="part of the report to use")
     add("--format", choices=("trl", "alpaca"), default="trl", help="form of the records")
-    add("--preview", type=_count, metavar="N", help="show N records and write nothing")
+    add("--preview", type=positive, metavar="N", help="show N records and write nothing")
     split = parser.add_argument_group("splits")
     add = split.add_argument
     add("--split", metavar="R,R,R|none|test", help="shares (default 0.8,0.1,0.1), or all in one")
     add("--split-file", type=Path, metavar="FILE", help="a table with the columns id and split")
     add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
-    add("--seed", type=_seed, default=13, help="seed of the split and the grammar (default 13)")
+    add("--seed", type=seed, default=13, help="seed of the split and the grammar (default 13)")
     add("--duplicates", choices=("keep", "drop"), default="keep", help="reports of equal text")
     add(
         "--leakage",
@@ -99,6 +100,23 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigError("--out is missing", remedy="give a folder, or --preview 3 to look first")
     if arguments.split is not None and arguments.split_file is not None:
         raise ConfigError("--split and --split-file exclude each other", remedy="give one of them")
+    _refuse_idle_flags(arguments)
+
+
+def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
+    """A flag that would do nothing shows that the user expects something else."""
+    sources = {arguments.labels, arguments.test_labels} - {None}
+    table = bool(sources - {"rules", "openi-mesh"})
+    split_table = arguments.split_file is not None
+    for flag, used, use in (
+        ("rules", "rules" in sources, "--labels rules"),
+        ("openi_table", "openi-mesh" in sources, "--labels openi-mesh"),
+        ("label_id_columns", table, "a label table"),
+        ("split_id_columns", split_table, "--split-file"),
+    ):
+        if getattr(arguments, flag) and not used:
+            name = f"--{flag.replace('_', '-')}"
+            raise ConfigError(f"{name} is for {use}", remedy=f"leave {name} out")
 
 
 def _job(
@@ -242,18 +260,6 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
         )
     for pair, count in split["near_duplicates"]["reports"].items():
         yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
-    return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
-    return int(text)
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import has_heads
+from labelwright.commands.flags import positive
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
@@ -49,17 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what of a report to read (default: as in training; full for others); a report "
         "without headings is read whole",
     )
-    parser.add_argument("--limit", type=_positive, metavar="N", help="stop after N rows")
+    parser.add_argument("--limit", type=positive, metavar="N", help="stop after N rows")
     parser.add_argument(
         "--shard-rows",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="rows stored together; a stopped job keeps its first value",
     )
     model = parser.add_argument_group("model")
     model.add_argument(
         "--batch-size",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="reports generated together (default: 8 on CPU, 64 on a GPU)",
     )
@@ -171,10 +172,3 @@ def _closing(summary: Summary, out: Path, whole: int) -> str:
         rate = summary.labeled_now / max(summary.seconds, 1e-9)
         parts.append(f"{rate:,.1f} rows/s")
     return "; ".join(parts) + f" -> {out / 'labels.csv'}"
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number

@@ -50,6 +50,8 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
         patient=options.patient_column or _patient(found, source),
         meta=options.meta_columns,
     )
+    if columns.id in columns.texts:
+        raise _error(f"the column {columns.id} cannot be both id and text", found, source)
     if twice := [name for name in columns.used if found.count(name) > 1]:
         raise _error(f"the column {', '.join(twice)} is there more than once", found, source)
     return columns
@@ -107,12 +109,11 @@ def _error(
     what: str, found: Sequence[str], source: str | Path, flag: str | None = None
 ) -> InputError:
     advice = f"name it with {flag}; " if flag else ""
-    if len(found) == 1 and (other := next((c for c in ";\t|" if c in found[0]), None)):
-        kind = (
-            "tabs (--input-format tsv reads it)"
-            if other == "\t"
-            else f"{other!r}: save it with commas"
-        )
+    if len(found) == 1 and (other := next((c for c in ";\t|," if c in found[0]), None)):
+        kind = {
+            "\t": "tabs (--input-format tsv reads it)",
+            ",": "commas (--input-format csv reads it)",
+        }.get(other, f"{other!r}: save it with commas")
         return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)
     return InputError(what, remedy=f"{advice}columns found: {shown(found)}", source=source)
 

@@ -135,7 +135,7 @@ def checked_encoding(name: str) -> str:
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=name)
         known = codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, UnicodeError):
         raise ConfigError(
             f"unknown encoding {name!r}", remedy="try utf-8, latin-1, windows-1252 or utf-16"
         ) from None

@@ -1,0 +1,45 @@
+"""The parser of the command line: mistakes are answered in one line; numbers that flags take."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """Like argparse's own, without its screenful of usage before an error, and no shortened flags.
+
+    Its subparsers are of this class too.
+    """
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**(options | {"allow_abbrev": False}))  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to read on; exit with code 2."""
+        self.exit(2, f"labelwright: {message}; see {self.prog} --help\n")
+
+    def refuse_rest(self, rest: Sequence[str]) -> NoReturn:
+        """Say which of the words left over was not understood, and what may have been meant."""
+        flags = [word.partition("=")[0] for word in rest if word.startswith("-")]
+        if not flags:
+            self.error(f"unexpected {' '.join(rest)}; files stand together, before or after flags")
+        near = difflib.get_close_matches(flags[0], self._option_string_actions, n=1, cutoff=0.7)
+        remedy = f"did you mean {near[0]}?" if near else f"see {self.prog} --help"
+        self.exit(2, f"labelwright: unknown flag {flags[0]}; {remedy}\n")
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number that every random generator takes."""
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
+    return int(text)
