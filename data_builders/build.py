@@ -11,7 +11,7 @@ from typing import Any
 
 from data_builders.class_table import ClassTable
 from data_builders.collect import Collected, RejectLog, collect, open_spool
-from data_builders.folder import MANIFEST, REJECTS, Writer, clear, output_folder
+from data_builders.folder import MANIFEST, NAMES, REJECTS, Writer, clear, output_folder
 from data_builders.label_sources import LabelSource
 from data_builders.plan import Plan, SplitOptions, make_plan
 from data_builders.prepare import prepare
@@ -61,44 +61,44 @@ def build(
         OutputError: the folder holds another build, or cannot be written.
     """
     began, clock = datetime.now(UTC), time.perf_counter()
-    with (
-        output_folder(out, overwrite=overwrite) as folder,
-        open_spool(folder) as spool,
-        atomic_write(folder / REJECTS) as handle,
-    ):
-        log = RejectLog(handle)
-        prepared = prepare(
-            found,
-            job.label_set,
-            job.source,
-            test_source=job.test_source,
-            sections=job.sections,
-        )
-        collected = collect(prepared, spool, log, where=folder)
-        if not collected.rows:
-            raise InputError("no report can be used", remedy=_remedy(log))
-        plan = make_plan(collected, job.split)
-        if not plan.facts["reports"]:
-            raise InputError(
-                "no report is left", remedy="; ".join(sorted(set(plan.reasons.values())))
+    with output_folder(out, overwrite=overwrite) as folder:
+        with open_spool(folder) as spool, atomic_write(folder / REJECTS) as handle:
+            log = RejectLog(handle)
+            prepared = prepare(
+                found,
+                job.label_set,
+                job.source,
+                test_source=job.test_source,
+                sections=job.sections,
             )
-        clear(folder)
-        origins = dict.fromkeys(plan.facts["reports"], job.source.name)
-        if job.test_source is not None and "test" in origins:
-            origins["test"] = job.test_source.name
-        writer = Writer(folder, job.label_set, job.layout, origins)
-        classes = writer.write(collected, plan, log)
-    manifest = {
-        "command": "build",
-        **_task(job),
-        **_data(job, collected, plan, log),
-        "files": {p.name: sha256_file(p) for p in sorted(out.iterdir()) if p.is_file()},
-        "versions": dict(versions()),
-        "began": began.isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - clock, 3),
-    }
-    write_json(out / MANIFEST, manifest)
+            collected = collect(prepared, spool, log, where=folder)
+            plan = _plan(collected, job, log)
+            clear(folder)
+            origins = dict.fromkeys(plan.facts["reports"], job.source.name)
+            if job.test_source is not None and "test" in origins:
+                origins["test"] = job.test_source.name
+            writer = Writer(folder, job.label_set, job.layout, origins)
+            classes = writer.write(collected, plan, log)
+        manifest = {
+            "command": "build",
+            **_task(job),
+            **_data(job, collected, plan, log),
+            "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
+            "versions": dict(versions()),
+            "began": began.isoformat(timespec="seconds"),
+            "seconds": round(time.perf_counter() - clock, 3),
+        }
+        write_json(folder / MANIFEST, manifest)
     return Built(manifest, classes)
+
+
+def _plan(collected: Collected, job: Job, log: RejectLog) -> Plan:
+    if not collected.rows:
+        raise InputError("no report can be used", remedy=_remedy(log))
+    plan = make_plan(collected, job.split)
+    if not plan.facts["reports"]:
+        raise InputError("no report is left", remedy="; ".join(sorted(set(plan.reasons.values()))))
+    return plan
 
 
 def _remedy(log: RejectLog) -> str:

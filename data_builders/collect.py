@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -75,16 +76,22 @@ class Collected:
         return (json.loads(line) for line in bar)
 
 
-def open_spool(folder: Path) -> IO[str]:
+@contextmanager
+def open_spool(folder: Path) -> Iterator[IO[str]]:
     """An unnamed file in ``folder``, readable by its owner only.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     with writing(folder):
-        return tempfile.TemporaryFile(
+        handle = tempfile.TemporaryFile(  # noqa: SIM115  (closed below)
             "w+", encoding="utf-8", errors="backslashreplace", newline="\n", dir=folder
         )
+    try:
+        yield handle
+    finally:
+        with suppress(OSError):  # a full disk has been told of when the row was written
+            handle.close()
 
 
 def collect(

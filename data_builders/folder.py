@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +17,7 @@ from labelwright.errors import OutputError
 from labelwright.jsonl import atomic_write, dumps, writing
 from labelwright.label_csv import write_labels
 from labelwright.label_set import LabelSet
+from labelwright.lock import locked
 from labelwright.records import Certainty, Reject
 
 MANIFEST = "manifest.json"
@@ -32,27 +33,47 @@ NAMES = (MANIFEST, REJECTS, CLASSES, LABEL_SET, *(s + kind for s in SPLITS for k
 
 @contextmanager
 def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Make the folder, or take an old one; a folder made in vain is removed again.
+    """Make the folder, or take an old one, for this process alone.
+
+    A build that fails leaves no part of itself behind, nor a folder made in vain, so the same
+    command can be given again.
 
     Raises:
-        OutputError: it holds files of a build and ``overwrite`` is off, or cannot be written.
+        OutputError: it holds files of a build and ``overwrite`` is off, another build is
+            writing there, or it cannot be written.
     """
-    there = [name for name in NAMES if (path / name).exists()]
-    if there and not overwrite:
-        raise OutputError(
-            f"the folder already holds {there[0]}",
-            remedy="choose another --out, or replace the build there with --overwrite",
-            source=path,
-        )
     made = not path.exists()
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
     try:
-        yield path
+        with locked(path):
+            there = [name for name in NAMES if (path / name).exists()]
+            if there and not overwrite:
+                raise OutputError(
+                    f"the folder already holds {there[0]}",
+                    remedy="choose another --out, or replace the build there with --overwrite",
+                    source=path,
+                )
+            _remove_torn_files(path)
+            try:
+                yield path
+            except BaseException:
+                if not (path / MANIFEST).exists():  # the earlier build is already gone
+                    with suppress(OutputError):
+                        clear(path)
+                raise
     except BaseException:
         if made and not any(path.iterdir()):
             path.rmdir()
         raise
+
+
+def _remove_torn_files(folder: Path) -> None:
+    """Remove temporary files that a killed build left behind; only with the lock held."""
+    with writing(folder):
+        for name in NAMES:
+            for torn in folder.glob(f".{name}.*.tmp"):
+                torn.unlink()
 
 
 def clear(folder: Path) -> None:

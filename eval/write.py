@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from eval.error_list import errors_csv
@@ -12,6 +13,7 @@ from eval.report import Page, environment
 from eval.score_file import scores_json
 from labelwright.errors import OutputError
 from labelwright.jsonl import PRIVATE, atomic_write, write_json, writing
+from labelwright.lock import LOCK_FILE, locked
 
 PAGE, SCORES, ERRORS, TABLES, FIGURES = (
     "index.html",
@@ -34,7 +36,30 @@ def write_report(page: Page, out: Path) -> Path:
     Raises:
         OutputError: the folder holds other files or cannot be written.
     """
-    _claim(out)
+    made = not out.exists()
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(out):
+            check_folder(out)
+            _clear(out)
+            try:
+                _write_all(page, out)
+            except BaseException:
+                with suppress(OutputError):  # half a report would pass for foreign files
+                    _clear(out)
+                raise
+    except BaseException:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
+    return out / PAGE
+
+
+def _write_all(page: Page, out: Path) -> None:
+    with writing(out):
+        for folder in (out / TABLES, out / FIGURES):
+            folder.mkdir(exist_ok=True)
     for table in page.tables():
         _write(out / TABLES / f"{table.name}.csv", table.to_csv())
         _write(out / TABLES / f"{table.name}.tex", table.to_latex())
@@ -54,7 +79,6 @@ def write_report(page: Page, out: Path) -> Path:
     _write(out / ERRORS, errors_csv(page.analysis.comparison))
     _write(out / PAGE, page.html(), mode=OPEN if page.texts is None else PRIVATE)
     write_json(out / SCORES, scores_json(page))
-    return out / PAGE
 
 
 def check_folder(out: Path) -> None:
@@ -67,7 +91,7 @@ def check_folder(out: Path) -> None:
         return
     if not out.is_dir():
         raise OutputError("a file of this name exists", remedy="choose another --out", source=out)
-    if any(out.iterdir()) and not _is_report(out / SCORES):
+    if any(path.name != LOCK_FILE for path in out.iterdir()) and not _is_report(out / SCORES):
         raise OutputError(
             "the folder holds files that are no earlier report",
             remedy="choose another --out, or empty it",
@@ -75,12 +99,9 @@ def check_folder(out: Path) -> None:
         )
 
 
-def _claim(out: Path) -> None:
-    check_folder(out)
+def _clear(out: Path) -> None:
+    """Remove an earlier report: what it had more than the new one must not stay beside it."""
     with writing(out):
-        for folder in (out, out / TABLES, out / FIGURES):
-            folder.mkdir(parents=True, exist_ok=True)
-        # What an earlier report had more than this one must not stay beside it.
         for pattern in (
             SCORES,
             PAGE,
@@ -92,6 +113,9 @@ def _claim(out: Path) -> None:
         ):
             for old in out.glob(pattern):
                 old.unlink()
+        for folder in (out / TABLES, out / FIGURES):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def _is_report(path: Path) -> bool:

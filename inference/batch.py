@@ -21,12 +21,12 @@ from typing import Any, NoReturn
 from tqdm import tqdm
 
 from inference import job as jobs
-from inference.lock import locked
 from inference.merge import Counts, merge
 from inference.shards import Item, cut, label_shard, part_path, write_part
 from labelwright.errors import ConfigError, InputError
 from labelwright.jsonl import write_json, writing
 from labelwright.labeler import ReportLabeler
+from labelwright.lock import locked
 from labelwright.manifest import sha256_file, versions
 
 SHARD_ROWS = 1024

@@ -125,7 +125,7 @@ def remove_torn_files(out: Path) -> None:
 def _read(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except ValueError:
         value = None
     if not isinstance(value, dict):
         raise OutputError(

@@ -95,6 +95,12 @@ def writing(path: str | Path) -> Iterator[None]:
     """Turn an ``OSError`` of the block into an :class:`OutputError` that names ``path``."""
     try:
         yield
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(
+            "cannot write (a file is where a folder should be)",
+            remedy="choose another folder",
+            source=path,
+        ) from None
     except OSError as error:
         raise OutputError(
             f"cannot write ({error.strerror or type(error).__name__})",

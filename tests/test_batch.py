@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from inference.batch import Summary, run, terminable
-from inference.lock import locked
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
 from labelwright.label_set import LabelSet
+from labelwright.lock import locked
 from labelwright.records import Certainty, Prediction, Reject, Report
 
 HEAD = LabelSet.load("head-ct-5")

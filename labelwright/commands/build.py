@@ -101,6 +101,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.split is not None and arguments.split_file is not None:
         raise ConfigError("--split and --split-file exclude each other", remedy="give one of them")
     _refuse_idle_flags(arguments)
+    _refuse_own_inputs(arguments)
 
 
 def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
@@ -117,6 +118,19 @@ def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
         if getattr(arguments, flag) and not used:
             name = f"--{flag.replace('_', '-')}"
             raise ConfigError(f"{name} is for {use}", remedy=f"leave {name} out")
+
+
+def _refuse_own_inputs(arguments: argparse.Namespace) -> None:
+    """An input inside the folder that --overwrite empties would be lost."""
+    if arguments.out is None:
+        return
+    read = [*arguments.files, arguments.labels, arguments.test_labels, arguments.split_file]
+    for path in map(Path, filter(None, read)):
+        if path.is_file() and path.resolve().parent == arguments.out.resolve():
+            raise ConfigError(
+                f"{path} is read and stands in --out, whose files are replaced",
+                remedy="choose another --out",
+            )
 
 
 def _job(

@@ -66,7 +66,11 @@ def open_binary(path: Path) -> BinaryIO:
         OSError: as ``open``.
     """
     if path.exists() and not path.is_file():
-        raise InputError("not a regular file", remedy="give a file", source=path)
+        raise InputError(
+            "not a regular file (a folder or a pipe)",
+            remedy="give a file; what a pipe brings must be saved first",
+            source=path,
+        )
     raw = open(path, "rb")  # noqa: SIM115  (the caller closes it)
     if raw.peek(2)[:2] == b"\x1f\x8b":
         raw.close()
