@@ -125,7 +125,7 @@ class Lexicon:
             shipped = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
             raise LabelSetError(
                 f"no lexicon for the label set {label_set.name!r}",
-                remedy=f"give a lexicon file; label sets that have one: {shipped}",
+                remedy=f"use a label set that has one: {shipped}; or write one (docs/synthetic.md)",
                 source=None if path is None else file,
             )
         return cls.parse(YamlFile.read(file), label_set)

@@ -63,7 +63,14 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
                 remedy="use a folder that training wrote, or give --label-set for a plain model",
                 source=root,
             )
-    text = (root / LABEL_SET_FILE).read_text(encoding="utf-8")
+    try:
+        text = (root / LABEL_SET_FILE).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise CheckpointError(
+            f"{LABEL_SET_FILE} is damaged",
+            remedy="restore it from the training output",
+            source=root,
+        ) from None
     try:
         raw = json.loads((root / TASK_FILE).read_text(encoding="utf-8"))
         info = TaskInfo(**(raw | {"layouts": tuple(raw["layouts"])}))

@@ -35,7 +35,7 @@ def checked(file: YamlFile) -> dict[str, Any]:
     for key in ("name", "task", "instruction"):
         if key in value and not isinstance(value[key], str):
             file.problem([key], f"{key!r} must be text; quote it")
-    if isinstance(value.get("version"), float | int):
+    if value.get("version") is not None and not isinstance(value["version"], str):
         file.problem(["version"], f'version must be text; write "{value["version"]}"')
     if isinstance(value.get("task"), str) and value["task"] not in TASKS:
         file.problem(["task"], f"unknown task {value['task']!r}; use one of: {', '.join(TASKS)}")

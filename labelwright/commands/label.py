@@ -84,6 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
     with terminable():
         found = scan(arguments.files, reading)
         labeler, sections, shard_rows = _labeler(arguments)
+        if (id_column := _id_column(arguments)) in labeler.label_set.names:
+            raise ConfigError(
+                f"the id column {id_column} has the name of an observation, and labels.csv would "
+                "hold both",
+                remedy="rename the column",
+            )
         cut = SectionCut(left_to_cut(arguments.files, sections))
         items = islice(read_reports(arguments.files, reading), arguments.limit)
         summary = run_batch(
@@ -98,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "sections": sections,
                 "limit": arguments.limit,
             },
-            id_column=_id_column(arguments),
+            id_column=id_column,
             total=min(found.rows, arguments.limit or found.rows),
             shard_rows=arguments.shard_rows or shard_rows,
         )
