@@ -6,6 +6,7 @@ LabelwrightError            one line for the user, exit code 2
 ├── ConfigError             flags or a recipe that cannot work
 ├── CheckpointError         a model folder that is incomplete or belongs to other labels
 ├── OutputError             a result that cannot be written
+├── ServerError             a model server that cannot be reached or used
 └── MissingExtraError       an optional package that is not installed
 
 No message ever holds report text: file, row, column and remedy only.
@@ -81,6 +82,10 @@ class CheckpointError(LabelwrightError):
 
 class OutputError(LabelwrightError):
     """A result cannot be written (disk full, read-only folder, another run's output)."""
+
+
+class ServerError(LabelwrightError):
+    """A model server cannot be reached, refuses the request, or stopped answering."""
 
 
 class MissingExtraError(LabelwrightError):
