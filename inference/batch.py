@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
 from inference import job as jobs
 from inference.merge import Counts, merge
-from inference.shards import Item, cut, label_shard, part_path, write_part
+from inference.shards import Item, Result, Shard, cut, label_shard, part_path, write_part
 from labelwright.errors import ConfigError, InputError
 from labelwright.jsonl import write_json, writing
 from labelwright.labeler import ReportLabeler
@@ -30,6 +30,15 @@ from labelwright.lock import locked
 from labelwright.manifest import sha256_file, versions
 
 SHARD_ROWS = 1024
+
+
+@runtime_checkable
+class ShardLabeler(Protocol):
+    """A labeler that takes whole shards, since it labels several at the same time."""
+
+    def label_shards(self, shards: Iterator[Shard]) -> Iterator[tuple[Shard, Sequence[Result]]]:
+        """Give every shard back once, with its results, in any order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,16 @@ def run(
     return summary
 
 
+def _labeled(
+    labeler: ReportLabeler, shards: Iterator[Shard]
+) -> Iterator[tuple[Shard, Sequence[Result]]]:
+    if isinstance(labeler, ShardLabeler):
+        yield from labeler.label_shards(shards)
+        return
+    for shard in shards:
+        yield shard, label_shard(labeler, shard)
+
+
 def _label_all(
     labeler: ReportLabeler, reports: Iterable[Item], parts: Path, shard_rows: int, total: int | None
 ) -> tuple[list[int], int]:
@@ -125,6 +144,13 @@ def _label_all(
     before = sum(1 for _ in parts.glob("[0-9]*.jsonl")) * shard_rows
     rows: list[int] = []
     now = 0
+
+    def to_do() -> Iterator[Shard]:
+        for shard in cut(reports, shard_rows):
+            rows.append(len(shard.items))
+            if not part_path(parts, shard.index).exists():
+                yield shard
+
     with tqdm(
         total=total,
         initial=before if total is None else min(before, total),
@@ -132,11 +158,8 @@ def _label_all(
         desc=labeler.name,
         disable=None,
     ) as bar:
-        for shard in cut(reports, shard_rows):
-            rows.append(len(shard.items))
-            if part_path(parts, shard.index).exists():
-                continue
-            write_part(parts, shard, label_shard(labeler, shard))
+        for shard, results in _labeled(labeler, to_do()):
+            write_part(parts, shard, results)
             now += len(shard.items)
             bar.update(len(shard.items))
     if not rows:
