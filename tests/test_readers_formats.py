@@ -126,16 +126,6 @@ def test_jsonl_errors(tmp_path: Path) -> None:
     assert "no column b" in failure(path, ReadOptions(text_columns=("b",))).line()
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.csv.gz"])
-def test_line_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """A line without end must not be read into memory whole."""
-    monkeypatch.setattr("labelwright.readers.opening.LONGEST", 100)
-    start = '{"id": 1, "text": "a"}\n' if "json" in name else "id,text\n"
-    content = (start + "x" * 200).encode()
-    path = saved(tmp_path, name, gzip.compress(content) if name.endswith("gz") else content)
-    assert "line 2 is longer than 100 characters" in failure(path).line()
-
-
 def test_jsonl_gzip_and_utf_16(tmp_path: Path) -> None:
     content = '{"id": 1, "text": "ü"}\n'
     assert texts(read(saved(tmp_path, "a.jsonl.gz", gzip.compress(content.encode())))) == ["ü"]

@@ -157,12 +157,6 @@ def test_rows_before_a_broken_quote_are_not_lost(tmp_path: Path) -> None:
         next(items)
 
 
-def test_field_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labelwright.readers.tables.LONGEST", 1000)
-    message = failure(saved(tmp_path, "a.csv", 'id,text\n1,"' + "a\n" * 600)).line()
-    assert "longer than 1000 characters, in the record that starts at line 2" in message
-
-
 def test_truncated_gzip_names_the_last_good_row(tmp_path: Path) -> None:
     rows = "".join(f"{i},report {os.urandom(20).hex()}\n" for i in range(1, 3001))
     whole = gzip.compress(f"id,text\n{rows}".encode())

@@ -1,4 +1,4 @@
-"""JSON lines, plain or gzipped: one object per report."""
+"""JSON lines, plain or packed: one object per report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 from labelwright.errors import InputError
 from labelwright.readers.columns import Columns, report_or_reject, resolve
-from labelwright.readers.opening import faults, lines, open_text
 from labelwright.readers.options import ReadOptions
+from labelwright.readers.strict_json import encodable, has_twice, numbered_lines, object_of
 from labelwright.records import Reject, Report
 from labelwright.sections import Composer
 
@@ -26,11 +26,11 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
         InputError: the file or its encoding is broken, a key is missing in all of the first
             100 objects, or there are no lines.
     """
-    rest = _lines(path, options)
+    rest = numbered_lines(path, options)
     columns, peeked = _columns(rest, path, options)
     composer = Composer(columns.texts)
     for number, line in chain(peeked, rest):
-        value = _parsed(line)
+        value = object_of(line)
         if isinstance(value, str):
             yield Reject(None, str(path), number, value)
         else:
@@ -39,30 +39,16 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
 
 def count_jsonl(path: Path, options: ReadOptions) -> int:
     """The lines that :func:`read_jsonl` would yield."""
-    rest = _lines(path, options)
+    rest = numbered_lines(path, options)
     _, peeked = _columns(rest, path, options)
     return len(peeked) + sum(1 for _ in rest)
-
-
-def _lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
-    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
-        used = 0
-        for number, line in enumerate(lines(handle, path), 1):
-            position.row = number
-            if not line.isspace():
-                used += 1
-                yield number, line
-        if not used:
-            raise InputError(
-                "the file has no rows", remedy="write one JSON object per line", source=path
-            )
 
 
 def _columns(
     numbered: Iterator[tuple[int, str]], path: Path, options: ReadOptions
 ) -> tuple[Columns, list[tuple[int, str]]]:
     peeked = list(islice(numbered, _PEEKED))
-    parsed = [_parsed(line) for _, line in peeked]
+    parsed = [object_of(line) for _, line in peeked]
     keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
     if not keys:
         raise InputError(
@@ -73,18 +59,11 @@ def _columns(
     return resolve(list(keys), options, path), peeked
 
 
-def _parsed(line: str) -> dict[str, Any] | str:
-    """The object of a line, or why it is none."""
-    try:
-        value = json.loads(line.removeprefix("\ufeff"))
-    except (ValueError, RecursionError):
-        return "the line is not valid JSON"
-    return value if isinstance(value, dict) else "the line is JSON but no object"
-
-
 def _report(
     source: str, row: int, value: Mapping[str, Any], columns: Columns, composer: Composer
 ) -> Report | Reject:
+    if has_twice(value, columns.used):
+        return Reject(None, source, row, "a key that is read stands twice in the object")
     identifier = _scalar(value.get(columns.id))
     if identifier is None:
         return Reject(None, source, row, "the id is neither text nor a whole number")
@@ -92,7 +71,7 @@ def _report(
     if not all(isinstance(part, str) for part in parts):
         return Reject(identifier, source, row, "a text column holds something else than text")
     patient = None if columns.patient is None else _scalar(value.get(columns.patient))
-    if not _encodable("".join((identifier, patient or "", *parts))):
+    if not encodable("".join((identifier, patient or "", *parts))):
         return Reject(None, source, row, "half a surrogate pair stands in it, no character")
     meta = {name: _meta(value.get(name)) for name in columns.meta}
     return report_or_reject(source, row, identifier.strip(), *composer.join(parts), patient, meta)
@@ -112,13 +91,3 @@ def _meta(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _encodable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,11 +1,9 @@
-"""Opening input files: gzip or plain, the encoding, and what can go wrong as one line each."""
+"""Opening input files: packed or plain, the encoding, and what can go wrong as one line each."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +11,16 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from labelwright.errors import ConfigError, InputError
+from labelwright.readers import packed
 
 LONGEST = 32 * 1024 * 1024
-"""Most characters of one field, line or report; more is taken for damage or an attack."""
+"""Most characters of one row, line or report: a longer one is rejected, and never in memory."""
+
+LONGEST_SKIP = 64 * LONGEST
+"""Most characters of a row that is passed over; a file with a longer one is refused."""
+
+TOO_LONG = ""
+"""What :func:`lines` yields in place of a line that is too long; no real line is empty."""
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -25,7 +30,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _SAMPLE = 4096
-_GZIP_DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 @dataclass(slots=True)
@@ -46,10 +50,10 @@ def faults(path: Path, encoding: str | None = None) -> Iterator[Position]:
     except UnicodeError:
         try:
             raise _encoding_error(path, encoding) from None
-        except _GZIP_DAMAGE:  # what it made of the damage was no valid text
-            raise _gzip_error(path, position) from None
-    except _GZIP_DAMAGE:
-        raise _gzip_error(path, position) from None
+        except packed.damage() as error:  # what it made of the damage was no valid text
+            raise packed.damage_error(path, position.row, error) from None
+    except packed.damage() as error:
+        raise packed.damage_error(path, position.row, error) from None
     except OSError as error:
         raise InputError(
             f"cannot be read ({error.strerror or type(error).__name__})",
@@ -59,7 +63,7 @@ def faults(path: Path, encoding: str | None = None) -> Iterator[Position]:
 
 
 def open_binary(path: Path) -> BinaryIO:
-    """The bytes of a regular file, decompressed if they are gzip data.
+    """The bytes of a regular file, decompressed if they are gzip or Zstandard data.
 
     Raises:
         InputError: a folder, pipe or device.
@@ -72,9 +76,9 @@ def open_binary(path: Path) -> BinaryIO:
             source=path,
         )
     raw = open(path, "rb")  # noqa: SIM115  (the caller closes it)
-    if raw.peek(2)[:2] == b"\x1f\x8b":
+    if (kind := packed.kind_of(raw.peek(4)[:4])) is not None:
         raw.close()
-        return cast(BinaryIO, gzip.open(path, "rb"))
+        return packed.opened(path, kind)
     return raw
 
 
@@ -93,21 +97,42 @@ def open_text(path: Path, encoding: str | None) -> Iterator[io.TextIOWrapper]:
 
 
 def lines(handle: TextIO, path: Path) -> Iterator[str]:
-    """The lines with their ends; never more than one bounded line is in memory.
+    """The lines with their ends, or :data:`TOO_LONG`; one bounded line is in memory at most.
 
     Raises:
-        InputError: a line is too long.
+        InputError: a line is longer than :data:`LONGEST_SKIP`.
     """
     number = 1
     while line := handle.readline(LONGEST):
-        if len(line) == LONGEST:
-            raise InputError(
-                f"line {number} is longer than {LONGEST} characters",
-                remedy="give a table with one report per row",
-                source=path,
-            )
+        if len(line) == LONGEST and line[-1] not in "\r\n":
+            _pass_over(handle, path, number)
+            line = TOO_LONG
         yield line
         number += 1
+
+
+def too_long() -> str:
+    """The reason of a reject for :data:`TOO_LONG`."""
+    return f"the row is longer than {LONGEST} characters"
+
+
+def endless(path: Path, line: int) -> InputError:
+    """The error for a row that is not worth passing over."""
+    return InputError(
+        f"the row at line {line} is longer than {LONGEST_SKIP} characters",
+        remedy="give a file with one report per row",
+        source=path,
+    )
+
+
+def _pass_over(handle: TextIO, path: Path, number: int) -> None:
+    passed = LONGEST
+    while line := handle.readline(1 << 20):
+        if line[-1] in "\r\n":
+            return
+        passed += len(line)
+        if passed > LONGEST_SKIP:
+            raise endless(path, number)
 
 
 def encoding_of(raw: BinaryIO, path: Path, encoding: str | None) -> str:
@@ -117,6 +142,7 @@ def encoding_of(raw: BinaryIO, path: Path, encoding: str | None) -> str:
         raise InputError("the file is empty", remedy="give a file with a header", source=path)
     if encoding is not None:
         return checked_encoding(encoding)
+    packed.refuse_others(sample, path)
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name
@@ -144,14 +170,6 @@ def checked_encoding(name: str) -> str:
             f"unknown encoding {name!r}", remedy="try utf-8, latin-1, windows-1252 or utf-16"
         ) from None
     return "utf-8-sig" if known == "utf-8" else known
-
-
-def _gzip_error(path: Path, position: Position) -> InputError:
-    return InputError(
-        f"the gzip data are damaged or cut short after row {position.row}",
-        remedy="copy or download the file again",
-        source=path,
-    )
 
 
 def _encoding_error(path: Path, encoding: str | None) -> InputError:
