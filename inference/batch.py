@@ -1,44 +1,31 @@
 """The batch runner: any labeler over any stream of reports, safe against interruption.
 
-Rows are labeled in shards (:mod:`inference.shards`). A run that was stopped, however hard,
-is resumed by the same command: finished shards are skipped, the others labeled, and the
-result is the one an uninterrupted run gives. ``manifest.json`` is written last, so its
-existence means that the result is whole.
+Rows are labeled in shards (:mod:`inference.shards`, :mod:`inference.loop`). A run that was
+stopped, however hard, is resumed by the same command: finished shards are skipped, the others
+labeled, and the result is the one an uninterrupted run gives. ``manifest.json`` is written
+last, so its existence means that the result is whole.
 """
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, runtime_checkable
-
-from tqdm import tqdm
+from typing import Any
 
 from inference import job as jobs
+from inference.loop import label_all
 from inference.merge import Counts, merge
-from inference.shards import Item, Result, Shard, cut, label_shard, part_path, write_part
-from labelwright.errors import ConfigError, InputError
+from inference.shards import Item
+from labelwright.errors import ConfigError
 from labelwright.jsonl import write_json, writing
 from labelwright.labeler import ReportLabeler
 from labelwright.lock import locked
 from labelwright.manifest import sha256_file, versions
 
 SHARD_ROWS = 1024
-
-
-@runtime_checkable
-class ShardLabeler(Protocol):
-    """A labeler that takes whole shards, since it labels several at the same time."""
-
-    def label_shards(self, shards: Iterator[Shard]) -> Iterator[tuple[Shard, Sequence[Result]]]:
-        """Give every shard back once, with its results, in any order."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,7 @@ def run(
         with writing(out):
             (out / jobs.PARTS).mkdir(exist_ok=True)
         jobs.remove_torn_files(out)
-        rows, now = _label_all(labeler, reports, out / jobs.PARTS, shard_rows, total)
+        rows, now = label_all(labeler, reports, out / jobs.PARTS, shard_rows, total)
         merged = merge(out, labeler.label_set, id_column=id_column, rows=rows)
         summary = Summary(
             rows=sum(rows),
@@ -125,51 +112,6 @@ def run(
         write_json(out / jobs.MANIFEST, _manifest(labeler, job, merged, summary, out))
         jobs.clear(out)
     return summary
-
-
-def _labeled(
-    labeler: ReportLabeler, shards: Iterator[Shard]
-) -> Iterator[tuple[Shard, Sequence[Result]]]:
-    if isinstance(labeler, ShardLabeler):
-        yield from labeler.label_shards(shards)
-        return
-    for shard in shards:
-        yield shard, label_shard(labeler, shard)
-
-
-def _label_all(
-    labeler: ReportLabeler, reports: Iterable[Item], parts: Path, shard_rows: int, total: int | None
-) -> tuple[list[int], int]:
-    """Label the shards that are not done; return all shards' row counts and the rows done now."""
-    before = sum(1 for _ in parts.glob("[0-9]*.jsonl")) * shard_rows
-    rows: list[int] = []
-    now = 0
-
-    def to_do() -> Iterator[Shard]:
-        for shard in cut(reports, shard_rows):
-            rows.append(len(shard.items))
-            if not part_path(parts, shard.index).exists():
-                yield shard
-
-    with tqdm(
-        total=total,
-        initial=before if total is None else min(before, total),
-        unit="report",
-        desc=labeler.name,
-        disable=None,
-    ) as bar:
-        for shard, results in _labeled(labeler, to_do()):
-            write_part(parts, shard, results)
-            now += len(shard.items)
-            bar.update(len(shard.items))
-    if not rows:
-        raise InputError("the input holds no rows", remedy="check the files and --limit")
-    if total is not None and sum(rows) != total:
-        raise InputError(
-            f"the input gave {sum(rows)} rows where {total} were counted before",
-            remedy="it changed while it was read; label it again into another --out",
-        )
-    return rows, now
 
 
 def _manifest(
@@ -190,20 +132,3 @@ def _manifest(
         "rows_of_earlier_runs": summary.rows - summary.labeled_now,
         "job": job.fingerprint(),
     }
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does: the shard at work is dropped, all else kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt

@@ -9,17 +9,18 @@ undetermined is followed by its reject.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
-from labelwright.errors import LabelwrightError
+from inference.ask import Result, ask
+from inference.repeats import Repeats, key_of, own
 from labelwright.jsonl import atomic_write, dumps
 from labelwright.labeler import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
 
 Item = Report | Reject
-Result = Prediction | Reject
 
 
 @dataclass(frozen=True)
@@ -45,31 +46,47 @@ def part_path(folder: Path, index: int) -> Path:
     return folder / f"{index:08d}.jsonl"
 
 
-def label_shard(labeler: ReportLabeler, shard: Shard) -> list[Result]:
+def label_shard(
+    labeler: ReportLabeler, shard: Shard, repeats: Repeats | None = None
+) -> list[Result]:
     """Label the reports of a shard; one result per item, in order.
 
     Reports with the same text are labeled once. Their copies bear zero seconds, so that
     times still add up.
 
+    Args:
+        repeats: results of earlier shards, which it uses and adds to.
+
     Raises:
         LabelwrightError: the labeler failed; the message names rows, never text.
     """
-    first: dict[object, int] = {}
-    reports: list[Report] = []
-    place: list[tuple[Item, int]] = []
+    known = Repeats(0) if repeats is None else repeats
+    answers: dict[bytes, Result | None] = {}
+    keys: list[bytes | None] = []
+    asked: dict[bytes, Report] = {}
     for item in shard.items:
         if isinstance(item, Reject):
-            place.append((item, -1))
+            keys.append(None)
             continue
-        known = first.setdefault((item.text, item.sections), len(reports))
-        if known == len(reports):
-            reports.append(item)
-        place.append((item, known))
-    answers = _ask(labeler, reports, shard) if reports else []
-    return [
-        item if isinstance(item, Reject) else _own(answers[known], reports[known], item)
-        for item, known in place
-    ]
+        key = key_of(item)
+        keys.append(key)
+        if key not in answers:
+            answers[key] = known.get(key)
+            if answers[key] is None:
+                asked[key] = item
+    if asked:
+        rows = f"rows {shard.start + 1} to {shard.start + len(shard.items)}"
+        for key, answer in zip(asked, ask(labeler, [*asked.values()], rows), strict=True):
+            answers[key] = answer
+            known.put(key, answer)
+    results: list[Result] = []
+    for item, place in zip(shard.items, keys, strict=True):
+        if isinstance(item, Reject) or place is None:
+            results.append(cast(Reject, item))
+        else:
+            answer = cast(Result, answers[place])
+            results.append(answer if asked.get(place) is item else own(answer, item))
+    return results
 
 
 def write_part(folder: Path, shard: Shard, results: Sequence[Result]) -> None:
@@ -83,36 +100,6 @@ def write_part(folder: Path, shard: Shard, results: Sequence[Result]) -> None:
             handle.write(dumps(result.to_json()) + "\n")
             if isinstance(result, Prediction) and not result.complete:
                 handle.write(dumps(_undetermined(item, result).to_json()) + "\n")
-
-
-def _ask(labeler: ReportLabeler, reports: list[Report], shard: Shard) -> list[Result]:
-    rows = f"rows {shard.start + 1} to {shard.start + len(shard.items)}"
-    try:
-        answers = labeler.label_reports(reports)
-    except LabelwrightError:
-        raise
-    except Exception as error:  # its message may quote a report: only its type is shown
-        out_of_memory = isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__
-        raise LabelwrightError(
-            f"{labeler.name} failed on {rows} with {type(error).__name__}",
-            remedy="run the same command again with a smaller --batch-size"
-            if out_of_memory
-            else "finished rows are kept; --debug shows where (it may show report text)",
-        ) from error
-    if [answer.id for answer in answers] != [report.id for report in reports]:
-        raise LabelwrightError(
-            f"{labeler.name} did not answer every report of {rows} once and in order",
-            remedy="mend the labeler: label_reports returns one result per report",
-        )
-    return answers
-
-
-def _own(answer: Result, asked: Report, item: Report) -> Result:
-    if asked is item:
-        return answer
-    if isinstance(answer, Reject):
-        return replace(answer, id=item.id, source=item.source, row=item.row)
-    return replace(answer, id=item.id, seconds=None if answer.seconds is None else 0.0)
 
 
 def _undetermined(item: Item, prediction: Prediction) -> Reject:

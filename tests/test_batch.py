@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
-from inference.batch import Summary, run, terminable
+from inference.ask import ALONE, HALVED
+from inference.batch import Summary, run
+from inference.interrupt import patient, terminable
+from inference.repeats import Repeats, key_of
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
 from labelwright.label_set import LabelSet
 from labelwright.lock import locked
-from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.records import Certainty, Prediction, Reject, Report, Section
 
 HEAD = LabelSet.load("head-ct-5")
 CANARY = "canary-7f3a"
@@ -93,6 +96,14 @@ def content(out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in FILES if name != "manifest.json"}
 
 
+def timeless(out: Path) -> dict[str, Any]:
+    """The result files without the labeler's seconds: a text known by then takes none."""
+    predictions = jsonl(out / "predictions.jsonl")
+    for row in predictions:
+        row.pop("seconds", None)
+    return {**content(out), "predictions.jsonl": predictions}
+
+
 def test_every_row_is_labeled_or_rejected_in_order(tmp_path: Path) -> None:
     summary = label(tmp_path, id_column="study_id")
     assert (summary.rows, summary.labeled, summary.rejected, summary.undetermined) == (9, 5, 4, 2)
@@ -149,6 +160,72 @@ def test_equal_texts_of_a_shard_are_labeled_once(tmp_path: Path) -> None:
     assert rejects["r5"] == 6
 
 
+def test_equal_texts_of_a_run_are_labeled_once(tmp_path: Path) -> None:
+    stub = Stub()
+    label(tmp_path / "run", labeler=stub)
+    assert stub.calls == [["r0", "r1"], ["r3"], ["r4"], ["r6"], ["r8"]]
+    label(tmp_path / "one shard", shard_rows=100)
+    assert content(tmp_path / "run") == content(tmp_path / "one shard")
+
+
+def test_equal_texts_with_other_sections_are_two_texts() -> None:
+    one = Report("a", "Edema. Clear.", "s", 1)
+    two = replace(one, id="b", sections=(Section("findings", 0, 6),))
+    assert key_of(one) != key_of(two)
+    assert key_of(one) == key_of(replace(one, id="c", row=9))
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    repeats = Repeats(2)
+    answers = {key: Stub().label(Report(key, "x", "s", 1)) for key in "abc"}
+    repeats.put(b"a", answers["a"])
+    repeats.put(b"b", answers["b"])
+    assert repeats.get(b"a") is answers["a"]  # so b is the one asked for the longest time ago
+    repeats.put(b"c", answers["c"])
+    assert [repeats.get(key) for key in (b"a", b"b", b"c")] == [answers["a"], None, answers["c"]]
+
+
+class Crowded(Stub):
+    """Has memory for two reports at a time, and for none that says "huge"."""
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        if len(reports) > 2 or any(report.text.startswith("huge") for report in reports):
+            raise MemoryError(reports[0].text)
+        return super().label_reports(reports)
+
+
+def test_a_block_too_large_for_the_memory_is_halved(tmp_path: Path) -> None:
+    stub = Crowded()
+    texts = ["a", "b", "c", "huge d", "e", "e"]
+    summary = label(tmp_path, texts, labeler=stub, shard_rows=6)
+    assert stub.calls == [["r0", "r1"], ["r2"], ["r4"]]
+    assert (summary.labeled, summary.rejected) == (5, 1)
+    assert [row["reason"] for row in jsonl(tmp_path / "rejects.jsonl")] == [ALONE]
+    notes = {row["id"]: row["notes"] for row in jsonl(tmp_path / "predictions.jsonl")}
+    assert notes == {name: [HALVED] for name in ("r0", "r1", "r2", "r4", "r5")}
+    assert json.loads((tmp_path / "manifest.json").read_text())["notes"] == {"out of memory": 5}
+
+
+def test_memory_that_does_not_do_at_all_is_an_error(tmp_path: Path) -> None:
+    texts = [f"huge {CANARY}", "huge b"]
+    with pytest.raises(LabelwrightError, match=r"rows 1 to 2 with lack of memory; .*batch-size"):
+        label(tmp_path, texts, labeler=Crowded())
+    assert not list((tmp_path / "parts").iterdir())
+
+
+def test_torch_lacking_memory_on_a_cpu(tmp_path: Path) -> None:
+    """The allocator's own error, for a tensor of 2**50 numbers."""
+    torch = pytest.importorskip("torch")
+
+    class Hungry(Stub):
+        def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+            if len(reports) > 1:
+                torch.empty(2**50)
+            return super().label_reports(reports)
+
+    assert label(tmp_path, ["a", "b"], labeler=Hungry()).labeled == 2
+
+
 def test_shard_size_does_not_change_the_labels(tmp_path: Path) -> None:
     for size in (1, 3, 100):
         label(tmp_path / str(size), shard_rows=size)
@@ -161,7 +238,7 @@ class FailsOnce(Stub):
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         if len(self.calls) == 2 and not self.broken:
             self.broken = True
-            raise MemoryError
+            raise OSError
         self.broken = False
         return super().label_reports(reports)
 
@@ -169,9 +246,7 @@ class FailsOnce(Stub):
 def test_a_failed_run_is_resumed_without_doing_work_twice(tmp_path: Path) -> None:
     label(tmp_path / "whole")
     stub = FailsOnce()
-    with pytest.raises(
-        LabelwrightError, match=r"stub failed on rows 5 to 6 with MemoryError.*batch"
-    ):
+    with pytest.raises(LabelwrightError, match=r"stub failed on rows 5 to 6 with OSError"):
         label(tmp_path / "resumed", labeler=stub)
     parts = tmp_path / "resumed" / "parts"
     assert len(list(parts.iterdir())) == 2
@@ -180,8 +255,8 @@ def test_a_failed_run_is_resumed_without_doing_work_twice(tmp_path: Path) -> Non
     before = len(stub.calls)
     summary = label(tmp_path / "resumed", labeler=stub, shard_rows=5)
     assert summary.labeled_now == 5
-    assert stub.calls[before:] == [["r4", "r5"], ["r6", "r7"], ["r8"]]
-    assert content(tmp_path / "resumed") == content(tmp_path / "whole")
+    assert stub.calls[before:] == [["r4", "r5"], ["r6"], ["r8"]]  # r7 has the text of r4
+    assert timeless(tmp_path / "resumed") == timeless(tmp_path / "whole")
     assert sorted(path.name for path in (tmp_path / "resumed").iterdir()) == FILES
 
 
@@ -336,9 +411,48 @@ def test_sigterm_drops_the_shard_at_work_only(tmp_path: Path) -> None:
     assert label(tmp_path).labeled_now == 7
 
 
+class Interrupted(Stub):
+    """Ctrl-C comes in the second shard, as often as ``times`` says."""
+
+    times = 1
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        if len(self.calls) == 1:
+            for _ in range(self.times):
+                os.kill(os.getpid(), signal.SIGINT)
+        return super().label_reports(reports)
+
+
+@pytest.mark.parametrize(("times", "kept"), [(1, 2), (2, 1)])
+def test_the_first_ctrl_c_finishes_the_shard_the_second_does_not(
+    tmp_path: Path, times: int, kept: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    stub = Interrupted()
+    stub.times = times
+    with pytest.raises(KeyboardInterrupt):
+        label(tmp_path, labeler=stub)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert len(list((tmp_path / "parts").iterdir())) == kept
+    assert "stopping when the rows at work are done" in capfd.readouterr().err
+    assert label(tmp_path).labeled_now == 9 - 2 * kept
+
+
+def test_a_program_with_its_own_ctrl_c_keeps_it() -> None:
+    seen: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        with patient() as stopping:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not stopping()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert seen == [signal.SIGINT]
+
+
 def test_signals_are_left_alone_outside_the_main_thread() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(lambda: terminable().__enter__()).result() is None
+        assert not pool.submit(lambda: patient().__enter__()).result()()
 
 
 def test_hostile_ids(tmp_path: Path) -> None:

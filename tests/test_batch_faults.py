@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from inference.interrupt import WAITING
+
 ROWS, SHARD_ROWS = 1200, 10
 RESULTS = ("labels.csv", "predictions.jsonl", "rejects.jsonl")
 PHRASES = (
@@ -34,7 +36,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = ["study_id,text"]
     for row in range(ROWS):
         identifier = row - 1 if row % 97 == 5 else row
-        text = "" if row % 53 == 3 else " ".join(chance.sample(PHRASES, 3))
+        text = "" if row % 53 == 3 else " ".join([f"Film {row}.", *chance.sample(PHRASES, 3)])
         lines.append(f"{identifier},{text}")
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -225,7 +227,8 @@ def test_interrupted(
         process.send_signal(number)
         _, err = process.communicate()
     assert process.returncode == 130
-    assert err == "labelwright: interrupted; the same command resumes\n"
+    last = "labelwright: interrupted; the same command resumes\n"
+    assert err == (WAITING if number is signal.SIGINT else "") + last
     assert not list((out / "parts").glob(".*"))
     subprocess.run(command(table, out), capture_output=True, check=True)
     assert content(out) == whole

@@ -76,8 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
     from inference.batch import run as run_batch
-    from inference.batch import terminable
     from inference.cut import SectionCut, left_to_cut
+    from inference.interrupt import terminable
     from labelwright.readers import read_reports, scan
 
     reading = read_options(arguments)
