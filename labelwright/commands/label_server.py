@@ -1,0 +1,95 @@
+"""The flags of ``labelwright label`` for a model behind an OpenAI-compatible server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from labelwright.commands.flags import positive
+from labelwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    from inference.server_labeler import ServerLabeler
+
+KINDS = ("auto", "vllm", "llama.cpp", "transformers", "openai")
+FLAGS = {
+    "server_kind": "kind",
+    "concurrency": "concurrency",
+    "server_timeout": "timeout",
+    "allow_remote": "allow_remote",
+}
+"""Flags that mean something beside ``--server`` only, and what the labeler calls them."""
+
+
+def add_server_flags(parser: argparse.ArgumentParser) -> None:
+    """``--server`` and the flags that go with it."""
+    group = parser.add_argument_group(
+        "model server", "a key is read from the environment variable LABELWRIGHT_API_KEY"
+    )
+    group.add_argument(
+        "--server",
+        metavar="URL",
+        help="ask a model behind an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; "
+        "--model is its name there, --decode free (the default) or constrained",
+    )
+    group.add_argument(
+        "--server-kind", choices=KINDS, help="what the server is (default: auto, it is asked)"
+    )
+    group.add_argument(
+        "--concurrency",
+        type=positive,
+        metavar="N",
+        help="requests under way at the same time (default: 8)",
+    )
+    group.add_argument(
+        "--server-timeout",
+        type=positive,
+        metavar="SECONDS",
+        help="for one answer (default: 120)",
+    )
+    group.add_argument(
+        "--allow-remote",
+        action="store_true",
+        default=None,
+        help="allow a server on another machine: report text is sent there",
+    )
+
+
+def refuse_server_flags(arguments: argparse.Namespace) -> None:
+    """No flag is ignored in silence.
+
+    Raises:
+        ConfigError: one of :data:`FLAGS` is given without ``--server``.
+    """
+    _refuse(arguments, FLAGS, "is for --server")
+
+
+def server_labeler(arguments: argparse.Namespace, others: Iterable[str]) -> ServerLabeler:
+    """Connect to the server.
+
+    Args:
+        others: the flags for models in this process; none of them may be given.
+
+    Raises:
+        ConfigError: flags that cannot work.
+        ServerError: the server does not answer, refuses, or has no such model.
+    """
+    from inference.server_labeler import ServerLabeler
+
+    _refuse(arguments, [name for name in others if name != "decode"], "means nothing to a server")
+    named: dict[str, Any] = {own: getattr(arguments, flag) for flag, own in FLAGS.items()}
+    named |= {name: getattr(arguments, name) for name in ("label_set", "decode", "sections")}
+    given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
+    labeler = ServerLabeler.connect(arguments.server, arguments.model, **given)
+    if labeler.address.warning:
+        sys.stderr.write(f"labelwright: {labeler.address.warning}\n")
+    return labeler
+
+
+def _refuse(arguments: argparse.Namespace, flags: Iterable[str], why: str) -> None:
+    given = [name for name in flags if getattr(arguments, name) is not None]
+    if given:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(f"{named} {why}", remedy="leave it out")
