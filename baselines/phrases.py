@@ -23,6 +23,8 @@ from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
+from labelwright.sentences import ENDS
+
 MARKS = frozenset(",;:()/+")
 MAX_GAP = 9
 MAX_FORMS = 4096
@@ -32,12 +34,6 @@ MAX_WORDS = 200
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
 _TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+?]")
-# Every alternative begins with a plain character: the search then skips to the next of these.
-_END = re.compile(
-    r"!|\?(?<=[^\s(\[,;:/?]\?)|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
-    r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
-    r"|(?<!:\n)(?<!: \n)(?<!:\r\n)(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z])))"
-)
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
 _QUESTION = "?"
 _GAP = re.compile(r"~(\d+)")
@@ -98,7 +94,7 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
     part = text[start:end]
     lower = _lower(part)
     at = 0
-    bounds = [match.span() for match in _END.finditer(part)]
+    bounds = [match.span() for match in ENDS.finditer(part)]
     for ends, following in [*bounds, (len(part), len(part))]:
         last = ends + part.startswith(_QUESTION, ends)
         words = _TOKEN.findall(lower, at, last)

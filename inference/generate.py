@@ -3,64 +3,81 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from inference.answer import Answer, DecodeOptions
 from inference.load import Loaded
-from inference.prompts import Prompt
+from inference.memory import free_memory, out_of_memory
+from inference.prompts import Prompt, answer_room
 from labelwright.certainty import parse
-from labelwright.records import Certainty
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a way of decoding says of one prompt; the fields are those of ``Prediction``."""
+class Free:
+    """The likeliest next token again and again until the model ends its answer."""
 
-    labels: Mapping[str, Certainty | None]
-    raw: str
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    probs: Mapping[str, Mapping[str, float]] | None = None
+    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+        self._loaded = loaded
+        self._size = 1 if options.deterministic else options.batch_size
+        self._room = answer_room(loaded)
 
+    @property
+    def room(self) -> int:
+        """The longest answer in either writing, and some to spare."""
+        return self._room
 
-def free(
-    loaded: Loaded, prompts: Sequence[Prompt], *, batch_size: int, max_new_tokens: int
-) -> list[Answer]:
-    """The likeliest next token again and again until the model ends its answer.
+    def describe(self) -> Mapping[str, Any]:
+        """For the manifest."""
+        return {"mode": "free", "strategy": "greedy", "max_new_tokens": self._room}
 
-    Prompts are sorted by length so that a batch pads little, the longest first so that a
-    lack of memory shows at once. Padding is masked: an answer does not depend on its batch
-    beyond the rounding of the arithmetic.
+    def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """One answer per prompt, in the order given; ``seconds`` is its share of the batch.
 
-    Args:
-        batch_size: prompts generated together.
-        max_new_tokens: an answer longer than this is cut, and its problems say ``cut off``.
+        Prompts are sorted by length so that a batch pads little, the longest first so that a
+        lack of memory shows at once; the batch is halved then. Padding is masked: an answer
+        does not depend on its batch beyond the rounding of the arithmetic. An answer that
+        fills its room is cut, and its problems say ``cut off``.
+        """
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
+        answers: list[Answer | None] = [None] * len(prompts)
+        while order:
+            batch = order[: self._size]
+            try:
+                found = self._generate([prompts[index] for index in batch])
+            except Exception as error:
+                if len(batch) == 1 or not out_of_memory(error):
+                    raise
+                found = None
+            if found is None:
+                self._size = len(batch) // 2
+                free_memory()
+                continue
+            for index, answer in zip(batch, found, strict=True):
+                answers[index] = answer
+            order = order[len(batch) :]
+        return [answer for answer in answers if answer is not None]
 
-    Returns:
-        One answer per prompt, in the order given; ``seconds`` is its share of the batch.
-    """
-    import torch
-    from transformers import GenerationConfig
+    def _generate(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        import torch
+        from transformers import GenerationConfig
 
-    ends = end_tokens(loaded)
-    config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
-        do_sample=False,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=ends,
-        pad_token_id=_pad(loaded, ends),
-        use_cache=True,
-    )
-    # What the model's authors set for sampling would else be merged into ours.
-    loaded.model.generation_config = config
-    answers: list[Answer | None] = [None] * len(prompts)
-    for batch in _batches(prompts, batch_size):
+        loaded = self._loaded
+        ends = end_tokens(loaded)
+        pad = _pad(loaded, ends)
+        config: Any = GenerationConfig(  # type: ignore[no-untyped-call]
+            do_sample=False,
+            max_new_tokens=self._room,
+            eos_token_id=ends,
+            pad_token_id=pad,
+            use_cache=True,
+        )
+        # What the model's authors set for sampling would else be merged into ours.
+        loaded.model.generation_config = config
         began = time.perf_counter()
-        tokens, mask = _left_padded([prompts[i].tokens for i in batch], _pad(loaded, ends))
+        tokens, mask = _left_padded([prompt.tokens for prompt in prompts], pad)
         with torch.inference_mode():
             output = loaded.model.generate(  # type: ignore[operator]
                 tokens.to(loaded.model.device),
@@ -68,10 +85,11 @@ def free(
                 generation_config=config,
             )
         rows = output[:, tokens.shape[1] :].tolist()
-        share = (time.perf_counter() - began) / len(batch)
-        for index, row in zip(batch, rows, strict=True):
-            answers[index] = _answer(loaded, row, ends, share, prompts[index].notes)
-    return [answer for answer in answers if answer is not None]
+        share = (time.perf_counter() - began) / len(prompts)
+        return [
+            _answer(loaded, row, ends, share, prompt.notes)
+            for row, prompt in zip(rows, prompts, strict=True)
+        ]
 
 
 def end_tokens(loaded: Loaded) -> list[int]:
@@ -96,12 +114,6 @@ def _answer(
 def _pad(loaded: Loaded, ends: Sequence[int]) -> int:
     pad = loaded.tokenizer.pad_token_id
     return pad if isinstance(pad, int) else ends[0]
-
-
-def _batches(prompts: Sequence[Prompt], size: int) -> Iterator[list[int]]:
-    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
 
 
 def _left_padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -6,44 +6,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from inference.answer import Answer, DecodeOptions, Decoder
+from inference.constrained import Constrained
 from inference.cut import SectionCut
-from inference.generate import Answer, free
+from inference.generate import Free
 from inference.load import Loaded, load
-from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, answer_room, prompt_text
+from inference.one_pass import OnePass
+from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, prompt_text
+from inference.windows import merge, split
+from labelwright.answer_tokens import BRANCHES, LINE
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
 from labelwright.records import Prediction, Reject, Report
 
-WINDOW_BATCHES = 4
-
-
-class Decode(Protocol):
-    """A way of decoding: prompts in, answers out, in order."""
-
-    def __call__(
-        self, loaded: Loaded, prompts: Sequence[Prompt], *, batch_size: int, max_new_tokens: int
-    ) -> list[Answer]:
-        """Answer every prompt."""
-        ...
+FREE_BATCHES = 4
+CPU_TOKENS, GPU_TOKENS = 512, 16384
+SMALL = 50_000_000
+"""Parameters of a model that labels hundreds of reports a second on a CPU."""
 
 
 @dataclass(frozen=True)
 class Decoding:
     """``layout`` is the answer layout that a model must have been trained on."""
 
-    decode: Decode
+    make: Callable[[Loaded, DecodeOptions], Decoder]
     layout: str
 
 
-DECODINGS: Mapping[str, Decoding] = {"free": Decoding(free, "line")}
+DECODINGS: Mapping[str, Decoding] = {
+    "one-pass": Decoding(OnePass, BRANCHES),
+    "constrained": Decoding(Constrained, LINE),
+    "free": Decoding(Free, LINE),
+}
 """The ways of decoding by the name that ``--decode`` takes."""
+
+AUTO = "auto"
+"""The first of one-pass and constrained that the model was trained for; free if it cannot be
+read in packs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelerOptions:
+    """How a labeler works; ``None`` stands for what suits model and device.
+
+    Attributes:
+        batch_size: reports generated together, in free decoding.
+        batch_tokens: tokens computed together, in the other ways of decoding.
+        sections: what of a report to read; as in training if ``None``.
+        decode: a name of :data:`DECODINGS` or ``auto``.
+        deterministic: one report at a time, so that no bit depends on what stands beside it.
+        long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
+    """
+
+    batch_size: int | None = None
+    batch_tokens: int | None = None
+    sections: str | None = None
+    decode: str = AUTO
+    deterministic: bool = False
+    long: str = "windows"
+
+    def __post_init__(self) -> None:
+        if self.decode not in (AUTO, *DECODINGS):
+            raise ConfigError(
+                f"unknown decoding {self.decode!r}",
+                remedy=f"choose one of: {', '.join((AUTO, *DECODINGS))}",
+            )
+        if self.long not in ("windows", "reject"):
+            raise ConfigError(f"unknown way {self.long!r}", remedy="choose windows or reject")
+        for name, value in (("batch", self.batch_size), ("pack of tokens", self.batch_tokens)):
+            if value is not None and value < 1:
+                raise ConfigError(f"a {name} needs at least one", remedy="give 1 or more")
 
 
 class Labeler:
@@ -52,32 +91,23 @@ class Labeler:
     It implements :class:`labelwright.labeler.ReportLabeler`, so the batch runner takes it.
     """
 
-    def __init__(
-        self, loaded: Loaded, *, batch_size: int | None, sections: str | None, decode: str
-    ) -> None:
-        if decode not in DECODINGS:
-            raise ConfigError(
-                f"unknown decoding {decode!r}", remedy=f"choose one of: {', '.join(DECODINGS)}"
-            )
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError("a batch needs at least one report", remedy="give --batch-size 1")
-        layout = DECODINGS[decode].layout
-        if loaded.task is not None and layout not in loaded.task.layouts:
-            raise CheckpointError(
-                f"the model was not trained for --decode {decode} (its answer layouts: "
-                f"{', '.join(loaded.task.layouts)})",
-                remedy=f"choose another way of decoding, or train with the layout {layout}",
-                source=loaded.name,
-            )
+    def __init__(self, loaded: Loaded, options: LabelerOptions | None = None) -> None:
+        options = options or LabelerOptions()
         trained = "full" if loaded.task is None else loaded.task.sections
-        self.sections = SectionCut(sections or trained).choice
-        self.batch_size = batch_size or (8 if loaded.model.device.type == "cpu" else 64)
-        self.window = WINDOW_BATCHES * self.batch_size
-        """Reports to give at once: enough to sort by length, few enough to lose by a kill."""
+        self.sections = SectionCut(options.sections or trained).choice
+        cpu = loaded.model.device.type == "cpu"
+        self._decode_options = DecodeOptions(
+            batch_size=options.batch_size or (8 if cpu else 64),
+            batch_tokens=options.batch_tokens or (CPU_TOKENS if cpu else GPU_TOKENS),
+            deterministic=options.deterministic,
+        )
+        self._options = options
         self._loaded = loaded
-        self._mode = decode
-        self._room = answer_room(loaded)
-        self._writer = PromptWriter(loaded, room=self._room)
+        self._mode, self._decoder = _decoder(loaded, options.decode, self._decode_options)
+        self._writer = PromptWriter(loaded, room=self._decoder.room)
+        slow = self._mode == "free" or (cpu and loaded.model.num_parameters() > SMALL)
+        self.window = FREE_BATCHES * self._decode_options.batch_size if slow else 1024
+        """Reports to give at once: enough to sort by length, few enough to lose by a kill."""
 
     @classmethod
     def from_checkpoint(
@@ -87,9 +117,8 @@ class Labeler:
         label_set: LabelSet | str | Path | None = None,
         device: str = "auto",
         dtype: str = "auto",
-        batch_size: int | None = None,
-        sections: str | None = None,
-        decode: str = "free",
+        quantize: str | None = None,
+        **options: Any,
     ) -> Labeler:
         """Load a model that training wrote, an adapter folder, or a hub model.
 
@@ -97,19 +126,21 @@ class Labeler:
             label_set: needed for a model that brings none, e.g. a hub model.
             device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
             dtype: ``auto`` is float32 on CPU and the checkpoint's own on other devices.
-            batch_size: reports generated together; 8 on CPU and 64 elsewhere if not given.
-            sections: what of a report to read; as in training if not given.
-            decode: a name of :data:`DECODINGS`.
+            quantize: ``int8`` or ``nf4`` weights by bitsandbytes.
+            options: the fields of :class:`LabelerOptions`.
 
         Raises:
             CheckpointError: the folder is incomplete, unreadable or made for other labels.
             ConfigError: a choice cannot work.
             LabelSetError: the label set has mistakes.
         """
+        chosen = LabelerOptions(**options)
         if isinstance(label_set, str | Path):
             label_set = LabelSet.load(label_set)
-        loaded = load(path_or_hub_name, label_set=label_set, device=device, dtype=dtype)
-        return cls(loaded, batch_size=batch_size, sections=sections, decode=decode)
+        loaded = load(
+            path_or_hub_name, label_set=label_set, device=device, dtype=dtype, quantize=quantize
+        )
+        return cls(loaded, chosen)
 
     @property
     def name(self) -> str:
@@ -136,9 +167,9 @@ class Labeler:
             "prompt_version": PROMPT_VERSION,
             "prompt": prompt_text(loaded, PLACEHOLDER),
             "decoding": {
-                "mode": self._mode,
-                "strategy": "greedy",
-                "max_new_tokens": self._room,
+                **self._decoder.describe(),
+                "deterministic": self._options.deterministic,
+                "long": self._options.long,
             },
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
             "context": loaded.context,
@@ -147,7 +178,11 @@ class Labeler:
                 for name, found in versions().items()
                 if name in {"labelwright", "torch", "transformers", "peft"}
             },
-            "runtime": {"batch_size": self.batch_size, "device": loaded.model.device.type},
+            "runtime": {
+                "batch_size": self._decode_options.batch_size,
+                "batch_tokens": self._decode_options.batch_tokens,
+                "device": loaded.model.device.type,
+            },
         }
 
     def label(self, texts: Sequence[str]) -> list[Prediction]:
@@ -172,21 +207,32 @@ class Labeler:
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """Label reports whose text is cut already; one result each, in order.
 
-        A report that does not fit into the model's context with its answer is rejected.
+        A report that does not fit into the model's context with its answer is read in windows
+        (:mod:`inference.windows`), or rejected, as the options say.
         """
         written = self._writer.write([report.text for report in reports])
-        prompts = [prompt for prompt in written if isinstance(prompt, Prompt)]
-        answers = iter(self._decode(prompts) if prompts else [])
-        return [
-            Reject(report.id, report.source, report.row, prompt.reason)
-            if isinstance(prompt, Refusal)
-            else self._prediction(report, next(answers))
+        asked = [
+            self._parts(report.text, prompt)
             for report, prompt in zip(reports, written, strict=True)
         ]
+        prompts = [prompt for parts in asked if not isinstance(parts, Refusal) for prompt in parts]
+        answers = iter(self._decoder.decode(prompts) if prompts else [])
+        return [
+            Reject(report.id, report.source, report.row, parts.reason)
+            if isinstance(parts, Refusal)
+            else self._prediction(report, self._merged([next(answers) for _ in parts]))
+            for report, parts in zip(reports, asked, strict=True)
+        ]
 
-    def _decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        decode = DECODINGS[self._mode].decode
-        return decode(self._loaded, prompts, batch_size=self.batch_size, max_new_tokens=self._room)
+    def _parts(self, text: str, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
+        if isinstance(prompt, Prompt):
+            return [prompt]
+        if not prompt.too_long or self._options.long == "reject":
+            return prompt
+        return split(text, self._writer)
+
+    def _merged(self, answers: list[Answer]) -> Answer:
+        return answers[0] if len(answers) == 1 else merge(self.label_set, answers)
 
     def _prediction(self, report: Report, answer: Answer) -> Prediction:
         return Prediction(
@@ -203,3 +249,36 @@ class Labeler:
     def _unlabeled(self, identifier: str, reason: str) -> Prediction:
         labels = dict.fromkeys(self.label_set.names)
         return Prediction(id=identifier, labels=labels, model=self.name, problems=(reason,))
+
+
+def _decoder(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, Decoder]:
+    """The way of decoding and its name.
+
+    Raises:
+        CheckpointError: the model was not trained for it, or cannot be read so.
+    """
+    layouts = None if loaded.task is None else loaded.task.layouts
+    if wanted != AUTO:
+        layout = DECODINGS[wanted].layout
+        if layouts is not None and layout not in layouts:
+            raise CheckpointError(
+                f"the model was not trained for --decode {wanted} (its answer layouts: "
+                f"{', '.join(layouts)})",
+                remedy=f"choose another way of decoding, or train with the layout {layout}",
+                source=loaded.name,
+            )
+        if layouts is None and layout == BRANCHES:
+            raise CheckpointError(
+                f"--decode {wanted} needs a model that was trained for it, and this one brings "
+                "no training record",
+                remedy="use --decode constrained or free, or train the model on your labels",
+                source=loaded.name,
+            )
+        return wanted, DECODINGS[wanted].make(loaded, options)
+    name = "one-pass" if layouts is not None and BRANCHES in layouts else "constrained"
+    try:
+        return name, DECODINGS[name].make(loaded, options)
+    except CheckpointError:
+        if layouts is not None and LINE not in layouts:
+            raise
+        return "free", Free(loaded, options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_task
-from labelwright.errors import CheckpointError, ConfigError
+from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_model
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+QUANTISED = ("int8", "nf4")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.yaml", "*.txt", "*.model"]
 
@@ -51,6 +53,7 @@ def load(
     label_set: LabelSet | None = None,
     device: str = "auto",
     dtype: str = "auto",
+    quantize: str | None = None,
 ) -> Loaded:
     """Load weights, tokenizer and task; nothing is guessed where a part is missing.
 
@@ -58,10 +61,12 @@ def load(
         label_set: needed for a plain model; for a checkpoint it must be the checkpoint's own.
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``auto`` is float32 on CPU and the checkpoint's own on other devices.
+        quantize: ``int8`` or ``nf4`` weights by bitsandbytes; ``None`` for weights as they are.
 
     Raises:
         CheckpointError: the folder is incomplete, unreadable or made for other labels.
-        ConfigError: the device is not there, or the dtype is unknown.
+        ConfigError: the device is not there, or the dtype or quantisation is unknown.
+        MissingExtraError: quantised weights without bitsandbytes.
     """
     place = pick_device(device)
     folder = find(path_or_hub_name)
@@ -72,11 +77,13 @@ def load(
     if adapter:
         hashes["base_sha256"] = sha256_model(base)
     tokenizer = _tokenizer(folder)
-    model = _model(base, folder if adapter else None, pick_dtype(dtype, place))
+    model = _model(
+        base, folder if adapter else None, pick_dtype(dtype, place), _quantised(quantize, place)
+    )
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     return Loaded(
         name=folder.name if Path(path_or_hub_name).is_dir() else str(path_or_hub_name),
-        model=model.to(place).eval(),  # type: ignore[arg-type]
+        model=(model if quantize else model.to(place)).eval(),  # type: ignore[arg-type]
         tokenizer=tokenizer,
         label_set=own_labels,
         task=task,
@@ -212,7 +219,9 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _model(base: Path, adapter: Path | None, dtype: torch.dtype | str) -> PreTrainedModel:
+def _model(
+    base: Path, adapter: Path | None, dtype: torch.dtype | str, quantised: dict[str, Any]
+) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
 
     if not any(base.glob("*.safetensors")):
@@ -229,6 +238,7 @@ def _model(base: Path, adapter: Path | None, dtype: torch.dtype | str) -> PreTra
             trust_remote_code=False,
             local_files_only=True,
             output_loading_info=True,
+            **quantised,
         )
     model: PreTrainedModel = loaded[0]
     _refuse_gaps(base, loaded[1]["missing_keys"], loaded[1]["mismatched_keys"])
@@ -237,6 +247,28 @@ def _model(base: Path, adapter: Path | None, dtype: torch.dtype | str) -> PreTra
             report = model.load_adapter(str(adapter))
         _refuse_gaps(adapter, report.missing_keys, report.mismatched_keys)
     return model
+
+
+def _quantised(kind: str | None, place: torch.device) -> dict[str, Any]:
+    if kind is None:
+        return {}
+    if kind not in QUANTISED:
+        raise ConfigError(
+            f"unknown quantisation {kind!r}", remedy=f"choose one of: {', '.join(QUANTISED)}"
+        )
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise MissingExtraError("bitsandbytes", f"--quantize {kind}", "train-gpu")
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    config: Any = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_8bit=kind == "int8",
+        load_in_4bit=kind == "nf4",
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.float32 if place.type == "cpu" else torch.bfloat16,
+    )
+    placed = {} if place.type == "cpu" else {"device_map": {"": place}}
+    return {"quantization_config": config, **placed}
 
 
 def _refuse_gaps(folder: Path, missing: Iterable[object], mismatched: Iterable[object]) -> None:

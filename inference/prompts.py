@@ -29,6 +29,7 @@ class Refusal:
     """Why a text cannot be asked about; never holds text."""
 
     reason: str
+    too_long: bool = False
 
 
 def prompt_text(loaded: Loaded, text: str) -> str:
@@ -99,7 +100,8 @@ class PromptWriter:
             return None
         return Refusal(
             f"too long for the model: {bound}{count} prompt tokens and up to "
-            f"{self._room} answer tokens, context {context}"
+            f"{self._room} answer tokens, context {context}",
+            too_long=True,
         )
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int] | None]:

@@ -43,6 +43,15 @@ class TrainArguments:
             "choices": ["tiny", "small"],
         },
     )
+    layout: str = field(
+        default="both",
+        metadata={
+            "help": "What the model learns to answer: line, the whole answer line (free and "
+            "constrained decoding); branches, each observation by itself (one-pass decoding); "
+            "both, in one row that reads the report once.",
+            "choices": ["line", "branches", "both"],
+        },
+    )
     on_long: str = field(
         default="error",
         metadata={
@@ -219,6 +228,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
         )
+    _check_branches(settings)
     _check_reporters(sft)
     if sft.use_cpu or on_cpu():
         _check_cpu(sft, model)
@@ -227,6 +237,25 @@ def _check(settings: Settings) -> None:
             f"one process cannot train on the {sft.n_gpu} GPUs that it sees",
             remedy="start one for each with accelerate launch, or set CUDA_VISIBLE_DEVICES=0",
         )
+
+
+def _check_branches(settings: Settings) -> None:
+    """Branches need an attention mask of their own per row."""
+    sft, model = settings.sft, settings.model
+    if settings.task.layout == "line":
+        return
+    remedy = "add --layout line, or remove it"
+    wanted = {
+        "packing": sft.packing or sft.padding_free,
+        "use_liger_kernel": sft.use_liger_kernel,
+        f"loss_type {sft.loss_type}": sft.loss_type != "nll",
+        "label_smoothing_factor": bool(sft.label_smoothing_factor),
+        f"attn_implementation {model.attn_implementation}": model.attn_implementation
+        not in (None, "sdpa"),
+    }
+    for name, asked in wanted.items():
+        if asked:
+            raise ConfigError(f"{name} cannot be used with branches", remedy=remedy)
 
 
 def _check_reporters(sft: SFTConfig) -> None:

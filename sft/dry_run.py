@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from labelwright.answer_tokens import Tree
 from sft.arguments import Settings
-from sft.encode import Encoded, Lengths
+from sft.encode import IGNORED, Encoded, Lengths
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -79,10 +80,22 @@ def memory(settings: Settings, config: PretrainedConfig, tokens: int) -> Memory:
     )
 
 
-def render(item: Encoded, tokenizer: PreTrainedTokenizerBase) -> str:
-    """One record as text: the prompt as it is, then each token with loss in angle quotes."""
+def render(item: Encoded, tokenizer: PreTrainedTokenizerBase, tree: Tree | None) -> str:
+    """One record as text: the prompt as it is, then each token with loss in angle quotes.
+
+    Branches follow, one in a line: what asks, and what should be answered.
+    """
     learned = (f"«{tokenizer.decode([token])}»" for token in item.tokens[item.prompt :])
-    return str(tokenizer.decode(item.tokens[: item.prompt])) + "".join(learned)
+    lines = [str(tokenizer.decode(item.tokens[: item.prompt])) + "".join(learned)]
+    for decision, token in zip(() if tree is None else tree.decisions, item.branches, strict=False):
+        if tree is not None and token != IGNORED:
+            path: list[int] = []
+            node = decision.node
+            while node >= 0:
+                path.insert(0, tree.tokens[node])
+                node = tree.parents[node]
+            lines.append(f"  branch {tokenizer.decode(path)}«{tokenizer.decode([token])}»")
+    return "\n".join(lines)
 
 
 def summary(

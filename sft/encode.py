@@ -2,7 +2,8 @@
 
 A sequence is exactly what labeling will see and write: the prompt through the model's own
 chat template, opened for the assistant's turn, then the answer, then the token that ends the
-turn. The loss is on the answer and that last token.
+turn. The loss is on the answer and that last token. Branches stand behind it in the same row
+(:mod:`sft.branches`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from labelwright.answer_tokens import BRANCHES, LINE, AnswerTokens
+from labelwright.certainty import parse
 from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
 from labelwright.special_tokens import break_up, spelled_out
 from sft.data import Record
 
@@ -21,16 +26,21 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BATCH = 512
+IGNORED = -100
 PROBE_SYSTEM, PROBE_USER, PROBE_ANSWER = "Instruction one.", "Report two.", "Answer three."
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One record: token ids, of which the first ``prompt`` carry no loss."""
+    """One record: token ids, of which the first ``prompt`` carry no loss.
+
+    ``branches`` has the right token of every decision of the branches, -100 where none is due.
+    """
 
     id: str
     tokens: list[int]
     prompt: int
+    branches: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -63,15 +73,32 @@ class Encoder:
     """Turns records into token ids with one tokenizer.
 
     Args:
-        limit: the longest sequence allowed, in tokens.
+        limit: the longest sequence allowed, in tokens, branches included.
         on_long: ``error``, ``drop`` or ``cut`` (the report's end, never the answer).
+        label_set: what the records were built for; needed for branches.
+        layout: ``line``, ``branches`` or ``both``.
 
     Raises:
+        CheckpointError: the tokenizer cannot tell the parts of the answer apart.
         ConfigError: the tokenizer has no usable chat template.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, limit: int, on_long: str) -> None:
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        limit: int,
+        on_long: str,
+        label_set: LabelSet | None = None,
+        layout: str = LINE,
+    ) -> None:
         self.tokenizer = tokenizer
+        self.answers: AnswerTokens | None = None
+        if layout != LINE and label_set is not None:
+            self.answers = AnswerTokens.of(label_set, self._text_ids)
+        self._label_set = label_set
+        self._line = layout != BRANCHES
+        self._extra = len(self.answers.tree.tokens) if self.answers else 0
         self.on_long = on_long
         self.limit = limit
         self.stop = stop_token(tokenizer)
@@ -91,8 +118,9 @@ class Encoder:
                 kept = self._fit(record, item, lengths)
                 if kept is not None:
                     lengths.records += 1
-                    lengths.tokens += len(kept.tokens)
+                    lengths.tokens += len(kept.tokens) + self._extra
                     lengths.loss_tokens += len(kept.tokens) - kept.prompt
+                    lengths.loss_tokens += sum(token != IGNORED for token in kept.branches)
                     yield kept
         if lengths.too_long:
             tokens, identifier = lengths.longest
@@ -107,13 +135,31 @@ class Encoder:
         prompts = self._ids([self._render(record.system, record.user) for record in records])
         answers = self._ids([record.answer for record in records])
         return [
-            Encoded(record.id, [*prompt, *answer, self.stop], len(prompt))
+            Encoded(
+                record.id,
+                [*prompt, *answer, self.stop] if self._line else prompt,
+                len(prompt),
+                self._targets(record),
+            )
             for record, prompt, answer in zip(records, prompts, answers, strict=True)
         ]
 
+    def _targets(self, record: Record) -> list[int]:
+        """Per decision of the branches the token that should come next."""
+        if self.answers is None or self._label_set is None:
+            return []
+        known = parse(self._label_set, record.answer, ended=True).labels
+        labels = {name: value or Certainty.BLANK for name, value in known.items()}
+        return [
+            IGNORED if pick < 0 else decision.tokens[pick]
+            for decision, pick in zip(
+                self.answers.tree.decisions, self.answers.targets(labels), strict=True
+            )
+        ]
+
     def _fit(self, record: Record, item: Encoded, lengths: Lengths) -> Encoded | None:
-        lengths.longest = max(lengths.longest, (len(item.tokens), item.id))
-        if len(item.tokens) <= self.limit:
+        lengths.longest = max(lengths.longest, (len(item.tokens) + self._extra, item.id))
+        if len(item.tokens) + self._extra <= self.limit:
             return item
         if self.on_long == "error":
             lengths.too_long += 1
@@ -131,10 +177,11 @@ class Encoder:
         A shorter text may merge into other tokens, so it is cut until it fits.
         """
         text = record.user
-        while len(item.tokens) > self.limit:
+        limit = self.limit - self._extra
+        while len(item.tokens) > limit:
             ends = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
             spans: Any = ends["offset_mapping"]
-            keep = len(spans) - (len(item.tokens) - self.limit)
+            keep = len(spans) - (len(item.tokens) - limit)
             text = text[: spans[keep - 1][1]].rstrip() if keep > 0 else ""
             if not text:
                 return None
@@ -143,6 +190,9 @@ class Encoder:
 
     def _render(self, system: str, user: str) -> str:
         return render_prompt(self.tokenizer, system, break_up(self._special, user))
+
+    def _text_ids(self, text: str) -> list[int]:
+        return self._ids([text])[0]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         ids: Any = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
@@ -204,19 +254,26 @@ def stop_token(tokenizer: PreTrainedTokenizerBase) -> int:
 def to_dataset(items: Iterable[Encoded]) -> Dataset:
     """A dataset in memory with ``input_ids`` and ``labels`` (-100 where there is no loss).
 
-    Nothing of it is written to a cache on disk.
+    Records with branches have ``prompt`` and ``branches`` besides, for the collator. Nothing
+    is written to a cache on disk.
     """
     import numpy as np
     from datasets import Dataset, Features, Sequence, Value
 
     ids: list[np.ndarray] = []
     labels: list[np.ndarray] = []
+    prompts: list[int] = []
+    branches: list[np.ndarray] = []
     for item in items:
         tokens = np.asarray(item.tokens, dtype=np.int32)
         ids.append(tokens)
-        labels.append(np.where(np.arange(len(tokens)) < item.prompt, np.int32(-100), tokens))
+        labels.append(np.where(np.arange(len(tokens)) < item.prompt, np.int32(IGNORED), tokens))
+        prompts.append(item.prompt)
+        branches.append(np.asarray(item.branches, dtype=np.int32))
     numbers = Sequence(Value("int32"))
-    return Dataset.from_dict(
-        {"input_ids": ids, "labels": labels},
-        features=Features({"input_ids": numbers, "labels": numbers}),
-    )
+    columns: dict[str, Any] = {"input_ids": ids, "labels": labels}
+    features = {"input_ids": numbers, "labels": numbers}
+    if any(len(row) for row in branches):
+        columns |= {"prompt": prompts, "branches": branches}
+        features |= {"prompt": Value("int32"), "branches": numbers}
+    return Dataset.from_dict(columns, features=Features(features))

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.answer_tokens import Tree
 from labelwright.errors import ConfigError
 from sft.arguments import Settings
 from sft.data import Records, read_records
@@ -26,6 +27,7 @@ class Prepared:
     Attributes:
         stop: the token that ends an answer; the tokenizer's EOS from now on.
         datasets: ``train`` and, if it is evaluated, ``validation``.
+        tree: the branches of every row; ``None`` for rows without.
         lengths: what was counted in each of them.
         limit: the longest sequence allowed, in tokens.
         examples: the first records as encoded.
@@ -35,6 +37,7 @@ class Prepared:
     config: PretrainedConfig
     stop: int
     limit: int
+    tree: Tree | None
     datasets: Mapping[str, Dataset]
     lengths: Mapping[str, Lengths]
     examples: list[Encoded] = field(repr=False)
@@ -70,7 +73,13 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
     tokenizer = load_tokenizer(start, sft.chat_template_path)
     config = load_config(start)
     limit = _limit(config, sft.max_length)
-    encoder = Encoder(tokenizer, limit=limit, on_long=settings.task.on_long)
+    encoder = Encoder(
+        tokenizer,
+        limit=limit,
+        on_long=settings.task.on_long,
+        label_set=records.label_set,
+        layout=settings.task.layout,
+    )
     tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(encoder.stop))
     sources = {"train": records.train}
     if evaluates(settings):
@@ -97,7 +106,16 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
     first: Iterator[Encoded] = encoder.encode(
         islice(read_records(records.train, records.label_set), examples), shown
     )
-    return Prepared(tokenizer, config, encoder.stop, limit, datasets, lengths, list(first))
+    return Prepared(
+        tokenizer=tokenizer,
+        config=config,
+        stop=encoder.stop,
+        limit=limit,
+        tree=None if encoder.answers is None else encoder.answers.tree,
+        datasets=datasets,
+        lengths=lengths,
+        examples=list(first),
+    )
 
 
 def evaluates(settings: Settings) -> bool:

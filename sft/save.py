@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelwright.answer_tokens import BRANCHES, LINE
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import TaskInfo, save_task
 from labelwright.jsonl import atomic_write, write_json, writing
@@ -20,7 +21,7 @@ from sft.load import Start
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-LAYOUTS = ("line",)
+LAYOUTS = {LINE: (LINE,), BRANCHES: (BRANCHES,), "both": (LINE, BRANCHES)}
 CARD = Path(__file__).parent / "model_card.md.jinja"
 
 
@@ -66,7 +67,7 @@ def finish(
     info = TaskInfo(
         label_set_sha256=records.label_set.fingerprint,
         prompt_version=PROMPT_VERSION,
-        layouts=LAYOUTS,
+        layouts=LAYOUTS[settings.task.layout],
         sections=records.sections,
         base_model=start.name,
     )
@@ -85,7 +86,7 @@ def _manifest(
         "label_set": records.label_set.name,
         "label_set_sha256": records.label_set.fingerprint,
         "prompt_version": PROMPT_VERSION,
-        "layouts": list(LAYOUTS),
+        "layouts": list(LAYOUTS[settings.task.layout]),
         "sections": records.sections,
         "base_model": start.name,
         "recipe": settings.recipe and Path(settings.recipe).name,

@@ -59,7 +59,7 @@ def rehearse(settings: Settings, records: Records, scratch: Path) -> str:
     rows = len(train_rows)
     batch = settings.sft.per_device_train_batch_size
     return dry_run.summary(
-        [dry_run.render(item, ready.tokenizer) for item in ready.examples],
+        [dry_run.render(item, ready.tokenizer, ready.tree) for item in ready.examples],
         ready.lengths["train"],
         dry_run.memory(settings, ready.config, batch * max(map(len, train_rows["input_ids"]))),
         update_steps=dry_run.steps(settings, rows, settings.sft.world_size),
@@ -75,7 +75,7 @@ def train(settings: Settings, records: Records) -> None:
     """
     from trl import get_peft_config
 
-    from sft.trainer import QuietTrainer, quiet
+    from sft.trainer import QuietTrainer, quiet, with_branches
 
     sft, state = settings.sft, settings.sft.distributed_state
     output, processes = Path(str(sft.output_dir)), sft.world_size
@@ -97,6 +97,7 @@ def train(settings: Settings, records: Records) -> None:
     if adapter is not None:  # else labeling would put it on the base's main revision
         adapter.revision = start.revision
     with quiet(output):
+        branches = {} if ready.tree is None else with_branches(sft, ready.tree, ready.tokenizer)
         trainer = QuietTrainer(
             model=load_model(start, settings.model, ready.stop),
             args=sft,
@@ -104,7 +105,9 @@ def train(settings: Settings, records: Records) -> None:
             eval_dataset=ready.datasets.get("validation"),
             processing_class=ready.tokenizer,
             peft_config=adapter,
+            **branches,
         )
+        trainer.tree = ready.tree
         result = _run(trainer, checkpoint)
     if state.is_main_process:
         outcome = Outcome(
@@ -132,6 +135,7 @@ def _identity(settings: Settings, records: Records) -> dict[str, Any]:
         "validation": records.validation and sha256_file(records.validation),
         "label_set_sha256": records.label_set.fingerprint,
         "on_long": settings.task.on_long,
+        "layout": settings.task.layout,
         "training": run_folder.identity(as_dict(settings.sft)),
         "model": run_folder.identity(as_dict(settings.model)),
     }

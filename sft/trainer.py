@@ -16,6 +16,9 @@ from torch.nn import functional
 from transformers.utils import logging
 from trl import SFTTrainer
 
+from labelwright.answer_tokens import Tree
+from sft.branches import BranchCollator, BranchLoss
+
 IGNORED = -100
 TENSORBOARD = "TENSORBOARD_LOGGING_DIR"
 
@@ -25,7 +28,13 @@ class QuietTrainer(SFTTrainer):
 
     On the CPU, TRL's loss projects every position onto the vocabulary; here only those with
     loss are, which makes small models learn half as fast again. The loss is the same.
+
+    Attributes:
+        tree: the branches at the end of every row (:mod:`sft.branches`); ``None`` for rows
+            without.
     """
+
+    tree: Tree | None = None
 
     def compute_loss(
         self,
@@ -35,6 +44,8 @@ class QuietTrainer(SFTTrainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Summed cross-entropy of the answers' tokens over ``num_items_in_batch``."""
+        if self._branch_loss is not None and not return_outputs:
+            return self._with_branches(model, inputs, num_items_in_batch)
         if return_outputs or not self._short_head:
             return super().compute_loss(  # type: ignore[no-untyped-call]
                 model, inputs, return_outputs, num_items_in_batch
@@ -46,11 +57,41 @@ class QuietTrainer(SFTTrainer):
         logits = model(**rest, use_cache=False, logits_to_keep=kept).logits.flatten(0, 1)
         self._count(logits, targets, inputs)
         loss = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
-        if num_items_in_batch is None:
-            return loss / (targets != IGNORED).sum().clamp(min=1)
+        return self._mean(loss, (targets != IGNORED).sum(), num_items_in_batch)
+
+    def _mean(self, loss: torch.Tensor, here: torch.Tensor, everywhere: Any) -> torch.Tensor:
+        """The summed loss over the tokens that it counts."""
+        if everywhere is None:
+            return loss / here.clamp(min=1)
         # The number counts the tokens of all processes, whose gradients are averaged.
         share = self.accelerator.num_processes if self.args.average_tokens_across_devices else 1
-        return loss / num_items_in_batch * share
+        mean: torch.Tensor = loss / everywhere * share
+        return mean
+
+    def _with_branches(self, model: Any, inputs: dict[str, Any], everywhere: Any) -> torch.Tensor:
+        assert self._branch_loss is not None  # noqa: S101
+        labels = inputs["labels"]
+        rest = {name: value for name, value in inputs.items() if name != "labels"}
+        kept = self._branch_loss.kept(labels)
+        logits = model(**rest, use_cache=False, logits_to_keep=kept).logits
+        loss, counts = self._branch_loss(logits, labels)
+        with torch.no_grad():
+            seen = (rest["attention_mask"].sum(-1) > 1).sum() + len(labels)
+            sums = self.accelerator.gather(torch.cat([counts, seen[None]])[None]).sum(0).tolist()
+        line_right, line_all, branches_right, branches_all, tokens = sums
+        training = bool(model.training)
+        metrics = self._metrics["train" if training else "eval"]
+        if line_all:
+            metrics["mean_token_accuracy"].append(line_right / line_all)
+        metrics["branch_accuracy"].append(branches_right / max(branches_all, 1))
+        if training:
+            self._total_train_tokens += tokens
+        metrics["num_tokens"] = [self._total_train_tokens]
+        return self._mean(loss, (labels != IGNORED).sum(), everywhere)
+
+    @cached_property
+    def _branch_loss(self) -> BranchLoss | None:
+        return None if self.tree is None else BranchLoss(self.tree)
 
     @cached_property
     def _short_head(self) -> bool:
@@ -83,6 +124,12 @@ class QuietTrainer(SFTTrainer):
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """The card is written once, at the end, by :mod:`sft.save`."""
+
+
+def with_branches(args: Any, tree: Tree, tokenizer: Any) -> dict[str, Any]:
+    """What the trainer needs besides, for rows with branches: their collator, all columns."""
+    args.remove_unused_columns = False
+    return {"data_collator": BranchCollator(tree, tokenizer.pad_token_id)}
 
 
 @contextmanager

@@ -5,12 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import has_heads
 from labelwright.commands.flags import positive
+from labelwright.commands.label_ray import add_ray_flags, labeled_by
+from labelwright.commands.label_server import (
+    add_server_flags,
+    refuse_server_flags,
+    server_labeler,
+)
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
@@ -21,7 +28,9 @@ if TYPE_CHECKING:
 
 RULES = "rules"
 RULES_LABEL_SET = "chexpert-14"
-MODEL_ONLY = ("device", "dtype", "batch_size", "decode")
+MODEL_ONLY = ("device", "dtype", "batch_size")
+"""Flags for anything that reads weights; those below are for generative models."""
+GENERATIVE_ONLY = ("decode", "batch_tokens", "quantize", "deterministic", "long")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +79,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="auto, float32, bfloat16 or float16 (auto: float32 on CPU, else the checkpoint's)",
     )
-    model.add_argument("--decode", metavar="WAY", help="way of decoding: free (the default)")
+    model.add_argument(
+        "--decode",
+        metavar="WAY",
+        help="one-pass, constrained or free (default: one-pass where the model was trained for "
+        "it, else constrained)",
+    )
+    model.add_argument(
+        "--batch-tokens",
+        type=positive,
+        metavar="N",
+        help="tokens computed together by one-pass and constrained (default: 512 on CPU, "
+        "16384 on a GPU)",
+    )
+    model.add_argument("--quantize", metavar="KIND", help="int8 or nf4 weights (bitsandbytes)")
+    model.add_argument(
+        "--deterministic",
+        action="store_true",
+        default=None,
+        help="one report at a time: the same bits whatever is labeled beside it",
+    )
+    model.add_argument(
+        "--long",
+        choices=("windows", "reject"),
+        help="a report beyond the model's context: read in parts (the default) or reject",
+    )
+    add_server_flags(parser)
+    add_ray_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,9 +116,10 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers import read_reports, scan
 
     reading = read_options(arguments)
-    with terminable():
+    with terminable(), ExitStack() as stack:
         found = scan(arguments.files, reading)
-        labeler, sections, shard_rows = _labeler(arguments)
+        made = labeled_by(arguments, _labeler)
+        labeler, sections, shard_rows = stack.enter_context(made)
         if (id_column := _id_column(arguments)) in labeler.label_set.names:
             raise ConfigError(
                 f"the id column {id_column} has the name of an observation, and labels.csv would "
@@ -117,8 +153,12 @@ def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     from inference.batch import SHARD_ROWS
     from labelwright.label_set import LabelSet
 
+    if arguments.server is not None:
+        served = server_labeler(arguments, ("rules", *MODEL_ONLY, *GENERATIVE_ONLY))
+        return served, served.sections, served.window
+    refuse_server_flags(arguments)
     if arguments.model == RULES:
-        given = [name for name in MODEL_ONLY if getattr(arguments, name) is not None]
+        given = _given(arguments, (*MODEL_ONLY, *GENERATIVE_ONLY))
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise ConfigError(f"{flags} means nothing to the rules", remedy="leave it out")
@@ -133,7 +173,8 @@ def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
         return _encoder(arguments)
     from inference.labeler import Labeler
 
-    named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set", "sections")}
+    flags_of_it = (*MODEL_ONLY, *GENERATIVE_ONLY, "label_set", "sections")
+    named = {name: getattr(arguments, name) for name in flags_of_it}
     given_flags: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = Labeler.from_checkpoint(arguments.model, **given_flags)
     return model, model.sections, model.window
@@ -143,12 +184,17 @@ def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     from baselines.encoder_labeler import EncoderLabeler
     from inference.batch import SHARD_ROWS
 
-    if arguments.decode is not None:
-        raise ConfigError("--decode means nothing to an encoder", remedy="leave it out")
+    if given_here := _given(arguments, GENERATIVE_ONLY):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given_here)
+        raise ConfigError(f"{flags} means nothing to an encoder", remedy="leave it out")
     named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set")}
     given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = EncoderLabeler.from_checkpoint(arguments.model, **given)
     return model, arguments.sections or model.sections, SHARD_ROWS
+
+
+def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(arguments, name) is not None]
 
 
 def _id_column(arguments: argparse.Namespace) -> str:

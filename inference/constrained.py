@@ -1,0 +1,222 @@
+"""Constrained decoding: exactly the greedy answer among the valid ones, in a few passes.
+
+Every observation of the answer line is a slot between fixed text. A draft of the whole line is
+read behind the prompt in one pass; each slot is then replaced by its likeliest option given the
+slots before it in the draft, and so on until nothing changes (Jacobi iteration: Santilli et al.
+2023, doi:10.18653/v1/2023.acl-long.689). A slot whose predecessors are final is final itself, so
+every pass settles at least one, and the fixed point is the answer that slot after slot would
+give. What is settled is remembered and not read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from inference.answer import Answer, DecodeOptions
+from inference.load import Loaded
+from inference.one_pass import OnePass, log_softmax, option_probs, plain
+from inference.packed import Memory, Segment
+from inference.prompts import Prompt
+from inference.reader import PromptReader
+from labelwright.answer_tokens import BRANCHES, SlotTokens
+from labelwright.certainty import parse, render
+from labelwright.label_rules import settle
+from labelwright.records import Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A decision on the line's token number ``token``; the draft holds its option ``pick``."""
+
+    token: int
+    slot: int
+    choice: int
+    pick: int
+
+
+@dataclass
+class _Line:
+    """One report's answer line while it is being settled.
+
+    Attributes:
+        past: indices in memory of the prompt and of the line as far as it is settled.
+        start: tokens of the prompt.
+        draft: the present guess.
+        settled: tokens of the line that are final and remembered; the decision on the next one
+            is final too.
+        logs: per slot and choice the log-probabilities seen last.
+        passes: over the line so far.
+    """
+
+    past: np.ndarray
+    start: int
+    draft: dict[str, Certainty]
+    settled: int = 0
+    logs: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    passes: int = 0
+    done: bool = False
+
+
+class Constrained:
+    """Settles answer lines by parallel fixed-point iteration."""
+
+    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+        both = loaded.task is not None and BRANCHES in loaded.task.layouts
+        self._branches = OnePass(loaded, options) if both else None
+        self.reader = self._branches.reader if self._branches else PromptReader(loaded, options)
+        self._slots = self.reader.answers.slots
+        self._usual = {slot.label: Counter[Certainty]() for slot in self._slots}
+        self.passes: Counter[int] = Counter()
+        """How many lines took how many passes over the line."""
+
+    @property
+    def room(self) -> int:
+        """The longest answer line."""
+        longest = (len(s.prefix) + max(map(len, s.options.values())) for s in self._slots)
+        return sum(longest) + len(self.reader.answers.end)
+
+    def describe(self) -> Mapping[str, Any]:
+        """For the manifest."""
+        return {"mode": "constrained", "strategy": "greedy among the valid answers"}
+
+    def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Labels, and their probabilities given the observations before them in the line."""
+        results = self.reader(prompts, self._read, extra=self.room)
+        for line, _ in results:
+            self.passes[line.passes] += 1
+            for name, certainty in line.draft.items():
+                self._usual[name][certainty] += 1
+        return [
+            self._answer(line, prompt.notes, seconds)
+            for prompt, (line, seconds) in zip(prompts, results, strict=True)
+        ]
+
+    def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
+        lines = self._begin(memory, prompts)
+        while unfinished := [line for line in lines if not line.done]:
+            plans = [self._plan(line) for line in unfinished]
+            base = memory.size
+            segments = [segment for segment, _ in plans]
+            hidden = self.reader.engine.run(memory, segments, keep=True)
+            for line, (segment, due), rows in zip(unfinished, plans, hidden, strict=True):
+                self._advance(line, due, self.reader.head(rows), base)
+                base += len(segment.tokens)
+        return lines
+
+    def _begin(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
+        """Read the prompts; the draft is what the branches say, or what is answered mostly."""
+        branches, base = self._branches, memory.size
+        segments = [self._prompt(p) if branches is None else branches.segment(p) for p in prompts]
+        extra = 0 if branches is None else len(branches.tree.tokens)
+        hidden = self.reader.engine.run(memory, segments, keep=True)
+        lines = []
+        for prompt, segment, rows in zip(prompts, segments, hidden, strict=True):
+            new = len(segment.tokens) - extra
+            past = np.concatenate([segment.past, np.arange(base, base + new)])
+            if branches is None:
+                draft = self._usual_labels()
+            else:
+                probs = branches.probs(self.reader.head(rows))
+                draft, _ = settle(self.reader.loaded.label_set, probs)
+            lines.append(_Line(past, len(prompt.tokens), draft))
+            base += len(segment.tokens)
+        return lines
+
+    def _prompt(self, prompt: Prompt) -> Segment:
+        start = self.reader.start(prompt)
+        places = range(start, len(prompt.tokens))
+        return Segment(prompt.tokens[start:], places, self.reader.past(prompt), [])
+
+    def _usual_labels(self) -> dict[str, Certainty]:
+        draft = {}
+        for slot in self._slots:
+            counts = self._usual[slot.label]
+            blank = Certainty.BLANK in slot.options
+            first = Certainty.BLANK if blank else next(iter(slot.options))
+            draft[slot.label] = counts.most_common(1)[0][0] if counts else first
+        return draft
+
+    def _plan(self, line: _Line) -> tuple[Segment, list[_Due]]:
+        """The draft's tokens that are not settled, up to the last decision on them."""
+        tokens = self.reader.answers.line(line.draft)
+        due = [item for item in self._decisions(line.draft) if item.token > line.settled]
+        last = max(item.token for item in due)
+        new = tokens[line.settled : last]
+        segment = Segment(
+            tokens=new,
+            positions=range(line.start + line.settled, line.start + last),
+            past=line.past,
+            wanted=[item.token - 1 - line.settled for item in due],
+        )
+        return segment, due
+
+    def _decisions(self, draft: Mapping[str, Certainty]) -> list[_Due]:
+        found = []
+        offset = 0
+        for index, slot in enumerate(self._slots):
+            offset += len(slot.prefix)
+            for choice, pick in slot.paths[draft[slot.label]]:
+                decision = slot.choices[choice]
+                token = offset + len(decision.after)
+                found.append(_Due(token, index, choice, pick))
+            offset += self.reader.answers.plain_length(index, draft[slot.label])
+        return found
+
+    def _advance(self, line: _Line, due: list[_Due], logits: np.ndarray, base: int) -> None:
+        """Take in what one pass said; ``base`` is the index of its first token in memory."""
+        place = self.reader.head.place
+        line.passes += 1
+        wrong: _Due | None = None
+        for item, row in zip(due, logits, strict=True):
+            options = self._slots[item.slot].choices[item.choice].tokens
+            logs = log_softmax(row[[place[token] for token in options]])
+            line.logs[item.slot, item.choice] = logs
+            if wrong is None and int(logs.argmax()) != item.pick:
+                wrong = item
+        if wrong is None:
+            line.done = True
+            return
+        fresh = np.arange(base, base + wrong.token - line.settled)
+        line.past = np.concatenate([line.past, fresh])
+        line.settled = wrong.token
+        for index in range(wrong.slot, len(self._slots)):
+            slot = self._slots[index]
+            line.draft[slot.label] = self._greedy(index, slot, line)
+        line.done = all(item.token <= line.settled for item in self._decisions(line.draft))
+
+    def _greedy(self, index: int, slot: SlotTokens, line: _Line) -> Certainty:
+        """The option that the decisions seen so far lead to; the draft's own where they end."""
+        left = dict(slot.options)
+        for number, choice in enumerate(slot.choices):
+            size = len(choice.after)
+            if not any(tokens[:size] == choice.after for tokens in left.values()):
+                continue
+            if (index, number) not in line.logs:
+                break
+            path = (*choice.after, choice.tokens[int(line.logs[index, number].argmax())])
+            left = {c: t for c, t in left.items() if t[: size + 1] == path}
+        draft = line.draft[slot.label]
+        return draft if draft in left else next(iter(left))
+
+    def _answer(self, line: _Line, notes: tuple[str, ...], seconds: float) -> Answer:
+        label_set = self.reader.loaded.label_set
+        raw = render(label_set, line.draft)
+        probs = {}
+        for index, slot in enumerate(self._slots):
+            even = [np.full(len(c.tokens), -np.log(len(c.tokens))) for c in slot.choices]
+            logs = [line.logs.get((index, n), even[n]) for n in range(len(slot.choices))]
+            probs[slot.label] = option_probs(slot, logs)
+        parsed = parse(label_set, raw, ended=True)
+        return Answer(
+            labels=dict(line.draft),
+            raw=raw,
+            problems=parsed.problems,
+            notes=notes,
+            seconds=seconds,
+            probs=plain(probs),
+        )

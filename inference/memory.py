@@ -1,0 +1,20 @@
+"""When memory is short: tell it, and make room for a smaller batch."""
+
+from __future__ import annotations
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory is short, on any device."""
+    told = type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError)
+    return told or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+
+
+def free_memory() -> None:
+    """Give cached memory back, so that a smaller pack finds room."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,134 @@
+"""One-pass decoding: all observations asked side by side, in the same pass that reads the report.
+
+Every observation is a branch that sees the prompt and itself, so its probabilities are those it
+would have alone. Branches cannot see each other; the label set's exclusive rules are applied
+afterwards (:mod:`labelwright.label_rules`), and the answer's notes name what gave way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from inference.answer import Answer, DecodeOptions
+from inference.load import Loaded
+from inference.packed import Memory, Segment
+from inference.prompts import Prompt
+from inference.reader import PromptReader
+from labelwright.answer_tokens import SlotTokens
+from labelwright.certainty import render
+from labelwright.label_rules import settle
+from labelwright.records import Certainty
+
+Probs = dict[str, dict[Certainty, float]]
+
+
+class OnePass:
+    """Reads each prompt once and scores every observation."""
+
+    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+        self.reader = PromptReader(loaded, options)
+        self.tree = self.reader.answers.tree
+        self._visible = np.array(self.tree.visible(), dtype=bool)
+        self._depths = np.array(self.tree.depths)
+        self._nodes = np.array([decision.node for decision in self.tree.decisions])
+
+    @property
+    def room(self) -> int:
+        """The longest branch."""
+        return max(self.tree.depths) + 1
+
+    def describe(self) -> Mapping[str, Any]:
+        """For the manifest."""
+        return {"mode": "one-pass", "label_rules": "likeliest labels that obey"}
+
+    def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
+        """Labels and probabilities; every answer is complete."""
+        results = self.reader(prompts, self._read, extra=len(self.tree.tokens))
+        return [
+            answer_of(self.reader.loaded, probs, prompt.notes, seconds)
+            for prompt, (probs, seconds) in zip(prompts, results, strict=True)
+        ]
+
+    def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[Probs]:
+        segments = [self.segment(prompt) for prompt in prompts]
+        hidden = self.reader.engine.run(memory, segments, keep=False)
+        return [self.probs(self.reader.head(rows)) for rows in hidden]
+
+    def segment(self, prompt: Prompt) -> Segment:
+        """What is new of the prompt, and all branches behind it."""
+        start, size = self.reader.start(prompt), len(prompt.tokens)
+        new, extra = size - start, len(self.tree.tokens)
+        visible = np.zeros((new + extra, new + extra), dtype=bool)
+        visible[:new, :new] = np.tri(new, dtype=bool)
+        visible[new:, :new] = True
+        visible[new:, new:] = self._visible
+        return Segment(
+            tokens=[*prompt.tokens[start:], *self.tree.tokens],
+            positions=[*range(start, size), *(size + self._depths)],
+            past=self.reader.past(prompt),
+            wanted=new + self._nodes,
+            visible=visible,
+        )
+
+    def branches(self, size: int, past: np.ndarray) -> Segment:
+        """All branches behind a prompt of ``size`` tokens that is remembered at ``past``."""
+        return Segment(
+            tokens=self.tree.tokens,
+            positions=list(size + self._depths),
+            past=past,
+            wanted=self._nodes,
+            visible=self._visible,
+        )
+
+    def probs(self, logits: np.ndarray) -> Probs:
+        """From logits ``[decisions, option tokens]`` to probabilities per observation."""
+        place = self.reader.head.place
+        logs = [
+            log_softmax(row[[place[token] for token in decision.tokens]])
+            for row, decision in zip(logits, self.tree.decisions, strict=True)
+        ]
+        return {
+            slot.label: option_probs(slot, logs[start : start + len(slot.choices)])
+            for slot, start in zip(self.reader.answers.slots, self.tree.starts, strict=True)
+        }
+
+
+def option_probs(slot: SlotTokens, logs: Sequence[np.ndarray]) -> dict[Certainty, float]:
+    """Probability of each certainty from the log-probabilities of its observation's decisions."""
+    found = {
+        certainty: float(np.exp(sum(float(logs[choice][pick]) for choice, pick in path)))
+        for certainty, path in slot.paths.items()
+    }
+    total = sum(found.values())
+    return {certainty: value / total for certainty, value in found.items()}
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis, in float64."""
+    shifted = logits.astype(np.float64) - logits.max()
+    result: np.ndarray = shifted - np.log(np.exp(shifted).sum())
+    return result
+
+
+def answer_of(loaded: Loaded, probs: Probs, notes: tuple[str, ...], seconds: float) -> Answer:
+    """The likeliest labels that obey the label set's rules, as an answer."""
+    labels, changed = settle(loaded.label_set, probs)
+    return Answer(
+        labels=labels,
+        raw=render(loaded.label_set, labels),
+        problems=(),
+        notes=(*notes, *(f"rule: {name}" for name in changed)),
+        seconds=seconds,
+        probs=plain(probs),
+    )
+
+
+def plain(probs: Probs) -> dict[str, dict[str, float]]:
+    """Probabilities with six decimals, by the certainties' names, for the output."""
+    return {
+        name: {certainty.value: round(value, 6) for certainty, value in options.items()}
+        for name, options in probs.items()
+    }

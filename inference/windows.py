@@ -1,0 +1,117 @@
+"""Reports longer than the context: read in windows at sentence borders, answers merged.
+
+The merge rule: an observation is positive if any window says so, else uncertain if any says so,
+else negative, else blank. An observation that heads an exclusive rule of the label set ("No
+Finding") is the reverse: it is positive only if every window says so. The probabilities are those
+of the window that decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from inference.answer import Answer
+from inference.prompts import Prompt, PromptWriter, Refusal
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
+from labelwright.sentences import sentence_spans
+
+MOST_WINDOWS = 256
+"""A text that needs more is no report."""
+
+PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certainty.BLANK)
+
+
+_Fits = Callable[[str], Prompt | Refusal]
+
+
+def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
+    """The prompts of a text that is too long for one, or why it cannot be read.
+
+    A window ends at a sentence border; a sentence that alone is too long, at a space.
+    """
+
+    def fits(part: str) -> Prompt | Refusal:
+        return writer.write([part])[0]
+
+    spans = sentence_spans(text)
+    prompts: list[Prompt] = []
+    at = 0
+    while at < len(spans):
+        if len(prompts) == MOST_WINDOWS:
+            return Refusal(f"too long for the model: more than {MOST_WINDOWS} windows")
+        count, prompt = _most(text, spans[at:], fits)
+        if prompt is None:
+            start, end = spans[at]
+            cut = _cut(text, start, end)
+            if cut is None:
+                return Refusal("too long for the model: a word without end")
+            spans[at : at + 1] = [(start, cut), (cut, end)]
+            continue
+        prompts.append(prompt)
+        at += count
+    return prompts or Refusal("the report is empty")
+
+
+def _most(text: str, spans: Sequence[tuple[int, int]], fits: _Fits) -> tuple[int, Prompt | None]:
+    """The most sentences that fit into one window, and its prompt: doubling, then bisection."""
+    low, high, best = 0, len(spans) + 1, None
+    count = 1
+    while low < count < high:
+        found = fits(text[spans[0][0] : spans[count - 1][1]])
+        if isinstance(found, Prompt):
+            low, best = count, found
+        else:
+            high = count
+        doubled = min(2 * low, len(spans))
+        count = doubled if high > len(spans) else (low + high) // 2
+    return low, best
+
+
+def _cut(text: str, start: int, end: int) -> int | None:
+    """The space nearest to the middle of ``text[start:end]``."""
+    middle = (start + end) // 2
+    left = text.rfind(" ", start + 1, middle)
+    right = text.find(" ", middle, end - 1)
+    found = [place for place in (left, right) if place > 0]
+    return min(found, key=lambda place: abs(place - middle)) if found else None
+
+
+def merge(label_set: LabelSet, answers: Sequence[Answer]) -> Answer:
+    """One answer from those of a report's windows, by the rule above."""
+    heads = {rule.label for rule in label_set.exclusive}
+    labels: dict[str, Certainty | None] = {}
+    probs: dict[str, dict[str, float]] = {}
+    for name in label_set.names:
+        said = [answer.labels[name] for answer in answers]
+        labels[name] = _together(said, every=name in heads)
+        given = [dict(answer.probs[name]) for answer in answers if answer.probs is not None]
+        if given and labels[name] is not None:
+            probs[name] = _deciding(given, str(labels[name]), every=name in heads)
+    problems = dict.fromkeys(problem for answer in answers for problem in answer.problems)
+    notes = dict.fromkeys(note for answer in answers for note in answer.notes)
+    return Answer(
+        labels=labels,
+        raw="\n".join(answer.raw for answer in answers),
+        problems=tuple(problems),
+        notes=(*notes, f"windows: {len(answers)}"),
+        seconds=sum(answer.seconds for answer in answers),
+        probs=probs or None,
+    )
+
+
+def _together(said: Sequence[Certainty | None], *, every: bool) -> Certainty | None:
+    if every and any(value is not Certainty.POSITIVE for value in said):
+        said = [value for value in said if value is not Certainty.POSITIVE]
+    for certainty in PRECEDENCE:
+        if certainty in said:
+            return certainty
+        if certainty is Certainty.POSITIVE and None in said:
+            return None
+    return None
+
+
+def _deciding(given: list[dict[str, float]], certainty: str, *, every: bool) -> dict[str, float]:
+    if every:
+        return min(given, key=lambda probs: probs.get(Certainty.POSITIVE.value, 0.0))
+    return max(given, key=lambda probs: probs.get(certainty, 0.0))

@@ -1,0 +1,135 @@
+"""Rows that hold a prompt, its answer line and its branches; their mask and their loss.
+
+The branches (:mod:`labelwright.answer_tokens`) stand behind prompt and line in the same row. A
+branch sees the prompt and itself, neither the line nor other branches, and its positions go on
+from the prompt, exactly as one-pass labeling reads them. So the prompt is read once for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from labelwright.answer_tokens import Tree
+
+IGNORED = -100
+
+
+class BranchCollator:
+    """Batches of rows ``[prompt, line, padding, branches]``; the branches are the last columns.
+
+    Args:
+        tree: the branches; the same for every row.
+        pad: token that fills the rows.
+    """
+
+    def __init__(self, tree: Tree, pad: int) -> None:
+        self._tokens = torch.tensor(tree.tokens)
+        self._depths = torch.tensor(tree.depths)
+        self._nodes = torch.tensor([decision.node for decision in tree.decisions])
+        self._visible = torch.tensor(tree.visible())
+        self._pad = pad
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Token ids, positions, mask and labels.
+
+        In the columns of the line a label is the column's own token, as everywhere; in those of
+        the branches it is the token that should come next.
+
+        Args:
+            rows: ``input_ids``, ``labels``, ``prompt`` (tokens of the prompt) and ``branches``
+                (per decision the right token, or -100).
+
+        Returns:
+            ``input_ids``, ``position_ids`` and ``labels`` ``[rows, columns]``;
+            ``attention_mask`` ``[rows, 1, columns, columns]``, bool.
+        """
+        width, extra = max(len(row["input_ids"]) for row in rows), len(self._tokens)
+        shape = (len(rows), width + extra)
+        tokens = torch.full(shape, self._pad)
+        labels = torch.full(shape, IGNORED)
+        positions = torch.zeros(shape, dtype=torch.long)
+        mask = torch.eye(width + extra, dtype=torch.bool).repeat(len(rows), 1, 1)
+        causal = torch.ones(width, width, dtype=torch.bool).tril()
+        for index, row in enumerate(rows):
+            size, prompt = len(row["input_ids"]), int(row["prompt"])
+            tokens[index, :size] = torch.as_tensor(row["input_ids"])
+            labels[index, :size] = torch.as_tensor(row["labels"])
+            positions[index, :size] = torch.arange(size)
+            positions[index, width:] = prompt + self._depths
+            labels[index, width + self._nodes] = torch.as_tensor(row["branches"])
+            mask[index, :size, :size] = causal[:size, :size]
+            mask[index, width:, :prompt] = True
+            mask[index, width:, width:] = self._visible
+        tokens[:, width:] = self._tokens
+        return {
+            "input_ids": tokens,
+            "position_ids": positions,
+            "attention_mask": mask[:, None],
+            "labels": labels,
+        }
+
+
+class BranchLoss:
+    """The summed loss of such a batch, and how many of its tokens were right.
+
+    In the line it is the cross-entropy over the vocabulary, at a decision of a branch that over
+    its options only, which is what one-pass labeling compares.
+    """
+
+    def __init__(self, tree: Tree) -> None:
+        most = max(len(decision.tokens) for decision in tree.decisions)
+        self._extra = len(tree.tokens)
+        self._nodes = torch.tensor([decision.node for decision in tree.decisions])
+        rows = [[*d.tokens, *[-1] * (most - len(d.tokens))] for d in tree.decisions]
+        self._options = torch.tensor(rows)
+
+    def kept(self, labels: Tensor) -> Tensor:
+        """The columns whose output the loss needs: of the line, then of the decisions."""
+        width = labels.shape[1] - self._extra
+        line = (labels[:, 1:width] != IGNORED).any(0).nonzero().flatten()
+        return torch.cat([line, width + self._nodes.to(labels.device)])
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and counts from the logits of the kept columns.
+
+        Args:
+            logits: ``[rows, kept, vocabulary]``.
+            labels: as the collator wrote them.
+
+        Returns:
+            The summed loss, and ``[line right, line all, branches right, branches all]``.
+        """
+        count = len(self._nodes)
+        width = labels.shape[1] - self._extra
+        line = self.kept(labels)[:-count]
+        wanted = labels[:, line + 1].flatten()
+        written = logits[:, :-count].flatten(0, 1)
+        loss = functional.cross_entropy(
+            written.float(), wanted, ignore_index=IGNORED, reduction="sum"
+        )
+        options = self._options.to(labels.device)
+        nodes = self._nodes.to(labels.device)
+        here = logits[:, -count:].float()
+        picked = here.gather(2, options.clamp(min=0).expand(len(labels), -1, -1))
+        picked = picked.masked_fill(options < 0, -torch.inf)
+        due = labels[:, width + nodes]
+        target = (options == due[..., None]).int().argmax(-1)
+        target = torch.where(due == IGNORED, IGNORED, target)
+        loss = loss + functional.cross_entropy(
+            picked.flatten(0, 1), target.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        with torch.no_grad():
+            counts = torch.stack(
+                [
+                    (written.argmax(-1) == wanted)[wanted != IGNORED].sum(),
+                    (wanted != IGNORED).sum(),
+                    (picked.argmax(-1) == target)[target != IGNORED].sum(),
+                    (target != IGNORED).sum(),
+                ]
+            )
+        return loss, counts
