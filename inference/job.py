@@ -27,6 +27,14 @@ LABELS, PREDICTIONS, REJECTS, MANIFEST = (
     "manifest.json",
 )
 OUTPUTS = (LABELS, PREDICTIONS, REJECTS)
+EXPORTS = {
+    "parquet": "predictions.parquet",
+    "omop": "note_nlp.csv",
+    "fhir": "observations.ndjson",
+}
+"""Further files that a finished folder can hold, by the name that ``--also`` takes."""
+RETRY = "retry"
+"""Folder of a retry (:mod:`inference.retry`); with a manifest in it, it is ready to move up."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +64,24 @@ class Job:
         return hashlib.sha256(json.dumps(_key(self.to_json()), sort_keys=True).encode()).hexdigest()
 
 
-def finished(out: Path, job: Job) -> dict[str, Any] | None:
+def finished(out: Path, job: Job, *, any_labeler: bool = False) -> dict[str, Any] | None:
     """The manifest, if this very job is already done in ``out``.
+
+    Args:
+        any_labeler: whether another labeler may have done it, for the same label set.
 
     Raises:
         OutputError: ``out`` holds the result of something else.
     """
+    move_up(out)
     if not (out / MANIFEST).exists():
         return None
     manifest = _read(out / MANIFEST)
-    if differs := _differences(_key(manifest), _key(job.to_json())):
+    found, wanted = _key(manifest), _key(job.to_json())
+    if any_labeler:
+        found.pop("labeler")
+        wanted.pop("labeler")
+    if differs := _differences(found, wanted):
         raise _foreign(out, "the finished result of another job", differs)
     missing = [name for name in OUTPUTS if not (out / name).is_file()]
     if missing:
@@ -92,7 +108,8 @@ def begin(out: Path, job: Job, *, shard_rows: int) -> int:
         if differs := _differences(_key(state), _key(job.to_json())):
             raise _foreign(out, "the unfinished result of another job", differs)
         return int(state["shard_rows"])
-    strange = [name for name in (*OUTPUTS, PARTS) if (out / name).exists()]
+    known = (*OUTPUTS, *EXPORTS.values(), PARTS, RETRY)
+    strange = [name for name in known if (out / name).exists()]
     if strange:
         raise OutputError(
             f"the folder holds {', '.join(strange)} of another origin",
@@ -103,6 +120,16 @@ def begin(out: Path, job: Job, *, shard_rows: int) -> int:
     return shard_rows
 
 
+def begun_with(out: Path) -> dict[str, Any]:
+    """The options of the unfinished job in ``out``; empty if there is none that can be read."""
+    try:
+        state = json.loads((out / JOB_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    options = state.get("options") if isinstance(state, dict) else None
+    return options if isinstance(options, dict) else {}
+
+
 def clear(out: Path) -> None:
     """Remove what is needed only while the job runs; called when the manifest stands."""
     with writing(out):
@@ -111,9 +138,27 @@ def clear(out: Path) -> None:
             shutil.rmtree(out / PARTS)
 
 
+def move_up(out: Path) -> None:
+    """Put the result of a retry in the place of the old one, if it is ready; lock held.
+
+    The manifest goes last: whenever this is interrupted, the next call ends it. What was
+    made from the old result goes away first.
+    """
+    ready = out / RETRY
+    if not (ready / MANIFEST).exists():
+        return
+    with writing(out):
+        for name in EXPORTS.values():
+            (out / name).unlink(missing_ok=True)
+        for name in (*OUTPUTS, MANIFEST):
+            if (ready / name).exists():
+                (ready / name).replace(out / name)
+        shutil.rmtree(ready)
+
+
 def remove_torn_files(out: Path) -> None:
     """Remove temporary files that a killed run left behind; only with the lock held."""
-    ours = (*OUTPUTS, MANIFEST, JOB_FILE)
+    ours = (*OUTPUTS, *EXPORTS.values(), MANIFEST, JOB_FILE)
     with writing(out):
         for torn in out.glob(".*.tmp"):
             if any(torn.name.startswith(f".{name}.") for name in ours):

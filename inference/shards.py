@@ -96,10 +96,15 @@ def write_part(folder: Path, shard: Shard, results: Sequence[Result]) -> None:
         OutputError: the part cannot be written.
     """
     with atomic_write(part_path(folder, shard.index)) as handle:
-        for item, result in zip(shard.items, results, strict=True):
-            handle.write(dumps(result.to_json()) + "\n")
-            if isinstance(result, Prediction) and not result.complete:
-                handle.write(dumps(_undetermined(item, result).to_json()) + "\n")
+        handle.writelines(lines_for(shard.items, results))
+
+
+def lines_for(items: Sequence[Item], results: Sequence[Result]) -> Iterator[str]:
+    """The lines of a part: what came of each row."""
+    for item, result in zip(items, results, strict=True):
+        yield dumps(result.to_json()) + "\n"
+        if isinstance(result, Prediction) and not result.complete:
+            yield dumps(_undetermined(item, result).to_json()) + "\n"
 
 
 def _undetermined(item: Item, prediction: Prediction) -> Reject:

@@ -24,7 +24,8 @@ CODES = {
     Certainty.BLANK: "",
 }
 _BY_NUMBER = {1.0: Certainty.POSITIVE, 0.0: Certainty.NEGATIVE, -1.0: Certainty.UNCERTAIN}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a cell begins with that a spreadsheet runs, full-width forms included (OWASP's list)."""
 
 
 @lru_cache(maxsize=256)
@@ -61,7 +62,7 @@ def write_labels(
     codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
     count = 0
     for identifier, labels in rows:
-        safe = f"'{identifier}" if _guarded(identifier) else identifier
+        safe = escape(identifier)
         cells = [safe, *[codes[labels[name]] for name in label_set.names]]
         (quoting if "\r" in safe else writer).writerow(cells)
         count += 1
@@ -111,6 +112,11 @@ def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]
         elif len(synonyms) == 1:
             found[label.name] = synonyms[0]
     return found
+
+
+def escape(text: str) -> str:
+    """A cell of text that no spreadsheet runs: with a leading apostrophe where needed."""
+    return f"'{text}" if _guarded(text) else text
 
 
 def unescape_id(text: str) -> str:
