@@ -1,0 +1,210 @@
+"""Workers on a real Ray of this machine: equal results, killed workers, killed runs, privacy."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import ray_script
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="needs Ray: pip install -e '.[ray]'"
+    ),
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc"),
+]
+ROWS, SHARD_ROWS = 60, 4
+MARK = "LABELWRIGHT_TEST_RUN"
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short reports, no two the same; some are empty."""
+    path = tmp_path_factory.mktemp("input") / "reports.csv"
+    with open(path, "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["id", "text"])
+        for row in range(ROWS):
+            words = ("Small effusion.", "No edema.", "Possible pneumonia.", "Clear lungs.")
+            text = " ".join(words[: row % 4 + 1]) + f" Series {row}."
+            writer.writerow([f"r{row}", "" if row % 17 == 3 else text])
+    return path
+
+
+def command(table: Path, model: Path | str, out: Path, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "labelwright.cli", "label", str(table), "--out", str(out)),
+        *("--model", str(model), "--shard-rows", str(SHARD_ROWS), *more),
+    ]
+
+
+def content(out: Path) -> dict[str, object]:
+    """The result files; of the predictions all but the seconds."""
+    files: dict[str, object] = {
+        name: (out / name).read_bytes() for name in ("labels.csv", "rejects.jsonl")
+    }
+    rows = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
+    files["predictions"] = [json.dumps({**row, "seconds": 0}) for row in rows]
+    return files
+
+
+def parts(out: Path) -> int:
+    return sum(1 for _ in (out / "parts").glob("[0-9]*.jsonl"))
+
+
+def processes(mark: str, name: str = "") -> list[int]:
+    """Running processes that inherited ``mark``, with ``name`` in their command line."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}".encode() not in (folder / "environ").read_bytes():
+                continue
+            if name.encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except OSError:  # it ended meanwhile, or belongs to somebody else
+            continue
+    return found
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to this"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    """A short TMPDIR, since Ray's sockets have a longest path."""
+    folder = Path("/tmp") / f"lw{os.getpid()}"
+    folder.mkdir(mode=0o700)
+    yield folder
+    subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def environment(mark: str, place: Path) -> dict[str, str]:
+    return {**os.environ, MARK: mark, "TMPDIR": str(place), "OMP_NUM_THREADS": "1"}
+
+
+def test_a_killed_worker_changes_nothing(
+    table: Path, tiny_checkpoint: Path, tmp_path: Path, place: Path
+) -> None:
+    """Two workers with a model; one gets kill -9 in mid-run."""
+    plain = subprocess.run(command(table, tiny_checkpoint, tmp_path / "plain"), check=False)
+    assert plain.returncode == 0
+    out = tmp_path / "ray"
+    with subprocess.Popen(
+        command(table, tiny_checkpoint, out, "--ray-actors", "2"),
+        env=environment("worker", place),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        until(lambda: parts(out) >= 2 or process.poll() is not None)
+        workers = processes("worker", "ray::Worker")
+        os.kill(workers[0], signal.SIGKILL)
+        assert parts(out) < ROWS / SHARD_ROWS - 3
+        printed, error = process.communicate(timeout=90)
+    assert process.returncode == 0, error
+    assert printed.startswith(f"{ROWS} rows: ")
+    assert len(workers) == 2
+    assert content(out) == content(tmp_path / "plain")
+    manifests = [json.loads((f / "manifest.json").read_text()) for f in (out, tmp_path / "plain")]
+    assert manifests[0]["job"] == manifests[1]["job"]
+    assert manifests[0]["labeler"]["runtime"]["ray"]["actors"] == 2
+    assert list(place.iterdir()) == []
+    until(lambda: not processes("worker"), 10)
+
+
+def test_a_killed_run_is_resumed_without_ray(table: Path, tmp_path: Path, place: Path) -> None:
+    """What kill -9 leaves of Ray's files is removed by the next run on Ray, stopped by SIGTERM."""
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    slow = [sys.executable, ray_script.__file__, "slow-rules", str(table), str(out)]
+    subprocess.run([*slow[:3], str(table), str(whole), "none"], check=True)
+    for life, (number, code) in enumerate([(signal.SIGKILL, -9), (signal.SIGTERM, 130)]):
+        mark, before = f"life{life}", parts(out)
+        with subprocess.Popen(
+            slow, env=environment(mark, place), stderr=subprocess.PIPE, text=True
+        ) as process:
+            until(lambda before=before, p=process: parts(out) >= before + 2 or p.poll())
+            left = [path.name for path in place.iterdir()]
+            process.send_signal(number)
+            _, error = process.communicate(timeout=60)
+        assert process.returncode == code, error
+        assert len(left) == 1
+        assert f"-{process.pid}-" in left[0]
+        until(lambda mark=mark: not processes(mark), 30)
+    assert error == "labelwright: interrupted; the same command resumes\n"
+    assert list(place.iterdir()) == []
+    assert 4 <= parts(out) < ROWS / SHARD_ROWS
+    done = subprocess.run([*slow, "none"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "done by an earlier run" in done.stdout
+    assert content(out) == content(whole)
+
+
+def test_failures_of_workers(place: Path) -> None:
+    """Asserts inside ``ray_script.py failures``: one Ray serves all of them."""
+    done = subprocess.run(
+        [sys.executable, ray_script.__file__, "failures"],
+        env=environment("failures", place),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.split() == list(ray_script.FAILURES)
+    assert ray_script.CANARY not in done.stderr
+    assert list(place.iterdir()) == []
+
+
+REFUSED = [
+    (["--ray-address", "auto"], "--ray-address means something beside --ray-actors only"),
+    (["--gpus-per-actor", "1"], "--gpus-per-actor means something beside --ray-actors only"),
+    (["--gpus-per-actor", "1.5", "--ray-actors", "1"], "must be a part of 1, or a whole number"),
+    (["--ray-actors", "0"], "must be a whole number of at least 1"),
+    (["--ray-actors", "2", "--device", "cuda:1"], "picks one GPU for all workers"),
+    (["--ray-actors", "2", "--ray-address", "ray://h:1"], "ray:// is not supported"),
+    (["--ray-actors", "2", "--ray-address", "auto"], "no Ray cluster lets us in at auto"),
+]
+
+
+@pytest.mark.parametrize(("flags", "words"), REFUSED)
+def test_what_cannot_work(
+    flags: list[str], words: str, table: Path, tmp_path: Path, place: Path
+) -> None:
+    done = subprocess.run(
+        command(table, "m", tmp_path / "out", *flags),
+        env=environment("refused", place),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert words in done.stderr.replace("(ray://)", "ray://")
+    assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_without_ray(table: Path, tmp_path: Path) -> None:
+    code = """
+import sys
+from labelwright.cli import main
+sys.modules["ray"] = None
+sys.exit(main(sys.argv[1:]))
+"""
+    flags = command(table, "rules", tmp_path, "--ray-actors", "2")[3:]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *flags], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "pip install -e '.[ray]'" in done.stderr
