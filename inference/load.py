@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference.linear import quicken
 from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.label_set import LabelSet
@@ -81,9 +82,11 @@ def load(
         base, folder if adapter else None, pick_dtype(dtype, place), _quantised(quantize, place)
     )
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    placed: Any = model if quantize else model.to(place)  # type: ignore[arg-type]
+    quicken(placed)
     return Loaded(
         name=folder.name if Path(path_or_hub_name).is_dir() else str(path_or_hub_name),
-        model=(model if quantize else model.to(place)).eval(),  # type: ignore[arg-type]
+        model=placed.eval(),
         tokenizer=tokenizer,
         label_set=own_labels,
         task=task,
