@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import has_heads
 from labelwright.commands.flags import positive
 from labelwright.commands.label_ray import add_ray_flags, labeled_by
+from labelwright.commands.label_runs import Task, add_run_flags, check_run_flags, perform
 from labelwright.commands.label_server import (
     add_server_flags,
     refuse_server_flags,
@@ -23,7 +23,6 @@ from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
 
 if TYPE_CHECKING:
-    from inference.batch import Summary
     from labelwright.labeler import ReportLabeler
 
 RULES = "rules"
@@ -66,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows stored together; a stopped job keeps its first value",
     )
+    add_run_flags(parser)
     model = parser.add_argument_group("model")
     model.add_argument(
         "--batch-size",
@@ -110,13 +110,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
-    from inference.batch import run as run_batch
-    from inference.cut import SectionCut, left_to_cut
+    from inference.cut import left_to_cut
     from inference.interrupt import terminable
-    from labelwright.readers import read_reports, scan
+    from inference.watch import Watch
+    from labelwright.readers import scan
 
+    check_run_flags(arguments)
     reading = read_options(arguments)
     with terminable(), ExitStack() as stack:
+        watch = Watch(arguments.files)
         found = scan(arguments.files, reading)
         made = labeled_by(arguments, _labeler)
         labeler, sections, shard_rows = stack.enter_context(made)
@@ -126,25 +128,26 @@ def run(arguments: argparse.Namespace) -> int:
                 "hold both",
                 remedy="rename the column",
             )
-        cut = SectionCut(left_to_cut(arguments.files, sections))
-        items = islice(read_reports(arguments.files, reading), arguments.limit)
-        summary = run_batch(
-            labeler,
-            cut.stream(items),
-            arguments.out,
-            inputs=found.inputs,
-            options={
-                "text_columns": list(reading.text_columns),
-                "encoding": reading.encoding,
-                "format": reading.format,
-                "sections": sections,
-                "limit": arguments.limit,
-            },
-            id_column=id_column,
-            total=min(found.rows, arguments.limit or found.rows),
+        options = {
+            "text_columns": list(reading.text_columns),
+            "encoding": reading.encoding,
+            "format": reading.format,
+            "sections": sections,
+            "limit": arguments.limit,
+        }
+        task = Task(
+            labeler=labeler,
+            files=arguments.files,
+            reading=reading,
+            limit=arguments.limit,
+            cut_to=left_to_cut(arguments.files, sections),
+            rows=min(found.rows, arguments.limit or found.rows),
+            watch=watch,
+            settings={"inputs": found.inputs, "options": options, "id_column": id_column},
             shard_rows=arguments.shard_rows or shard_rows,
         )
-    sys.stdout.write(_closing(summary, arguments.out, cut.whole) + "\n")
+        line = perform(task, arguments)
+    sys.stdout.write(line + "\n")
     return 0
 
 
@@ -206,21 +209,3 @@ def _id_column(arguments: argparse.Namespace) -> str:
     reading = read_options(arguments)
     trees = all(format_of(path, reading) is FORMATS["mimic-cxr"] for path in arguments.files)
     return "study_id" if trees else "id"
-
-
-def _closing(summary: Summary, out: Path, whole: int) -> str:
-    if summary.finished_before:
-        head = f"already finished: {summary.rows:,} rows"
-    else:
-        head = f"{summary.rows:,} rows"
-    parts = [f"{head}: {summary.labeled:,} labeled, {summary.rejected:,} rejected"]
-    if summary.rejected:
-        parts[0] += f" (why: {out / 'rejects.jsonl'})"
-    if whole:
-        parts.append(f"{whole:,} without headings read whole")
-    if not summary.finished_before:
-        if summary.labeled_now < summary.rows:
-            parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")
-        rate = summary.labeled_now / max(summary.seconds, 1e-9)
-        parts.append(f"{rate:,.1f} rows/s")
-    return "; ".join(parts) + f" -> {out / 'labels.csv'}"
