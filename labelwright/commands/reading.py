@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from labelwright.readers.formats import FORMATS
 from labelwright.readers.options import ReadOptions
 
 
@@ -20,7 +21,8 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         nargs="+" if required else "*",
         type=Path,
         metavar="FILE",
-        help="CSV, TSV, JSONL (each also .gz) or Parquet; a MIMIC-CXR tree; NLMCXR_reports.tgz",
+        help="CSV, TSV, JSONL, text, FHIR, HL7 v2 or OpenAI batch files (each also .gz, .zst), "
+        "Parquet, folders of text, FHIR or HL7 files, a MIMIC-CXR tree, NLMCXR_reports.tgz",
     )
     group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
     group.add_argument(
@@ -39,7 +41,7 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
     group.add_argument("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
     group.add_argument(
         "--input-format",
-        choices=("csv", "tsv", "jsonl", "parquet", "mimic-cxr", "openi"),
+        choices=tuple(FORMATS),
         help="where suffix or folder do not tell",
     )
 

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.errors import ConfigError, InputError
+from labelwright.readers.detect import format_name
+from labelwright.readers.fhir import count_fhir, fhir_files, read_fhir
+from labelwright.readers.hl7 import count_hl7, hl7_files, read_hl7
 from labelwright.readers.json_lines import count_jsonl, read_jsonl
-from labelwright.readers.mimic_cxr import (
-    count_mimic_cxr,
-    is_mimic_tree,
-    read_mimic_cxr,
-    study_files,
-)
-from labelwright.readers.openi import count_openi, is_openi_folder, read_openi, xml_files
-from labelwright.readers.opening import faults
+from labelwright.readers.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
+from labelwright.readers.openai_batch import count_openai_batch, read_openai_batch
+from labelwright.readers.openi import count_openi, read_openi, xml_files
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.parquet import count_parquet, read_parquet
+from labelwright.readers.plain_text import count_text_files, read_text_files, text_files
 from labelwright.readers.tables import count_csv, count_tsv, read_csv, read_tsv
 from labelwright.records import Reject, Report
 
@@ -35,20 +34,13 @@ FORMATS = {
     "csv": Format(read_csv, count_csv),
     "tsv": Format(read_tsv, count_tsv),
     "jsonl": Format(read_jsonl, count_jsonl),
+    "openai-batch": Format(read_openai_batch, count_openai_batch),
     "parquet": Format(read_parquet, count_parquet),
+    "txt": Format(read_text_files, count_text_files, text_files),
+    "fhir": Format(read_fhir, count_fhir, fhir_files),
+    "hl7": Format(read_hl7, count_hl7, hl7_files),
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
     "openi": Format(read_openi, count_openi, xml_files),
-}
-_SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".tgz": "openi",
-    ".tar": "openi",
 }
 
 
@@ -65,30 +57,12 @@ def format_of(path: Path, options: ReadOptions) -> Format:
                 f"unknown format {options.format!r}", remedy=f"choose from: {', '.join(FORMATS)}"
             )
         return FORMATS[options.format]
-    if path.is_dir():
-        return FORMATS[_folder_format(path)]
-    name = path.name.lower()
-    plain = name.removesuffix(".gz").removesuffix(".zst")
-    for suffix, form in _SUFFIXES.items():
-        if plain.endswith(suffix):
-            return FORMATS[form]
+    if (name := format_name(path, options)) is not None:
+        return FORMATS[name]
     if not path.exists():
         raise InputError("no such file or folder", remedy="check the path", source=path)
     raise InputError(
         "the suffix does not tell the format",
         remedy=f"give --input-format, one of: {', '.join(FORMATS)}",
-        source=path,
-    )
-
-
-def _folder_format(path: Path) -> str:
-    with faults(path):
-        if is_mimic_tree(path):
-            return "mimic-cxr"
-        if is_openi_folder(path):
-            return "openi"
-    raise InputError(
-        "the folder holds neither a MIMIC-CXR tree nor Open-i XML files",
-        remedy="give the files themselves, or check the folder",
         source=path,
     )

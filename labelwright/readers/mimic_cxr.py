@@ -22,10 +22,19 @@ _STUDY = re.compile(r"s(\d+)\.txt")
 
 
 def is_mimic_tree(folder: Path) -> bool:
-    """Whether a folder looks like the tree, its ``files`` folder or a part of it."""
+    """Whether a folder looks like the tree, its ``files`` folder or a part of it.
+
+    A folder of any name is taken for a patient's only if all its text files are named like
+    studies: the others would be passed over.
+    """
     root = folder / "files" if (folder / "files").is_dir() else folder
     with os.scandir(root) as entries:
-        return any(_FOLDER.fullmatch(e.name) or _STUDY.fullmatch(e.name) for e in entries)
+        names = [entry.name for entry in entries]
+    if any(_FOLDER.fullmatch(name) for name in names):
+        return True
+    texts = [name for name in names if name.lower().endswith(".txt")]
+    studies = [name for name in texts if _STUDY.fullmatch(name)]
+    return bool(studies) and (studies == texts or _FOLDER.fullmatch(root.name) is not None)
 
 
 def study_files(folder: Path) -> Iterator[Path]:

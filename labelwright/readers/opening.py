@@ -22,13 +22,15 @@ LONGEST_SKIP = 64 * LONGEST
 TOO_LONG = ""
 """What :func:`lines` yields in place of a line that is too long; no real line is empty."""
 
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+"""Byte order marks and the encodings they stand for."""
+
 _SAMPLE = 4096
 
 
@@ -143,7 +145,7 @@ def encoding_of(raw: BinaryIO, path: Path, encoding: str | None) -> str:
     if encoding is not None:
         return checked_encoding(encoding)
     packed.refuse_others(sample, path)
-    for mark, name in _MARKS:
+    for mark, name in MARKS:
         if sample.startswith(mark):
             return name
     if sample.count(0) * 4 > len(sample):

@@ -1,0 +1,97 @@
+"""Which format an input has: by its suffix, by what a folder holds, by the keys of JSON lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelwright.errors import InputError
+from labelwright.readers import fhir, folders, hl7, plain_text
+from labelwright.readers.mimic_cxr import is_mimic_tree
+from labelwright.readers.openai_batch import is_request
+from labelwright.readers.openi import is_openi_folder
+from labelwright.readers.opening import faults
+from labelwright.readers.options import ReadOptions
+from labelwright.readers.strict_json import numbered_lines, object_of
+
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".txt": "txt",
+    ".text": "txt",
+    ".json": "fhir",
+    ".hl7": "hl7",
+    ".tgz": "openi",
+    ".tar": "openi",
+}
+_FOLDERS = {
+    "txt": plain_text.SUFFIXES,
+    "fhir": fhir.SUFFIXES,
+    "hl7": hl7.SUFFIXES,
+}
+_PEEKED = 100
+"""JSON lines that are looked at; the first object among them decides."""
+
+
+def format_name(path: Path, options: ReadOptions) -> str | None:
+    """The name of the format, or ``None`` if the suffix does not tell.
+
+    Raises:
+        InputError: a folder that holds no reports, or reports of several formats.
+    """
+    if path.is_dir():
+        with faults(path):
+            return _of_folder(path)
+    plain = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    for suffix, name in _SUFFIXES.items():
+        if plain.endswith(suffix):
+            return _of_lines(path, options) if name == "jsonl" else name
+    return None
+
+
+def _of_folder(path: Path) -> str:
+    if is_mimic_tree(path):
+        return "mimic-cxr"
+    if is_openi_folder(path):
+        return "openi"
+    found: dict[str, None] = {}
+    for entry in folders.walk(path, tuple(s for all_of in _FOLDERS.values() for s in all_of)):
+        for name, suffixes in _FOLDERS.items():
+            if folders.without_suffix(entry.name, suffixes) != _unpacked(entry.name):
+                found[name] = None
+        if len(found) > 1:
+            raise InputError(
+                f"the folder holds files of several formats: {', '.join(found)}",
+                remedy="say which to read with --input-format",
+                source=path,
+            )
+    if not found:
+        raise InputError(
+            "the folder holds neither a MIMIC-CXR tree nor Open-i XML, text, FHIR or HL7 files",
+            remedy="give the files themselves, or check the folder",
+            source=path,
+        )
+    return next(iter(found))
+
+
+def _unpacked(name: str) -> str:
+    return folders.without_suffix(name, ())
+
+
+def _of_lines(path: Path, options: ReadOptions) -> str:
+    try:
+        for count, (_, line) in enumerate(numbered_lines(path, options)):
+            value = object_of(line)
+            if isinstance(value, dict):
+                if isinstance(value.get("resourceType"), str):
+                    return "fhir"
+                return "openai-batch" if is_request(value) else "jsonl"
+            if count == _PEEKED:
+                break
+    except InputError:
+        pass  # the reader will say it
+    return "jsonl"
