@@ -124,8 +124,15 @@ class ServerClient:
         self._http: httpx2.AsyncClient | None = None
 
     def get(self, url: str) -> Mapping[str, Any] | Failure:
-        """One page as JSON, tried once."""
-        return self._in_thread(self._once("GET", url, None))
+        """One page as JSON.
+
+        Tried twice where the connection broke off: a server that failed on the request before
+        may have closed it.
+        """
+        outcome = self._in_thread(self._once("GET", url, None))
+        if isinstance(outcome, Failure) and outcome.again and not outcome.status:
+            outcome = self._in_thread(self._once("GET", url, None))
+        return outcome
 
     def ask(self, body: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
         """One chat completion, with retries."""

@@ -15,7 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import labelwright
-from labelwright.commands import build, evaluate, label, label_set, train, train_encoder
+from labelwright.commands import (
+    build,
+    evaluate,
+    export,
+    label,
+    label_set,
+    train,
+    train_encoder,
+)
 from labelwright.commands.flags import Parser
 from labelwright.errors import LabelwrightError
 
@@ -50,6 +58,9 @@ COMMANDS = {
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
+    ),
+    "export": Command(
+        "a trained model -> a file for other programs", export.add_arguments, export.run
     ),
     "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
 }

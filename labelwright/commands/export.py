@@ -1,0 +1,102 @@
+"""``labelwright export gguf``: a trained model as one file for llama.cpp."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelwright.commands.flags import positive
+from labelwright.errors import CheckpointError, ConfigError, InputError
+
+if TYPE_CHECKING:
+    from inference.gguf_check import Checked
+
+TYPES = ("f32", "f16", "bf16", "q8_0")
+CHECKED_REPORTS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.add_argument("form", choices=("gguf",), help="the form to write")
+    parser.add_argument(
+        "model", metavar="DIR", help="the folder of a full Qwen2-architecture model"
+    )
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "--type",
+        choices=TYPES,
+        default="f16",
+        help="how weights are stored (default: f16); norms and biases are always f32",
+    )
+    check = parser.add_argument_group("comparison with llama.cpp (needs llama-cpp-python)")
+    check.add_argument(
+        "--check",
+        type=Path,
+        metavar="REPORTS",
+        help="answer reports of this file with both, and say how far they agree; its columns "
+        "must have usual names",
+    )
+    check.add_argument(
+        "--check-rows",
+        type=positive,
+        metavar="N",
+        help=f"how many reports (default: {CHECKED_REPORTS})",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file; compare if asked to. 0 even where rounding changes an answer."""
+    from inference.gguf_export import export_gguf
+
+    if arguments.check is None and arguments.check_rows is not None:
+        raise ConfigError("--check-rows is for --check", remedy="leave it out")
+    texts = [] if arguments.check is None else _texts(arguments)
+    done = export_gguf(arguments.model, arguments.out, arguments.type)
+    left = (
+        f", {done.unquantized} of them f16 (rows not divisible by 32)" if done.unquantized else ""
+    )
+    sys.stdout.write(
+        f"{done.tensors} weights{left}, {done.tokens:,} tokens, {done.bytes / 1e6:,.1f} MB "
+        f"-> {arguments.out}\n"
+    )
+    if texts:
+        from inference.gguf_check import check_gguf
+
+        sys.stdout.write(_agreement(check_gguf(arguments.model, arguments.out, texts)) + "\n")
+    return 0
+
+
+def _texts(arguments: argparse.Namespace) -> list[str]:
+    """The first reports of the file, cut to the sections that the model reads."""
+    from inference.cut import SectionCut
+    from labelwright.checkpoint import load_task
+    from labelwright.readers import read_reports
+    from labelwright.readers.options import ReadOptions
+    from labelwright.records import Report
+
+    _, task = load_task(arguments.model)
+    items = SectionCut(task.sections).stream(read_reports([arguments.check], ReadOptions()))
+    texts = (item.text for item in items if isinstance(item, Report))
+    found = list(islice(texts, arguments.check_rows or CHECKED_REPORTS))
+    if not found:
+        raise InputError("no report to compare with", source=arguments.check)
+    return found
+
+
+def _agreement(found: Checked) -> str:
+    if found.same_tokens < found.reports:
+        raise CheckpointError(
+            f"llama.cpp cuts {found.reports - found.same_tokens} of {found.reports} prompts into "
+            "other tokens than the model was trained on",
+            remedy="do not use the file for reports like these (Unicode that is not in the form "
+            "NFC is one cause)",
+        )
+    left = f" ({found.left_out} did not fit)" if found.left_out else ""
+    return (
+        f"llama.cpp agrees on {found.same_answers} of {found.reports} answers{left} and on "
+        f"{found.same_decisions:,} of {found.decisions:,} tokens; "
+        f"largest difference of a logit {found.difference:.2g}"
+    )
