@@ -4,31 +4,34 @@ Linear layers read the row as it is, without padding; attention is done per sequ
 the longest of the batch. What all prompts begin with (the instruction) is computed once. Keys
 and values can be kept, so that later questions see a report without reading it again.
 
-It works on any model of transformers that takes its attention from ``AttentionInterface``;
-:func:`verify` compares it with the model's own forward pass and refuses where they differ.
+It works on any model of transformers that takes its attention from ``AttentionInterface``, with
+full attention or a sliding window; :func:`verify` compares it with the model's own forward pass
+and refuses where they differ.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inference.load import Loaded
+from inference.packed_attention import ATTENTION, Pack, register
+from inference.packed_attention import Memory as Memory
 from labelwright.errors import CheckpointError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-ATTENTION = "labelwright_packed"
-"""The name under which the attention below is registered with transformers."""
-
 TOLERANCE = {"float32": 1e-3, "bfloat16": 6e-2, "float16": 1e-2}
 """Largest difference of a logit from the model's own pass, relative to the largest logit."""
+
+KNOWN_LAYERS = frozenset({"full_attention", "sliding_attention"})
+"""The kinds of attention, by their names in a model's configuration, that packs are read with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,33 +53,6 @@ class Segment:
     visible: np.ndarray | None = None
 
 
-@dataclass
-class Memory:
-    """Keys and values of tokens already read: per layer ``[kv heads, tokens, width]``."""
-
-    keys: dict[int, Tensor] = field(default_factory=dict)
-    values: dict[int, Tensor] = field(default_factory=dict)
-    size: int = 0
-
-    def copy(self) -> Memory:
-        """Another memory of the same tokens; adding to one leaves the other as it is."""
-        return Memory(dict(self.keys), dict(self.values), self.size)
-
-
-@dataclass
-class _Pack:
-    """The plan of one forward pass, for the attention of every layer."""
-
-    memory: Memory
-    keep: bool
-    queries: Tensor
-    keys: Tensor
-    back: Tensor
-    mask: Tensor
-    rows: int
-    kept: Memory
-
-
 class Engine:
     """A loaded model as a reader of packed sequences."""
 
@@ -86,7 +62,7 @@ class Engine:
         self._base: Any = loaded.model.get_decoder()  # type: ignore[no-untyped-call]
         self._device = self.model.device
         self._dtype: torch.dtype = self.model.dtype
-        _register()
+        register()
 
     @contextmanager
     def attending(self) -> Iterator[None]:
@@ -98,37 +74,57 @@ class Engine:
         finally:
             self.model.set_attn_implementation(before)
 
-    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[Tensor]:
+    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> Tensor:
         """Read segments that see ``memory`` and themselves.
 
         Args:
             keep: whether the new tokens are added to the memory, in the order of the segments.
 
         Returns:
-            Per segment the last hidden states ``[wanted, hidden]`` of its wanted tokens.
+            The last hidden states ``[wanted, hidden]`` of all wanted tokens, segment by segment.
         """
         import torch
 
         pack = self._plan(memory, segments, keep=keep)
-        tokens = [token for segment in segments for token in segment.tokens]
-        positions = [place for segment in segments for place in segment.positions]
-        with torch.inference_mode():
+        tokens = np.concatenate([np.asarray(segment.tokens) for segment in segments])
+        positions = np.concatenate([np.asarray(segment.positions) for segment in segments])
+        with torch.inference_mode(), self._only(pack.wanted):
             hidden = self._base(
-                input_ids=torch.tensor([tokens], device=self._device),
-                position_ids=torch.tensor([positions], device=self._device),
+                input_ids=torch.from_numpy(tokens)[None].to(self._device),
+                position_ids=torch.from_numpy(positions)[None].to(self._device),
                 use_cache=False,
                 labelwright_pack=pack,
             ).last_hidden_state[0]
-            starts = np.cumsum([0, *(len(segment.tokens) for segment in segments)])
-            wanted = np.concatenate(
-                [np.asarray(s.wanted, dtype=np.int64) + start
-                 for s, start in zip(segments, starts, strict=False)]
-            )  # fmt: skip
-            rows = hidden.index_select(0, torch.from_numpy(wanted).to(self._device))
+            rows = hidden.index_select(0, pack.wanted)
         if keep:
             memory.keys, memory.values = pack.kept.keys, pack.kept.values
             memory.size += len(tokens)
-        return list(rows.split([len(segment.wanted) for segment in segments]))
+        return rows
+
+    @contextmanager
+    def _only(self, wanted: Tensor) -> Iterator[None]:
+        """Within the block the last feed-forward layer computes the wanted rows alone.
+
+        Nothing reads its other rows: their keys and values were taken before it.
+        """
+        last = getattr(self._base.layers[-1], "mlp", None) if self._trim else None
+        if last is None:
+            yield
+            return
+
+        def before(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            return (given[0].index_select(1, wanted), *given[1:])
+
+        def after(_: Any, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
+            whole = found.new_zeros(1, rows[0], found.shape[-1])
+            return whole.index_copy_(1, wanted, found)
+
+        hooks = [last.register_forward_pre_hook(before), last.register_forward_hook(after)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def prefix(self, tokens: Sequence[int]) -> Memory:
         """The memory of what all prompts begin with."""
@@ -139,7 +135,7 @@ class Engine:
             self.run(memory, [Segment(tokens, range(count), nothing, [count - 1])], keep=True)
         return memory
 
-    def _plan(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> _Pack:
+    def _plan(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> Pack:
         """Padded indices and the mask ``[segments, 1, longest, longest past + new]``."""
         import torch
 
@@ -152,7 +148,9 @@ class Engine:
         keys = np.zeros((rows, most), dtype=np.int64)
         mask = np.full((rows, most_new, most), -np.inf, dtype=np.float32)
         mask[:, :, 0] = 0.0  # padding rows must see something; their output is never read
-        back = []
+        query_at = np.zeros((rows, most_new), dtype=np.int64)
+        key_at = np.zeros((rows, most), dtype=np.int64)
+        back, wanted = [], []
         start = 0
         for row, (segment, new, past) in enumerate(zip(segments, news, pasts, strict=True)):
             queries[row, :new] = np.arange(start, start + new)
@@ -162,18 +160,25 @@ class Engine:
             mask[row, :new, :past] = 0.0
             visible = np.tri(new, dtype=bool) if segment.visible is None else segment.visible
             mask[row, :new, past : past + new][visible] = 0.0
+            query_at[row, :new] = segment.positions
+            key_at[row, :past] = memory.positions[segment.past]
+            key_at[row, past : past + new] = segment.positions
             back.append(row * most_new + np.arange(new))
+            wanted.append(start + np.asarray(segment.wanted, dtype=np.int64))
             start += new
         place = self._device
-        return _Pack(
+        return Pack(
             memory=memory,
             keep=keep,
             queries=torch.from_numpy(queries.ravel()).to(place),
             keys=torch.from_numpy(keys.ravel()).to(place),
             back=torch.from_numpy(np.concatenate(back)).to(place),
+            wanted=torch.from_numpy(np.concatenate(wanted)).to(place),
             mask=torch.from_numpy(mask[:, None]).to(place, self._dtype),
             rows=rows,
             kept=Memory(),
+            query_at=query_at,
+            key_at=key_at,
         )
 
 
@@ -218,6 +223,9 @@ def verify(
     """
     import torch
 
+    kinds = set(getattr(engine.model.config.get_text_config(), "layer_types", None) or ())
+    if foreign := kinds - KNOWN_LAYERS:
+        raise _unsupported(engine, f"it has layers with {', '.join(sorted(foreign))}")
     tokens = list(head.place)
     own = []
     with torch.inference_mode():
@@ -236,7 +244,7 @@ def verify(
                 )
                 for p in prompts
             ]
-            found = np.concatenate([head(h) for h in engine.run(memory, segments, keep=False)])
+            found = head(engine.run(memory, segments, keep=False))
     except (TypeError, KeyError, AttributeError, ValueError, RuntimeError) as error:
         if "OutOfMemory" in type(error).__name__ or "memory" in str(error):
             raise
@@ -253,53 +261,3 @@ def _unsupported(engine: Engine, why: str) -> CheckpointError:
         remedy="label with --decode free",
         source=engine.loaded.name,
     )
-
-
-def _register() -> None:
-    from transformers import AttentionInterface
-
-    AttentionInterface.register(ATTENTION, _attention)
-
-
-def _attention(
-    module: Any,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    _mask: object,
-    *,
-    labelwright_pack: _Pack,
-    scaling: float | None = None,
-    softcap: float | None = None,
-    **_: Any,
-) -> tuple[Tensor, None]:
-    """Attention of one layer over all segments; shapes as in transformers' own."""
-    import torch
-    from torch.nn.functional import scaled_dot_product_attention
-
-    if softcap is not None:
-        raise ValueError("softcap")
-    pack, layer = labelwright_pack, module.layer_idx
-    keys, values = key[0], value[0]
-    if layer in pack.memory.keys:
-        keys = torch.cat([pack.memory.keys[layer], keys], dim=1)
-        values = torch.cat([pack.memory.values[layer], values], dim=1)
-    if pack.keep:
-        pack.kept.keys[layer], pack.kept.values[layer] = keys, values
-    heads, width = query.shape[1], query.shape[3]
-    repeat = heads // keys.shape[0]
-
-    def padded(states: Tensor, index: Tensor, times: int = 1) -> Tensor:
-        found = states.index_select(1, index).view(states.shape[0], pack.rows, -1, width)
-        found = found.transpose(0, 1)
-        return found if times == 1 else found.repeat_interleave(times, dim=1)
-
-    seen = scaled_dot_product_attention(
-        padded(query[0], pack.queries),
-        padded(keys, pack.keys, repeat),
-        padded(values, pack.keys, repeat),
-        attn_mask=pack.mask,
-        scale=scaling,
-    )
-    out = seen.transpose(1, 2).reshape(-1, heads, width).index_select(0, pack.back)
-    return out[None], None

@@ -1,26 +1,35 @@
 """The label set's exclusive rules, applied to probabilities: the likeliest labels that obey.
 
 Observations that were asked each for itself can contradict each other ("No Finding" beside an
-effusion). Given the report they are taken as independent, as they were asked, so the likeliest
-labels that break no rule are found by comparing products of probabilities: either the rule's
-own label gives way, or all the others that it forbids.
+effusion). Given the report they are taken as independent, as they were asked, so labels are
+compared by the product of their probabilities. Of a rule that the likeliest labels break, either
+its own label is not positive, or none of the others is positive or uncertain: both ways are
+followed until no rule is broken, and left where they cannot become likelier than what was found
+(branch and bound). No other labels that obey are likelier than the result.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from labelwright.label_set import Exclusive, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
 Probabilities = Mapping[str, Mapping[Certainty, float]]
 """Per observation the probability of every certainty that it can take; each sums to 1."""
 
+POSITIVE = frozenset({Certainty.POSITIVE})
 FORBIDDEN = frozenset({Certainty.POSITIVE, Certainty.UNCERTAIN})
-MOST_RULES = 10
-"""Up to so many broken rules all combinations are compared; beyond, rule after rule."""
+LEAST = 1e-300
+"""Stands for smaller probabilities, whose logarithm may not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    labels: dict[str, Certainty]
+    score: float
 
 
 def settle(
@@ -34,52 +43,52 @@ def settle(
     Returns:
         The labels in the label set's order, and the names whose likeliest certainty gave way.
     """
-    first = {name: _best(probs[name]) for name in label_set.names}
-    broken = [
-        rule
-        for rule in label_set.exclusive
-        if first[rule.label] is Certainty.POSITIVE
-        and any(first[other] in FORBIDDEN for other in rule.others)
-    ]
-    if not broken:
+    first = _likeliest(label_set, probs, {})
+    if not label_set.contradictions(first):
         return first, ()
-    groups = [broken] if len(broken) <= MOST_RULES else [[rule] for rule in broken]
-    labels = first
-    for group in groups:
-        ways = itertools.product((False, True), repeat=len(group))
-        tried = [_keeping(group, keep, labels, probs, label_set) for keep in ways]
-        labels = max(tried, key=lambda way: _log(way, probs))
-    changed = tuple(name for name in label_set.names if labels[name] is not first[name])
-    return labels, changed
+    found = _search(label_set, probs, {}, -math.inf)
+    labels = first if found is None else found.labels
+    return labels, tuple(name for name in label_set.names if labels[name] is not first[name])
 
 
-def _keeping(
-    rules: list[Exclusive],
-    keep: tuple[bool, ...],
-    labels: Mapping[str, Certainty],
-    probs: Probabilities,
+def _search(
     label_set: LabelSet,
+    probs: Probabilities,
+    banned: Mapping[str, frozenset[Certainty]],
+    floor: float,
+) -> _Found | None:
+    """The likeliest labels without those banned that obey all rules, if above ``floor``."""
+    labels = _likeliest(label_set, probs, banned)
+    score = sum(math.log(max(probs[name][value], LEAST)) for name, value in labels.items())
+    if score <= floor:
+        return None
+    rule = next(
+        (
+            rule
+            for rule in label_set.exclusive
+            if labels[rule.label] is Certainty.POSITIVE
+            and any(labels[other] in FORBIDDEN for other in rule.others)
+        ),
+        None,
+    )
+    if rule is None:
+        return _Found(labels, score)
+    best = None
+    for more in ({rule.label: POSITIVE}, dict.fromkeys(rule.others, FORBIDDEN)):
+        both = {name: banned.get(name, frozenset()) | values for name, values in more.items()}
+        found = _search(label_set, probs, {**banned, **both}, floor)
+        if found is not None:
+            best, floor = found, found.score
+    return best
+
+
+def _likeliest(
+    label_set: LabelSet, probs: Probabilities, banned: Mapping[str, frozenset[Certainty]]
 ) -> dict[str, Certainty]:
-    """The likeliest labels if these rules' labels stay positive, and the others do not."""
-    found = dict(labels)
-    for rule, kept in zip(rules, keep, strict=True):
-        if not kept:
-            found[rule.label] = _best(probs[rule.label], without={Certainty.POSITIVE})
-    # What gave way may have made room; what stays closes its room, and no rule is left broken.
-    for rule in label_set.exclusive:
-        if found[rule.label] is Certainty.POSITIVE:
-            for other in rule.others:
-                if found[other] in FORBIDDEN:
-                    found[other] = _best(probs[other], without=FORBIDDEN)
-    return found
-
-
-def _best(
-    options: Mapping[Certainty, float], without: frozenset[Certainty] | set[Certainty] = frozenset()
-) -> Certainty:
-    left = {c: p for c, p in options.items() if c not in without} or options
-    return max(left, key=left.__getitem__)
-
-
-def _log(labels: Mapping[str, Certainty], probs: Probabilities) -> float:
-    return sum(math.log(max(probs[name][c], 1e-300)) for name, c in labels.items())
+    """Each observation's likeliest certainty that is not banned; blank never is."""
+    labels = {}
+    for name in label_set.names:
+        without = banned.get(name, frozenset())
+        allowed = {c: p for c, p in probs[name].items() if c not in without}
+        labels[name] = max(allowed, key=allowed.__getitem__)
+    return labels
