@@ -135,7 +135,9 @@ class Constrained:
     def _usual_labels(self) -> dict[str, Certainty]:
         draft = {}
         for slot in self._slots:
-            counts = self._usual[slot.label]
+            # What was answered before must not even decide in how many passes a line is read.
+            alone = self.reader.options.deterministic
+            counts = None if alone else self._usual[slot.label]
             blank = Certainty.BLANK in slot.options
             first = Certainty.BLANK if blank else next(iter(slot.options))
             draft[slot.label] = counts.most_common(1)[0][0] if counts else first
@@ -208,8 +210,10 @@ class Constrained:
         raw = render(label_set, line.draft)
         probs = {}
         for index, slot in enumerate(self._slots):
-            even = [np.full(len(c.tokens), -np.log(len(c.tokens))) for c in slot.choices]
-            logs = [line.logs.get((index, n), even[n]) for n in range(len(slot.choices))]
+            # Off the answer's own path nothing was asked, or only of a draft given up since.
+            logs = [np.full(len(c.tokens), -np.log(len(c.tokens))) for c in slot.choices]
+            for choice, _ in slot.paths[line.draft[slot.label]]:
+                logs[choice] = line.logs[index, choice]
             probs[slot.label] = option_probs(slot, logs)
         parsed = parse(label_set, raw, ended=True)
         return Answer(
