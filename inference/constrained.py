@@ -19,7 +19,7 @@ import numpy as np
 
 from inference.answer import Answer, DecodeOptions
 from inference.load import Loaded
-from inference.one_pass import OnePass, log_softmax, option_probs, plain
+from inference.one_pass import OnePass
 from inference.packed import Memory, Segment
 from inference.prompts import Prompt
 from inference.reader import PromptReader
@@ -31,11 +31,14 @@ from labelwright.records import Certainty
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """A decision on the line's token number ``token``; the draft holds its option ``pick``."""
+    """A decision on the line's token number ``token``; the draft holds its option ``pick``.
+
+    ``decision`` is its number among those of the tree.
+    """
 
     token: int
     slot: int
-    choice: int
+    decision: int
     pick: int
 
 
@@ -49,15 +52,17 @@ class _Line:
         draft: the present guess.
         settled: tokens of the line that are final and remembered; the decision on the next one
             is final too.
-        logs: per slot and choice the log-probabilities seen last.
+        logs: ``[decisions, most tokens]``, the log-probabilities seen last.
+        seen: the decisions of which there are any.
         passes: over the line so far.
     """
 
     past: np.ndarray
     start: int
     draft: dict[str, Certainty]
+    logs: np.ndarray
+    seen: set[int] = field(default_factory=set)
     settled: int = 0
-    logs: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
     passes: int = 0
     done: bool = False
 
@@ -70,6 +75,7 @@ class Constrained:
         self._branches = OnePass(loaded, options) if both else None
         self.reader = self._branches.reader if self._branches else PromptReader(loaded, options)
         self._slots = self.reader.answers.slots
+        self._starts = self.reader.scores.starts
         self._usual = {slot.label: Counter[Certainty]() for slot in self._slots}
         self.passes: Counter[int] = Counter()
         """How many lines took how many passes over the line."""
@@ -97,33 +103,43 @@ class Constrained:
         ]
 
     def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
+        import torch
+
         lines = self._begin(memory, prompts)
         while unfinished := [line for line in lines if not line.done]:
             plans = [self._plan(line) for line in unfinished]
             base = memory.size
             segments = [segment for segment, _ in plans]
             hidden = self.reader.engine.run(memory, segments, keep=True)
-            for line, (segment, due), rows in zip(unfinished, plans, hidden, strict=True):
-                self._advance(line, due, self.reader.head(rows), base)
+            decisions = [item.decision for _, due in plans for item in due]
+            logs = self.reader.scores.logs(self.reader.head(torch.cat(hidden)), decisions)
+            start = 0
+            for line, (segment, due) in zip(unfinished, plans, strict=True):
+                self._advance(line, due, logs[start : start + len(due)], base)
                 base += len(segment.tokens)
+                start += len(due)
         return lines
 
     def _begin(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
         """Read the prompts; the draft is what the branches say, or what is answered mostly."""
-        branches, base = self._branches, memory.size
+        import torch
+
+        branches, base, scores = self._branches, memory.size, self.reader.scores
         segments = [self._prompt(p) if branches is None else branches.segment(p) for p in prompts]
         extra = 0 if branches is None else len(branches.tree.tokens)
         hidden = self.reader.engine.run(memory, segments, keep=True)
+        asked: Sequence[np.ndarray | None] = [None] * len(prompts)
+        if branches is not None:
+            asked = list(scores.all_probs(self.reader.head(torch.cat(hidden))))
         lines = []
-        for prompt, segment, rows in zip(prompts, segments, hidden, strict=True):
+        for prompt, segment, probs in zip(prompts, segments, asked, strict=True):
             new = len(segment.tokens) - extra
             past = np.concatenate([segment.past, np.arange(base, base + new)])
-            if branches is None:
+            if probs is None:
                 draft = self._usual_labels()
             else:
-                probs = branches.probs(self.reader.head(rows))
-                draft, _ = settle(self.reader.loaded.label_set, probs)
-            lines.append(_Line(past, len(prompt.tokens), draft))
+                draft, _ = settle(self.reader.loaded.label_set, scores.by_certainty(probs))
+            lines.append(_Line(past, len(prompt.tokens), draft, scores.even()))
             base += len(segment.tokens)
         return lines
 
@@ -163,23 +179,19 @@ class Constrained:
         for index, slot in enumerate(self._slots):
             offset += len(slot.prefix)
             for choice, pick in slot.paths[draft[slot.label]]:
-                decision = slot.choices[choice]
-                token = offset + len(decision.after)
-                found.append(_Due(token, index, choice, pick))
+                token = offset + len(slot.choices[choice].after)
+                found.append(_Due(token, index, self._starts[index] + choice, pick))
             offset += self.reader.answers.plain_length(index, draft[slot.label])
         return found
 
-    def _advance(self, line: _Line, due: list[_Due], logits: np.ndarray, base: int) -> None:
+    def _advance(self, line: _Line, due: list[_Due], logs: np.ndarray, base: int) -> None:
         """Take in what one pass said; ``base`` is the index of its first token in memory."""
-        place = self.reader.head.place
         line.passes += 1
-        wrong: _Due | None = None
-        for item, row in zip(due, logits, strict=True):
-            options = self._slots[item.slot].choices[item.choice].tokens
-            logs = log_softmax(row[[place[token] for token in options]])
-            line.logs[item.slot, item.choice] = logs
-            if wrong is None and int(logs.argmax()) != item.pick:
-                wrong = item
+        numbers = [item.decision for item in due]
+        line.logs[numbers] = logs
+        line.seen.update(numbers)
+        best = logs.argmax(axis=1).tolist()
+        wrong = next((d for d, pick in zip(due, best, strict=True) if pick != d.pick), None)
         if wrong is None:
             line.done = True
             return
@@ -198,9 +210,10 @@ class Constrained:
             size = len(choice.after)
             if not any(tokens[:size] == choice.after for tokens in left.values()):
                 continue
-            if (index, number) not in line.logs:
+            decision = self._starts[index] + number
+            if decision not in line.seen:
                 break
-            path = (*choice.after, choice.tokens[int(line.logs[index, number].argmax())])
+            path = (*choice.after, choice.tokens[int(line.logs[decision].argmax())])
             left = {c: t for c, t in left.items() if t[: size + 1] == path}
         draft = line.draft[slot.label]
         return draft if draft in left else next(iter(left))
@@ -208,13 +221,12 @@ class Constrained:
     def _answer(self, line: _Line, notes: tuple[str, ...], seconds: float) -> Answer:
         label_set = self.reader.loaded.label_set
         raw = render(label_set, line.draft)
-        probs = {}
-        for index, slot in enumerate(self._slots):
-            # Off the answer's own path nothing was asked, or only of a draft given up since.
-            logs = [np.full(len(c.tokens), -np.log(len(c.tokens))) for c in slot.choices]
-            for choice, _ in slot.paths[line.draft[slot.label]]:
-                logs[choice] = line.logs[index, choice]
-            probs[slot.label] = option_probs(slot, logs)
+        scores = self.reader.scores
+        # Off the answer's own path nothing was asked, or only of a draft given up since.
+        own = [item.decision for item in self._decisions(line.draft)]
+        logs = scores.even()
+        logs[own] = line.logs[own]
+        probs = scores.probs(logs[None])[0]
         parsed = parse(label_set, raw, ended=True)
         return Answer(
             labels=dict(line.draft),
@@ -222,5 +234,5 @@ class Constrained:
             problems=parsed.problems,
             notes=notes,
             seconds=seconds,
-            probs=plain(probs),
+            probs=scores.by_name(probs),
         )

@@ -56,7 +56,7 @@ def better() -> bool:
     """Whether this CPU has AVX-512, is not Intel's, and torch can be asked for oneDNN."""
     import torch
 
-    known = getattr(torch.cpu, "get_capabilities", dict)()
+    known: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     maker = str(known.get("cpu_name", "Intel"))
     return (
         torch._C._has_mkldnn

@@ -17,12 +17,9 @@ from inference.load import Loaded
 from inference.packed import Memory, Segment
 from inference.prompts import Prompt
 from inference.reader import PromptReader
-from labelwright.answer_tokens import SlotTokens
+from inference.scores import Probs
 from labelwright.certainty import render
 from labelwright.label_rules import settle
-from labelwright.records import Certainty
-
-Probs = dict[str, dict[Certainty, float]]
 
 
 class OnePass:
@@ -48,14 +45,30 @@ class OnePass:
         """Labels and probabilities; every answer is complete."""
         results = self.reader(prompts, self._read, extra=len(self.tree.tokens))
         return [
-            answer_of(self.reader.loaded, probs, prompt.notes, seconds)
+            self._answer(probs, prompt.notes, seconds)
             for prompt, (probs, seconds) in zip(prompts, results, strict=True)
         ]
 
-    def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[Probs]:
+    def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[np.ndarray]:
+        """Per prompt the probabilities ``[observations, options]``."""
+        import torch
+
         segments = [self.segment(prompt) for prompt in prompts]
         hidden = self.reader.engine.run(memory, segments, keep=False)
-        return [self.probs(self.reader.head(rows)) for rows in hidden]
+        return list(self.reader.scores.all_probs(self.reader.head(torch.cat(hidden))))
+
+    def _answer(self, probs: np.ndarray, notes: tuple[str, ...], seconds: float) -> Answer:
+        """The likeliest labels that obey the label set's rules."""
+        label_set, scores = self.reader.loaded.label_set, self.reader.scores
+        labels, changed = settle(label_set, scores.by_certainty(probs))
+        return Answer(
+            labels=labels,
+            raw=render(label_set, labels),
+            problems=(),
+            notes=(*notes, *(f"rule: {name}" for name in changed)),
+            seconds=seconds,
+            probs=scores.by_name(probs),
+        )
 
     def segment(self, prompt: Prompt) -> Segment:
         """What is new of the prompt, and all branches behind it."""
@@ -84,51 +97,6 @@ class OnePass:
         )
 
     def probs(self, logits: np.ndarray) -> Probs:
-        """From logits ``[decisions, option tokens]`` to probabilities per observation."""
-        place = self.reader.head.place
-        logs = [
-            log_softmax(row[[place[token] for token in decision.tokens]])
-            for row, decision in zip(logits, self.tree.decisions, strict=True)
-        ]
-        return {
-            slot.label: option_probs(slot, logs[start : start + len(slot.choices)])
-            for slot, start in zip(self.reader.answers.slots, self.tree.starts, strict=True)
-        }
-
-
-def option_probs(slot: SlotTokens, logs: Sequence[np.ndarray]) -> dict[Certainty, float]:
-    """Probability of each certainty from the log-probabilities of its observation's decisions."""
-    found = {
-        certainty: float(np.exp(sum(float(logs[choice][pick]) for choice, pick in path)))
-        for certainty, path in slot.paths.items()
-    }
-    total = sum(found.values())
-    return {certainty: value / total for certainty, value in found.items()}
-
-
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    """Over the last axis, in float64."""
-    shifted = logits.astype(np.float64) - logits.max()
-    result: np.ndarray = shifted - np.log(np.exp(shifted).sum())
-    return result
-
-
-def answer_of(loaded: Loaded, probs: Probs, notes: tuple[str, ...], seconds: float) -> Answer:
-    """The likeliest labels that obey the label set's rules, as an answer."""
-    labels, changed = settle(loaded.label_set, probs)
-    return Answer(
-        labels=labels,
-        raw=render(loaded.label_set, labels),
-        problems=(),
-        notes=(*notes, *(f"rule: {name}" for name in changed)),
-        seconds=seconds,
-        probs=plain(probs),
-    )
-
-
-def plain(probs: Probs) -> dict[str, dict[str, float]]:
-    """Probabilities with six decimals, by the certainties' names, for the output."""
-    return {
-        name: {certainty.value: round(value, 6) for certainty, value in options.items()}
-        for name, options in probs.items()
-    }
+        """From one report's logits ``[decisions, option tokens]`` to its probabilities."""
+        scores = self.reader.scores
+        return scores.by_certainty(scores.all_probs(logits)[0])

@@ -62,6 +62,8 @@ class Engine:
         self._base: Any = loaded.model.get_decoder()  # type: ignore[no-untyped-call]
         self._device = self.model.device
         self._dtype: torch.dtype = self.model.dtype
+        layers = getattr(self._base, "layers", None)
+        self._last: Any = getattr(layers[-1], "mlp", None) if layers else None
         register()
 
     @contextmanager
@@ -74,14 +76,14 @@ class Engine:
         finally:
             self.model.set_attn_implementation(before)
 
-    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> Tensor:
+    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[Tensor]:
         """Read segments that see ``memory`` and themselves.
 
         Args:
             keep: whether the new tokens are added to the memory, in the order of the segments.
 
         Returns:
-            The last hidden states ``[wanted, hidden]`` of all wanted tokens, segment by segment.
+            Per segment the last hidden states ``[wanted, hidden]`` of its wanted tokens.
         """
         import torch
 
@@ -98,8 +100,8 @@ class Engine:
             rows = hidden.index_select(0, pack.wanted)
         if keep:
             memory.keys, memory.values = pack.kept.keys, pack.kept.values
-            memory.size += len(tokens)
-        return rows
+            memory.positions = np.concatenate([memory.positions, positions])
+        return list(rows.split([len(segment.wanted) for segment in segments]))
 
     @contextmanager
     def _only(self, wanted: Tensor) -> Iterator[None]:
@@ -107,19 +109,24 @@ class Engine:
 
         Nothing reads its other rows: their keys and values were taken before it.
         """
-        last = getattr(self._base.layers[-1], "mlp", None) if self._trim else None
-        if last is None:
+        import torch
+
+        if self._last is None:
             yield
             return
 
         def before(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            whole.append(given[0])
             return (given[0].index_select(1, wanted), *given[1:])
 
-        def after(_: Any, given: tuple[Tensor, ...], found: Tensor) -> Tensor:
-            whole = found.new_zeros(1, rows[0], found.shape[-1])
-            return whole.index_copy_(1, wanted, found)
+        def after(_: Any, __: Any, found: Tensor) -> Tensor:
+            return torch.zeros_like(whole.pop()).index_copy_(1, wanted, found)
 
-        hooks = [last.register_forward_pre_hook(before), last.register_forward_hook(after)]
+        whole: list[Tensor] = []
+        hooks = [
+            self._last.register_forward_pre_hook(before),
+            self._last.register_forward_hook(after),
+        ]
         try:
             yield
         finally:
@@ -244,7 +251,7 @@ def verify(
                 )
                 for p in prompts
             ]
-            found = head(engine.run(memory, segments, keep=False))
+            found = head(torch.cat(engine.run(memory, segments, keep=False)))
     except (TypeError, KeyError, AttributeError, ValueError, RuntimeError) as error:
         if "OutOfMemory" in type(error).__name__ or "memory" in str(error):
             raise

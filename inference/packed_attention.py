@@ -47,6 +47,7 @@ class Pack:
     queries: Tensor
     keys: Tensor
     back: Tensor
+    wanted: Tensor
     mask: Tensor
     rows: int
     kept: Memory

@@ -13,6 +13,7 @@ from inference.load import Loaded
 from inference.memory import free_memory, out_of_memory
 from inference.packed import Engine, Memory, OptionHead, verify
 from inference.prompts import Prompt, prompt_text
+from inference.scores import Scores
 from labelwright.answer_tokens import AnswerTokens
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class PromptReader:
         self.answers = AnswerTokens.of(loaded.label_set, self._encode)
         self.engine = Engine(loaded)
         self.head = OptionHead(self.engine, self.answers.option_tokens)
+        self.scores = Scores(self.answers, self.head.place)
         self._budget = options.batch_tokens
         probes = [self._encode(prompt_text(loaded, probe)) for probe in PROBES]
         self._shared = tuple(_common(probes))
