@@ -6,29 +6,38 @@ labels are right by construction, whatever was drawn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from data_builders.cases import Case, CaseBook
-from data_builders.lexicon import Aside, Joint, Lexicon, Line, Lines, Observation
-from data_builders.phrases import Draw, pick, pick_early, shuffled, tidy, write
+from data_builders.clauses import Clauses, listed
+from data_builders.lexicon import Aside, Joint, Lexicon, Lines, Observation
+from data_builders.negatives import Negatives
+from data_builders.phrases import Draw, pick, pick_early, shuffled, tidy
 from data_builders.statements import Says, Statement
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
 POSITIVE, NEGATIVE, UNCERTAIN = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN
 
+EXPLAINED = 0.35
+"""Share of findings with possible causes for which the grammar tries to name some."""
+OTHER_EXAM = 0.02
+"""Share of reports on more than the chest, where the lexicon has other examinations."""
+CONCLUDED = (0.35, 0.7, 0.95)
+"""Shares of what is present that the conclusion repeats; one is drawn per report."""
 
-class Grammar:
+
+class Grammar(Clauses):
     """Writes statements for cases of one label set; holds no state between reports."""
 
     def __init__(self, lexicon: Lexicon, label_set: LabelSet) -> None:
-        self.lexicon = lexicon
+        super().__init__(lexicon)
         self.label_set = label_set
-        self.order = {name: i for i, name in enumerate(lexicon.observations)}
         self._joint: dict[tuple[str, Certainty], list[Joint]] = {}
         for joint in lexicon.joint:
             self._joint.setdefault(next(iter(joint.says.items())), []).append(joint)
         self._cases = CaseBook(lexicon, label_set)
+        self._negatives = Negatives(self)
         self._terms = [line for o in lexicon.observations.values() for line in o.terms]
 
     def case(self, draw: Draw, balance: float) -> Case:
@@ -44,7 +53,9 @@ class Grammar:
             if certainty is not None and certainty is not NEGATIVE:
                 out.append(self.say(draw, name, certainty, todo, case))
         negatives = [name for name in self.order if todo.get(name) is NEGATIVE]
-        out += self._negatives(draw, negatives, todo, case)
+        out += self._negatives.write(
+            draw, negatives, todo, case, lambda name: self.say(draw, name, NEGATIVE, todo, case)
+        )
         out += self._asides(draw, case, "findings")
         jitter = 9.0 if draw() < 0.2 else 1.5
         keyed = [(statement.place + draw() * jitter, statement) for statement in out]
@@ -65,8 +76,9 @@ class Grammar:
             return whole
         out: list[Statement] = []
         todo = {n: c for n, c in case.states.items() if c is not NEGATIVE}
+        share = pick(draw, CONCLUDED)
         for name in shuffled(draw, present):
-            if name in todo and draw() < 0.8:
+            if name in todo and draw() < share:
                 out.append(self._conclude(draw, name, todo, case))
         if draw() < 0.04 and case.states:
             out.append(self._contradict(draw, case))
@@ -82,10 +94,29 @@ class Grammar:
             out.append(self.say(draw, name, NEGATIVE, {name: NEGATIVE}, case))
         return out
 
+    def other_exam(
+        self, draw: Draw, body: list[Statement], end: list[Statement]
+    ) -> tuple[list[Statement], list[Statement]]:
+        """The report with, rarely, another body part's findings and conclusion behind its own."""
+        if not self.lexicon.other_exams or draw() >= OTHER_EXAM or not body or not end:
+            return body, end
+        exam = pick(draw, self.lexicon.other_exams)
+        heading = self.term(draw, exam.heading)
+
+        def part(own: list[Statement], lines: Lines, says: Says) -> list[Statement]:
+            text = f"{heading}. {self.term(draw, lines)}"
+            return [
+                Statement("chest", {}),
+                *own,
+                Statement(text, says, exam.abnormal, place=float(len(self.order))),
+            ]
+
+        return part(body, exam.lines, exam.says), part(end, exam.closing, {})
+
     def front(self, draw: Draw, name: str) -> str:
         """One line of a part before the findings; it names observations but says nothing."""
-        term = self._fill(draw, pick(draw, self._terms), {})
-        return tidy(self._fill(draw, pick_early(draw, self.lexicon.front[name]), {"any": term}))
+        term = self.fill(draw, pick(draw, self._terms), {})
+        return tidy(self.fill(draw, pick_early(draw, self.lexicon.front[name]), {"any": term}))
 
     def say(
         self, draw: Draw, name: str, certainty: Certainty, todo: dict[str, Certainty], case: Case
@@ -98,16 +129,20 @@ class Grammar:
         if joints and draw() < 0.5:
             joint = pick(draw, joints)
             if self._fits(joint, todo, case):
-                line = self._line(draw, joint.lines, case)
+                line = self.line(draw, joint.lines, case)
                 if line is not None:
                     case.states.update(joint.says)
-                    return self._statement(draw, line, {}, joint.says, todo)
+                    return self.statement(draw, line, {}, joint.says, todo)
         observation = self.lexicon.observations[name]
+        if certainty is POSITIVE and observation.causes and draw() < EXPLAINED:
+            explained = self._explained(draw, observation, todo, case)
+            if explained is not None:
+                return explained
         if certainty is UNCERTAIN and draw() < 0.2:
             double = self._double(draw, name, todo)
             if double is not None:
                 return double
-        clause = self._line(draw, observation.clauses.get(certainty, ()), case)
+        clause = self.line(draw, observation.clauses.get(certainty, ()), case)
         if certainty is POSITIVE:
             share = 0.5 if observation.found or observation.found_many else 1.0
             if clause is None or draw() >= share:
@@ -116,7 +151,7 @@ class Grammar:
             observation.terms and draw() < (0.55 if observation.listed else 0.2)
         ):
             return self._termed(draw, observation, certainty, todo, case)
-        return self._statement(draw, clause, {}, {name: certainty}, todo)
+        return self.statement(draw, clause, {}, {name: certainty}, todo)
 
     def _conclude(self, draw: Draw, name: str, todo: dict[str, Certainty], case: Case) -> Statement:
         observation = self.lexicon.observations[name]
@@ -130,14 +165,14 @@ class Grammar:
             if others and roll < 0.25:
                 other = pick(draw, others)
                 slots = {
-                    "x": self._noun(draw, observation)[0],
-                    "y": self._noun(draw, self.lexicon.observations[other])[0],
+                    "x": self.noun(draw, observation)[0],
+                    "y": self.noun(draw, self.lexicon.observations[other])[0],
                 }
                 line = pick_early(draw, self.lexicon.frames["pair"])
                 says = {name: POSITIVE, other: POSITIVE}
-                return self._statement(draw, line, slots, says, todo)
+                return self.statement(draw, line, slots, says, todo)
             if roll < 0.55:
-                text = tidy(self._noun(draw, observation)[0])
+                text = tidy(self.noun(draw, observation)[0])
                 todo.pop(name)
                 return Statement(text, {name: POSITIVE}, False, observation.organ)
         return self.say(draw, name, todo[name], todo, case)
@@ -151,13 +186,7 @@ class Grammar:
     def _found(
         self, draw: Draw, observation: Observation, todo: dict[str, Certainty], case: Case
     ) -> Statement:
-        noun, many = self._noun(draw, observation)
-        slots = {
-            "x": noun,
-            "ax": f"a {noun}" if observation.countable and not many else noun,
-            "is": "are" if many else "is",
-            "has": "have" if many else "has",
-        }
+        slots = self.subject(draw, observation)
         roll = draw()
         kind = (
             "positive"
@@ -166,9 +195,7 @@ class Grammar:
             if observation.evolves and roll > 0.1
             else "steady"
         )
-        frames = self.lexicon.frames[kind]
-        line = self._line(draw, frames, case) or frames[0]
-        return self._statement(draw, line, slots, {observation.name: POSITIVE}, todo)
+        return self.framed(draw, kind, slots, {observation.name: POSITIVE}, case, todo)
 
     def _termed(
         self,
@@ -178,16 +205,36 @@ class Grammar:
         todo: dict[str, Certainty],
         case: Case,
     ) -> Statement:
-        term = self._fill(draw, pick_early(draw, observation.terms), {})
+        term = self.fill(draw, pick_early(draw, observation.terms), {})
         slots = {"t": term}
         if certainty is UNCERTAIN:
             kind = "uncertain"
-            slots["x"] = self._noun(draw, observation)[0] if observation.found else term
+            slots["x"] = self.noun(draw, observation)[0] if observation.found else term
         else:
             kind = "resolved" if observation.evolves and draw() < 0.06 else "negative"
-        frames = self.lexicon.frames[kind]
-        line = self._line(draw, frames, case) or frames[0]
-        return self._statement(draw, line, slots, {observation.name: certainty}, todo)
+        return self.framed(draw, kind, slots, {observation.name: certainty}, case, todo)
+
+    def _explained(
+        self, draw: Draw, observation: Observation, todo: dict[str, Certainty], case: Case
+    ) -> Statement | None:
+        """What is there and what it may be or is: "opacity, which may be atelectasis or edema"."""
+        certainty, kind = (UNCERTAIN, "may_be") if draw() < 0.6 else (POSITIVE, "due_to")
+        if kind not in self.lexicon.frames:
+            return None
+        free = [n for n in observation.causes if n not in case.states]
+        causes = [n for n in observation.causes if todo.get(n) is certainty]
+        wanted = 1 + int(draw() ** 1.5 * 3) if certainty is UNCERTAIN else 1
+        while free and len(causes) < wanted and draw() < 0.35:
+            causes.append(free.pop(int(draw() * len(free))))
+        if not causes:
+            return None
+        case.states.update(dict.fromkeys(causes, certainty))
+        terms = [
+            self.term(draw, self.lexicon.observations[n].terms) for n in shuffled(draw, causes)
+        ]
+        slots = self.subject(draw, observation) | {"or_list": listed(draw, terms)[0]}
+        says = {observation.name: POSITIVE} | dict.fromkeys(causes, certainty)
+        return self.framed(draw, kind, slots, says, case, todo)
 
     def _double(self, draw: Draw, name: str, todo: dict[str, Certainty]) -> Statement | None:
         absent = [
@@ -198,47 +245,11 @@ class Grammar:
             return None
         other = pick(draw, absent)
         slots = {
-            "t": self._fill(draw, pick_early(draw, self.lexicon.observations[other].terms), {}),
-            "u": self._fill(draw, pick_early(draw, terms), {}),
+            "t": self.fill(draw, pick_early(draw, self.lexicon.observations[other].terms), {}),
+            "u": self.fill(draw, pick_early(draw, terms), {}),
         }
         line = pick_early(draw, self.lexicon.frames["double"])
-        return self._statement(draw, line, slots, {other: NEGATIVE, name: UNCERTAIN}, todo)
-
-    def _negatives(
-        self, draw: Draw, names: Sequence[str], todo: dict[str, Certainty], case: Case
-    ) -> list[Statement]:
-        out: list[Statement] = []
-        entries = self.lexicon.observations
-        listable = [
-            n
-            for n in shuffled(draw, names)
-            if entries[n].terms and (entries[n].listed or draw() < 0.1)
-        ]
-        while len(listable) > 1 and draw() < 0.6:
-            count = min(len(listable), 2 + int(draw() ** 1.5 * 3))
-            group, listable = listable[:count], listable[count:]
-            out.append(self._negative_list(draw, group, todo, case))
-        for name in names:
-            if todo.get(name) is NEGATIVE:
-                out.append(self.say(draw, name, NEGATIVE, todo, case))
-        return out
-
-    def _negative_list(
-        self, draw: Draw, group: Sequence[str], todo: dict[str, Certainty], case: Case
-    ) -> Statement:
-        terms = [
-            tidy(self._fill(draw, pick_early(draw, self.lexicon.observations[n].terms), {}))
-            for n in group
-        ]
-        comma = ", " if len(terms) == 2 or draw() < 0.5 else ",, "
-        head = ", ".join(terms[:-1])
-        tail = ("," if comma == ",, " else "") + " {} " + terms[-1]
-        slots = {"or_list": head + tail.format("or"), "nor_list": head + tail.format("nor")}
-        if draw() < 0.08:
-            slots["or_list"] = slots["or_list"].replace(" or ", pick(draw, (" and ", "/", " or ")))
-        frames = self.lexicon.frames["negative_list"]
-        line = self._line(draw, frames, case) or frames[0]
-        return self._statement(draw, line, slots, dict.fromkeys(group, NEGATIVE), todo)
+        return self.statement(draw, line, slots, {other: NEGATIVE, name: UNCERTAIN}, todo)
 
     def _asides(self, draw: Draw, case: Case, place: str) -> list[Statement]:
         out: list[Statement] = []
@@ -253,10 +264,10 @@ class Grammar:
         return out
 
     def _aside(self, draw: Draw, aside: Aside, case: Case) -> Statement | None:
-        line = self._line(draw, aside.lines, case)
+        line = self.line(draw, aside.lines, case)
         if line is None:
             return None
-        text = tidy(self._fill(draw, line, {}))
+        text = tidy(self.fill(draw, line, {}))
         return Statement(text, {}, aside.abnormal, aside.organ, draw() * len(self.order))
 
     def _closing(self, draw: Draw, case: Case, abnormal: bool) -> Statement:
@@ -264,27 +275,7 @@ class Grammar:
         if not case.present():
             kind = "normal" if not abnormal and draw() < 0.35 else "no_acute"
         lines = self.lexicon.summaries[kind]
-        return Statement(tidy(self._fill(draw, self._line(draw, lines, case) or lines[0], {})), {})
-
-    def _statement(
-        self,
-        draw: Draw,
-        line: Line,
-        slots: Mapping[str, str],
-        says: Says,
-        todo: dict[str, Certainty],
-    ) -> Statement:
-        for name in says:
-            todo.pop(name, None)
-        first = next(iter(says))
-        organ = self.lexicon.observations[first].organ
-        text = tidy(self._fill(draw, line, slots))
-        return Statement(text, says, False, organ, float(self.order[first]))
-
-    def _noun(self, draw: Draw, observation: Observation) -> tuple[str, bool]:
-        one, many = observation.found, observation.found_many
-        plural = bool(many) and (not one or draw() < len(many) / (len(one) + len(many)))
-        return self._fill(draw, pick_early(draw, many if plural else one), {}).strip(), plural
+        return Statement(tidy(self.fill(draw, self.line(draw, lines, case) or lines[0], {})), {})
 
     def _fits(self, joint: Joint, todo: Mapping[str, Certainty], case: Case) -> bool:
         for name, certainty in joint.says.items():
@@ -298,16 +289,3 @@ class Grammar:
             if certainty is not NEGATIVE and (wanted is POSITIVE or not case.present()):
                 return False
         return True
-
-    def _line(self, draw: Draw, lines: Lines, case: Case) -> Line | None:
-        if not lines:
-            return None
-        present = case.present()
-        for _ in range(4):
-            line = pick_early(draw, lines)
-            if not line.unless or not (line.unless & present):
-                return line
-        return next((line for line in lines if not (line.unless & present)), None)
-
-    def _fill(self, draw: Draw, line: Line, slots: Mapping[str, str]) -> str:
-        return write(line.phrase, draw, self.lexicon.words, slots)

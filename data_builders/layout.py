@@ -51,7 +51,7 @@ class Page:
             self._part(name, gap, headed)
             if name == "findings" and draw() < 0.09:
                 self._by_organ(statements)
-            elif name == "impression" and len(statements) > 1 and draw() < 0.5:
+            elif name == "impression" and len(statements) > 1 and draw() < 0.4:
                 self._numbered(statements)
             else:
                 self._prose(statements)

@@ -43,6 +43,9 @@ class Observation:
         countable: whether ``found`` takes an article.
         evolves: whether it can grow, shrink and be new.
         listed: whether it often stands in a list of negatives.
+        despite: bare names of what may be denied while the observation is present ("no acute
+            infiltrate" beside a scar).
+        causes: observations that may be named as what it is or may be.
         clauses: whole clauses per certainty.
     """
 
@@ -55,6 +58,8 @@ class Observation:
     countable: bool
     evolves: bool
     listed: bool
+    despite: Lines
+    causes: tuple[str, ...]
     clauses: Mapping[Certainty, Lines]
 
 
@@ -84,6 +89,23 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherExam:
+    """Another body part reported in the same text.
+
+    Attributes:
+        heading: its name, before its findings and before its conclusion.
+        says: what its lines say of the observations.
+        abnormal: whether a report that holds it is no longer free of findings.
+    """
+
+    heading: Lines
+    says: Says
+    abnormal: bool
+    lines: Lines
+    closing: Lines
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A kind of patient: its share of reports and the rates that differ from the usual ones."""
 
@@ -104,6 +126,8 @@ class Lexicon:
     observations: Mapping[str, Observation]
     joint: tuple[Joint, ...]
     asides: tuple[Aside, ...]
+    absent_too: Lines
+    other_exams: tuple[OtherExam, ...]
     summaries: Mapping[str, Lines]
     front: Mapping[str, Lines]
     headings: Mapping[str, tuple[str, ...]]
@@ -154,6 +178,8 @@ class Lexicon:
                     countable=bool(item.get("countable", False)),
                     evolves=bool(item.get("evolves", False)),
                     listed=bool(item.get("listed", True)),
+                    despite=lines(item.get("despite")),
+                    causes=tuple(item.get("causes") or ()),
                     clauses={
                         certainty: lines(item.get(certainty.value))
                         for certainty in Certainty
@@ -178,6 +204,17 @@ class Lexicon:
                     organ=item.get("organ", ""),
                 )
                 for item in value.get("asides") or ()
+            ),
+            absent_too=lines(value.get("absent_too")),
+            other_exams=tuple(
+                OtherExam(
+                    heading=lines(item["heading"]),
+                    says={k: Certainty(v) for k, v in (item.get("says") or {}).items()},
+                    abnormal=bool(item.get("abnormal", False)),
+                    lines=lines(item["text"]),
+                    closing=lines(item["closing"]),
+                )
+                for item in value.get("other_exams") or ()
             ),
             summaries={kind: lines(item) for kind, item in value["summaries"].items()},
             front={name: lines(item) for name, item in (value.get("front") or {}).items()},

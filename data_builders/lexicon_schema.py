@@ -6,58 +6,24 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+from data_builders.lexicon_keys import (
+    ASIDE,
+    EXAM,
+    FRAMES,
+    JOINT,
+    NEEDED,
+    OBSERVATION,
+    OPTIONAL_FRAMES,
+    PLACES,
+    PROFILE,
+    SUMMARIES,
+    TOP,
+)
 from data_builders.phrases import Phrase, compile_phrase
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 from labelwright.yaml_lines import Step, YamlFile
 
-TOP = (
-    "label_set",
-    "words",
-    "frames",
-    "observations",
-    "joint",
-    "asides",
-    "summaries",
-    "front",
-    "headings",
-    "profiles",
-    "spellings",
-    "short_forms",
-    "maskable",
-    "keep",
-)
-NEEDED = ("label_set", "frames", "observations", "summaries", "profiles")
-FRAMES: dict[str, tuple[str, ...]] = {
-    "positive": ("x", "ax", "is", "has"),
-    "steady": ("x", "ax", "is", "has"),
-    "evolving": ("x", "ax", "is", "has"),
-    "pair": ("x", "y"),
-    "uncertain": ("t", "x"),
-    "negative": ("t",),
-    "negative_list": ("or_list", "nor_list"),
-    "resolved": ("t",),
-    "double": ("t", "u"),
-}
-"""Frame kinds and the slots that the grammar fills in them."""
-SUMMARIES = ("normal", "no_acute", "otherwise")
-OBSERVATION = (
-    "organ",
-    "rates",
-    "terms",
-    "found",
-    "found_many",
-    "countable",
-    "evolves",
-    "listed",
-    "positive",
-    "negative",
-    "uncertain",
-)
-JOINT = ("says", "text")
-ASIDE = ("rate", "abnormal", "place", "organ", "unless", "text")
-PLACES = ("findings", "impression", "both")
-PROFILE = ("weight", "usual", "asides", "rates")
 STATED = (Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN)
 
 
@@ -97,12 +63,15 @@ class Reader:
             )
         self._tables(value)
         self._words(value.get("words"))
-        self._named_lines("frames", value, tuple(FRAMES), FRAMES, needed=tuple(FRAMES))
+        needed = [kind for kind in FRAMES if kind not in OPTIONAL_FRAMES]
+        self._named_lines("frames", value, tuple(FRAMES), FRAMES, needed=needed)
         self._named_lines("summaries", value, SUMMARIES, {}, needed=SUMMARIES)
         self._named_lines("front", value, None, {"indication": ("any",), "loose": ("any",)})
         self._observations(value.get("observations"))
         self._joint(value.get("joint"))
         self._asides(value.get("asides"))
+        self._lines(["absent_too"], value.get("absent_too"), ())
+        self._exams(value.get("other_exams"))
         self._profiles(value.get("profiles"))
         file.finish("mistake in the lexicon")
         checked: dict[str, Any] = value
@@ -185,8 +154,10 @@ class Reader:
             entry = self._mapping(item, path)
             self.file.unknown_keys(path, entry, OBSERVATION)
             self._rates([*path, "rates"], entry.get("rates"))
-            for key in ("terms", "found", "found_many", *(c.value for c in STATED)):
+            for key in ("terms", "found", "found_many", "despite", *(c.value for c in STATED)):
                 self._lines([*path, key], entry.get(key), ())
+            for at, cause in enumerate(self._list(entry.get("causes"), [*path, "causes"])):
+                self._spoken([*path, "causes", at], cause)
             stated = self.label_set.by_name[str(name)].certainties
             for certainty, ways in (
                 (Certainty.POSITIVE, ("positive", "found", "found_many")),
@@ -206,20 +177,33 @@ class Reader:
             path: list[Step] = ["joint", index]
             entry = self._mapping(item, path)
             self.file.unknown_keys(path, entry, JOINT)
-            says = self._mapping(entry.get("says"), [*path, "says"])
-            if not says:
+            if not self._says([*path, "says"], entry.get("says")):
                 self.file.problem(path, "'says' is missing; write says: {Observation: certainty}")
-            for name, certainty in says.items():
-                at = [*path, "says", str(name)]
-                if not self._spoken(at, name):
-                    continue
-                allowed = [c for c in self.label_set.by_name[str(name)].certainties if c in STATED]
-                if certainty not in allowed:
-                    self.file.problem(
-                        at, f"unknown certainty {certainty!r}; use one of: {', '.join(allowed)}"
-                    )
             if not self._lines([*path, "text"], entry.get("text"), ()):
                 self.file.problem(path, "'text' is missing; add lines")
+
+    def _exams(self, value: object) -> None:
+        for index, item in enumerate(self._list(value, ["other_exams"])):
+            path: list[Step] = ["other_exams", index]
+            entry = self._mapping(item, path)
+            self.file.unknown_keys(path, entry, EXAM)
+            self._says([*path, "says"], entry.get("says"))
+            for key in ("heading", "text", "closing"):
+                if not self._lines([*path, key], entry.get(key), ()):
+                    self.file.problem(path, f"{key!r} is missing; add lines")
+
+    def _says(self, path: list[Step], value: object) -> int:
+        says = self._mapping(value, path)
+        for name, certainty in says.items():
+            at = [*path, str(name)]
+            if not self._spoken(at, name):
+                continue
+            allowed = [c for c in self.label_set.by_name[str(name)].certainties if c in STATED]
+            if certainty not in allowed:
+                self.file.problem(
+                    at, f"unknown certainty {certainty!r}; use one of: {', '.join(allowed)}"
+                )
+        return len(says)
 
     def _asides(self, value: object) -> None:
         for index, item in enumerate(self._list(value, ["asides"])):

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from data_builders.lexicon import Lexicon
 from data_builders.phrases import Draw, pick
 
-MASKS = ("XXXX", "XXXX", "___")
+MASKS = ("XXXX", "XXXX", "XXXX", "___")
+MASKED = (0.9, 0.6, 0.2)
 _LONG_WORD = re.compile(r"\b[a-z]{6,}\b")
 _OPENING = re.compile(r"^there (?:is|are) ")
 _SMALL = re.compile(r"\b(?:the|an?|is|are) (?!no\b|not\b)")
@@ -27,6 +28,8 @@ class Manner:
         case: ``sentence``, ``upper`` or ``lower``.
         terse: articles and verbs dropped.
         mask: what stands for a masked word, or empty.
+        masked: share of the maskable words that are masked: some masking programs take the same
+            words nearly always, others only here and there.
         stops: share of sentences that keep their full stop.
     """
 
@@ -35,12 +38,13 @@ class Manner:
     other_spelling: bool
     short_forms: bool
     mask: str
+    masked: float
     typos: int
     stops: float
     tight: bool
 
 
-PLAIN = Manner("sentence", False, False, False, "", 0, 1.0, False)
+PLAIN = Manner("sentence", False, False, False, "", 0.0, 0, 1.0, False)
 
 
 def draw_manner(draw: Draw, noise: float) -> Manner:
@@ -48,10 +52,11 @@ def draw_manner(draw: Draw, noise: float) -> Manner:
     case = draw()
     return Manner(
         case="upper" if case < 0.05 * noise else "lower" if case < 0.07 * noise else "sentence",
-        terse=draw() < 0.12 * noise,
+        terse=draw() < 0.08 * noise,
         other_spelling=draw() < 0.15 * noise,
-        short_forms=draw() < 0.1 * noise,
-        mask=pick(draw, MASKS) if draw() < 0.25 * noise else "",
+        short_forms=draw() < 0.08 * noise,
+        mask=pick(draw, MASKS) if draw() < 0.4 * noise else "",
+        masked=pick(draw, MASKED),
         typos=1 + int(draw() * 3) if draw() < 0.08 * noise else 0,
         stops=0.6 if draw() < 0.05 * noise else 1.0,
         tight=draw() < 0.04 * noise,
@@ -81,7 +86,7 @@ class Noise:
             text = _replace(self._short_forms, text)
         if manner.mask:
             text = self._maskable.sub(
-                lambda match: manner.mask if draw() < 0.3 else match.group(), text
+                lambda match: manner.mask if draw() < manner.masked else match.group(), text
             )
         return text
 

@@ -104,6 +104,7 @@ class ReportWriter:
         if shape < 0.82 or not body:
             abnormal = any(statement.abnormal for statement in body)
             end = self._grammar.impression(draw, case, abnormal, alone=not body)
+        body, end = self._grammar.other_exam(draw, body, end)
         body, end = self._noisy(draw, manner, body), self._noisy(draw, manner, end)
         page = Page(self._grammar, draw, manner)
         page.lay_out(body, end)

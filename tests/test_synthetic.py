@@ -36,10 +36,10 @@ SETS = [CHEST, HEAD]
 ZERO = [0.0].__getitem__
 
 PINNED = [
-    "Other: No stone or cyst. Normal kidneys.",
-    "No cyst. Normal kidneys.",
-    "No cyst. No stone. Nothing acute.",
-    "There is a right renal cyst.\nLeft renal cyst.",
+    "(1) No stone or cyst.\n(2) Nothing acute.",
+    "No cyst.",
+    "No cyst and stone.\n\nNormal kidneys.",
+    "Unchanged right renal cyst.\n1) Right renal cyst.\n2) Otherwise normal.",
 ]
 
 
