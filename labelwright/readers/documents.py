@@ -28,6 +28,10 @@ class NoTextError(ValueError):
     """Bytes that are no text, or not in this encoding; the message says why and never quotes."""
 
 
+class EncodingError(NoTextError):
+    """Bytes that may be text of another encoding."""
+
+
 def bytes_of(path: Path) -> bytes:
     """A whole file, unpacked.
 
@@ -52,7 +56,8 @@ def text_of(data: bytes, encoding: str | None) -> str:
         encoding: ``None`` reads what the mark says, else UTF-8.
 
     Raises:
-        NoTextError: nothing in it, another kind of file, or bytes of another encoding.
+        NoTextError: nothing in it, another kind of file, or bytes of another encoding
+            (:class:`EncodingError`).
         ConfigError: an unknown encoding.
     """
     if not data:
@@ -67,7 +72,7 @@ def text_of(data: bytes, encoding: str | None) -> str:
         text = data.decode(name)
     except UnicodeError:
         shown = name.removesuffix("-sig").upper()
-        raise NoTextError(f"not {shown}; --encoding names another") from None
+        raise EncodingError(f"not {shown}") from None
     if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
         raise NoTextError("no text: too many control characters")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
@@ -79,5 +84,5 @@ def _encoding(data: bytes) -> str:
             return name
     sample = data[:4096]
     if sample.count(0) * 4 > len(sample):
-        raise NoTextError("largely NUL bytes, like UTF-16 without its mark; --encoding names it")
+        raise EncodingError("largely NUL bytes, like UTF-16 without its mark")
     return codecs.lookup("utf-8").name

@@ -11,7 +11,7 @@ from pathlib import Path
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
 from labelwright.readers.columns import report_or_reject
-from labelwright.readers.documents import NoTextError, bytes_of, text_of
+from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, text_of
 from labelwright.readers.folders import Found
 from labelwright.readers.opening import checked_encoding, faults, open_binary
 from labelwright.readers.options import ReadOptions
@@ -70,6 +70,8 @@ def _report(found: Found, source: str, row: int, options: ReadOptions) -> Report
     with faults(found.path):
         try:
             text = text_of(bytes_of(found.path), options.encoding)
+        except EncodingError as error:
+            return Reject(identifier, source, row, f"{error}; --encoding names another")
         except NoTextError as error:
             return Reject(identifier, source, row, str(error))
     return report_or_reject(source, row, identifier, text, split_sections(text))
