@@ -31,7 +31,7 @@ Factory = Callable[[], tuple[ReportLabeler, str, int]]
 AHEAD = 2
 """Shards per worker on their way, so that none waits for the next."""
 DEATHS_PER_SHARD = 3
-DEATHS_IN_A_ROW = 5
+DEATHS_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
