@@ -39,7 +39,7 @@ class Message:
     def __init__(self, segments: Sequence[bytes], encoding: str | None) -> None:
         header = segments[0]
         separator = header[3:4].decode("latin-1")
-        marks = header[4:].split(header[3:4], 1)[0].decode("latin-1")
+        marks = header.decode("latin-1")[4:].partition(separator or "|")[0]
         odd = separator + marks
         if not 2 <= len(marks) <= 5 or len(set(odd)) < len(odd) or re.search(r"[\w\s]", odd):
             raise MessageError("the MSH segment does not name its delimiters")

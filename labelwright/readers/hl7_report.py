@@ -1,7 +1,7 @@
 """The reports of an HL7 result message: one per OBR segment, with the texts of its OBX segments.
 
 Text are the OBX-5 of the value types TX, FT and ST in order, each on lines of its own. Where
-OBX-3 bears the suffixes for parts of imaging reports (HL7 2.5, 7.2.3: ``GDT`` description,
+OBX-3 bears the standard's suffixes for parts of imaging reports (chapter 7: ``GDT`` description,
 ``IMP`` impression, ``ADT`` addendum, ``REC`` recommendation), the parts become sections. Numbers,
 codes and embedded documents are not read, nor notes (NTE).
 """
