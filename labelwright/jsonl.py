@@ -13,11 +13,12 @@ from labelwright.errors import InputError, OutputError
 
 PRIVATE = 0o600
 """Mode of files that may hold report text."""
+_ENCODE = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 
 
 def dumps(row: Mapping[str, Any]) -> str:
     """One JSON line without its line end; NaN is refused."""
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return _ENCODE(row)
 
 
 def read_jsonl(path: str | Path) -> Iterator[tuple[int, dict[str, Any]]]:
