@@ -19,6 +19,8 @@ from labelwright.records import Certainty
 
 POSITIVE, NEGATIVE, UNCERTAIN = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN
 
+JOINED = 0.5
+"""Share of statements that try to say several things at once."""
 EXPLAINED = 0.35
 """Share of findings with possible causes for which the grammar tries to name some."""
 OTHER_EXAM = 0.02
@@ -35,7 +37,11 @@ class Grammar(Clauses):
         self.label_set = label_set
         self._joint: dict[tuple[str, Certainty], list[Joint]] = {}
         for joint in lexicon.joint:
-            self._joint.setdefault(next(iter(joint.says.items())), []).append(joint)
+            weight = 1 + len(joint.lines) // 3
+            self._joint.setdefault(next(iter(joint.says.items())), []).extend([joint] * weight)
+        self._places: dict[str, list[int]] = {}
+        for name, observation in lexicon.observations.items():
+            self._places.setdefault(observation.organ, []).append(self.order[name])
         self._cases = CaseBook(lexicon, label_set)
         self._negatives = Negatives(self)
         self._terms = [line for o in lexicon.observations.values() for line in o.terms]
@@ -86,7 +92,7 @@ class Grammar(Clauses):
         abnormal = abnormal or any(s.abnormal for s in out)
         if not present:
             out.insert(0, self._closing(draw, case, abnormal))
-        elif not out or draw() < 0.35:
+        elif not out or draw() < 0.5:
             out.append(self._closing(draw, case, abnormal))
         negatives = [n for n, c in case.states.items() if c is NEGATIVE]
         if negatives and draw() < 0.15:
@@ -126,9 +132,10 @@ class Grammar(Clauses):
         Lines that say several things are taken only where they agree with the case.
         """
         joints = self._joint.get((name, certainty))
-        if joints and draw() < 0.5:
-            joint = pick(draw, joints)
-            if self._fits(joint, todo, case):
+        if joints and draw() < JOINED:
+            fitting = [joint for joint in joints if self._fits(joint, todo, case)]
+            if fitting:
+                joint = pick(draw, fitting)
                 line = self.line(draw, joint.lines, case)
                 if line is not None:
                     case.states.update(joint.says)
@@ -268,7 +275,9 @@ class Grammar(Clauses):
         if line is None:
             return None
         text = tidy(self.fill(draw, line, {}))
-        return Statement(text, {}, aside.abnormal, aside.organ, draw() * len(self.order))
+        places = self._places.get(aside.organ) if draw() < 0.7 else None
+        place = pick(draw, places) + 0.5 if places else draw() * len(self.order)
+        return Statement(text, {}, aside.abnormal, aside.organ, place)
 
     def _closing(self, draw: Draw, case: Case, abnormal: bool) -> Statement:
         kind = "otherwise"

@@ -49,7 +49,7 @@ class Page:
             if not statements:
                 continue
             self._part(name, gap, headed)
-            if name == "findings" and draw() < 0.09:
+            if name == "findings" and draw() < 0.06:
                 self._by_organ(statements)
             elif name == "impression" and len(statements) > 1 and draw() < 0.4:
                 self._numbered(statements)

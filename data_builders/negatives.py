@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from data_builders.cases import Case
 from data_builders.clauses import Clauses, listed
 from data_builders.lexicon import Lines
-from data_builders.phrases import Draw, shuffled
+from data_builders.phrases import Draw, pick_early, shuffled
 from data_builders.statements import Statement
 from labelwright.records import Certainty
 
@@ -18,6 +18,8 @@ Denied = tuple[str | None, Lines]
 NEGATIVE = Certainty.NEGATIVE
 DESPITE = 0.4
 """Share of present observations of which some kind is denied ("scar … no infiltrate")."""
+READY = 0.5
+"""Share of reports that deny several things with one of the lexicon's joint lines."""
 OTHERS = 0.2
 """Share of reports that also deny something that is no observation ("adenopathy")."""
 
@@ -28,6 +30,12 @@ class Negatives:
     def __init__(self, clauses: Clauses) -> None:
         self._clauses = clauses
         self._lexicon = clauses.lexicon
+        entries = self._lexicon.observations
+        self._ready = [
+            joint
+            for joint in self._lexicon.joint
+            if all(c is NEGATIVE and entries[name].listed for name, c in joint.says.items())
+        ]
 
     def write(
         self,
@@ -50,8 +58,8 @@ class Negatives:
                 (pool if draw() < 0.6 else alone).append((name, entries[name].despite))
         if self._lexicon.absent_too and draw() < OTHERS:
             pool.append((None, self._lexicon.absent_too))
-        out: list[Statement] = []
-        pool = shuffled(draw, pool)
+        out = self._joint(draw, todo, case)
+        pool = shuffled(draw, [d for d in pool if d[0] is None or d[0] in {*todo, *case.present()}])
         while len(pool) > 1 and draw() < 0.65:
             count = min(len(pool), 2 + int(draw() ** 1.7 * 5))
             group, pool = pool[:count], pool[count:]
@@ -66,6 +74,20 @@ class Negatives:
                 says = {denied: NEGATIVE}
                 out.append(self._clauses.framed(draw, "negative", slots, says, case, todo))
         return out
+
+    def _joint(self, draw: Draw, todo: dict[str, Certainty], case: Case) -> list[Statement]:
+        """At times one of the lexicon's own lines for several absent things."""
+        if draw() >= READY:
+            return []
+        absent = {name for name, certainty in todo.items() if certainty is NEGATIVE}
+        fitting = [joint for joint in self._ready if joint.says.keys() <= absent]
+        if not fitting:
+            return []
+        joint = pick_early(draw, fitting)
+        line = self._clauses.line(draw, joint.lines, case)
+        if line is None:
+            return []
+        return [self._clauses.statement(draw, line, {}, joint.says, todo)]
 
     def _list(
         self, draw: Draw, group: Sequence[Denied], todo: dict[str, Certainty], case: Case

@@ -24,6 +24,9 @@ from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Report
 
+IMPRESSION_ONLY, FINDINGS_ONLY = 0.09, 0.12
+"""Shares of reports that lack the other part."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyntheticReport:
@@ -99,9 +102,9 @@ class ReportWriter:
         case = self._grammar.case(draw, self._balance)
         manner = draw_manner(draw, self._amount)
         shape = draw()
-        body = [] if shape < 0.13 else self._grammar.findings(draw, case)
+        body = [] if shape < IMPRESSION_ONLY else self._grammar.findings(draw, case)
         end: list[Statement] = []
-        if shape < 0.82 or not body:
+        if shape < 1.0 - FINDINGS_ONLY or not body:
             abnormal = any(statement.abnormal for statement in body)
             end = self._grammar.impression(draw, case, abnormal, alone=not body)
         body, end = self._grammar.other_exam(draw, body, end)

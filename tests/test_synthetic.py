@@ -36,10 +36,10 @@ SETS = [CHEST, HEAD]
 ZERO = [0.0].__getitem__
 
 PINNED = [
-    "(1) No stone or cyst.\n(2) Nothing acute.",
-    "No cyst.",
-    "No cyst and stone.\n\nNormal kidneys.",
-    "Unchanged right renal cyst.\n1) Right renal cyst.\n2) Otherwise normal.",
+    "No stone or cyst.",
+    "No cyst.\nNothing acute.",
+    "No cyst. No stone.\n\nNothing acute.",
+    "Unchanged right renal cyst.\n\n1. There is a left renal cyst.\n2. Otherwise normal.",
 ]
 
 
