@@ -20,22 +20,25 @@ class Answer:
     notes: tuple[str, ...]
     seconds: float
     probs: Mapping[str, Mapping[str, float]] | None = None
+    evidence: Mapping[str, list[list[int]]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeOptions:
-    """What may be chosen for decoding; no choice changes an answer beyond rounding.
+    """What may be chosen for decoding; no choice changes a label beyond rounding.
 
     Attributes:
         batch_size: prompts generated together (free decoding).
         batch_tokens: tokens computed together (packed decoding); halved where memory is short.
         deterministic: one prompt at a time, so that an answer is the same to the last bit
             whatever stands beside it.
+        evidence: a name of :data:`inference.evidence.VIEWS`; ``None`` for labels alone.
     """
 
     batch_size: int
     batch_tokens: int
     deterministic: bool = False
+    evidence: str | None = None
 
 
 class Decoder(Protocol):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from inference.answer import Answer, DecodeOptions
+from inference.evidence import Evidence, Read, Spans
 from inference.load import Loaded
 from inference.one_pass import OnePass
 from inference.packed import Memory, Segment
@@ -65,6 +66,7 @@ class _Line:
     settled: int = 0
     passes: int = 0
     done: bool = False
+    evidence: Spans | None = None
 
 
 class Constrained:
@@ -74,6 +76,7 @@ class Constrained:
         both = loaded.task is not None and BRANCHES in loaded.task.layouts
         self._branches = OnePass(loaded, options) if both else None
         self.reader = self._branches.reader if self._branches else PromptReader(loaded, options)
+        self._evidence = Evidence.chosen(self.reader, options, branches=both)
         self._slots = self.reader.answers.slots
         self._starts = self.reader.scores.starts
         self._usual = {slot.label: Counter[Certainty]() for slot in self._slots}
@@ -118,6 +121,13 @@ class Constrained:
                 self._advance(line, due, logs[start : start + len(due)], base)
                 base += len(segment.tokens)
                 start += len(due)
+        if self._evidence is not None:
+            reads = [
+                Read(prompt, line.past[: line.start], line.draft)
+                for prompt, line in zip(prompts, lines, strict=True)
+            ]
+            for line, spans in zip(lines, self._evidence.find(memory, reads), strict=True):
+                line.evidence = spans
         return lines
 
     def _begin(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
@@ -235,4 +245,5 @@ class Constrained:
             notes=notes,
             seconds=seconds,
             probs=scores.by_name(probs),
+            evidence=line.evidence,
         )

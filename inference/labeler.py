@@ -7,13 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from inference.answer import Answer, DecodeOptions, Decoder
 from inference.constrained import Constrained
 from inference.cut import SectionCut
+from inference.evidence import VIEWS
+from inference.evidence_places import Locator
 from inference.generate import Free
 from inference.load import Loaded, load
 from inference.one_pass import OnePass
@@ -63,6 +65,8 @@ class LabelerOptions:
         decode: a name of :data:`DECODINGS` or ``auto``.
         deterministic: one report at a time, so that no bit depends on what stands beside it.
         long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
+        evidence: how to find the sentences that carry the labels, a name of
+            :data:`inference.evidence.VIEWS`; ``None`` for labels alone.
     """
 
     batch_size: int | None = None
@@ -71,6 +75,7 @@ class LabelerOptions:
     decode: str = AUTO
     deterministic: bool = False
     long: str = "windows"
+    evidence: str | None = None
 
     def __post_init__(self) -> None:
         if self.decode not in (AUTO, *DECODINGS):
@@ -80,6 +85,16 @@ class LabelerOptions:
             )
         if self.long not in ("windows", "reject"):
             raise ConfigError(f"unknown way {self.long!r}", remedy="choose windows or reject")
+        if self.evidence is not None and self.evidence not in VIEWS:
+            raise ConfigError(
+                f"unknown way to find evidence {self.evidence!r}",
+                remedy=f"choose one of: {', '.join(VIEWS)}",
+            )
+        if self.evidence is not None and self.decode == "free":
+            raise ConfigError(
+                "free decoding finds no evidence",
+                remedy="choose one-pass or constrained decoding, or leave the evidence out",
+            )
         for name, value in (("batch", self.batch_size), ("pack of tokens", self.batch_tokens)):
             if value is not None and value < 1:
                 raise ConfigError(f"a {name} needs at least one", remedy="give 1 or more")
@@ -100,11 +115,13 @@ class Labeler:
             batch_size=options.batch_size or (8 if cpu else 64),
             batch_tokens=options.batch_tokens or (CPU_TOKENS if cpu else GPU_TOKENS),
             deterministic=options.deterministic,
+            evidence=options.evidence,
         )
         self._options = options
         self._loaded = loaded
         self._mode, self._decoder = _decoder(loaded, options.decode, self._decode_options)
         self._writer = PromptWriter(loaded, room=self._decoder.room)
+        self._locator = None if options.evidence is None else Locator(loaded)
         slow = self._mode == "free" or (cpu and loaded.model.num_parameters() > SMALL)
         self.window = FREE_BATCHES * self._decode_options.batch_size if slow else 1024
         """Reports to give at once: enough to sort by length, few enough to lose by a kill."""
@@ -170,6 +187,7 @@ class Labeler:
                 **self._decoder.describe(),
                 "deterministic": self._options.deterministic,
                 "long": self._options.long,
+                **({"evidence": self._options.evidence} if self._options.evidence else {}),
             },
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
             "context": loaded.context,
@@ -226,10 +244,22 @@ class Labeler:
 
     def _parts(self, text: str, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
         if isinstance(prompt, Prompt):
-            return [prompt]
+            return [self._located(text, prompt)]
         if not prompt.too_long or self._options.long == "reject":
             return prompt
-        return split(text, self._writer)
+        parts = split(text, self._writer)
+        if isinstance(parts, Refusal):
+            return parts
+        return [self._located(text, part) for part in parts]
+
+    def _located(self, text: str, prompt: Prompt) -> Prompt:
+        if self._locator is None:
+            return prompt
+        start, end = prompt.span or (0, len(text))
+        located = self._locator(text[start:end], prompt.tokens, at=start)
+        if located is None:
+            return replace(prompt, notes=(*prompt.notes, "sentences not found in the prompt"))
+        return replace(prompt, located=located)
 
     def _merged(self, answers: list[Answer]) -> Answer:
         return answers[0] if len(answers) == 1 else merge(self.label_set, answers)
@@ -243,6 +273,7 @@ class Labeler:
             problems=answer.problems,
             notes=answer.notes,
             probs=answer.probs,
+            evidence=answer.evidence,
             seconds=answer.seconds,
         )
 
@@ -279,6 +310,6 @@ def _decoder(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, 
     try:
         return name, DECODINGS[name].make(loaded, options)
     except CheckpointError:
-        if layouts is not None and LINE not in layouts:
+        if options.evidence is not None or (layouts is not None and LINE not in layouts):
             raise
         return "free", Free(loaded, options)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from inference.answer import Answer, DecodeOptions
+from inference.evidence import Evidence, Read, Spans
 from inference.load import Loaded
 from inference.packed import Memory, Segment
 from inference.prompts import Prompt
@@ -28,6 +29,7 @@ class OnePass:
     def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
         self.reader = PromptReader(loaded, options)
         self.tree = self.reader.answers.tree
+        self.evidence = Evidence.chosen(self.reader, options, branches=True)
         self._visible = np.array(self.tree.visible(), dtype=bool)
         self._depths = np.array(self.tree.depths)
         self._nodes = np.array([decision.node for decision in self.tree.decisions])
@@ -45,19 +47,34 @@ class OnePass:
         """Labels and probabilities; every answer is complete."""
         results = self.reader(prompts, self._read, extra=len(self.tree.tokens))
         return [
-            self._answer(probs, prompt.notes, seconds)
-            for prompt, (probs, seconds) in zip(prompts, results, strict=True)
+            self._answer(probs, prompt.notes, seconds, evidence)
+            for prompt, ((probs, evidence), seconds) in zip(prompts, results, strict=True)
         ]
 
-    def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[np.ndarray]:
-        """Per prompt the probabilities ``[observations, options]``."""
+    def _read(
+        self, memory: Memory, prompts: Sequence[Prompt]
+    ) -> list[tuple[np.ndarray, Spans | None]]:
+        """Per prompt the probabilities ``[observations, options]`` and the evidence."""
         import torch
 
         segments = [self.segment(prompt) for prompt in prompts]
-        hidden = self.reader.engine.run(memory, segments, keep=False)
-        return list(self.reader.scores.all_probs(self.reader.head(torch.cat(hidden))))
+        base = memory.size
+        hidden = self.reader.engine.run(memory, segments, keep=self.evidence is not None)
+        probs = list(self.reader.scores.all_probs(self.reader.head(torch.cat(hidden))))
+        if self.evidence is None:
+            return [(row, None) for row in probs]
+        reads = []
+        for prompt, segment, row in zip(prompts, segments, probs, strict=True):
+            new = len(prompt.tokens) - len(segment.past)
+            at = np.concatenate([segment.past, np.arange(base, base + new)])
+            labels, _ = settle(self.reader.loaded.label_set, self.reader.scores.by_certainty(row))
+            reads.append(Read(prompt, at, labels))
+            base += len(segment.tokens)
+        return list(zip(probs, self.evidence.find(memory, reads), strict=True))
 
-    def _answer(self, probs: np.ndarray, notes: tuple[str, ...], seconds: float) -> Answer:
+    def _answer(
+        self, probs: np.ndarray, notes: tuple[str, ...], seconds: float, evidence: Spans | None
+    ) -> Answer:
         """The likeliest labels that obey the label set's rules."""
         label_set, scores = self.reader.loaded.label_set, self.reader.scores
         labels, changed = settle(label_set, scores.by_certainty(probs))
@@ -68,6 +85,7 @@ class OnePass:
             notes=(*notes, *(f"rule: {name}" for name in changed)),
             seconds=seconds,
             probs=scores.by_name(probs),
+            evidence=evidence,
         )
 
     def segment(self, prompt: Prompt) -> Segment:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inference.load import Loaded
 from labelwright.certainty import END, messages, slots
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.special_tokens import break_up, spelled_out
+
+if TYPE_CHECKING:
+    from inference.evidence_places import Located
 
 PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16
@@ -18,10 +22,18 @@ SPARE_TOKENS = 16
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One prompt; ``notes`` says what was changed in the text before it was read."""
+    """One prompt.
+
+    Attributes:
+        notes: what was changed in the text before it was read.
+        span: the part of the report that it holds, in characters; ``None`` for all of it.
+        located: its sentences, where evidence is asked for.
+    """
 
     tokens: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    span: tuple[int, int] | None = None
+    located: Located | None = None
 
 
 @dataclass(frozen=True, slots=True)

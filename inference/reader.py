@@ -70,6 +70,11 @@ class PromptReader:
                     began = time.perf_counter()
         return [item for item in found if item is not None]
 
+    @property
+    def budget(self) -> int:
+        """Tokens to compute together, as far as memory has been found to allow."""
+        return self._budget
+
     def start(self, prompt: Prompt) -> int:
         """How many of the prompt's tokens the memory of the instruction holds."""
         size = len(self._shared)

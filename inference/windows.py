@@ -3,12 +3,13 @@
 The merge rule: an observation is positive if any window says so, else uncertain if any says so,
 else negative, else blank. An observation that heads an exclusive rule of the label set ("No
 Finding") is the reverse: it is positive only if every window says so. The probabilities are those
-of the window that decided.
+of the window that decided; the evidence is that of all windows that say what the answer says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from inference.answer import Answer
 from inference.prompts import Prompt, PromptWriter, Refusal
@@ -48,7 +49,7 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
                 return Refusal("too long for the model: a word without end")
             spans[at : at + 1] = [(start, cut), (cut, end)]
             continue
-        prompts.append(prompt)
+        prompts.append(replace(prompt, span=(spans[at][0], spans[at + count - 1][1])))
         at += count
     return prompts or Refusal("the report is empty")
 
@@ -97,7 +98,21 @@ def merge(label_set: LabelSet, answers: Sequence[Answer]) -> Answer:
         notes=(*notes, f"windows: {len(answers)}"),
         seconds=sum(answer.seconds for answer in answers),
         probs=probs or None,
+        evidence=_evidence(labels, answers),
     )
+
+
+def _evidence(
+    labels: Mapping[str, Certainty | None], answers: Sequence[Answer]
+) -> dict[str, list[list[int]]] | None:
+    found: dict[str, list[list[int]]] = {}
+    for answer in answers:
+        if answer.evidence is None:
+            return None
+        for name, spans in answer.evidence.items():
+            if answer.labels[name] is labels[name]:
+                found.setdefault(name, []).extend(spans)
+    return found
 
 
 def _together(said: Sequence[Certainty | None], *, every: bool) -> Certainty | None:

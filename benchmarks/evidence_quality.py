@@ -1,0 +1,157 @@
+"""Are the right sentences found, and what does it cost beside labels alone?
+
+    python benchmarks/evidence_quality.py --model MODEL
+
+needs a model that was trained on synthetic reports (docs/evidence.md has the commands). New
+synthetic reports know which clauses speak of each observation. A found sentence is right if it
+holds such a clause. Cost is CPU time, labels alone and every way in turns, median over rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from data_builders.synthetic import ReportWriter, SyntheticReport
+from inference.evidence import VIEWS, Evidence, Read, Spans, Weights
+from inference.labeler import Labeler
+from labelwright.records import Certainty
+from labelwright.sentences import sentence_spans
+
+OTHER_SEED = 991
+"""Of reports that no training has seen whose seed is another."""
+
+
+class Recording(Evidence):
+    """Evidence that keeps the weights it chose from, by text."""
+
+    kept: list[tuple[Read, Weights]]
+
+    def select(self, report: Read, weights: Weights) -> Spans:
+        """As the evidence that it stands for."""
+        self.kept.append((report, weights))
+        return super().select(report, weights)
+
+
+@dataclass
+class Score:
+    """Counts over labels and their sentences."""
+
+    labels: int = 0
+    without: int = 0
+    top: int = 0
+    by_chance: float = 0.0
+    found: int = 0
+    right: int = 0
+    true: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def line(self, name: str, alone: float) -> str:
+        """One row of the table."""
+        return (
+            f"{name:22} {self.top / self.labels:7.3f} {self.right / max(self.found, 1):10.3f} "
+            f"{self.right / self.true:7.3f} {self.without / self.labels:14.3f} "
+            f"{statistics.median(self.times) / alone:6.2f} x"
+        )
+
+
+def true_sentences(written: SyntheticReport) -> dict[str, list[bool]]:
+    """Per observation which sentences hold three characters or more of a clause about it."""
+    spans = sentence_spans(written.report.text)
+    return {
+        name: [
+            any(min(end, b) - max(start, a) >= min(3, b - a) for a, b in clauses)
+            for start, end in spans
+        ]
+        for name, clauses in written.evidence.items()
+    }
+
+
+def count(
+    score: Score, written: Sequence[SyntheticReport], labeler: Any, reading: Recording
+) -> None:
+    """Label the reports and add up how the evidence of right labels compares with the truth."""
+    reading.kept = []
+    predictions = labeler.label_reports([item.report for item in written])
+    starts = {
+        (tuple((s.start, s.end) for s in read.sentences), read.prompt.tokens): weights
+        for read, weights in reading.kept
+    }
+    by_text = {tokens: (spans, weights) for (spans, tokens), weights in starts.items()}
+    prompts = labeler._writer.write([item.report.text for item in written])
+    for item, prediction, prompt in zip(written, predictions, prompts, strict=True):
+        spans, weights = by_text[prompt.tokens]
+        for name, true in true_sentences(item).items():
+            label = prediction.labels[name]
+            if label is Certainty.BLANK or label is not item.labels[name] or not any(true):
+                continue
+            if name not in weights:
+                continue
+            chosen = {tuple(span) for span in (prediction.evidence or {}).get(name, [])}
+            hits = [span in chosen for span in spans]
+            score.labels += 1
+            score.without += not chosen
+            score.top += true[int(weights[name].argmax())]
+            score.by_chance += sum(true) / len(true)
+            score.found += sum(hits)
+            score.right += sum(h and t for h, t in zip(hits, true, strict=True))
+            score.true += sum(true)
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--decode", default="one-pass", help="one-pass or constrained")
+    parser.add_argument("--reports", type=int, default=400)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    alone = Labeler.from_checkpoint(given.model, decode=given.decode)
+    writer = ReportWriter(alone.label_set, balance=0.5)
+    written = [writer.write(OTHER_SEED, index) for index in range(given.reports)]
+    reports = [item.report for item in written]
+    ways = {
+        way: Labeler.from_checkpoint(given.model, decode=given.decode, evidence=way)
+        for way in VIEWS
+    }
+    scores = {way: Score() for way in VIEWS}
+    times = []
+    for _ in range(given.rounds):
+        times.append(timed(alone, reports))
+        for way, labeler in ways.items():
+            scores[way].times.append(timed(labeler, reports))
+    for way, labeler in ways.items():
+        decoder: Any = labeler._decoder
+        place = "evidence" if hasattr(decoder, "evidence") else "_evidence"
+        old = getattr(decoder, place)
+        reading = Recording(decoder.reader, way, branches=old.branches)
+        setattr(decoder, place, reading)
+        count(scores[way], written, labeler, reading)
+    base = statistics.median(times)
+    first = next(iter(scores.values()))
+    sentences = np.mean([len(sentence_spans(report.text)) for report in reports])
+    print(
+        f"{given.reports} reports, {sentences:.1f} sentences each; {first.labels} right labels "
+        f"with evidence; a sentence by chance is right in {first.by_chance / first.labels:.3f}"
+    )
+    print(f"labels alone: {1000 * base / given.reports:.2f} ms CPU per report, {given.decode}")
+    print(f"{'way':22} {'top 1':>7} {'precision':>10} {'recall':>7} {'none found':>14} {'cost':>8}")
+    for way, score in scores.items():
+        print(score.line(way, base))
+
+
+def timed(labeler: Labeler, reports: Sequence[Any]) -> float:
+    """CPU seconds of labeling the reports."""
+    began = time.process_time()
+    labeler.label_reports(reports)
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    main()
