@@ -80,7 +80,7 @@ def session(address: str | None, *, workers: int) -> Iterator[Any]:
 def _join(ray: Any, address: str) -> None:
     try:
         _init(ray, address=address)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ConfigError(
             f"no Ray cluster lets us in at {address} ({type(error).__name__})",
             remedy="run the command on a machine of the cluster with --ray-address auto, with "
