@@ -46,13 +46,13 @@ def main() -> int:
     folders = different = torn = 0
     with tempfile.TemporaryDirectory() as place:
         table = write_table(Path(place) / "reports.csv", arguments.rows, chance)
-        began = time.perf_counter()
-        subprocess.run(command(table, Path(place) / "whole"), check=True, capture_output=True)
-        usual = time.perf_counter() - began
+        usual = seconds_of(command(table, Path(place) / "whole"))
+        start = seconds_of(command(table, Path(place) / "whole"))  # all is done already
+        moments = (start / 2, start + usual / 10)
         whole = content(Path(place) / "whole")
         while sum(states.values()) < arguments.kills:
             out = Path(place) / f"killed-{folders}"
-            for state in lives(table, out, usual, chance):
+            for state in lives(table, out, moments, chance):
                 states[state] += 1
             folders += 1
             different += content(out) != whole
@@ -88,14 +88,23 @@ def command(table: Path, out: Path) -> list[str]:
     ]
 
 
-def lives(table: Path, out: Path, usual: float, chance: random.Random) -> Iterator[str]:
+def seconds_of(words: list[str]) -> float:
+    """How long a command takes."""
+    began = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)
+    return time.perf_counter() - began
+
+
+def lives(
+    table: Path, out: Path, moments: tuple[float, float], chance: random.Random
+) -> Iterator[str]:
     """Run and kill until one run comes through; yield what each kill found."""
     while True:
         process = subprocess.Popen(
             command(table, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         try:
-            _, said = process.communicate(timeout=chance.uniform(0.2, max(usual / 3, 1.0)))
+            _, said = process.communicate(timeout=chance.uniform(*moments))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

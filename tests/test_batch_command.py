@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tqdm import tqdm
 
-from inference import loop
+from inference import loop, watch
 from inference.dry_run import dry_run, duration, size, spread
 from inference.watch import BLOCK, Watch
 from labelwright import cli
@@ -121,38 +121,41 @@ def test_flags_that_cannot_work(command: Any, flags: list[str], words: str) -> N
     assert err.count("\n") == 1
 
 
-def test_input_that_changes_while_it_is_labeled(table: Path, command: Any, tmp_path: Path) -> None:
+def test_input_that_changes_while_it_is_labeled(
+    table: Path, command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Same number of rows and bytes: only the look at the file tells."""
+    monkeypatch.setattr(watch, "BLOCK", 8)
 
     class Changes(Stub):
         def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
             if not self.calls:
                 text = table.read_text()
-                table.write_text(text.replace("row 599 ", "row 998 "))
+                table.write_text(text.replace("row 19 ", "row 91 "))
             return super().label_reports(reports)
 
-    table.write_text("id,text\n" + "".join(f"{i},row {i} \n" for i in range(3 * BLOCK)))
+    table.write_text("id,text\n" + "".join(f"{i},row {i} \n" for i in range(24)))
     before = table.read_bytes()
     code, _, err = command(labeler=Changes())
     assert code == 2
     assert f"{table}: the input changed while it was read; restore it and run" in err
     kept = sorted(path.name for path in (tmp_path / "out" / "parts").iterdir())
-    assert len(kept) == BLOCK // 2  # the rows that were read before the change
+    assert len(kept) == 4  # the rows that were read before the change
     table.write_bytes(before)
     code, said, _ = command()
-    assert (code, "256 done by an earlier run" in said) == (0, True)
+    assert (code, "8 done by an earlier run" in said) == (0, True)
 
 
 def test_a_file_that_is_only_touched_has_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "in.csv"
     path.write_text("x")
-    watch = Watch([path])
+    look = Watch([path])
     rows = [Report(str(row), "x", "in.csv", row) for row in range(BLOCK + 1)]
-    stream = watch.stream(rows, inputs([path]))
+    stream = look.stream(rows, inputs([path]))
     next(stream)
     os.utime(path, ns=(1, 1))
     assert len(list(stream)) == BLOCK
-    stream = watch.stream(rows, inputs([path]))
+    stream = look.stream(rows, inputs([path]))
     next(stream)
     path.unlink()
     with pytest.raises(InputError, match="changed while it was read"):
@@ -162,13 +165,13 @@ def test_a_file_that_is_only_touched_has_not_changed(tmp_path: Path) -> None:
 def test_a_folder_that_changes_is_noticed_at_the_end(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "s1.txt").write_text("x")
-    watch = Watch([tmp_path])
+    look = Watch([tmp_path])
     digests = [{"path": str(tmp_path), "sha256": "a"}]
     rows = [Report("1", "x", "s1.txt", 1)]
-    assert list(watch.stream(rows, digests)) == rows
+    assert list(look.stream(rows, digests)) == rows
     (tmp_path / "deep" / "s1.txt").write_text("y")
     with pytest.raises(InputError, match="changed while it was read"):
-        list(watch.stream(rows, digests))
+        list(look.stream(rows, digests))
 
 
 def test_dry_rows_are_spread_over_the_input() -> None:

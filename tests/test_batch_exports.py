@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -145,10 +146,10 @@ def test_offsets_into_a_cut_report_are_left_out(tmp_path: Path) -> None:
 def test_observations_are_valid_fhir(out: Path) -> None:
     add(out, "fhir")
     resources = jsonl(out / "observations.ndjson")
-    for resource in resources:
-        Observation.model_validate(resource)
-    assert len({resource["id"] for resource in resources}) == len(resources) == 4
-    assert {resource["status"] for resource in resources} == {"preliminary"}
+    for found in resources:
+        Observation.model_validate(found)
+    assert len({found["id"] for found in resources}) == len(resources) == 4
+    assert {found["status"] for found in resources} == {"preliminary"}
     codes = [r["valueCodeableConcept"]["coding"][0]["code"] for r in resources]
     assert codes == ["POS", "POS", "NEG", "IND"]
     assert [r["subject"] for r in resources[1:3]] == [
@@ -231,6 +232,21 @@ def test_a_failed_export_leaves_nothing(out: Path, monkeypatch: pytest.MonkeyPat
     assert not list(out.glob(".*"))
     assert not (out / "observations.ndjson").exists()
     assert "also" not in json.loads((out / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_full_disk_leaves_the_result_as_it_was(out: Path, name: str) -> None:
+    """A limit on file size stands for the full disk."""
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"{EXPORTS[name]}: cannot write"):
+            add(out, name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert add(out, name) == [EXPORTS[name]]
 
 
 def test_predictions_that_were_changed_are_not_exported(out: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import resource
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,23 @@ def test_an_unfinished_retry_of_an_older_result_gives_way(tmp_path: Path) -> Non
     assert again(tmp_path, labeler=better).tried == 1
     assert better.calls == [["r5"]]
     assert sorted(path.name for path in tmp_path.iterdir()) == FILES
+
+
+def test_a_full_disk_leaves_the_old_result(tmp_path: Path) -> None:
+    """A limit on file size stands for the full disk: the parts fit, the new result does not."""
+    label(tmp_path)
+    before = content(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"retry/predictions.jsonl: cannot write"):
+            again(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert content(tmp_path) == before
+    better = Better()
+    assert again(tmp_path, labeler=better).labeled_now == 2
+    assert not better.calls
 
 
 class KilledError(Exception):
