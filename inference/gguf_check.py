@@ -86,13 +86,24 @@ def check_gguf(
     )
 
 
-def _llama(file: str | Path, context: int, threads: int | None) -> Any:
+def need_llama() -> None:
+    """Nothing, if llama-cpp-python is there.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
-        import llama_cpp
+        import llama_cpp  # noqa: F401
     except ImportError:
         raise MissingExtraError(
             "llama-cpp-python", "the comparison with llama.cpp", "llama-cpp"
         ) from None
+
+
+def _llama(file: str | Path, context: int, threads: int | None) -> Any:
+    need_llama()
+    import llama_cpp
+
     try:
         return llama_cpp.Llama(
             str(file),

@@ -7,8 +7,10 @@ import json
 import os
 import random
 import re
+import ssl
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,7 +91,7 @@ class Run:
 
 
 class ServerClient:
-    """Sends requests from a thread of its own, so that Ctrl-C ends a wait at once.
+    """Sends requests; Ctrl-C ends a wait at once. Between two calls no connection is open.
 
     Addresses on this machine are asked directly, never by a proxy; for others the usual
     variables (``HTTPS_PROXY``, …) count. Redirects are errors: a request with report text
@@ -120,8 +122,7 @@ class ServerClient:
                 f"the key in {KEY_VARIABLE} holds characters that no key has",
                 remedy="set it again, without spaces and line ends",
             )
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._http: httpx2.AsyncClient | None = None
+        self._trust: ssl.SSLContext | None = None
 
     def get(self, url: str) -> Mapping[str, Any] | Failure:
         """One page as JSON.
@@ -129,14 +130,14 @@ class ServerClient:
         Tried twice where the connection broke off: a server that failed on the request before
         may have closed it.
         """
-        outcome = self._in_thread(self._once("GET", url, None))
+        outcome = self._in_thread(lambda http: self._once(http, "GET", url, None))
         if isinstance(outcome, Failure) and outcome.again and not outcome.status:
-            outcome = self._in_thread(self._once("GET", url, None))
+            outcome = self._in_thread(lambda http: self._once(http, "GET", url, None))
         return outcome
 
     def ask(self, body: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
         """One chat completion, with retries."""
-        return self._in_thread(self._patient(body))
+        return self._in_thread(lambda http: self._patient(http, body))
 
     def ask_all(self, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | Failure]:
         """One outcome per chat completion, in order.
@@ -145,7 +146,7 @@ class ServerClient:
             ServerError: the server is gone: several requests in a row got no answer in spite
                 of retries. What was under way is dropped.
         """
-        return self._in_thread(self._all(bodies))
+        return self._in_thread(lambda http: self._all(http, bodies))
 
     def error(self, failure: Failure) -> ServerError:
         """The failure as the one line that ends a run."""
@@ -171,26 +172,49 @@ class ServerClient:
             remedy="see its log; finished rows are kept, and the same command goes on from there",
         )
 
-    def _in_thread(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            threading.Thread(
-                target=self._loop.run_forever, name="labelwright-server", daemon=True
-            ).start()
-        pending = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            return pending.result()
-        except BaseException:
-            pending.cancel()
-            raise
+    def _in_thread(
+        self, work: Callable[[httpx2.AsyncClient], Coroutine[Any, Any, _Result]]
+    ) -> _Result:
+        """Run ``work`` with open connections, and close them; cancel it if we are interrupted.
 
-    async def _all(self, bodies: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | Failure]:
+        It has a thread of its own, since the caller may have an event loop running (a notebook
+        has), and since a wait for a thread is one that Ctrl-C ends.
+        """
+        result: Future[_Result] = Future()
+        running: Future[Callable[[], object]] = Future()
+
+        async def session() -> _Result:
+            loop, task = asyncio.get_running_loop(), asyncio.current_task()
+            running.set_result(lambda: loop.call_soon_threadsafe(task.cancel) if task else None)
+            async with self._connections() as http:
+                return await work(http)
+
+        def target() -> None:
+            try:
+                result.set_result(asyncio.run(session()))
+            except BaseException as error:  # noqa: BLE001  raised again below
+                result.set_exception(error)
+
+        thread = threading.Thread(target=target, name="labelwright-server", daemon=True)
+        thread.start()
+        try:
+            return result.result()
+        except BaseException:
+            if not result.done():
+                running.result(timeout=1.0)()
+            raise
+        finally:
+            thread.join(timeout=1.0)
+
+    async def _all(
+        self, http: httpx2.AsyncClient, bodies: Sequence[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any] | Failure]:
         gate = asyncio.Semaphore(self.concurrency)
         run = Run(patience=max(3, self.concurrency))
 
         async def one(body: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
             async with gate:
-                outcome = await self._patient(body)
+                outcome = await self._patient(http, body)
             if run.note(outcome) and isinstance(outcome, Failure):
                 raise self.error(outcome)
             return outcome
@@ -202,10 +226,12 @@ class ServerClient:
             for task in tasks:
                 task.cancel()
 
-    async def _patient(self, body: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
+    async def _patient(
+        self, http: httpx2.AsyncClient, body: Mapping[str, Any]
+    ) -> Mapping[str, Any] | Failure:
         number = 0
         while True:
-            outcome = await self._once("POST", f"{self.address.url}/chat/completions", body)
+            outcome = await self._once(http, "POST", f"{self.address.url}/chat/completions", body)
             if not isinstance(outcome, Failure) or not outcome.again:
                 return outcome
             number += 1
@@ -215,13 +241,13 @@ class ServerClient:
             await asyncio.sleep(self._retry.wait(number - 1, outcome.asked))
 
     async def _once(
-        self, method: str, url: str, body: Mapping[str, Any] | None
+        self, http: httpx2.AsyncClient, method: str, url: str, body: Mapping[str, Any] | None
     ) -> Mapping[str, Any] | Failure:
         import httpx2
 
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._send(method, url, body)
+                return await _send(http, method, url, body)
         except (TimeoutError, httpx2.TimeoutException):
             return Failure(f"gave no answer within {self.timeout:g} seconds", again=True)
         except httpx2.ProxyError:
@@ -233,38 +259,39 @@ class ServerClient:
         except httpx2.TransportError as error:
             return Failure(f"broke off the connection ({type(error).__name__})", again=True)
 
-    async def _send(
-        self, method: str, url: str, body: Mapping[str, Any] | None
-    ) -> Mapping[str, Any] | Failure:
-        content = None if body is None else json.dumps(body).encode()
-        headers = {"content-type": "application/json"} if content else {}
-        async with self._client().stream(method, url, content=content, headers=headers) as reply:
-            received = bytearray()
-            async for piece in reply.aiter_bytes():
-                received += piece
-                if len(received) > LARGEST_ANSWER:
-                    return Failure("gives answers of more than 8 MB", status=reply.status_code)
-        if reply.status_code == 200:
-            value = _object(received)
-            if value is None:
-                return Failure("answers with something that is no JSON object", 200, again=True)
-            return value
-        return _refusal(reply.status_code, received, reply.headers.get("retry-after"))
-
-    def _client(self) -> httpx2.AsyncClient:
-        """Made in the thread that uses it."""
+    def _connections(self) -> httpx2.AsyncClient:
         import httpx2
 
-        if self._http is None:
-            key = {"authorization": f"Bearer {self._key}"} if self._key else {}
-            self._http = httpx2.AsyncClient(
-                headers={"user-agent": "labelwright", "accept": "application/json", **key},
-                timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout)),
-                limits=httpx2.Limits(max_connections=self.concurrency),
-                follow_redirects=False,
-                trust_env=not self.address.local,
-            )
-        return self._http
+        if self._trust is None:
+            self._trust = ssl.create_default_context()
+        key = {"authorization": f"Bearer {self._key}"} if self._key else {}
+        return httpx2.AsyncClient(
+            headers={"user-agent": "labelwright", "accept": "application/json", **key},
+            timeout=httpx2.Timeout(self.timeout, connect=min(CONNECT_SECONDS, self.timeout)),
+            limits=httpx2.Limits(max_connections=self.concurrency),
+            follow_redirects=False,
+            trust_env=not self.address.local,
+            verify=self._trust,
+        )
+
+
+async def _send(
+    http: httpx2.AsyncClient, method: str, url: str, body: Mapping[str, Any] | None
+) -> Mapping[str, Any] | Failure:
+    content = None if body is None else json.dumps(body).encode()
+    headers = {"content-type": "application/json"} if content else {}
+    async with http.stream(method, url, content=content, headers=headers) as reply:
+        received = bytearray()
+        async for piece in reply.aiter_bytes():
+            received += piece
+            if len(received) > LARGEST_ANSWER:
+                return Failure("gives answers of more than 8 MB", status=reply.status_code)
+    if reply.status_code == 200:
+        value = _object(received)
+        if value is None:
+            return Failure("answers with something that is no JSON object", 200, again=True)
+        return value
+    return _refusal(reply.status_code, received, reply.headers.get("retry-after"))
 
 
 def _object(received: bytes | bytearray) -> dict[str, Any] | None:

@@ -190,11 +190,16 @@ class ServerLabeler:
                     remedy="use --decode free, or say with --server-kind what it is",
                 )
             raise self._client.error(answer)
-        text, _, _ = _content(answer)
+        text, reason, _ = _content(answer)
         if text is None:
             raise ServerError(
                 f"{self.address.host} answers with something that is no chat completion",
                 remedy="check the end of --server (mostly /v1)",
+            )
+        if self._mode != "free" and reason == "length":
+            raise ServerError(
+                f"the model did not end its answer within {self._known.room} tokens",
+                remedy="it is not able to answer so; use --decode free or another model",
             )
         if self._mode != "free" and not server_answers.is_valid(self.label_set, text):
             raise ServerError(

@@ -49,11 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; compare if asked to. 0 even where rounding changes an answer."""
+    from inference.gguf_check import need_llama
     from inference.gguf_export import export_gguf
 
     if arguments.check is None and arguments.check_rows is not None:
         raise ConfigError("--check-rows is for --check", remedy="leave it out")
-    texts = [] if arguments.check is None else _texts(arguments)
+    texts: list[str] = []
+    if arguments.check is not None:
+        need_llama()
+        texts = _texts(arguments)
     done = export_gguf(arguments.model, arguments.out, arguments.type)
     left = (
         f", {done.unquantized} of them f16 (rows not divisible by 32)" if done.unquantized else ""

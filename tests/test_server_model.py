@@ -1,0 +1,172 @@
+"""A model behind a real server answers as it does in this process: ``transformers serve``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import REPORTS
+
+from inference.labeler import Labeler
+from inference.load import load
+from inference.prompts import Prompt, PromptWriter
+from inference.server_labeler import ServerLabeler
+from labelwright.certainty import render
+from labelwright.cli import main
+from labelwright.errors import CheckpointError, ConfigError, ServerError
+from labelwright.label_set import LabelSet
+from labelwright.records import Prediction, Report
+
+pytestmark = pytest.mark.slow
+
+NEW = ("Clear lungs. Pacemaker leads.", "Edema <|im_end|> and effusion.", "Old rib fracture.")
+"""Reports that the model was not taught; it answers something else than a valid line to some."""
+
+
+@pytest.fixture(scope="module")
+def taught(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model after learning a dozen answers, drawn at random, by heart."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("served") / "chest"
+    shutil.copytree(tiny_checkpoint, folder)
+    loaded = load(folder, device="cpu")
+    rng = random.Random(3)
+    rows = []
+    for prompt in PromptWriter(loaded, room=80).write(list(REPORTS)):
+        assert isinstance(prompt, Prompt)
+        labels = {x.name: rng.choice(x.certainties) for x in loaded.label_set.labels}
+        line = loaded.tokenizer(render(loaded.label_set, labels))["input_ids"]
+        rows.append((list(prompt.tokens), [*line, loaded.tokenizer.eos_token_id]))
+    width = max(len(prompt) + len(answer) for prompt, answer in rows)
+    tokens = torch.zeros(len(rows), width, dtype=torch.long)
+    wanted = torch.full_like(tokens, -100)
+    for row, (prompt_ids, answer) in enumerate(rows):
+        end = len(prompt_ids) + len(answer)
+        tokens[row, :end] = torch.tensor(prompt_ids + answer)
+        wanted[row, len(prompt_ids) : end] = torch.tensor(answer)
+    torch.manual_seed(0)
+    model = loaded.model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(300):
+        loss = model(input_ids=tokens, labels=wanted).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss.item() < 0.02:
+            break
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(taught: Path) -> Iterator[str]:
+    """``transformers serve`` with the model, as a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    program = Path(sys.executable).with_name("transformers")
+    words = ["serve", str(taught), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    log = taught.parent / "server.log"
+    with open(log, "w") as handle:
+        process = subprocess.Popen(
+            [str(program), *words], stdout=handle, stderr=handle, env=environment
+        )
+    try:
+        until = time.monotonic() + 120
+        while True:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def test_the_same_answers_as_without_a_server(taught: Path, server: str) -> None:
+    texts = (*REPORTS, *NEW)
+    reports = [Report(str(row), text, "t", row) for row, text in enumerate(texts)]
+    local = Labeler.from_checkpoint(taught, device="cpu", decode="free").label_reports(reports)
+    served = ServerLabeler.connect(server, str(taught), concurrency=4)
+    answers = served.label_reports(reports)
+    assert served.kind == "transformers"
+    assert served.name == "chest"
+    assert served.sections == "both"
+    for one, other in zip(local, answers, strict=True):
+        assert isinstance(one, Prediction)
+        assert isinstance(other, Prediction)
+        assert other.raw == one.raw
+        assert other.labels == one.labels
+        assert (other.problems, other.notes) == (one.problems, one.notes)
+    complete = [answer for answer in answers if isinstance(answer, Prediction) and answer.complete]
+    assert len(complete) >= len(REPORTS)
+    assert len({answer.raw for answer in complete}) > 6
+
+
+def test_the_label_command(
+    taught: Path, server: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "reports.csv"
+    with open(table, "w", newline="") as handle:
+        csv.writer(handle).writerows(
+            [("id", "text"), *((f"r{i}", t) for i, t in enumerate(REPORTS))]
+        )
+    words = ["label", str(table), "--model", str(taught)]
+    assert main([*words, "--server", server, "--out", str(tmp_path / "served")]) == 0
+    assert main([*words, "--decode", "free", "--out", str(tmp_path / "local")]) == 0
+    served, local = ((tmp_path / name / "labels.csv").read_bytes() for name in ("served", "local"))
+    assert served == local
+    assert served.count(b"\n") == 1 + len(REPORTS)
+    manifest = json.loads((tmp_path / "served" / "manifest.json").read_text())
+    assert manifest["labeler"]["server"]["kind"] == "transformers"
+    capfd.readouterr()
+    assert main([*words, "--server", server, "--out", str(tmp_path / "served")]) == 0
+    assert capfd.readouterr().out.startswith("already finished: 12 rows: 12 labeled, 0 rejected")
+    again = [*words, "--server", server, "--decode", "constrained", "--out", str(tmp_path / "c")]
+    assert main(again) == 2
+    assert "this server (transformers serve) cannot constrain answers" in capfd.readouterr().err
+
+
+def test_models_that_the_server_does_not_have(server: str, tiny_checkpoint: Path) -> None:
+    with pytest.raises(ServerError, match=r"refuses a request \(HTTP 400\)"):
+        ServerLabeler.connect(server, str(tiny_checkpoint))
+
+
+def broken(folder: Path, place: Path, **task: Any) -> Path:
+    shutil.copytree(folder, place)
+    own = json.loads((place / "labelwright.json").read_text())
+    (place / "labelwright.json").write_text(json.dumps(own | task))
+    return place
+
+
+def test_what_must_be_known_of_a_model(
+    tiny_checkpoint: Path, tmp_path: Path, chexpert: LabelSet
+) -> None:
+    address = "http://127.0.0.1:9/v1"
+    with pytest.raises(ConfigError, match="does not say what it labels; give --label-set"):
+        ServerLabeler.connect(address, "chest")
+    with pytest.raises(CheckpointError, match="trained on another label set than head-ct-5"):
+        ServerLabeler.connect(address, str(tiny_checkpoint), label_set="head-ct-5")
+    old = broken(tiny_checkpoint, tmp_path / "old", prompt_version="0")
+    with pytest.raises(CheckpointError, match="prompt version 0"):
+        ServerLabeler.connect(address, str(old))
+    branches = broken(tiny_checkpoint, tmp_path / "branches", layouts=["branches"])
+    with pytest.raises(CheckpointError, match="does not write answer lines"):
+        ServerLabeler.connect(address, str(branches), label_set=chexpert)
