@@ -6,13 +6,13 @@ import re
 
 # Every alternative begins with a plain character: the search then skips to the next of these.
 ENDS = re.compile(
-    r"!|\?(?<=[^\s(\[,;:/?]\?)|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
+    r"!|。|！|？|\?(?<=[^\s(\[,;:/?]\?)|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
     r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
     r"|(?<!:\n)(?<!: \n)(?<!:\r\n)(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z])))"
 )
-"""Matches what ends a sentence: ``. ! ?`` (a decimal point is no end, nor a question mark before
-a word, as in "? mass"), an empty line, and a line break before a list item, a heading or a
-capitalised word, but for the line after "heading:"."""
+"""Matches what ends a sentence: ``. ! ?`` and their full-width forms (a decimal point is no end,
+nor a question mark before a word, as in "? mass"), an empty line, and a line break before a list
+item, a heading or a capitalised word, but for the line after "heading:"."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
