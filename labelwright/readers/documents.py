@@ -20,8 +20,8 @@ _OTHERS = (
 )
 _DICOM = slice(128, 132)
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1f\x7f]")
-_MOST_CONTROLS = 0.02
-"""Share of control characters above which something is no text."""
+_MOST_CONTROLS = 3, 0.02
+"""Number and share of control characters; what is above both is no text."""
 
 
 class NoTextError(ValueError):
@@ -73,7 +73,8 @@ def text_of(data: bytes, encoding: str | None) -> str:
     except UnicodeError:
         shown = name.removesuffix("-sig").upper()
         raise EncodingError(f"not {shown}") from None
-    if len(_CONTROLS.findall(text)) > _MOST_CONTROLS * len(text):
+    most, share = _MOST_CONTROLS
+    if len(_CONTROLS.findall(text)) > max(most, share * len(text)):
         raise NoTextError("no text: too many control characters")
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
