@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 LARGEST_MEMBER = 16 * 1024 * 1024
 LARGEST_ARCHIVE = 8 * 1024 * 1024 * 1024
-"""Bounds, in bytes after decompression: the real files have 5 KB each, 20 MB together."""
+LARGEST_HEADER = 4096
+LARGEST_HEADERS = 4 * 1024 * 1024
+"""Bounds, in bytes after decompression: the real files have 5 KB each, 20 MB together.
+
+Headers are names and times of members; Python's own parsers of long ones need quadratic time
+(CVE-2024-6232), so those of more than a kilobyte are few.
+"""
 
 _META = ("mesh", "automatic", "images")
 
@@ -73,23 +79,31 @@ def _documents(path: Path) -> Iterator[tuple[str, bytes | str]]:
             yield file.name, "larger than any report" if large else file.read_bytes()
         return
     try:
-        with (
-            open_binary(path) as raw,
-            tarfile.open(fileobj=cast(IO[bytes], _Bounded(raw, path)), mode="r:") as archive,
-        ):
-            for member in archive:
-                if (content := _content(archive, member)) is not None:
-                    yield member.name.rsplit("/", 1)[-1], content
-            raw.seek(archive.offset)
-            end = raw.read(tarfile.BLOCKSIZE)
-            if end != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile itself passes over this
-                raise tarfile.ReadError("no end mark")
-    except tarfile.TarError:
+        with open_binary(path) as raw:
+            yield from _members(raw, path)
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError):
         raise InputError(
             "not a tar archive, or one that is damaged or cut short",
             remedy="download NLMCXR_reports.tgz again",
             source=path,
         ) from None
+
+
+def _members(raw: BinaryIO, path: Path) -> Iterator[tuple[str, bytes | str]]:
+    bounded = _Bounded(raw, path)
+    with tarfile.open(fileobj=cast(IO[bytes], bounded), mode="r:") as archive:
+        for member in archive:
+            if archive.offset <= member.offset:  # it would be read again for ever: CVE-2025-8194
+                raise tarfile.ReadError("a member of negative size")
+            bounded.in_member = True
+            if (content := _content(archive, member)) is not None:
+                yield member.name.rsplit("/", 1)[-1], content
+            bounded.in_member = False
+            archive.members.clear()  # type: ignore[attr-defined]  # tarfile keeps them all
+        raw.seek(archive.offset)
+        end = raw.read(tarfile.BLOCKSIZE)
+        if end != tarfile.NUL * tarfile.BLOCKSIZE:  # tarfile itself passes over this
+            raise tarfile.ReadError("no end mark")
 
 
 def _content(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | str | None:
@@ -111,10 +125,17 @@ class _Bounded:
     def __init__(self, raw: BinaryIO, path: Path) -> None:
         self._raw = raw
         self._path = path
+        self._headers = 0
+        self.in_member = False
 
     def read(self, size: int = -1) -> bytes:
-        if size < 0 or size > LARGEST_MEMBER + tarfile.BLOCKSIZE:
+        largest = LARGEST_MEMBER if self.in_member else LARGEST_HEADER
+        if size < 0 or size > largest + tarfile.BLOCKSIZE:
             raise self._refusal()
+        if size > 2 * tarfile.BLOCKSIZE and not self.in_member:
+            self._headers += size
+            if self._headers > LARGEST_HEADERS:
+                raise self._refusal()
         return self._raw.read(size)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
