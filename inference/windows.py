@@ -8,6 +8,7 @@ of the window that decided; the evidence is that of all windows that say what th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,9 @@ from labelwright.sentences import sentence_spans
 MOST_WINDOWS = 256
 """A text that needs more is no report."""
 
+SPACE = re.compile(r"\s")
+SPACES = " \n\t\r\u00a0\u3000"
+
 PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certainty.BLANK)
 
 
@@ -29,7 +33,7 @@ _Fits = Callable[[str], Prompt | Refusal]
 def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
     """The prompts of a text that is too long for one, or why it cannot be read.
 
-    A window ends at a sentence border; a sentence that alone is too long, at a space.
+    A window ends at a sentence border; a sentence that alone is too long, at white space.
     """
 
     def fits(part: str) -> Prompt | Refusal:
@@ -41,40 +45,50 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
     while at < len(spans):
         if len(prompts) == MOST_WINDOWS:
             return Refusal(f"too long for the model: more than {MOST_WINDOWS} windows")
-        count, prompt = _most(text, spans[at:], fits)
-        if prompt is None:
+        count, prompt = _most(text, spans, at, fits)
+        if isinstance(prompt, Refusal):
+            if not prompt.too_long:
+                return prompt
             start, end = spans[at]
             cut = _cut(text, start, end)
             if cut is None:
                 return Refusal("too long for the model: a word without end")
-            spans[at : at + 1] = [(start, cut), (cut, end)]
+            left, right = text[start:cut].rstrip(), text[cut:end].lstrip()
+            spans[at : at + 1] = [(start, start + len(left)), (end - len(right), end)]
             continue
         prompts.append(replace(prompt, span=(spans[at][0], spans[at + count - 1][1])))
         at += count
     return prompts or Refusal("the report is empty")
 
 
-def _most(text: str, spans: Sequence[tuple[int, int]], fits: _Fits) -> tuple[int, Prompt | None]:
-    """The most sentences that fit into one window, and its prompt: doubling, then bisection."""
-    low, high, best = 0, len(spans) + 1, None
+def _most(
+    text: str, spans: Sequence[tuple[int, int]], at: int, fits: _Fits
+) -> tuple[int, Prompt | Refusal]:
+    """The most sentences from number ``at`` on that fit into one window, and its prompt.
+
+    Found by doubling, then bisection. Where not even the first fits: none, and the reason.
+    """
+    left = len(spans) - at
+    low, high = 0, left + 1
+    best: Prompt | Refusal | None = None
     count = 1
     while low < count < high:
-        found = fits(text[spans[0][0] : spans[count - 1][1]])
+        found = fits(text[spans[at][0] : spans[at + count - 1][1]])
         if isinstance(found, Prompt):
             low, best = count, found
         else:
-            high = count
-        doubled = min(2 * low, len(spans))
-        count = doubled if high > len(spans) else (low + high) // 2
-    return low, best
+            high, best = count, best or found
+        doubled = min(2 * low, left)
+        count = doubled if high > left else (low + high) // 2
+    return low, best or Refusal("the report is empty")
 
 
 def _cut(text: str, start: int, end: int) -> int | None:
-    """The space nearest to the middle of ``text[start:end]``."""
+    """White space in ``text[start:end]``, the last before the middle or the first behind it."""
     middle = (start + end) // 2
-    left = text.rfind(" ", start + 1, middle)
-    right = text.find(" ", middle, end - 1)
-    found = [place for place in (left, right) if place > 0]
+    left = max(text.rfind(char, start + 1, middle) for char in SPACES)
+    right = SPACE.search(text, middle, end - 1)
+    found = [place for place in (left, right.start() if right else -1) if place > 0]
     return min(found, key=lambda place: abs(place - middle)) if found else None
 
 
