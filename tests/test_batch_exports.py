@@ -186,6 +186,18 @@ def test_parquet_says_what_predictions_say(out: Path, monkeypatch: pytest.Monkey
     assert rows[2]["labels"]["Cyst"] is None
 
 
+def test_an_id_that_is_no_text(tmp_path: Path) -> None:
+    """A file name in no encoding reaches us with lone surrogates."""
+    name = os.fsdecode(b"s\xff1")
+    item = Report(name, "tear", "in.csv", 1)
+    run(Knees(), [item], tmp_path, inputs=[], options={})
+    export(tmp_path, list(EXPORTS), label_set=KNEE, reports=lambda: [item])
+    assert table(tmp_path)[0]["note_id"] == "s\\udcff1"
+    assert pq.read_table(tmp_path / "predictions.parquet")["id"].to_pylist() == ["s\\udcff1"]
+    [resource] = jsonl(tmp_path / "observations.ndjson")
+    assert resource["derivedFrom"][0]["identifier"] == {"value": name}
+
+
 def test_each_file_is_made_once(out: Path) -> None:
     before = {name: sha256_file(out / name) for name in ("labels.csv", "predictions.jsonl")}
     assert add(out, "omop", "fhir") == ["note_nlp.csv", "observations.ndjson"]

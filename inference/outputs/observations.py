@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import IO, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from inference.outputs.rows import Context, Finding, Row, findings
+from inference.outputs.rows import Context, Finding, Row, escaped, findings
 from labelwright.jsonl import dumps
 from labelwright.label_set import Label
 from labelwright.records import Certainty
@@ -52,7 +52,7 @@ def observation(row: Row, finding: Finding, context: Context) -> dict[str, Any]:
     parts = (context.label_set.fingerprint, model, report, finding.name)
     resource: dict[str, Any] = {
         "resourceType": "Observation",
-        "id": str(uuid5(NAMESPACE_URL, "labelwright:" + "\0".join(parts))),
+        "id": str(uuid5(NAMESPACE_URL, "labelwright:" + escaped("\0".join(parts)))),
         "status": "preliminary",
         "code": _concept(context.label_set.by_name[finding.name]),
     }

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import IO, Any
 
-from inference.outputs.rows import Context, Row
+from inference.outputs.rows import Context, Row, escaped
 from labelwright.label_set import LabelSet
 
 GROUP_ROWS = 8192
 """Rows per row group: what is in memory at a time."""
-_PLAIN = ("id", "raw", "problems", "notes", "model", "seconds")
+_TEXT = ("id", "raw", "model")
 
 
 def write(handle: IO[bytes], rows: Iterable[Row], context: Context) -> None:
@@ -52,7 +52,8 @@ def _row(row: Row) -> dict[str, Any]:
     prediction = row.prediction
     evidence = prediction.get("evidence")
     return {
-        **{name: prediction.get(name) for name in _PLAIN},
+        **{name: escaped(prediction[name]) for name in _TEXT},
+        **{name: prediction.get(name) for name in ("problems", "notes", "seconds")},
         "labels": prediction["labels"],
         "probs": prediction.get("probs"),
         "evidence": evidence

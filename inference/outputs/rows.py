@@ -67,3 +67,8 @@ def findings(row: Row, label_set: LabelSet) -> Iterator[Finding]:
                 probability=probs.get(name, {}).get(certainty.value),
                 spans=evidence.get(name, []),
             )
+
+
+def escaped(text: str) -> str:
+    """Text for formats that take UTF-8 only; a file name that is no text brings lone surrogates."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -114,10 +114,13 @@ def run(arguments: argparse.Namespace) -> int:
     from inference.interrupt import terminable
     from inference.watch import Watch
     from labelwright.readers import scan
+    from labelwright.readers.dispatch import format_of
 
     check_run_flags(arguments)
     reading = read_options(arguments)
     with terminable(), ExitStack() as stack:
+        for path in arguments.files:
+            format_of(path, reading)  # before a folder that holds no reports is looked through
         watch = Watch(arguments.files)
         found = scan(arguments.files, reading)
         made = labeled_by(arguments, _labeler)
