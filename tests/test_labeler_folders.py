@@ -108,8 +108,11 @@ def test_incomplete_model_folders(copied: Path, harm: Callable[[Path], None], wo
 def test_a_model_trained_for_another_layout(copied: Path) -> None:
     path = copied / TASK_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {"layouts": ["branches"]}))
-    with pytest.raises(CheckpointError, match="not trained for --decode free"):
-        Labeler.from_checkpoint(copied, device="cpu")
+    for decode in ("free", "constrained"):
+        with pytest.raises(CheckpointError, match=f"not trained for --decode {decode}.*branches"):
+            Labeler.from_checkpoint(copied, device="cpu", decode=decode)
+    one_pass = Labeler.from_checkpoint(copied, device="cpu").describe()["decoding"]
+    assert one_pass["mode"] == "one-pass"
 
 
 WRONG_CHOICES = [
@@ -118,7 +121,10 @@ WRONG_CHOICES = [
     ({"dtype": "int3"}, "unknown dtype"),
     ({"decode": "dream"}, "unknown decoding"),
     ({"sections": "middle"}, "unknown choice of sections"),
-    ({"batch_size": 0}, "at least one report"),
+    ({"batch_size": 0}, "a batch needs at least one"),
+    ({"batch_tokens": 0}, "a pack of tokens needs at least one"),
+    ({"long": "short"}, "unknown way 'short'"),
+    ({"quantize": "int1"}, "unknown quantisation"),
 ]
 
 
