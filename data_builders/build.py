@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from data_builders.augment import Augmentation
 from data_builders.class_table import ClassTable
 from data_builders.collect import Collected, RejectLog, collect, open_spool
 from data_builders.folder import MANIFEST, NAMES, REJECTS, Writer, clear, output_folder
@@ -31,6 +32,7 @@ class Job:
         test_source: other labels for the test split.
         sections: one of :data:`labelwright.sections.SECTION_CHOICES`.
         layout: one of :data:`data_builders.instructions.FORMATS`.
+        augmentation: variants of the training reports, or ``None``.
         facts: what else the manifest shall say, such as the inputs.
     """
 
@@ -40,6 +42,7 @@ class Job:
     sections: str = "full"
     layout: str = "trl"
     split: SplitOptions = field(default_factory=SplitOptions)
+    augmentation: Augmentation | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,7 +80,7 @@ def build(
             origins = dict.fromkeys(plan.facts["reports"], job.source.name)
             if job.test_source is not None and "test" in origins:
                 origins["test"] = job.test_source.name
-            writer = Writer(folder, job.label_set, job.layout, origins)
+            writer = Writer(folder, job.label_set, job.layout, origins, job.augmentation)
             classes = writer.write(collected, plan, log)
         manifest = {
             "command": "build",
@@ -126,6 +129,7 @@ def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog) -> dict[st
     return {
         **job.facts,
         "labels": dict(job.source.describe()),
+        "augmentation": None if job.augmentation is None else job.augmentation.facts(),
         "test_labels": None if job.test_source is None else dict(job.test_source.describe()),
         "counts": {
             "in": collected.read,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
+from data_builders.augment import Augmentation
 from data_builders.class_table import ClassTable
 from data_builders.collect import Collected, RejectLog
 from data_builders.instructions import alpaca, record
@@ -20,6 +22,7 @@ from labelwright.label_set import LabelSet
 from labelwright.lock import locked
 from labelwright.records import Certainty, Reject
 
+TRAIN = SPLITS[0]
 MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 CLASSES = "classes.csv"
@@ -83,6 +86,21 @@ def clear(folder: Path) -> None:
             (folder / name).unlink(missing_ok=True)
 
 
+class _Ids:
+    """New ids for variants, none of which a report of the build has."""
+
+    def __init__(self, collected: Collected) -> None:
+        self._taken = {row.item.id for row in collected.rows}
+
+    def new(self, identifier: str) -> str:
+        """``identifier~1``, or the next number that is free."""
+        number = 1
+        while (made := f"{identifier}~{number}") in self._taken:
+            number += 1
+        self._taken.add(made)
+        return made
+
+
 @dataclass(frozen=True)
 class Writer:
     """Writes the records of a plan.
@@ -90,12 +108,15 @@ class Writer:
     Attributes:
         layout: one of :data:`data_builders.instructions.FORMATS`.
         origins: who gave the labels, by split.
+        augmentation: writes variants of training reports, each with its report's labels and
+            patient, right behind it; ``None`` for none.
     """
 
     folder: Path
     label_set: LabelSet
     layout: str
     origins: Mapping[str, str]
+    augmentation: Augmentation | None = None
 
     def write(self, collected: Collected, plan: Plan, log: RejectLog) -> ClassTable:
         """Write records, texts, labels, classes and the label set; log what is left out.
@@ -104,6 +125,8 @@ class Writer:
             OutputError: a file cannot be written.
         """
         table = ClassTable(self.label_set)
+        taken = _Ids(collected) if self.augmentation is not None else None
+        variants: dict[int, list[str]] = {}
         names = [split for split in SPLITS if plan.facts["reports"].get(split)]
         with ExitStack() as stack:
             records = {s: stack.enter_context(self._open(s + KINDS[0])) for s in names}
@@ -118,8 +141,18 @@ class Writer:
                 table.add(split, labels.values())
                 records[split].write(dumps(self._record(report, labels, split)) + "\n")
                 texts[split].write(dumps(report) + "\n")
+                if self.augmentation is None or taken is None or split != TRAIN:
+                    continue
+                for variant in self.augmentation.of(report["id"], report["text"]):
+                    new = taken.new(report["id"])
+                    variants.setdefault(index, []).append(new)
+                    other = {**report, "id": new, "text": variant.text}
+                    told = {"variant_of": report["id"], "operations": list(variant.operations)}
+                    record = self._record(other, labels, split, told)
+                    records[split].write(dumps(record) + "\n")
+                    texts[split].write(dumps(other) + "\n")
         for split in names:
-            self._write_labels(collected, plan, split)
+            self._write_labels(collected, plan, split, variants)
         with self._open(CLASSES, mode=0o644) as handle:
             table.write_csv(handle)
         with self._open(LABEL_SET, mode=0o644) as handle:
@@ -136,26 +169,34 @@ class Writer:
         return dict(zip(self.label_set.names, packed, strict=True))
 
     def _record(
-        self, report: Mapping[str, Any], labels: Mapping[str, Certainty], split: str
+        self,
+        report: Mapping[str, Any],
+        labels: Mapping[str, Certainty],
+        split: str,
+        more: Mapping[str, Any] = MappingProxyType({}),
     ) -> dict[str, Any]:
         meta = {
             "patient": report["patient"],
             "source": report["source"],
             "row": report["row"],
             "labels_by": self.origins[split],
+            **more,
         }
         made = record(self.label_set, report["id"], report["text"], labels, meta=meta)
         return alpaca(made) if self.layout == "alpaca" else made
 
-    def _write_labels(self, collected: Collected, plan: Plan, split: str) -> None:
+    def _write_labels(
+        self, collected: Collected, plan: Plan, split: str, variants: Mapping[int, Sequence[str]]
+    ) -> None:
         handle: IO[str]
         with self._open(split + KINDS[2]) as handle:
             write_labels(
                 handle,
                 self.label_set,
                 (
-                    (collected.rows[index].item.id, self._labels(collected, index, split))
+                    (identifier, self._labels(collected, index, split))
                     for index, found in plan.kept()
                     if found == split
+                    for identifier in (collected.rows[index].item.id, *variants.get(index, ()))
                 ),
             )

@@ -5,6 +5,8 @@ Another label set gets a grammar by giving a lexicon; ``docs/synthetic.md`` expl
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,10 +134,12 @@ class Lexicon:
     front: Mapping[str, Lines]
     headings: Mapping[str, tuple[str, ...]]
     profiles: tuple[Profile, ...]
+    synonyms: Mapping[str, tuple[str, ...]]
     spellings: Mapping[str, str]
     short_forms: Mapping[str, str]
     maskable: tuple[str, ...]
     keep: tuple[str, ...]
+    sha256: str = ""
 
     @classmethod
     def for_label_set(cls, label_set: LabelSet, path: str | Path | None = None) -> Lexicon:
@@ -229,8 +233,10 @@ class Lexicon:
                 )
                 for name, item in value["profiles"].items()
             ),
+            synonyms={k: tuple(v) for k, v in (value.get("synonyms") or {}).items()},
             spellings=dict(value.get("spellings") or {}),
             short_forms=dict(value.get("short_forms") or {}),
             maskable=tuple(value.get("maskable") or ()),
             keep=tuple(value.get("keep") or ()),
+            sha256=hashlib.sha256(json.dumps(value).encode()).hexdigest(),
         )

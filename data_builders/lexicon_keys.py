@@ -13,6 +13,7 @@ TOP = (
     "front",
     "headings",
     "profiles",
+    "synonyms",
     "spellings",
     "short_forms",
     "maskable",

@@ -100,6 +100,10 @@ class Reader:
             for name, item in self._mapping(value.get(key), [key]).items():
                 if not isinstance(item, str):
                     self.file.problem([key, str(name)], "must be text; quote it")
+        for name, item in self._mapping(value.get("synonyms"), ["synonyms"]).items():
+            others = self._list(item, ["synonyms", str(name)])
+            if not others or not all(isinstance(other, str) for other in others):
+                self.file.problem(["synonyms", str(name)], "must be a list of words; quote them")
         for name, item in self._mapping(value.get("headings"), ["headings"]).items():
             for index, text in enumerate(self._list(item, ["headings", str(name)])):
                 if not isinstance(text, str):

@@ -7,7 +7,7 @@ hedges) are never misspelt; only words of its ``maskable`` list are masked.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from data_builders.lexicon import Lexicon
@@ -85,10 +85,12 @@ class Noise:
         if manner.short_forms:
             text = _replace(self._short_forms, text)
         if manner.mask:
-            text = self._maskable.sub(
-                lambda match: manner.mask if draw() < manner.masked else match.group(), text
-            )
+            text = self.masked(draw, text, manner.mask, manner.masked)
         return text
+
+    def masked(self, draw: Draw, text: str, mask: str, share: float) -> str:
+        """The text with this share of its maskable words masked."""
+        return self._maskable.sub(lambda m: mask if draw() < share else m.group(), text)
 
     def slip(self, draw: Draw, text: str) -> str:
         """The clause with one typing slip in a long word, if it has one that may slip."""
@@ -117,3 +119,28 @@ def _table(words: Mapping[str, str]) -> Table:
 def _replace(table: Table, text: str) -> str:
     pattern, words = table
     return pattern.sub(lambda match: words[match.group()], text)
+
+
+def word_table(words: Mapping[str, str]) -> Table:
+    """A table that finds its words in any case; see :func:`replaced`."""
+    pattern, folded = _table({word.casefold(): other for word, other in words.items()})
+    return re.compile(pattern.pattern, re.IGNORECASE), folded
+
+
+def replaced(table: Table, text: str, choose: Callable[[str], str]) -> str:
+    """The text with its words of the table replaced, capitals kept.
+
+    Args:
+        choose: what stands for a word, given in lower case; the word itself changes nothing.
+    """
+
+    def other(match: re.Match[str]) -> str:
+        word, key = match.group(), match.group().casefold()
+        made = choose(key)
+        if made == key:
+            return word
+        if len(word) > 1 and word.isupper():
+            return made.upper()
+        return made[:1].upper() + made[1:] if word[:1].isupper() else made
+
+    return table[0].sub(other, text)

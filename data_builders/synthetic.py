@@ -49,6 +49,7 @@ def write_reports(
     start: int = 0,
     balance: float = 0.0,
     noise: float = 1.0,
+    brief: float = 0.0,
     lexicon: Lexicon | None = None,
 ) -> Iterator[tuple[Report, dict[str, Certainty]]]:
     """Yield ``count`` reports from index ``start`` on, each with all its labels.
@@ -58,13 +59,15 @@ def write_reports(
         balance: share of reports whose observations and certainties are drawn evenly, which
             lifts rare ones; 0 keeps the lexicon's frequencies.
         noise: 0 for clean text, 1 for the usual share of slips, masks and short forms.
+        brief: share of reports of one to three statements, from which a small model learns
+            soonest what a wording means.
         lexicon: the words; by default those shipped for the label set.
 
     Raises:
         LabelSetError: there is no lexicon for the label set, or it has mistakes.
         ConfigError: a number is out of its range.
     """
-    writer = ReportWriter(label_set, balance=balance, noise=noise, lexicon=lexicon)
+    writer = ReportWriter(label_set, balance=balance, noise=noise, brief=brief, lexicon=lexicon)
     return ((w.report, w.labels) for w in writer.stream(count, seed, start=start))
 
 
@@ -77,14 +80,16 @@ class ReportWriter:
         *,
         balance: float = 0.0,
         noise: float = 1.0,
+        brief: float = 0.0,
         lexicon: Lexicon | None = None,
     ) -> None:
-        for name, value in (("balance", balance), ("noise", noise)):
+        for name, value in (("balance", balance), ("noise", noise), ("brief", brief)):
             if not 0.0 <= value <= 1.0:
                 raise ConfigError(f"{name} is {value:g}", remedy="give a number from 0 to 1")
         self.label_set = label_set
         self._balance = balance
         self._amount = noise
+        self._brief = brief
         self._lexicon = lexicon or Lexicon.for_label_set(label_set)
         self._grammar = Grammar(self._lexicon, label_set)
         self._noise = Noise(self._lexicon)
@@ -108,6 +113,8 @@ class ReportWriter:
             abnormal = any(statement.abnormal for statement in body)
             end = self._grammar.impression(draw, case, abnormal, alone=not body)
         body, end = self._grammar.other_exam(draw, body, end)
+        if self._brief and draw() < self._brief:
+            body, end = _few(draw, [*body, *end]), []
         body, end = self._noisy(draw, manner, body), self._noisy(draw, manner, end)
         page = Page(self._grammar, draw, manner)
         page.lay_out(body, end)
@@ -135,3 +142,10 @@ class ReportWriter:
             if text.strip():
                 out.append(Statement(text.strip(), s.says, s.abnormal, s.organ, s.place))
         return out
+
+
+def _few(draw: Draw, statements: Sequence[Statement]) -> list[Statement]:
+    """One to three neighbouring statements."""
+    count = 1 + int(draw() * 3)
+    start = int(draw() * max(len(statements) - count + 1, 1))
+    return list(statements[start : start + count])

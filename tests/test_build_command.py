@@ -242,7 +242,9 @@ def test_synthetic_reports_come_with_their_labels(tmp_path: Path) -> None:
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     known = manifest(tmp_path / "one")
     assert known["counts"]["records"] == 60
-    assert known["synthetic"] == {"reports": 60, "seed": 13, "balance": 0.0, "noise": 1.0}
+    drawn = known["synthetic"]
+    assert len(drawn.pop("lexicon_sha256")) == 64
+    assert drawn == {"reports": 60, "seed": 13, "balance": 0.0, "noise": 1.0, "brief": 0.0}
     assert rows(tmp_path / "one" / "train.jsonl")[0]["meta"]["labels_by"] == "grammar"
 
 

@@ -16,6 +16,7 @@ from labelwright.records import Reject, Report
 from labelwright.sections import SECTION_CHOICES
 
 if TYPE_CHECKING:
+    from data_builders.augment import Augmentation
     from data_builders.build import Built, Job
     from data_builders.label_sources import LabelSource
 
@@ -35,7 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(0 to 1, default 0)",
     )
     add("--noise", type=float, metavar="AMOUNT", help="slips in its text (0 to 1, default 1)")
+    add(
+        "--brief",
+        type=float,
+        metavar="SHARE",
+        help="share of its reports that are of one to three statements (0 to 1, default 0)",
+    )
     add("--label-set", required=True, metavar="NAME|FILE", help="what to ask of a report")
+    add(
+        "--lexicon",
+        type=Path,
+        metavar="FILE",
+        help="the words of --synthetic and --augment (default: those shipped for the label set)",
+    )
     add("--out", type=Path, metavar="DIR", help="the data folder to write")
     labels = parser.add_argument_group("labels")
     add = labels.add_argument
@@ -48,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = records.add_argument
     add("--sections", choices=SECTION_CHOICES, default="full", help="part of the report to use")
     add("--format", choices=("trl", "alpaca"), default="trl", help="form of the records")
+    add(
+        "--augment",
+        type=positive,
+        metavar="N",
+        help="add N variants of every training report: other words, order and look, same labels",
+    )
     add("--preview", type=positive, metavar="N", help="show N records and write nothing")
     split = parser.add_argument_group("splits")
     add = split.add_argument
@@ -91,9 +110,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     if bool(arguments.files) == (arguments.synthetic is not None):
         raise ConfigError("give either files or --synthetic N", remedy="see --help")
-    for flag in ("balance", "noise"):
+    for flag in ("balance", "noise", "brief"):
         if getattr(arguments, flag) is not None and arguments.synthetic is None:
             raise ConfigError(f"--{flag} is for --synthetic", remedy=f"leave --{flag} out")
+    if arguments.augment is not None:
+        _check_augment(arguments)
     if arguments.labels is None and arguments.synthetic is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
     if arguments.out is None and arguments.preview is None:
@@ -104,12 +125,27 @@ def _check(arguments: argparse.Namespace) -> None:
     _refuse_own_inputs(arguments)
 
 
+def _check_augment(arguments: argparse.Namespace) -> None:
+    if arguments.synthetic is not None:
+        raise ConfigError(
+            "--augment is for reports of your own", remedy="raise --synthetic instead"
+        )
+    if arguments.preview is not None:
+        raise ConfigError("--preview shows no variants", remedy="leave --augment out")
+    if arguments.split == "test":
+        raise ConfigError(
+            "--augment is for training reports, and --split test makes none",
+            remedy="leave --augment out",
+        )
+
+
 def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
     """A flag that would do nothing shows that the user expects something else."""
     sources = {arguments.labels, arguments.test_labels} - {None}
     table = bool(sources - {"rules", "openi-mesh"})
     split_table = arguments.split_file is not None
     for flag, used, use in (
+        ("lexicon", arguments.synthetic or arguments.augment, "--synthetic and --augment"),
         ("rules", "rules" in sources, "--labels rules"),
         ("openi_table", "openi-mesh" in sources, "--labels openi-mesh"),
         ("label_id_columns", table, "a label table"),
@@ -152,9 +188,20 @@ def _job(
         sections=arguments.sections,
         layout=arguments.format,
         split=split,
+        augmentation=_augmentation(arguments, label_set),
         facts={**facts, **split_facts},
     )
     return found, job
+
+
+def _augmentation(arguments: argparse.Namespace, label_set: LabelSet) -> Augmentation | None:
+    if arguments.augment is None:
+        return None
+    from data_builders.augment import Augmentation, Augmenter
+    from data_builders.lexicon import Lexicon
+
+    lexicon = Lexicon.for_label_set(label_set, arguments.lexicon)
+    return Augmentation(Augmenter(lexicon, arguments.seed), arguments.augment)
 
 
 def _reports(
@@ -162,14 +209,27 @@ def _reports(
 ) -> tuple[Iterable[Report | Reject], dict[str, Any], LabelSource | None]:
     if arguments.synthetic is not None:
         from data_builders.label_sources import KnownLabels
+        from data_builders.lexicon import Lexicon
         from data_builders.synthetic import write_reports
 
+        lexicon = Lexicon.for_label_set(label_set, arguments.lexicon)
         count = arguments.synthetic
         seed = arguments.seed
-        balance = 0.0 if arguments.balance is None else arguments.balance
-        noise = 1.0 if arguments.noise is None else arguments.noise
-        known = KnownLabels(write_reports(label_set, count, seed, balance=balance, noise=noise))
-        drawn = {"reports": count, "seed": seed, "balance": balance, "noise": noise}
+        usual = {"balance": 0.0, "noise": 1.0, "brief": 0.0}
+        given = {name: getattr(arguments, name) for name in usual}
+        shares = {k: usual[k] if v is None else float(v) for k, v in given.items()}
+        known = KnownLabels(
+            write_reports(
+                label_set,
+                count,
+                seed,
+                balance=shares["balance"],
+                noise=shares["noise"],
+                brief=shares["brief"],
+                lexicon=lexicon,
+            )
+        )
+        drawn = {"reports": count, "seed": seed, **shares, "lexicon_sha256": lexicon.sha256}
         facts: dict[str, Any] = {"synthetic": drawn, "inputs": []}
         return _bar(known.reports(), count if scanned else None), facts, known
     from labelwright.readers import read_reports, scan
@@ -266,6 +326,11 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {key} of {left} reports that are not in the input were not used"
     if counts["negatives_read_as_blank"]:
         yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
+    if augmentation := manifest["augmentation"]:
+        yield (
+            f"{augmentation['made']} variants of {augmentation['reports']} training reports "
+            "were added to them"
+        )
     yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
     if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
         yield (
