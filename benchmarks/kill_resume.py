@@ -52,8 +52,9 @@ def main() -> int:
         whole = content(Path(place) / "whole")
         while sum(states.values()) < arguments.kills:
             out = Path(place) / f"killed-{folders}"
-            for state in lives(table, out, moments, chance):
-                states[state] += 1
+            left = arguments.kills - sum(states.values())
+            for found in lives(table, out, moments, chance, left):
+                states[found] += 1
             folders += 1
             different += content(out) != whole
             torn += sum(1 for path in out.rglob("*") if path.name not in {*whole, "manifest.json"})
@@ -96,19 +97,25 @@ def seconds_of(words: list[str]) -> float:
 
 
 def lives(
-    table: Path, out: Path, moments: tuple[float, float], chance: random.Random
+    table: Path, out: Path, moments: tuple[float, float], chance: random.Random, most: int
 ) -> Iterator[str]:
-    """Run and kill until one run comes through; yield what each kill found."""
-    while True:
+    """Run and kill until a run comes through, at most ``most`` times; yield what a kill found.
+
+    Each run gets a tenth more time, so that a busy machine comes to its end as well.
+    """
+    patience = 1.0
+    for life in range(most + 1):
         process = subprocess.Popen(
             command(table, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
         try:
-            _, said = process.communicate(timeout=chance.uniform(*moments))
+            moment = None if life == most else patience * chance.uniform(*moments)
+            _, said = process.communicate(timeout=moment)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
             yield state(out)
+            patience *= 1.1
             continue
         if process.returncode:
             raise SystemExit(f"a resumed run failed: {said}")
