@@ -77,7 +77,10 @@ class PromptWriter:
         self._room = room
         known = loaded.tokenizer.added_tokens_decoder.values()
         self._special = spelled_out([*map(str, known), *loaded.tokenizer.all_special_tokens])
-        self._longest_token = max(len(token) for token in loaded.tokenizer.get_vocab())
+        # Added tokens are broken up where a text spells them out, so none of them counts.
+        added = {str(token) for token in known}
+        plain = (len(token) for token in loaded.tokenizer.get_vocab() if token not in added)
+        self._longest_token = max(plain, default=1)
 
     def write(self, texts: Sequence[str]) -> list[Prompt | Refusal]:
         """One prompt or refusal per text, in order.

@@ -18,7 +18,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 from labelwright.sentences import sentence_spans
 
-MOST_WINDOWS = 256
+MOST_WINDOWS = 64
 """A text that needs more is no report."""
 
 SPACE = re.compile(r"\s")
@@ -41,11 +41,11 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
 
     spans = sentence_spans(text)
     prompts: list[Prompt] = []
-    at = 0
+    at, count = 0, 1
     while at < len(spans):
         if len(prompts) == MOST_WINDOWS:
             return Refusal(f"too long for the model: more than {MOST_WINDOWS} windows")
-        count, prompt = _most(text, spans, at, fits)
+        count, prompt = _most(text, spans, at, max(count, 1), fits)
         if isinstance(prompt, Refusal):
             if not prompt.too_long:
                 return prompt
@@ -62,24 +62,30 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
 
 
 def _most(
-    text: str, spans: Sequence[tuple[int, int]], at: int, fits: _Fits
+    text: str, spans: Sequence[tuple[int, int]], at: int, guess: int, fits: _Fits
 ) -> tuple[int, Prompt | Refusal]:
     """The most sentences from number ``at`` on that fit into one window, and its prompt.
 
-    Found by doubling, then bisection. Where not even the first fits: none, and the reason.
+    Where not even the first fits: none, and the reason. ``guess`` sentences are tried first,
+    then growing steps away from there, then bisection.
     """
     left = len(spans) - at
-    low, high = 0, left + 1
+    low, high, step = 0, left + 1, 1
     best: Prompt | Refusal | None = None
-    count = 1
+    count = min(guess, left)
     while low < count < high:
         found = fits(text[spans[at][0] : spans[at + count - 1][1]])
         if isinstance(found, Prompt):
             low, best = count, found
         else:
-            high, best = count, best or found
-        doubled = min(2 * low, left)
-        count = doubled if high > left else (low + high) // 2
+            high, best = count, best if low else found
+        if high > left:
+            count = min(low + step, left)
+        elif low == 0:
+            count = max(high - step, min(high - 1, 1))
+        else:
+            count = (low + high) // 2
+        step *= 2
     return low, best or Refusal("the report is empty")
 
 

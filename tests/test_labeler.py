@@ -199,7 +199,7 @@ def test_long_reports_are_refused_whole(taught: Path) -> None:
 def test_a_report_of_ten_megabytes_is_refused_at_once(labeler: Labeler) -> None:
     [prediction] = labeler.label(["Small effusion on the left. " * 370_000])
     assert set(prediction.labels.values()) == {None}
-    assert prediction.problems[0] == "too long for the model: more than 256 windows"
+    assert prediction.problems[0] == "too long for the model: more than 64 windows"
 
 
 def test_a_text_that_breaks_the_tokenizer_harms_no_other(tiny_checkpoint: Path) -> None:
