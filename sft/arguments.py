@@ -40,7 +40,7 @@ class TrainArguments:
         default=None,
         metadata={
             "help": "Start from a small model with random weights instead of --model_name_or_path.",
-            "choices": ["tiny", "small"],
+            "choices": ["tiny", "compact", "small"],
         },
     )
     layout: str = field(
@@ -215,7 +215,7 @@ def _check(settings: Settings) -> None:
     if (task.scratch is None) == (model.model_name_or_path is None):
         raise ConfigError(
             "exactly one start is needed",
-            remedy="give either --model_name_or_path FOLDER|NAME or --scratch tiny|small",
+            remedy="give either --model_name_or_path FOLDER|NAME or --scratch tiny|compact|small",
         )
     quantised = model.load_in_4bit or model.load_in_8bit
     if quantised and not model.use_peft:
@@ -251,7 +251,7 @@ def _check_branches(settings: Settings) -> None:
         f"loss_type {sft.loss_type}": sft.loss_type != "nll",
         "label_smoothing_factor": bool(sft.label_smoothing_factor),
         f"attn_implementation {model.attn_implementation}": model.attn_implementation
-        not in (None, "sdpa"),
+        not in (None, "sdpa", "eager"),
     }
     for name, asked in wanted.items():
         if asked:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.answer_tokens import Tree
+from labelwright.answer_tokens import LINE, Tree
 from labelwright.errors import ConfigError
 from sft.arguments import Settings
 from sft.data import Records, read_records
@@ -72,7 +72,7 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
     sft = settings.sft
     tokenizer = load_tokenizer(start, sft.chat_template_path)
     config = load_config(start)
-    limit = _limit(config, sft.max_length)
+    limit = _limit(config, sft.max_length, branches=settings.task.layout != LINE)
     encoder = Encoder(
         tokenizer,
         limit=limit,
@@ -123,9 +123,18 @@ def evaluates(settings: Settings) -> bool:
     return str(getattr(settings.sft.eval_strategy, "value", settings.sft.eval_strategy)) != "no"
 
 
-def _limit(config: PretrainedConfig, max_length: int | None) -> int:
+def _limit(config: PretrainedConfig, max_length: int | None, *, branches: bool) -> int:
+    """The longest sequence in tokens.
+
+    Rows with branches have a mask of their own, and layers with a sliding window take it without
+    their window; so there a row must be no longer than that.
+    """
     context = getattr(config, "max_position_embeddings", None)
-    known = [int(value) for value in (context, max_length) if value]
+    window = getattr(config, "sliding_window", None) if branches else None
+    kinds = getattr(config, "layer_types", None)
+    if kinds is not None and "sliding_attention" not in kinds:
+        window = None
+    known = [int(value) for value in (context, max_length, window) if value]
     if not known:
         raise ConfigError("the model does not say how long its context is", remedy="--max_length N")
     return min(known)

@@ -96,7 +96,7 @@ def train(settings: Settings, records: Records) -> None:
     adapter = get_peft_config(settings.model)
     if adapter is not None:  # else labeling would put it on the base's main revision
         adapter.revision = start.revision
-    with quiet(output):
+    with quiet(output, cpu=sft.use_cpu):
         branches = {} if ready.tree is None else with_branches(sft, ready.tree, ready.tokenizer)
         trainer = QuietTrainer(
             model=load_model(start, settings.model, ready.stop),

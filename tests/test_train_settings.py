@@ -147,13 +147,40 @@ def test_bad_flags(name: str) -> None:
         ["--fp16", "true"],
         ["--tf32", "true"],
         ["--optim", "adamw_8bit"],
-        ["--attn_implementation", "flash_attention_2"],
+        ["--attn_implementation", "flash_attention_2", "--layout", "line"],
     ],
 )
 def test_settings_for_gpus_on_the_cpu(flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     with pytest.raises(ConfigError, match=r"GPU|cpu|CPU"):
         parse([*SCRATCH, *flags])
+
+
+BRANCHLESS = [
+    ["--packing"],
+    ["--padding_free", "true"],
+    ["--loss_type", "dft"],
+    ["--label_smoothing_factor", "0.1"],
+    ["--attn_implementation", "flash_attention_2"],
+]
+
+
+@pytest.mark.parametrize("flags", BRANCHLESS, ids=lambda flags: flags[0])
+@pytest.mark.parametrize("layout", ["branches", "both"])
+def test_what_branches_cannot_be_trained_with(
+    flags: list[str], layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sft.arguments.on_cpu", lambda: False)
+    monkeypatch.setattr("sft.arguments._check_cpu", lambda *_: None)
+    with pytest.raises(ConfigError, match="cannot be used with branches; add --layout line"):
+        parse([*SCRATCH, *flags, "--layout", layout])
+    assert parse([*SCRATCH, *flags, "--layout", "line"]).task.layout == "line"
+
+
+def test_both_layouts_are_the_default_and_others_unknown() -> None:
+    assert parse(SCRATCH).task.layout == "both"
+    with pytest.raises(ConfigError, match="layout"):
+        parse([*SCRATCH, "--layout", "tree"])
 
 
 def test_metrics_go_nowhere_or_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ RULES = "rules"
 RULES_LABEL_SET = "chexpert-14"
 MODEL_ONLY = ("device", "dtype", "batch_size")
 """Flags for anything that reads weights; those below are for generative models."""
-GENERATIVE_ONLY = ("decode", "batch_tokens", "quantize", "deterministic", "long")
+GENERATIVE_ONLY = ("decode", "batch_tokens", "quantize", "deterministic", "long", "evidence")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens computed together by one-pass and constrained (default: 512 on CPU, "
         "16384 on a GPU)",
     )
+    model.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="calibration.json of a comparison: temper the probabilities as fitted there",
+    )
     model.add_argument("--quantize", metavar="KIND", help="int8 or nf4 weights (bitsandbytes)")
     model.add_argument(
         "--deterministic",
@@ -103,6 +109,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--long",
         choices=("windows", "reject"),
         help="a report beyond the model's context: read in parts (the default) or reject",
+    )
+    model.add_argument(
+        "--evidence",
+        metavar="WAY",
+        help="find the sentences that carry each label: context, alone, masked or exact "
+        "(default: labels only)",
     )
     add_server_flags(parser)
     add_ray_flags(parser)
@@ -156,6 +168,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     """The labeler, the sections it reads, and how many rows to store together."""
+    labeler, sections, shard_rows = _plain_labeler(arguments)
+    if arguments.calibration is None:
+        return labeler, sections, shard_rows
+    from labelwright.calibrated import Calibrated
+
+    return Calibrated.from_file(labeler, arguments.calibration), sections, shard_rows
+
+
+def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     from inference.batch import SHARD_ROWS
     from labelwright.label_set import LabelSet
 
