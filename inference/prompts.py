@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inference.load import Loaded
+from inference.prompt_frame import PromptFrame
 from labelwright.certainty import END, messages, slots
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
@@ -81,6 +82,7 @@ class PromptWriter:
         added = {str(token) for token in known}
         plain = (len(token) for token in loaded.tokenizer.get_vocab() if token not in added)
         self._longest_token = max(plain, default=1)
+        self._frame = PromptFrame(lambda text: prompt_text(loaded, text), self._encode, added)
 
     def write(self, texts: Sequence[str]) -> list[Prompt | Refusal]:
         """One prompt or refusal per text, in order.
@@ -120,11 +122,10 @@ class PromptWriter:
         )
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int] | None]:
-        prompts = [prompt_text(self._loaded, text) for text in texts]
-        if not prompts:
+        if not texts:
             return []
         try:
-            encoded = self._loaded.tokenizer(prompts, add_special_tokens=False, verbose=False)
+            return list(self._frame.tokens(texts))
         except BaseException as error:
             # A panic of the tokenizer's Rust code (endless white space does it) is no Exception.
             if type(error).__name__ != "PanicException":
@@ -132,7 +133,10 @@ class PromptWriter:
             if len(texts) == 1:
                 return [None]
             return [self._tokens([text])[0] for text in texts]
-        tokens: list[list[int] | None] = list(encoded["input_ids"])
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        encoded = self._loaded.tokenizer(texts, add_special_tokens=False, verbose=False)
+        tokens: list[list[int]] = list(encoded["input_ids"])
         return tokens
 
 
