@@ -12,6 +12,8 @@ flags (a recipe holds the same names; a flag wins over the recipe)
   --output_dir DIR            where the model, its checkpoints and its manifest go
   --model_name_or_path MODEL  local model folder, or a name on the hub
   --scratch tiny|small        instead: a small model with random weights (0.6 or 4.8 million)
+  --layout line|branches|both what the model learns to answer: the whole line, each observation
+                              by itself, or (default) both; labeling is fastest with branches
   --dry-run                   show three examples with their loss mask, counts, memory; stop
   --resume auto|never|PATH    auto (default): go on from the last checkpoint of the same run
   --on-long error|drop|cut    records longer than the context: stop (default), drop, or cut
