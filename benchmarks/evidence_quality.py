@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from data_builders.synthetic import ReportWriter, SyntheticReport
-from inference.evidence import VIEWS, Evidence, Read, Spans, Weights
+from inference.evidence import Evidence, Spans, Weights
+from inference.evidence_views import VIEWS, Read
 from inference.labeler import Labeler
 from labelwright.records import Certainty
 from labelwright.sentences import sentence_spans
@@ -110,10 +111,13 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--decode", default="one-pass", help="one-pass or constrained")
     parser.add_argument("--reports", type=int, default=400)
+    parser.add_argument(
+        "--balance", type=float, default=0.0, help="as in labelwright build (default: 0)"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     alone = Labeler.from_checkpoint(given.model, decode=given.decode)
-    writer = ReportWriter(alone.label_set, balance=0.5)
+    writer = ReportWriter(alone.label_set, balance=given.balance)
     written = [writer.write(OTHER_SEED, index) for index in range(given.reports)]
     reports = [item.report for item in written]
     ways = {

@@ -1,30 +1,23 @@
 """Evidence: which sentences of a report carry a label, asked of the model itself.
 
 The labels that are not blank are asked again about one sentence at a time, on top of what the
-model has read already, so that little is read twice. The ways differ in what is shown:
-
-- ``context``: the sentence alone, as it was read in its report. The report is read once.
-- ``alone``: the sentence alone, read anew without the report around it.
-- ``masked``: the report as it was read, the sentence hidden.
-- ``exact``: the report read anew without the sentence.
-
-The first two find sentences that suffice for the label, however often it is said; the last two
-those without which it is lost (sufficiency and comprehensiveness: DeYoung et al. 2020,
-doi:10.18653/v1/2020.acl-main.408).
+model has read already (:mod:`inference.evidence_views`). Showing a sentence alone finds those that
+suffice for the label, however often it is said; hiding it, those without which it is lost
+(sufficiency and comprehensiveness: DeYoung et al. 2020, doi:10.18653/v1/2020.acl-main.408).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from inference.answer import DecodeOptions
-from inference.evidence_places import Located, Sentence
+from inference.evidence_places import Sentence
+from inference.evidence_views import VIEWS, Asked, Questions, Read, segment
 from inference.packed import Memory, Segment
-from inference.prompts import Prompt
 from inference.reader import PromptReader
 from labelwright.records import Certainty
 
@@ -40,79 +33,6 @@ KEYS_PER_TOKEN = 32
 
 Spans = dict[str, list[list[int]]]
 Weights = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A report that has been read and labeled.
-
-    Attributes:
-        at: index in memory of every token of the prompt.
-        labels: the answer; evidence is for what is not blank in it.
-    """
-
-    prompt: Prompt
-    at: np.ndarray
-    labels: Mapping[str, Certainty]
-
-    @property
-    def sentences(self) -> tuple[Sentence, ...]:
-        """None if they were not found in the prompt."""
-        return () if self.prompt.located is None else self.prompt.located.sentences
-
-
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """What is put behind the prompt to ask for some observations again.
-
-    Attributes:
-        depths: of every token, counted from the prompt's end.
-        visible: which of its tokens a token sees.
-        nodes: the tokens whose output decides.
-        decisions: what each decides, as numbers of :class:`inference.scores.Scores`.
-    """
-
-    tokens: tuple[int, ...]
-    depths: np.ndarray
-    visible: np.ndarray
-    nodes: np.ndarray
-    decisions: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is shown of a report beside its instruction and the prompt's end, in prompt tokens."""
-
-    remembered: Callable[[Located, Sentence], list[range]]
-    anew: Callable[[Located, Sentence], list[range]]
-    without: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Questions about one view of a report; ``sentence`` is the one shown, or hidden."""
-
-    report: Read
-    located: Located
-    sentence: Sentence
-    questions: Questions
-
-
-VIEWS: Mapping[str, View] = {
-    "context": View(lambda _, s: [range(s.first, s.last)], lambda *_: [], without=False),
-    "alone": View(lambda *_: [], lambda _, s: [range(s.first, s.last)], without=False),
-    "masked": View(
-        lambda at, s: [range(at.head, s.first), range(s.last, at.tail)],
-        lambda *_: [],
-        without=True,
-    ),
-    "exact": View(
-        lambda at, s: [range(at.head, s.first)],
-        lambda at, s: [range(s.last, at.tail)],
-        without=True,
-    ),
-}
-"""The ways by the name that ``--evidence`` takes."""
 
 
 class Evidence:
@@ -149,10 +69,12 @@ class Evidence:
     def weights(self, memory: Memory, reports: Sequence[Read]) -> list[Weights]:
         """Per report and label what each sentence weighs, from 0 to 1."""
         asked = [self._asked(report) for report in reports]
-        views: list[_Asked] = []
-        for report, names in zip(reports, asked, strict=True):
-            if names and len(report.sentences) > 1:
-                views += self._views(report, names)
+        views = [
+            view
+            for report, names in zip(reports, asked, strict=True)
+            if names and len(report.sentences) > 1
+            for view in self._views(report, names)
+        ]
         probs = iter(self._probs(memory, views))
         found: list[Weights] = []
         for report, names in zip(reports, asked, strict=True):
@@ -183,15 +105,25 @@ class Evidence:
         options = self._reader.answers.slots[self._slots[name]].options
         return CARRIES if Certainty.BLANK in options else SAID
 
-    def _views(self, report: Read, names: tuple[str, ...]) -> list[_Asked]:
-        """What is asked about a report; if sentences are hidden, first with none hidden."""
+    def _views(self, report: Read, names: tuple[str, ...]) -> list[Asked]:
+        """What is asked about a report; if sentences are hidden, first with none hidden.
+
+        Views that remember all share a segment, as many as fit into a pass.
+        """
         located = report.prompt.located
         if located is None:
             return []
-        nothing = Sentence(0, 0, located.tail, located.tail)
-        shown = [nothing, *located.sentences] if self._view.without else located.sentences
+        shown = located.sentences
+        if self._view.without:
+            shown = (Sentence(0, 0, located.tail, located.tail), *shown)
         questions = self._questions(report, names)
-        return [_Asked(report, located, sentence, questions) for sentence in shown]
+        most = 1
+        if self._view.anew is None:
+            most = max(self._reader.budget // len(questions.tokens), 1)
+        return [
+            Asked(report, located, shown[start : start + most], questions)
+            for start in range(0, len(shown), most)
+        ]
 
     def _asked(self, report: Read) -> tuple[str, ...]:
         """The labels that a sentence can carry: neither blank, nor what is left when nothing is."""
@@ -222,19 +154,21 @@ class Evidence:
             weights = np.where(silent, 0.0, weights)
         return weights
 
-    def _probs(self, memory: Memory, wanted: Sequence[_Asked]) -> list[np.ndarray]:
-        """Per sentence the probabilities ``[observations, options]``; even where not asked."""
+    def _probs(self, memory: Memory, wanted: Sequence[Asked]) -> list[np.ndarray]:
+        """Per view the probabilities ``[observations, options]``; even where not asked."""
         import torch
 
         scores = self._reader.scores
         found: list[np.ndarray] = []
-        segments = [self._segment(item) for item in wanted]
+        segments = [segment(self._view, item) for item in wanted]
         for start, end in self._passes(segments):
             hidden = self._reader.engine.run(memory, segments[start:end], keep=False)
-            decisions = [item.questions.decisions for item in wanted[start:end]]
+            decisions = [
+                item.questions.decisions for item in wanted[start:end] for _ in item.sentences
+            ]
             logs = scores.logs(self._reader.head(torch.cat(hidden)), np.concatenate(decisions))
-            rows = np.tile(scores.even(), (end - start, 1, 1))
-            owner = np.repeat(np.arange(end - start), [len(numbers) for numbers in decisions])
+            rows = np.tile(scores.even(), (len(decisions), 1, 1))
+            owner = np.repeat(np.arange(len(decisions)), [len(numbers) for numbers in decisions])
             rows[owner, np.concatenate(decisions)] = logs
             found += list(scores.probs(rows))
         return found
@@ -244,40 +178,17 @@ class Evidence:
         budget = self._reader.budget
         cuts = []
         start = tokens = longest = 0
-        for index, segment in enumerate(segments):
-            tokens += len(segment.tokens)
-            longest = max(longest, len(segment.tokens) + len(segment.past))
+        for index, part in enumerate(segments):
+            tokens += len(part.tokens)
+            longest = max(longest, len(part.tokens) + len(part.past))
             rows = index - start + 1
             if index > start and (tokens > budget or rows * longest > KEYS_PER_TOKEN * budget):
                 cuts.append((start, index))
-                start, tokens = index, len(segment.tokens)
-                longest = len(segment.tokens) + len(segment.past)
+                start, tokens = index, len(part.tokens)
+                longest = len(part.tokens) + len(part.past)
         if segments:
             cuts.append((start, len(segments)))
         return cuts
-
-    def _segment(self, item: _Asked) -> Segment:
-        located, sentence, questions = item.located, item.sentence, item.questions
-        view, read = self._view, item.report.prompt.tokens
-        remembered = [range(located.head), *view.remembered(located, sentence)]
-        past = np.concatenate([np.asarray(part, dtype=np.int64) for part in remembered])
-        end = range(located.tail, len(read))
-        again = view.anew(located, sentence)
-        new = [read[i] for part in (*again, end) for i in part]
-        # What is read anew closes up; what is remembered keeps its place, so the end does too.
-        size = len(past) + len(new) if again else len(read)
-        asked = len(questions.tokens)
-        visible = np.zeros((len(new) + asked, len(new) + asked), dtype=bool)
-        visible[: len(new), : len(new)] = np.tri(len(new), dtype=bool)
-        visible[len(new) :, : len(new)] = True
-        visible[len(new) :, len(new) :] = questions.visible
-        return Segment(
-            tokens=[*new, *questions.tokens],
-            positions=[*range(size - len(new), size), *(size + questions.depths)],
-            past=item.report.at[past],
-            wanted=len(new) + questions.nodes,
-            visible=visible,
-        )
 
     def _questions(self, report: Read, names: tuple[str, ...]) -> Questions:
         return self._some_branches(names) if self.branches else self._ask_line(report, names)

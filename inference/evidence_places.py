@@ -68,6 +68,8 @@ class Locator:
             )
         self._stripped = body != PROBE
         self._head, self._tail = rendered.split(body)
+        self._head_tokens = self._encoded(self._head)[0]
+        self._tail_tokens = self._encoded(self._tail)[0]
 
     def __call__(self, text: str, tokens: tuple[int, ...], *, at: int = 0) -> Located | None:
         """The sentences of the text whose prompt has these tokens.
@@ -81,27 +83,17 @@ class Locator:
         safe = break_up(self._special, text)
         skipped = len(safe) - len(safe.lstrip()) if self._stripped else 0
         body = safe.strip() if self._stripped else safe
-        found = self._tokenizer(
-            self._head + body + self._tail,
-            add_special_tokens=False,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
-        if tuple(found["input_ids"]) != tokens:
+        parts = self._parts(body, tokens)
+        if parts is None:
             return None
-        ends = [end for _, end in found["offset_mapping"]]
-        starts = [start for start, _ in found["offset_mapping"]]
-        begin = len(self._head)
-        head = next((i for i, end in enumerate(ends) if end > begin), len(tokens))
-        after = begin + len(body)
-        tail = next((i for i in range(head, len(starts)) if starts[i] >= after), len(tokens))
+        head, tail, ends = parts
         # A special token that was broken up has one character more in the prompt, its space.
         spaces = [match.start() + 1 for match in self._special.finditer(text)]
         spans = sentence_spans(text)
         firsts = [head]
         for start, _ in spans[1:]:
-            place = begin + start + bisect_left(spaces, start + 1) - skipped
-            first = next((i for i in range(firsts[-1], tail) if ends[i] > place), tail)
+            place = start + bisect_left(spaces, start + 1) - skipped
+            first = next((i for i in range(firsts[-1], tail) if ends[i - head] > place), tail)
             firsts.append(first)
         return Located(
             head,
@@ -113,3 +105,25 @@ class Locator:
                 )
             ),
         )
+
+    def _parts(self, body: str, tokens: tuple[int, ...]) -> tuple[int, int, list[int]] | None:
+        """Where the report begins and ends in the prompt, and the ends of its tokens in it."""
+        ids, offsets = self._encoded(body)
+        if (*self._head_tokens, *ids, *self._tail_tokens) == tokens:
+            head = len(self._head_tokens)
+            return head, head + len(ids), [end for _, end in offsets]
+        # The report's first or last characters make a token with those around them.
+        ids, offsets = self._encoded(self._head + body + self._tail)
+        if ids != tokens:
+            return None
+        begin, after = len(self._head), len(self._head) + len(body)
+        head = next((i for i, (_, end) in enumerate(offsets) if end > begin), len(tokens))
+        tail = next((i for i in range(head, len(tokens)) if offsets[i][0] >= after), len(tokens))
+        return head, tail, [end - begin for _, end in offsets[head:tail]]
+
+    def _encoded(self, text: str) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
+        """Tokens of a text and the characters that they stand for."""
+        found = self._tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return tuple(found["input_ids"]), found["offset_mapping"]

@@ -14,8 +14,8 @@ from typing import Any
 from inference.answer import Answer, DecodeOptions, Decoder
 from inference.constrained import Constrained
 from inference.cut import SectionCut
-from inference.evidence import VIEWS
 from inference.evidence_places import Locator
+from inference.evidence_views import VIEWS
 from inference.generate import Free
 from inference.load import Loaded, load
 from inference.one_pass import OnePass
@@ -66,7 +66,7 @@ class LabelerOptions:
         deterministic: one report at a time, so that no bit depends on what stands beside it.
         long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
         evidence: how to find the sentences that carry the labels, a name of
-            :data:`inference.evidence.VIEWS`; ``None`` for labels alone.
+            :data:`inference.evidence_views.VIEWS`; ``None`` for labels alone.
     """
 
     batch_size: int | None = None

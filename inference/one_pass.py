@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from inference.answer import Answer, DecodeOptions
-from inference.evidence import Evidence, Read, Spans
+from inference.evidence import Evidence, Spans
+from inference.evidence_views import Read
 from inference.load import Loaded
 from inference.packed import Memory, Segment
 from inference.prompts import Prompt

@@ -44,13 +44,15 @@ class Segment:
         visible: ``[tokens, tokens]`` bool, which of the new tokens a new token sees; ``None``
             for itself and those before it.
         wanted: the tokens whose output is wanted.
+        seen: ``[tokens, past]`` bool, which remembered tokens a new token sees; ``None`` for all.
     """
 
     tokens: Sequence[int]
-    positions: Sequence[int]
+    positions: Sequence[int] | np.ndarray
     past: np.ndarray
     wanted: Sequence[int] | np.ndarray
     visible: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
 
 class Engine:
@@ -164,7 +166,7 @@ class Engine:
             keys[row, :past] = segment.past
             keys[row, past : past + new] = np.arange(start, start + new) + memory.size
             mask[row, :new, 0] = -np.inf
-            mask[row, :new, :past] = 0.0
+            mask[row, :new, :past] = 0.0 if segment.seen is None else hidden(segment.seen)
             visible = np.tri(new, dtype=bool) if segment.visible is None else segment.visible
             mask[row, :new, past : past + new][visible] = 0.0
             query_at[row, :new] = segment.positions
@@ -187,6 +189,11 @@ class Engine:
             query_at=query_at,
             key_at=key_at,
         )
+
+
+def hidden(seen: np.ndarray) -> np.ndarray:
+    """What is added to attention scores: 0 where something is seen, -inf elsewhere."""
+    return np.where(seen, np.float32(0), np.float32(-np.inf))
 
 
 class OptionHead:
