@@ -15,7 +15,7 @@ import pytest
 from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
-from reading_tools import failure, read, saved, texts
+from reading_tools import failure, read, saved, table, texts
 
 from labelwright.errors import InputError
 from labelwright.readers.long_records import pass_over
@@ -268,3 +268,43 @@ def test_a_bomb_does_not_fill_the_memory(tmp_path: Path, name: str) -> None:
     )
     assert (done.stdout, done.stderr) == ("2\n", "")
     assert resource.getrlimit(resource.RLIMIT_AS)[0] != BOMB_MEMORY
+
+
+# --- Parquet -------------------------------------------------------------------------------
+
+
+def test_parquet_cells_that_are_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelwright.readers.opening.LONGEST", 100)
+    path = table(tmp_path, "a.parquet", {"id": ["1", "2", "3"], "text": ["a", "x" * 101, "b"]})
+    assert texts(read(path)) == ["a", LONG, "b"]
+
+
+@pytest.mark.parametrize("at_once", [1, 1000, 1 << 30])
+def test_parquet_batches_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("labelwright.readers.parquet._AT_ONCE", at_once)
+    rows = {"id": [str(n) for n in range(300)], "text": [f"report {n % 7}" for n in range(300)]}
+    assert texts(read(table(tmp_path, "a.parquet", rows))) == rows["text"]
+
+
+def test_a_parquet_bomb_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """One text of 8 MB that 2,000 rows refer to: 16 GB from some hundred kB."""
+    import pyarrow as pa
+
+    shared = pa.DictionaryArray.from_arrays(pa.array([0] * 2000, pa.int32()), ["x " * 4_000_000])
+    path = table(tmp_path, "a.parquet", {"id": [str(n) for n in range(2000)], "text": shared})
+    assert path.stat().st_size < 1_000_000
+    code = (
+        "import resource, sys; from itertools import islice; from pathlib import Path\n"
+        "from labelwright.readers import ReadOptions, read_reports\n"
+        "items = read_reports([Path(sys.argv[1])], ReadOptions())\n"
+        "print(sum(len(item.text) for item in islice(items, 5)))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    length, peak = map(int, done.stdout.split())
+    assert length == 5 * 8_000_000
+    assert peak < 500 * 1024  # KiB

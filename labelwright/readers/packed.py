@@ -45,7 +45,7 @@ def opened(path: Path, kind: str) -> BinaryIO:
     """The decompressed bytes of a file; never more than a window of them is in memory."""
     if kind == "gzip":
         return cast(BinaryIO, gzip.open(path, "rb"))
-    zstd = _zstd()
+    zstd = zstd_module()
     options = {zstd.DecompressionParameter.window_log_max: WINDOW_LOG}
     return cast(BinaryIO, zstd.ZstdFile(path, "rb", options=options))
 
@@ -53,7 +53,7 @@ def opened(path: Path, kind: str) -> BinaryIO:
 def damage() -> tuple[type[Exception], ...]:
     """What reading damaged data raises; asked only once something was raised."""
     found: tuple[type[Exception], ...] = (EOFError, zlib.error, gzip.BadGzipFile)
-    return (*found, _zstd().ZstdError) if _ZSTD in sys.modules else found
+    return (*found, zstd_module().ZstdError) if _ZSTD in sys.modules else found
 
 
 def damage_error(path: Path, row: int, error: Exception) -> InputError:
@@ -92,5 +92,6 @@ def refuse_others(start: bytes, path: Path) -> None:
             )
 
 
-def _zstd() -> Any:
+def zstd_module() -> Any:
+    """The standard library's Zstandard module, or its backport before Python 3.14."""
     return import_module(_ZSTD)
