@@ -92,6 +92,24 @@ def letter_tokenizer() -> Any:
     return tokenizer
 
 
+def merging_tokenizer() -> Any:
+    """It has no pre-tokenizer, and ``k,`` is one token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: number for number, token in enumerate(["<pad>", "<end>", *letters, "k,"])}
+    backend = Tokenizer(models.BPE(vocab=vocab, merges=[("k", ",")]))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    backend.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", eos_token="<end>"
+    )
+    tokenizer.add_special_tokens({"additional_special_tokens": [TURN, EOS]})
+    tokenizer.chat_template = CHATML
+    return tokenizer
+
+
 SIZE: dict[str, Any] = {
     "hidden_size": 32,
     "intermediate_size": 48,

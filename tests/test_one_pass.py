@@ -21,6 +21,7 @@ from decoding_tools import (
     letter_tokenizer,
     make_label_set,
     make_loaded,
+    merging_tokenizer,
     option_tokens,
     prompts_of,
 )
@@ -174,23 +175,6 @@ def test_however_a_report_begins_it_is_read_as_without_sharing(kind: str) -> Non
     """White space and digits may melt into the template's tokens, special tokens are broken up."""
     tokenizer = letter_tokenizer() if kind == "letters" else None
     assert_as_alone(make_loaded("qwen2", KNEE, tokenizer), BEGINNINGS)
-
-
-def merging_tokenizer() -> object:
-    """It has no pre-tokenizer, and ``k,`` is one token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocab = {token: number for number, token in enumerate(["<pad>", "<end>", *letters, "k,"])}
-    backend = Tokenizer(models.BPE(vocab=vocab, merges=[("k", ",")]))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=backend, pad_token="<pad>", eos_token="<end>"
-    )
-    tokenizer.chat_template = letter_tokenizer().chat_template
-    return tokenizer
 
 
 def test_a_tokenizer_that_joins_neighbours_is_refused() -> None:
