@@ -29,7 +29,8 @@ from labelwright.manifest import versions
 from labelwright.records import Prediction, Reject, Report
 
 FREE_BATCHES = 4
-CPU_TOKENS, GPU_TOKENS = 512, 16384
+SMALL_TOKENS, CPU_TOKENS, GPU_TOKENS = 2048, 512, 16384
+"""Packs of small models on a CPU, of others on a CPU, of any on a GPU (docs/performance.md)."""
 SMALL = 50_000_000
 """Parameters of a model that labels hundreds of reports a second on a CPU."""
 
@@ -113,7 +114,7 @@ class Labeler:
         cpu = loaded.model.device.type == "cpu"
         self._decode_options = DecodeOptions(
             batch_size=options.batch_size or (8 if cpu else 64),
-            batch_tokens=options.batch_tokens or (CPU_TOKENS if cpu else GPU_TOKENS),
+            batch_tokens=options.batch_tokens or _pack_tokens(loaded),
             deterministic=options.deterministic,
             evidence=options.evidence,
         )
@@ -280,6 +281,12 @@ class Labeler:
     def _unlabeled(self, identifier: str, reason: str) -> Prediction:
         labels = dict.fromkeys(self.label_set.names)
         return Prediction(id=identifier, labels=labels, model=self.name, problems=(reason,))
+
+
+def _pack_tokens(loaded: Loaded) -> int:
+    if loaded.model.device.type != "cpu":
+        return GPU_TOKENS
+    return SMALL_TOKENS if loaded.model.num_parameters() <= SMALL else CPU_TOKENS
 
 
 def _decoder(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, Decoder]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -264,6 +265,8 @@ def _quantised(kind: str | None, place: torch.device) -> dict[str, Any]:
     import torch
     from transformers import BitsAndBytesConfig
 
+    # It would else write a line for every product that casts its input.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     config: Any = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_8bit=kind == "int8",
         load_in_4bit=kind == "nf4",

@@ -21,6 +21,7 @@ from labelwright.commands.label_server import (
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
+from labelwright.shipped import shipped_model
 
 if TYPE_CHECKING:
     from labelwright.labeler import ReportLabeler
@@ -37,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_flags(parser)
     parser.add_argument(
         "--model",
-        required=True,
         metavar="DIR|HUB_NAME|rules",
-        help="a folder that training wrote, a model of the hub, or the rule-based labeler",
+        help="a folder that training wrote, a model of the hub, or the rule-based labeler "
+        "(default: the small model that comes with labelwright for the label set chexpert-14)",
     )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="where the results go"
@@ -90,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="tokens computed together by one-pass and constrained (default: 512 on CPU, "
-        "16384 on a GPU)",
+        "2048 there for models below 50 million parameters, 16384 on a GPU)",
     )
     model.add_argument(
         "--calibration",
@@ -129,6 +130,10 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers.dispatch import format_of
 
     check_run_flags(arguments)
+    if arguments.model is None:
+        if arguments.server is not None:
+            raise ConfigError("--server needs --model", remedy="name one of the server's models")
+        arguments.model = str(shipped_model(arguments.label_set))
     reading = read_options(arguments)
     with terminable(), ExitStack() as stack:
         for path in arguments.files:
