@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.load import Loaded
 from inference.prompts import PLACEHOLDER, prompt_text
 from labelwright.errors import CheckpointError
+from labelwright.sections import split_sections
 from labelwright.sentences import sentence_spans
 from labelwright.special_tokens import break_up, spelled_out
 
@@ -17,7 +19,10 @@ PROBE = f" {PLACEHOLDER}. {PLACEHOLDER}! "
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence: ``text[start:end]`` of the report, tokens ``first`` to ``last - 1``."""
+    """One sentence: ``text[start:end]`` of the report, tokens ``first`` to ``last - 1``.
+
+    A heading before it belongs to the tokens only.
+    """
 
     start: int
     end: int
@@ -87,6 +92,7 @@ class Locator:
         if parts is None:
             return None
         head, tail, ends = parts
+        bodies = [section.start for section in split_sections(text)]
         # A special token that was broken up has one character more in the prompt, its space.
         spaces = [match.start() + 1 for match in self._special.finditer(text)]
         spans = sentence_spans(text)
@@ -99,7 +105,7 @@ class Locator:
             head,
             tail,
             tuple(
-                Sentence(at + start, at + end, first, last)
+                Sentence(at + _behind(bodies, start, end), at + end, first, last)
                 for (start, end), first, last in zip(
                     spans, firsts, [*firsts[1:], tail], strict=True
                 )
@@ -127,3 +133,8 @@ class Locator:
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         return tuple(found["input_ids"]), found["offset_mapping"]
+
+
+def _behind(bodies: Sequence[int], start: int, end: int) -> int:
+    """Where a sentence itself begins: behind the heading that stands before it, if any."""
+    return max((body for body in bodies if start < body < end), default=start)

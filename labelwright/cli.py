@@ -18,6 +18,7 @@ import labelwright
 from labelwright.commands import (
     build,
     evaluate,
+    evidence,
     export,
     label,
     label_set,
@@ -58,6 +59,11 @@ COMMANDS = {
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
+    ),
+    "evidence": Command(
+        "predictions and reports -> page with the sentences that carry each label",
+        evidence.add_arguments,
+        evidence.run,
     ),
     "export": Command(
         "a trained model -> a file for other programs", export.add_arguments, export.run

@@ -1,0 +1,173 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("data").textContent);
+  const perPage = 20;
+  const words = { p: "positive", u: "uncertain", n: "negative", "-": "no answer" };
+  const classes = { p: "p", u: "u", n: "n", "-": "none" };
+  const rank = "pun-";
+
+  const make = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+
+  function themeSwitch() {
+    const themes = ["auto", "light", "dark"];
+    const button = byId("theme");
+    let theme = "auto";
+    try { theme = themes.includes(localStorage.theme) ? localStorage.theme : "auto"; } catch { /* storage is off */ }
+    const show = () => {
+      if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
+      button.textContent = "Colours: " + theme;
+    };
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      theme = themes[(themes.indexOf(theme) + 1) % themes.length];
+      try { localStorage.theme = theme; } catch { /* storage is off */ }
+      show();
+    });
+    show();
+  }
+
+  // Pieces of the text, each with the labels whose evidence covers it. Offsets count code points.
+  function pieces(row) {
+    const characters = Array.from(row.t);
+    const cuts = new Set([0, characters.length]);
+    for (const label of row.l) for (const [start, end] of label[3]) cuts.add(start).add(end);
+    const places = [...cuts].sort((a, b) => a - b);
+    return places.slice(1).map((end, index) => {
+      const start = places[index];
+      const labels = row.l.flatMap(([, , , spans], number) =>
+        spans.some(([a, b]) => a <= start && end <= b) ? [number] : []);
+      return { text: characters.slice(start, end).join(""), labels };
+    });
+  }
+
+  function card(row) {
+    const article = make("article");
+    article.append(make("h2", "", row.id));
+    const text = make("div", "text");
+    const marks = [];
+    for (const piece of pieces(row)) {
+      if (!piece.labels.length) { text.append(piece.text); continue; }
+      const letters = piece.labels.map((number) => row.l[number][1]);
+      const letter = letters.sort((a, b) => rank.indexOf(a) - rank.indexOf(b))[0];
+      const mark = make("mark", classes[letter], piece.text);
+      mark.tabIndex = 0;
+      mark.title = piece.labels
+        .map((number) => data.observations[row.l[number][0]] + ": " + words[row.l[number][1]])
+        .join("\n");
+      marks.push([mark, piece.labels]);
+      text.append(mark);
+    }
+    const chips = make("ul", "chips");
+    const buttons = row.l.map(([place, letter, sure, spans]) => {
+      const item = make("li");
+      const button = make("button", "chip " + classes[letter] + (spans.length ? "" : " unplaced"));
+      button.type = "button";
+      button.append(make("span", "", data.observations[place]), make("span", "says", words[letter]));
+      if (sure !== null) button.append(make("span", "sure", sure.toFixed(2)));
+      item.append(button);
+      chips.append(item);
+      return button;
+    });
+    const blank = data.observations.length - row.l.length;
+    if (blank) chips.append(make("li", "blank", blank + (row.l.length ? " more are blank" : " observations, all blank")));
+    article.append(text, chips);
+    connect(article, buttons, marks);
+    return article;
+  }
+
+  function connect(article, buttons, marks) {
+    let kept = null;
+    const show = (labels) => {
+      article.classList.toggle("chosen", labels !== null);
+      const on = new Set(labels ?? []);
+      buttons.forEach((button, number) => button.classList.toggle("on", on.has(number)));
+      marks.forEach(([mark, own]) => mark.classList.toggle("on", own.some((number) => on.has(number))));
+    };
+    const wire = (node, labels) => {
+      node.addEventListener("mouseenter", () => show(labels));
+      node.addEventListener("focus", () => show(labels));
+      for (const event of ["mouseleave", "blur"]) node.addEventListener(event, () => show(kept));
+      const keep = () => {
+        kept = kept !== null && String(kept) === String(labels) ? null : labels;
+        buttons.forEach((button, number) => {
+          button.setAttribute("aria-pressed", String(kept !== null && kept.includes(number)));
+        });
+        show(kept);
+      };
+      node.addEventListener("click", keep);
+      if (node.tagName === "MARK") node.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); keep(); }
+      });
+    };
+    buttons.forEach((button, number) => {
+      button.setAttribute("aria-pressed", "false");
+      wire(button, [number]);
+    });
+    marks.forEach(([mark, labels]) => wire(mark, labels));
+  }
+
+  let shown = [];
+  let page = 0;
+
+  function choose() {
+    const observation = byId("observation").value;
+    const certainty = byId("certainty").value;
+    const carried = byId("carried").value;
+    const search = byId("search").value.trim().toLowerCase();
+    const fits = ([place, letter, , spans]) =>
+      (observation === "" || place === Number(observation)) &&
+      (certainty === "" || letter === certainty) &&
+      (carried === "" || (spans.length > 0) === (carried === "yes"));
+    const open = observation + certainty + carried === "";
+    shown = data.rows.filter((row) =>
+      (open || row.l.some(fits)) &&
+      (!search || row.id.toLowerCase().includes(search) || row.t.toLowerCase().includes(search)));
+    if (byId("order").value === "unsure") {
+      const least = (row) => Math.min(2, ...row.l.filter(fits).map((label) => label[2] ?? 2));
+      shown = shown.map((row) => [least(row), row]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
+    }
+    page = 0;
+    draw();
+  }
+
+  function draw() {
+    const box = byId("reports");
+    const pages = Math.max(Math.ceil(shown.length / perPage), 1);
+    const rows = shown.slice(page * perPage, (page + 1) * perPage);
+    box.replaceChildren(...rows.map(card));
+    if (!rows.length) box.append(make("p", "empty", "No report fits."));
+    byId("count").textContent = shown.length.toLocaleString("en") + " of " + data.rows.length.toLocaleString("en") + " reports";
+    byId("pages").hidden = pages < 2;
+    byId("page").textContent = "Page " + (page + 1) + " of " + pages;
+    byId("before").disabled = page === 0;
+    byId("after").disabled = page === pages - 1;
+  }
+
+  function turn(by) {
+    page += by;
+    draw();
+    byId("reports").focus({ preventScroll: true });
+    byId("tools").scrollIntoView();
+  }
+
+  themeSwitch();
+  data.observations.forEach((name, place) => {
+    const option = make("option", "", name);
+    option.value = String(place);
+    byId("observation").append(option);
+  });
+  for (const id of ["observation", "certainty", "carried", "order"]) byId(id).addEventListener("change", choose);
+  let waiting = 0;
+  byId("search").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(choose, 150); });
+  byId("tools").addEventListener("submit", (event) => event.preventDefault());
+  byId("before").addEventListener("click", () => turn(-1));
+  byId("after").addEventListener("click", () => turn(1));
+  choose();
+})();
