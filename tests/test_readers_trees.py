@@ -6,6 +6,7 @@ All reports are written for these tests; the layouts follow the published data s
 import argparse
 import gzip
 import io
+import os
 import tarfile
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -97,6 +98,16 @@ def test_mimic_files_that_cannot_be_used_become_rejects(
         ("64", "s64.txt is larger than 1000 bytes"),
     ]
     assert outcome(read(tree, ReadOptions(encoding="latin-1")))[3] == ("60", "")
+
+
+def test_mimic_pipes_and_broken_links_become_rejects(tree: Path) -> None:
+    folder = tree / "files/p11/p11000001"
+    os.mkfifo(folder / "s60.txt")
+    (folder / "s61.txt").symlink_to(folder / "nowhere")
+    assert outcome(read(tree))[3:] == [
+        ("60", "s60.txt is not a regular file"),
+        ("61", "s61.txt is not a regular file"),
+    ]
 
 
 def test_mimic_digest_follows_the_content(tree: Path) -> None:

@@ -39,8 +39,7 @@ def is_mimic_tree(folder: Path) -> bool:
 
 def study_files(folder: Path) -> Iterator[Path]:
     """The report files, sorted by group, patient and study; other files are passed over."""
-    root = folder / "files" if (folder / "files").is_dir() else folder
-    return _walk(root, depth=0)
+    return (file for file in _studies(folder) if file.is_file())
 
 
 def read_mimic_cxr(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
@@ -56,7 +55,7 @@ def read_mimic_cxr(path: Path, options: ReadOptions) -> Iterator[Report | Reject
     encoding = checked_encoding(options.encoding or "utf-8")
     row = 0
     with faults(path):
-        for file in study_files(path):
+        for file in _studies(path):
             row += 1
             yield _report(file, encoding, str(path), row)
     if row == 0:
@@ -67,10 +66,15 @@ def count_mimic_cxr(path: Path, options: ReadOptions) -> int:
     """The number of report files."""
     _refuse_columns(options)
     with faults(path):
-        count = sum(1 for _ in study_files(path))
+        count = sum(1 for _ in _studies(path))
     if count == 0:
         raise _no_reports(path)
     return count
+
+
+def _studies(folder: Path) -> Iterator[Path]:
+    """What is named like a report, also pipes and links that lead nowhere."""
+    return _walk(folder / "files" if (folder / "files").is_dir() else folder, depth=0)
 
 
 def _walk(folder: Path, depth: int) -> Iterator[Path]:
@@ -85,6 +89,8 @@ def _walk(folder: Path, depth: int) -> Iterator[Path]:
 
 def _report(file: Path, encoding: str, source: str, row: int) -> Report | Reject:
     identifier = file.stem[1:]
+    if not file.is_file():  # reading a pipe would never end
+        return Reject(identifier, source, row, f"{file.name} is not a regular file")
     if file.stat().st_size > LONGEST:
         return Reject(identifier, source, row, f"{file.name} is larger than {LONGEST} bytes")
     try:
