@@ -23,6 +23,8 @@ JOINED = 0.5
 """Share of statements that try to say several things at once."""
 EXPLAINED = 0.35
 """Share of findings with possible causes for which the grammar tries to name some."""
+DOUBTED = 0.05
+"""Share of findings that are also named as only possible, elsewhere in the body."""
 OTHER_EXAM = 0.02
 """Share of reports on more than the chest, where the lexicon has other examinations."""
 CONCLUDED = (0.35, 0.7, 0.95)
@@ -58,6 +60,8 @@ class Grammar(Clauses):
             certainty = todo.get(name)
             if certainty is not None and certainty is not NEGATIVE:
                 out.append(self.say(draw, name, certainty, todo, case))
+                if certainty is POSITIVE and draw() < DOUBTED:
+                    out += self._doubted(draw, name, case)
         negatives = [name for name in self.order if todo.get(name) is NEGATIVE]
         out += self._negatives.write(
             draw, negatives, todo, case, lambda name: self.say(draw, name, NEGATIVE, todo, case)
@@ -242,6 +246,11 @@ class Grammar(Clauses):
         slots = self.subject(draw, observation) | {"or_list": listed(draw, terms)[0]}
         says = {observation.name: POSITIVE} | dict.fromkeys(causes, certainty)
         return self.framed(draw, kind, slots, says, case, todo)
+
+    def _doubted(self, draw: Draw, name: str, case: Case) -> list[Statement]:
+        """A second, possible place of what is present elsewhere: the finding stays positive."""
+        line = self.line(draw, self.lexicon.observations[name].clauses.get(UNCERTAIN, ()), case)
+        return [] if line is None else [self.statement(draw, line, {}, {name: UNCERTAIN}, {})]
 
     def _double(self, draw: Draw, name: str, todo: dict[str, Certainty]) -> Statement | None:
         absent = [

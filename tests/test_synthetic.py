@@ -39,7 +39,7 @@ PINNED = [
     "No stone or cyst.",
     "No cyst.\nNothing acute.",
     "No cyst. No stone.\n\nNothing acute.",
-    "Unchanged right renal cyst.\n\n1. There is a left renal cyst.\n2. Otherwise normal.",
+    "Unchanged right renal cyst. Otherwise normal.",
 ]
 
 
