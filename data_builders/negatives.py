@@ -48,7 +48,7 @@ class Negatives:
         """Deny the observations ``names``, in lists or with ``say`` one at a time."""
         entries = self._lexicon.observations
         pool: list[Denied] = [
-            (name, entries[name].terms)
+            (name, entries[name].terms + entries[name].despite)
             for name in names
             if entries[name].terms and (entries[name].listed or draw() < 0.1)
         ]
