@@ -47,14 +47,20 @@ class EvidenceData:
 
     def facts(self) -> str:
         """What the page holds, in one line."""
-        parts = [f"{len(self.rows):,} reports, {self.labels:,} labels that are not blank"]
+        parts = [
+            f"{_counted(len(self.rows), 'report')}, {_counted(self.labels, 'label')} not blank"
+        ]
         if self.labels:
-            parts.append(f"{self.carried:,} of them with their place in the text")
+            parts.append(f"{self.carried:,} with a place in the text")
         if self.left:
-            parts.append(f"{self.left:,} more reports are not on this page")
+            parts.append(f"{_counted(self.left, 'more report')} not on this page")
         if self.missing:
-            parts.append(f"{self.missing:,} reports have no prediction")
+            parts.append(f"{_counted(self.missing, 'report')} without a prediction")
         return "; ".join(parts) + "."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def collect(
