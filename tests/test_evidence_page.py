@@ -141,7 +141,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
     capfd.readouterr()
     assert main(["evidence", *flags, "--pred", str(out), "--out", str(page)]) == 0
     assert capfd.readouterr().out == (
-        f"2 reports, 3 labels that are not blank; 2 of them with their place in the text.\n{page}\n"
+        f"2 reports, 3 labels not blank; 2 with a place in the text.\n{page}\n"
     )
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     data = embedded(page.read_text(encoding="utf-8"))
