@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,17 @@ def test_random_damage(tmp_path: Path) -> None:
         except InputError as error:
             found = [error.what]
         assert found
+
+
+def test_zip_archives_are_not_opened(tmp_path: Path) -> None:
+    """Neither by name nor by content; what is in them does not matter."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("../files/p10/p10000001/s1.txt", bytes(1 << 20))
+    path = saved(tmp_path, "mimic-cxr-reports.zip", stream.getvalue())
+    error = failure(path)
+    assert error.what == "zip archives are not read"
+    assert "unpack it and give the folder" in error.remedy
+    for name in ("a.csv", "a.jsonl", "a.json"):
+        assert "the file is zip data" in failure(saved(tmp_path, name, stream.getvalue())).what
+    assert failure(saved(tmp_path, "a.tgz", stream.getvalue())).what == NOT_A_TAR

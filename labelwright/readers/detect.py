@@ -41,12 +41,18 @@ def format_name(path: Path, options: ReadOptions) -> str | None:
     """The name of the format, or ``None`` if the suffix does not tell.
 
     Raises:
-        InputError: a folder that holds no reports, or reports of several formats.
+        InputError: a zip archive, or a folder that holds no reports or those of several formats.
     """
     if path.is_dir():
         with faults(path):
             return _of_folder(path)
     plain = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    if plain.endswith(".zip") and path.is_file():
+        raise InputError(
+            "zip archives are not read",
+            remedy="unpack it and give the folder (of MIMIC-CXR, the one that holds files/)",
+            source=path,
+        )
     for suffix, name in _SUFFIXES.items():
         if plain.endswith(suffix):
             return _of_lines(path, options) if name == "jsonl" else name
