@@ -191,6 +191,7 @@ class Labeler:
                 **({"evidence": self._options.evidence} if self._options.evidence else {}),
             },
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
+            "quantized": loaded.quantized,
             "context": loaded.context,
             "versions": {
                 name: found

@@ -38,6 +38,7 @@ class Loaded:
         context: the longest sequence in tokens, prompt and answer together; ``None`` if the
             model has no limit.
         hashes: SHA-256 of the model folder, and of the base model under an adapter.
+        quantized: how the weights were quantised on loading, if they were.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Loaded:
     task: TaskInfo | None
     context: int | None
     hashes: dict[str, str]
+    quantized: str | None = None
 
 
 def load(
@@ -93,6 +95,7 @@ def load(
         task=task,
         context=context,
         hashes=hashes,
+        quantized=quantize,
     )
 
 
