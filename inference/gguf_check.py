@@ -48,6 +48,9 @@ def check_gguf(
     token which one it would have written. Keys and values are kept in float32, since
     llama.cpp's float16 would add a difference that is not the file's.
 
+    Args:
+        threads: of llama.cpp; as many as PyTorch uses if not given.
+
     Raises:
         CheckpointError: the folder or the file cannot be loaded.
         MissingExtraError: llama-cpp-python is not installed.
@@ -103,13 +106,16 @@ def need_llama() -> None:
 def _llama(file: str | Path, context: int, threads: int | None) -> Any:
     need_llama()
     import llama_cpp
+    import torch
 
+    threads = threads or torch.get_num_threads()
     try:
         return llama_cpp.Llama(
             str(file),
             n_ctx=max(context, 32),
             n_batch=max(context, 32),
             n_threads=threads,
+            n_threads_batch=threads,
             logits_all=True,
             type_k=llama_cpp.GGML_TYPE_F32,
             type_v=llama_cpp.GGML_TYPE_F32,

@@ -15,6 +15,7 @@ from inference.server_client import Failure, Retry, ServerClient
 from inference.server_kinds import AUTO, OPENAI, Served, look, settings
 from inference.server_model import Known, known_model
 from labelwright.certainty import PROMPT_VERSION, messages, parse
+from labelwright.checkpoint import load_task
 from labelwright.errors import ServerError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report
@@ -59,6 +60,7 @@ class ServerLabeler:
         concurrency: int = 8,
         timeout: float = 120.0,
         allow_remote: bool = False,
+        folder: str | Path | None = None,
         retry: Retry | None = None,
     ) -> ServerLabeler:
         """Check the address, look at the server and try the model out on a made-up sentence.
@@ -72,6 +74,7 @@ class ServerLabeler:
             concurrency: requests under way at the same time.
             timeout: seconds for one answer.
             allow_remote: whether report text may leave this machine.
+            folder: the model's folder as training wrote it, where ``model`` is another name.
 
         Raises:
             ConfigError: a choice cannot work, or the address is elsewhere and not allowed.
@@ -81,7 +84,9 @@ class ServerLabeler:
         address = parse_address(server, allow_remote=allow_remote)
         if isinstance(label_set, str | Path):
             label_set = LabelSet.load(label_set)
-        known = known_model(model, label_set, sections)
+        if folder is not None:
+            load_task(folder)  # says what is missing there
+        known = known_model(model if folder is None else folder, label_set, sections)
         client = ServerClient(address, concurrency=concurrency, timeout=timeout, retry=retry)
         return cls(client, model, known, look(client, model, kind), decode)
 
@@ -116,7 +121,7 @@ class ServerLabeler:
             "kind": "server",
             "name": self._model,
             "weights": "held by the server, not hashed",
-            "folder_of_that_name_sha256": known.sha256,
+            "folder_sha256": known.sha256,
             "server": {
                 "kind": self.kind,
                 "place": "this machine" if self.address.local else "remote",

@@ -42,7 +42,7 @@ class Known:
     sha256: str | None
 
 
-def known_model(model: str, label_set: LabelSet | None, sections: str | None) -> Known:
+def known_model(model: str | Path, label_set: LabelSet | None, sections: str | None) -> Known:
     """What there is to know of a model that a server has.
 
     Args:
@@ -59,8 +59,7 @@ def known_model(model: str, label_set: LabelSet | None, sections: str | None) ->
         if label_set is None:
             raise ConfigError(
                 "a model behind a server does not say what it labels",
-                remedy="give --label-set (and --sections, if it was trained on some only), or "
-                "--model as the path of the model's folder if the server uses that name",
+                remedy="give --model-folder for a model that training wrote, else --label-set",
             )
         return Known(
             label_set, sections or "full", _most_tokens(label_set), CHAT_TOKENS, None, None

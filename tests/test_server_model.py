@@ -17,15 +17,17 @@ from typing import Any
 
 import pytest
 from conftest import REPORTS
+from server_tools import serving
 
 from inference.labeler import Labeler
 from inference.load import load
-from inference.prompts import Prompt, PromptWriter
+from inference.prompts import Prompt, PromptWriter, answer_room
 from inference.server_labeler import ServerLabeler
 from labelwright.certainty import render
 from labelwright.cli import main
 from labelwright.errors import CheckpointError, ConfigError, ServerError
 from labelwright.label_set import LabelSet
+from labelwright.manifest import sha256_model
 from labelwright.records import Prediction, Report
 
 pytestmark = pytest.mark.slow
@@ -149,6 +151,16 @@ def test_models_that_the_server_does_not_have(server: str, tiny_checkpoint: Path
         ServerLabeler.connect(server, str(tiny_checkpoint))
 
 
+def test_a_model_under_another_name(tiny_checkpoint: Path) -> None:
+    with serving() as fake:
+        labeler = ServerLabeler.connect(fake.url, "chest", folder=tiny_checkpoint)
+    assert (labeler.name, labeler.sections) == ("chest", "both")
+    described = labeler.describe()
+    assert described["context"] == 2048
+    assert described["folder_sha256"] == sha256_model(tiny_checkpoint)
+    assert described["decoding"]["max_tokens"] == answer_room(load(tiny_checkpoint, device="cpu"))
+
+
 def broken(folder: Path, place: Path, **task: Any) -> Path:
     shutil.copytree(folder, place)
     own = json.loads((place / "labelwright.json").read_text())
@@ -160,10 +172,12 @@ def test_what_must_be_known_of_a_model(
     tiny_checkpoint: Path, tmp_path: Path, chexpert: LabelSet
 ) -> None:
     address = "http://127.0.0.1:9/v1"
-    with pytest.raises(ConfigError, match="does not say what it labels; give --label-set"):
+    with pytest.raises(ConfigError, match="does not say what it labels; give --model-folder"):
         ServerLabeler.connect(address, "chest")
     with pytest.raises(CheckpointError, match="trained on another label set than head-ct-5"):
         ServerLabeler.connect(address, str(tiny_checkpoint), label_set="head-ct-5")
+    with pytest.raises(CheckpointError, match=r"the model folder has no label_set.yaml"):
+        ServerLabeler.connect(address, "chest", folder=tmp_path, label_set="chexpert-14")
     old = broken(tiny_checkpoint, tmp_path / "old", prompt_version="0")
     with pytest.raises(CheckpointError, match="prompt version 0"):
         ServerLabeler.connect(address, str(old))

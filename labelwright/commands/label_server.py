@@ -19,6 +19,7 @@ FLAGS = {
     "concurrency": "concurrency",
     "server_timeout": "timeout",
     "allow_remote": "allow_remote",
+    "model_folder": "folder",
 }
 """Flags that mean something beside ``--server`` only, and what the labeler calls them."""
 
@@ -33,6 +34,12 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="ask a model behind an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; "
         "--model is its name there, --decode free (the default) or constrained",
+    )
+    group.add_argument(
+        "--model-folder",
+        metavar="DIR",
+        help="the same model's folder as training wrote it, for label set, sections and limits, "
+        "where --model is another name",
     )
     group.add_argument(
         "--server-kind", choices=KINDS, help="what the server is (default: auto, it is asked)"
