@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _MARK = re.compile(r"[{}\[\]|]|[^{}\[\]|]+")
 _ARTICLE = re.compile(r"\ba(?= (?:[aeio]|u(?!ni)))")
+_TWICE = re.compile(r"\b([a-z]+) \1\b")
 _GAP = re.compile(r" +(?=[,;.:)])")
 
 
@@ -75,8 +76,8 @@ def write(phrase: Phrase, draw: Draw, words: Words, slots: Mapping[str, str]) ->
 
 
 def tidy(text: str) -> str:
-    """Single spaces, none before punctuation, ``an`` where ``a`` meets a vowel."""
-    text = " ".join(text.split())
+    """Single spaces, none before punctuation, no word twice, ``an`` where ``a`` meets a vowel."""
+    text = _TWICE.sub(r"\1", " ".join(text.split()))
     return _ARTICLE.sub("an", _GAP.sub("", text))
 
 
