@@ -58,10 +58,12 @@ def rehearse(settings: Settings, records: Records, scratch: Path) -> str:
     train_rows = _packed(settings, ready.datasets["train"], ready.longest)
     rows = len(train_rows)
     batch = settings.sft.per_device_train_batch_size
+    branches = 0 if ready.tree is None else len(ready.tree.tokens)
+    longest = max(map(len, train_rows["input_ids"])) + branches
     return dry_run.summary(
         [dry_run.render(item, ready.tokenizer, ready.tree) for item in ready.examples],
         ready.lengths["train"],
-        dry_run.memory(settings, ready.config, batch * max(map(len, train_rows["input_ids"]))),
+        dry_run.memory(settings, ready.config, batch * longest),
         update_steps=dry_run.steps(settings, rows, settings.sft.world_size),
         rows=rows,
     )

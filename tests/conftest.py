@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,15 +60,52 @@ def records_folder(tmp_path_factory: pytest.TempPathFactory, chexpert: LabelSet)
     return write_records(tmp_path_factory.mktemp("records"), chexpert)
 
 
-def write_records(folder: Path, label_set: LabelSet, *, train: int = 24) -> Path:
-    """A data folder in the form of ``labelwright build``, from :data:`REPORTS` in turn."""
+@pytest.fixture(scope="session")
+def learned(
+    tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, chexpert: LabelSet
+) -> Path:
+    """The tiny model after it learned :func:`varied` labels by heart, in both layouts."""
+    from sft.train import main
+
+    folder = tmp_path_factory.mktemp("learned")
+    records = write_records(folder, chexpert, train=12, said=varied)
+    out = folder / "model"
+    flags = ["--per_device_train_batch_size=12", "--num_train_epochs=60", "--learning_rate=1e-2"]
+    quiet = ["--disable_tqdm=true", "--save_strategy=no", "--report_to=none", "--logging_steps=20"]
+    start = ["--model_name_or_path", str(tiny_checkpoint), "--output_dir", str(out)]
+    assert main(["--data", str(records), *start, *flags, *quiet]) == 0
+    return out
+
+
+def half_blank(label_set: LabelSet, number: int) -> dict[str, Certainty]:
+    """Two labels for every other report, none for the rest."""
     labels = {label_set.names[0]: Certainty.POSITIVE, label_set.names[1]: Certainty.NEGATIVE}
+    return labels if number % 2 else {}
+
+
+def varied(label_set: LabelSet, number: int) -> dict[str, Certainty]:
+    """Labels of all kinds that obey the rules; the same for the same report."""
+    report, labels = number % len(REPORTS), {}
+    for place, label in enumerate(label_set.labels):
+        kinds = label.certainties if len(label.certainties) > 2 else (Certainty.BLANK,)
+        labels[label.name] = kinds[(report * (place + 1) + place * place) % len(kinds)]
+    return labels
+
+
+def write_records(
+    folder: Path,
+    label_set: LabelSet,
+    *,
+    train: int = 24,
+    said: Callable[[LabelSet, int], dict[str, Certainty]] = half_blank,
+) -> Path:
+    """A data folder in the form of ``labelwright build``, from :data:`REPORTS` in turn."""
     rows = [
         {
             "id": f"r{number}",
             "prompt": messages(label_set, f"{REPORTS[number % len(REPORTS)]} Series {number}."),
             "completion": [
-                {"role": "assistant", "content": render(label_set, labels if number % 2 else {})}
+                {"role": "assistant", "content": render(label_set, said(label_set, number))}
             ],
             "meta": {},
         }

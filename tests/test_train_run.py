@@ -51,7 +51,7 @@ def test_the_folder_is_complete(trained: Path, chexpert: LabelSet) -> None:
     assert not {name for name in names if name.endswith((".bin", ".pt", ".pkl"))}
     label_set, info = load_task(trained)
     assert label_set == chexpert
-    assert (info.sections, info.layouts, info.base_model) == ("both", ("line",), "tiny")
+    assert (info.sections, info.layouts, info.base_model) == ("both", ("line", "branches"), "tiny")
     model = AutoModelForCausalLM.from_pretrained(trained, use_safetensors=True)
     tokenizer = AutoTokenizer.from_pretrained(trained)
     assert tokenizer.eos_token_id in model.generation_config.eos_token_id
@@ -121,9 +121,11 @@ def test_dry_run_shows_the_mask_and_writes_nothing(
 ) -> None:
     out = tmp_path / "out"
     flags = ["--scratch=small", "--packing", "--max_length=256", "--dry-run", *FAST]
-    assert main(["--data", str(records_folder), "--output_dir", str(out), *flags]) == 0
+    line = ["--layout=line"]
+    assert main(["--data", str(records_folder), "--output_dir", str(out), *line, *flags]) == 0
     shown = capsys.readouterr().out
     assert not out.exists()
+    assert "branch" not in shown
     assert shown.count("--- example") == 3
     assert f"{REPORTS[0]} Series 0.<|im_end|>" in shown
     assert "<|im_start|>assistant\n«EC»« blank»«,»« CM»« blank»" in shown
