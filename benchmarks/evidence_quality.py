@@ -1,19 +1,24 @@
 """Are the right sentences found, and what does it cost beside labels alone?
 
-    python benchmarks/evidence_quality.py --model MODEL
+    python benchmarks/evidence_quality.py [--model MODEL]
 
-needs a model that was trained on synthetic reports (docs/evidence.md has the commands). New
-synthetic reports know which clauses speak of each observation. A found sentence is right if it
-holds such a clause. Cost is CPU time, labels alone and every way in turns, median over rounds.
+Without ``--model`` a small one is trained first, on synthetic reports (a minute or two). New
+synthetic reports then know which clauses speak of each observation; a sentence that was found is
+right if it holds such a clause. Cost is CPU time, labels alone and every way in turns, median over
+the rounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,7 +47,11 @@ class Recording(Evidence):
 
 @dataclass
 class Score:
-    """Counts over labels and their sentences."""
+    """Counts over labels and their sentences.
+
+    Attributes:
+        told: whether each label that has evidence is right; ``untold``: that has none.
+    """
 
     labels: int = 0
     without: int = 0
@@ -51,14 +60,17 @@ class Score:
     found: int = 0
     right: int = 0
     true: int = 0
+    told: list[bool] = field(default_factory=list)
+    untold: list[bool] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
 
-    def line(self, name: str, alone: float) -> str:
+    def line(self, name: str, alone: float, tokens: float) -> str:
         """One row of the table."""
         return (
-            f"{name:22} {self.top / self.labels:7.3f} {self.right / max(self.found, 1):10.3f} "
-            f"{self.right / self.true:7.3f} {self.without / self.labels:14.3f} "
-            f"{statistics.median(self.times) / alone:6.2f} x"
+            f"{name:10} {self.top / self.labels:7.3f} {self.right / max(self.found, 1):10.3f} "
+            f"{self.right / self.true:7.3f} {self.without / self.labels:11.3f} "
+            f"{np.mean(self.told):11.3f} {np.mean(self.untold) if self.untold else np.nan:8.3f} "
+            f"{tokens:7.2f} x {statistics.median(self.times) / alone:7.2f} x"
         )
 
 
@@ -80,14 +92,14 @@ def count(
     """Label the reports and add up how the evidence of right labels compares with the truth."""
     reading.kept = []
     predictions = labeler.label_reports([item.report for item in written])
-    starts = {
-        (tuple((s.start, s.end) for s in read.sentences), read.prompt.tokens): weights
-        for read, weights in reading.kept
-    }
-    by_text = {tokens: (spans, weights) for (spans, tokens), weights in starts.items()}
+    kept = {read.prompt.tokens: (read.sentences, weights) for read, weights in reading.kept}
     prompts = labeler._writer.write([item.report.text for item in written])
     for item, prediction, prompt in zip(written, predictions, prompts, strict=True):
-        spans, weights = by_text[prompt.tokens]
+        sentences, weights = kept[prompt.tokens]
+        for name in weights:
+            has = name in (prediction.evidence or {})
+            right = prediction.labels[name] is item.labels[name]
+            (score.told if has else score.untold).append(right)
         for name, true in true_sentences(item).items():
             label = prediction.labels[name]
             if label is Certainty.BLANK or label is not item.labels[name] or not any(true):
@@ -95,7 +107,7 @@ def count(
             if name not in weights:
                 continue
             chosen = {tuple(span) for span in (prediction.evidence or {}).get(name, [])}
-            hits = [span in chosen for span in spans]
+            hits = [(sentence.start, sentence.end) in chosen for sentence in sentences]
             score.labels += 1
             score.without += not chosen
             score.top += true[int(weights[name].argmax())]
@@ -108,7 +120,8 @@ def count(
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", required=True)
+    parser.add_argument("--model", help="trained on synthetic reports; else one is trained")
+    parser.add_argument("--train", type=int, default=3000, help="reports to train on")
     parser.add_argument("--decode", default="one-pass", help="one-pass or constrained")
     parser.add_argument("--reports", type=int, default=400)
     parser.add_argument(
@@ -116,6 +129,25 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        given.model = given.model or trained(Path(folder), given.train)
+        compare(given)
+
+
+def trained(folder: Path, reports: int) -> str:
+    """The folder of a small model, trained on so many synthetic reports."""
+    program = [sys.executable, "-m", "labelwright.cli"]
+    options = ["--balance", "0.5", "--seed", "1", "--label-set", "chexpert-14"]
+    build = ["build", "--synthetic", str(reports), *options, "--split", "0.97,0.03,0"]
+    subprocess.run([*program, *build, "--out", str(folder / "data")], check=True)
+    train = ["train", "--config", "scratch-cpu", "--data", str(folder / "data")]
+    quiet = ["--disable_tqdm", "true", "--output_dir", str(folder / "model")]
+    subprocess.run([*program, *train, *quiet], check=True, stdout=subprocess.DEVNULL)
+    return str(folder / "model")
+
+
+def compare(given: argparse.Namespace) -> None:
+    """Label and find evidence in all ways, and print what was found and what it cost."""
     alone = Labeler.from_checkpoint(given.model, decode=given.decode)
     writer = ReportWriter(alone.label_set, balance=given.balance)
     written = [writer.write(OTHER_SEED, index) for index in range(given.reports)]
@@ -145,9 +177,29 @@ def main() -> None:
         f"with evidence; a sentence by chance is right in {first.by_chance / first.labels:.3f}"
     )
     print(f"labels alone: {1000 * base / given.reports:.2f} ms CPU per report, {given.decode}")
-    print(f"{'way':22} {'top 1':>7} {'precision':>10} {'recall':>7} {'none found':>14} {'cost':>8}")
+    print(
+        f"{'way':10} {'top 1':>7} {'precision':>10} {'recall':>7} {'none found':>11} "
+        f"{'right with':>11} {'without':>8} {'tokens':>9} {'CPU time':>9}"
+    )
+    plain = computed(alone, reports)
     for way, score in scores.items():
-        print(score.line(way, base))
+        print(score.line(way, base, computed(ways[way], reports) / plain))
+
+
+def computed(labeler: Any, reports: Sequence[Any]) -> int:
+    """Tokens that the model computes for the reports."""
+    engine = labeler._decoder.reader.engine
+    run, count = engine.run, 0
+
+    def counting(memory: Any, segments: Sequence[Any], *, keep: bool) -> Any:
+        nonlocal count
+        count += sum(len(segment.tokens) for segment in segments)
+        return run(memory, segments, keep=keep)
+
+    engine.run = counting
+    labeler.label_reports(reports)
+    engine.run = run
+    return count
 
 
 def timed(labeler: Labeler, reports: Sequence[Any]) -> float:
