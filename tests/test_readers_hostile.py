@@ -218,7 +218,7 @@ readable = st.text(
 ).filter(lambda text: bool(text.strip()) and "\0" not in text and not text.startswith("\ufeff"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(text=readable)
 def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.getbasetemp()
@@ -231,7 +231,7 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, text: str
             assert (item.id, item.text) == ("1", text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.binary(max_size=60), name=st.sampled_from(sorted(WRITERS)))
 def test_any_bytes_are_rows_or_one_error(
     tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str
@@ -299,7 +299,7 @@ def test_broken_tables(tmp_path: Path, content: str) -> None:
     assert "a quoted field is not closed" in failure(saved(tmp_path, "a.csv", content)).what
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from('",\n\ra1 é'), max_size=25).map("".join))
 def test_any_table_is_what_the_csv_module_reads(
     tmp_path_factory: pytest.TempPathFactory, body: str

@@ -119,7 +119,7 @@ def test_values_in_fhir_documents(tmp_path: Path) -> None:
         assert isinstance(item, Report | Reject)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(alphabet='{}[]":,\\ue0159.-+truefalsn \t/*\u00e9\ufeff\0', max_size=30))
 def test_any_line_is_a_row_or_blank(tmp_path_factory: pytest.TempPathFactory, line: str) -> None:
     path = saved(tmp_path_factory.getbasetemp(), "any.jsonl", BEFORE + line + "\n" + AFTER)
