@@ -1,0 +1,30 @@
+"""The models that come with labelwright: small, and trained on no patient's report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labelwright.errors import ConfigError
+
+MODELS = Path(__file__).parent / "models"
+SHIPPED = {"chexpert-14": "labelwright-chest"}
+"""Label set -> folder in ``labelwright/models``."""
+USUAL = "chexpert-14"
+
+
+def shipped_model(label_set: str | None = None) -> Path:
+    """The folder of the model for a shipped label set.
+
+    Args:
+        label_set: its name; chest X-ray reports (``chexpert-14``) if not given.
+
+    Raises:
+        ConfigError: no model comes with labelwright for it.
+    """
+    folder = SHIPPED.get(label_set or USUAL)
+    if folder is None:
+        raise ConfigError(
+            f"no model for the label set {label_set} comes with labelwright",
+            remedy="give --model: a folder that training wrote, a model of the hub, or rules",
+        )
+    return MODELS / folder
