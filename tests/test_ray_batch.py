@@ -76,7 +76,7 @@ def processes(mark: str, name: str = "") -> list[int]:
     return found
 
 
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+def until(true: Callable[[], object], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to this"
@@ -114,7 +114,7 @@ def test_a_killed_worker_changes_nothing(
         workers = processes("worker", "ray::Worker")
         os.kill(workers[0], signal.SIGKILL)
         assert parts(out) < ROWS / SHARD_ROWS - 3
-        printed, error = process.communicate(timeout=90)
+        printed, error = process.communicate(timeout=300)
     assert process.returncode == 0, error
     assert printed.startswith(f"{ROWS} rows: ")
     assert len(workers) == 2
@@ -123,7 +123,7 @@ def test_a_killed_worker_changes_nothing(
     assert manifests[0]["job"] == manifests[1]["job"]
     assert manifests[0]["labeler"]["runtime"]["ray"]["actors"] == 2
     assert list(place.iterdir()) == []
-    until(lambda: not processes("worker"), 10)
+    until(lambda: not processes("worker"))
 
 
 def test_a_killed_run_is_resumed_without_ray(table: Path, tmp_path: Path, place: Path) -> None:
@@ -139,13 +139,13 @@ def test_a_killed_run_is_resumed_without_ray(table: Path, tmp_path: Path, place:
             until(lambda before=before, p=process: parts(out) >= before + 2 or p.poll())
             left = [path.name for path in place.iterdir()]
             process.send_signal(number)
-            _, error = process.communicate(timeout=60)
+            _, error = process.communicate(timeout=300)
         assert process.returncode == code, error
         assert len(left) == 1
         assert f"-{process.pid}-" in left[0]
         # Two of Ray's own helpers, which never see a report, outlive a kill -9 by a minute.
         rest = "" if number == signal.SIGTERM else "ray::Worker"
-        until(lambda mark=mark, rest=rest: not processes(mark, rest), 30)
+        until(lambda mark=mark, rest=rest: not processes(mark, rest))
     assert error == "labelwright: interrupted; the same command resumes\n"
     assert list(place.iterdir()) == []
     assert 4 <= parts(out) < ROWS / SHARD_ROWS

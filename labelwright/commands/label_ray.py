@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
@@ -88,7 +88,7 @@ def _portable(arguments: argparse.Namespace) -> argparse.Namespace:
     """What a worker needs of the command line; it may stand in another folder."""
     kept = {k: v for k, v in vars(arguments).items() if k not in NOT_FOR_WORKERS}
     for name in ("model", "label_set", "rules", "calibration"):
-        value = kept.get(name)
+        value: Any = kept.get(name)
         there = value is not None and Path(value).exists()
         if there and not (name == "model" and value == "rules"):
             kept[name] = type(value)(Path(value).absolute())
