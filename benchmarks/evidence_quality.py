@@ -139,7 +139,8 @@ def trained(folder: Path, reports: int) -> str:
     program = [sys.executable, "-m", "labelwright.cli"]
     options = ["--balance", "0.5", "--seed", "1", "--label-set", "chexpert-14"]
     build = ["build", "--synthetic", str(reports), *options, "--split", "0.97,0.03,0"]
-    subprocess.run([*program, *build, "--out", str(folder / "data")], check=True)
+    build += ["--out", str(folder / "data")]
+    subprocess.run([*program, *build], check=True, stdout=subprocess.DEVNULL)
     train = ["train", "--config", "scratch-cpu", "--data", str(folder / "data")]
     quiet = ["--disable_tqdm", "true", "--output_dir", str(folder / "model")]
     subprocess.run([*program, *train, *quiet], check=True, stdout=subprocess.DEVNULL)

@@ -317,7 +317,13 @@ def _decoder(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, 
     name = "one-pass" if layouts is not None and BRANCHES in layouts else "constrained"
     try:
         return name, DECODINGS[name].make(loaded, options)
-    except CheckpointError:
-        if options.evidence is not None or (layouts is not None and LINE not in layouts):
+    except CheckpointError as error:
+        if options.evidence is not None:
+            raise CheckpointError(
+                "the model cannot be read in packs, which evidence needs",
+                remedy="label without --evidence",
+                source=loaded.name,
+            ) from error
+        if layouts is not None and LINE not in layouts:
             raise
         return "free", Free(loaded, options)

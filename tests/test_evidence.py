@@ -39,7 +39,7 @@ from inference.one_pass import OnePass
 from inference.prompts import Prompt
 from inference.windows import merge
 from labelwright.answer_tokens import AnswerTokens
-from labelwright.errors import ConfigError
+from labelwright.errors import CheckpointError, ConfigError
 from labelwright.records import Certainty
 from labelwright.sentences import sentence_spans
 
@@ -327,3 +327,10 @@ def test_what_cannot_work_is_refused() -> None:
         LabelerOptions(evidence="all")
     with pytest.raises(ConfigError, match="free decoding finds no evidence"):
         LabelerOptions(decode="free", evidence="context")
+
+
+def test_a_model_that_cannot_be_read_in_packs_has_no_evidence() -> None:
+    loaded = make_loaded("cohere, scaled logits", KNEE)
+    assert Labeler(loaded).describe()["decoding"]["mode"] == "free"
+    with pytest.raises(CheckpointError, match=r"which evidence needs.*without --evidence"):
+        Labeler(loaded, LabelerOptions(evidence="context"))
