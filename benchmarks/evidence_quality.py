@@ -170,6 +170,8 @@ def compare(given: argparse.Namespace) -> None:
         reading = Recording(decoder.reader, way, branches=old.branches)
         setattr(decoder, place, reading)
         count(scores[way], written, labeler, reading)
+    if not all(score.labels for score in scores.values()):
+        sys.exit("the model labels too little right for its evidence to be judged")
     base = statistics.median(times)
     first = next(iter(scores.values()))
     sentences = np.mean([len(sentence_spans(report.text)) for report in reports])
