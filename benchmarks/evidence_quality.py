@@ -69,7 +69,7 @@ class Score:
         return (
             f"{name:10} {self.top / self.labels:7.3f} {self.right / max(self.found, 1):10.3f} "
             f"{self.right / self.true:7.3f} {self.without / self.labels:11.3f} "
-            f"{np.mean(self.told):11.3f} {np.mean(self.untold) if self.untold else np.nan:8.3f} "
+            f"{np.mean(self.told) if self.told else np.nan:11.3f} {np.mean(self.untold) if self.untold else np.nan:8.3f} "
             f"{tokens:7.2f} x {statistics.median(self.times) / alone:7.2f} x"
         )
 
