@@ -45,6 +45,11 @@ class Recording(Evidence):
         return super().select(report, weights)
 
 
+def share(right: Sequence[bool]) -> float:
+    """Of right ones; NaN of none."""
+    return float(np.mean(right)) if right else float("nan")
+
+
 @dataclass
 class Score:
     """Counts over labels and their sentences.
@@ -69,7 +74,7 @@ class Score:
         return (
             f"{name:10} {self.top / self.labels:7.3f} {self.right / max(self.found, 1):10.3f} "
             f"{self.right / self.true:7.3f} {self.without / self.labels:11.3f} "
-            f"{np.mean(self.told) if self.told else np.nan:11.3f} {np.mean(self.untold) if self.untold else np.nan:8.3f} "
+            f"{share(self.told):11.3f} {share(self.untold):8.3f} "
             f"{tokens:7.2f} x {statistics.median(self.times) / alone:7.2f} x"
         )
 
