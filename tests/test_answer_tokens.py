@@ -187,7 +187,9 @@ def test_the_last_word_is_followed_by_the_full_stop() -> None:
 
 def test_one_certainty_only_leaves_nothing_to_decide() -> None:
     labels = (replace(KNEE.labels[0], certainties=(B,)), *KNEE.labels[1:3])
-    answers = AnswerTokens.of(replace(KNEE, labels=labels, text="one"), letters)
+    answers = AnswerTokens.of(
+        replace(KNEE, labels=labels, text="three labels, one of them fixed"), letters
+    )
     assert answers.slots[0].choices == ()
     assert answers.slots[0].paths == {B: ()}
     assert answers.tree.starts[:2] == (0, 0)

@@ -119,7 +119,7 @@ def test_an_observation_that_can_be_one_thing_only() -> None:
     """No file can say so, but where it is so, its probability is 1 and nothing is asked."""
     labels = list(KNEE.labels)
     labels[2] = replace(labels[2], certainties=(B,))
-    loaded = make_loaded("llama", replace(KNEE, labels=tuple(labels), text="one"))
+    loaded = make_loaded("llama", replace(KNEE, labels=tuple(labels), text="one fixed label"))
     (answer,) = decoded(loaded, ["Clear."])
     assert answer.probs is not None
     assert answer.probs["Bone Bruise"] == {"blank": 1.0}
