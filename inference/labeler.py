@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.answer import Answer, DecodeOptions, Decoder
+from inference.by_sentence import SentenceReader
 from inference.constrained import Constrained
 from inference.cut import SectionCut
 from inference.evidence_places import Locator
@@ -23,6 +24,7 @@ from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, prompt
 from inference.windows import merge, split
 from labelwright.answer_tokens import BRANCHES, LINE
 from labelwright.certainty import PROMPT_VERSION
+from labelwright.checkpoint import REPORT, SENTENCE, UNITS
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
@@ -66,6 +68,8 @@ class LabelerOptions:
         decode: a name of :data:`DECODINGS` or ``auto``.
         deterministic: one report at a time, so that no bit depends on what stands beside it.
         long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
+        unit: what is read at once: a ``report``, or a ``sentence`` (:mod:`inference.by_sentence`);
+            as the model was made for if ``None``.
         evidence: how to find the sentences that carry the labels, a name of
             :data:`inference.evidence_views.VIEWS`; ``None`` for labels alone.
     """
@@ -76,6 +80,7 @@ class LabelerOptions:
     decode: str = AUTO
     deterministic: bool = False
     long: str = "windows"
+    unit: str | None = None
     evidence: str | None = None
 
     def __post_init__(self) -> None:
@@ -86,6 +91,10 @@ class LabelerOptions:
             )
         if self.long not in ("windows", "reject"):
             raise ConfigError(f"unknown way {self.long!r}", remedy="choose windows or reject")
+        if self.unit not in (None, *UNITS):
+            raise ConfigError(
+                f"unknown unit {self.unit!r}", remedy=f"choose one of: {', '.join(UNITS)}"
+            )
         if self.evidence is not None and self.evidence not in VIEWS:
             raise ConfigError(
                 f"unknown way to find evidence {self.evidence!r}",
@@ -122,6 +131,18 @@ class Labeler:
         self._loaded = loaded
         self._mode, self._decoder = _decoder(loaded, options.decode, self._decode_options)
         self._writer = PromptWriter(loaded, room=self._decoder.room)
+        made_for = REPORT if loaded.task is None else loaded.task.unit
+        self._unit = options.unit or made_for
+        if self._unit == SENTENCE and options.evidence is not None:
+            raise ConfigError(
+                "a model that reads sentence by sentence always says which sentences carry a label",
+                remedy="leave --evidence out, or give --unit report",
+            )
+        self._sentences = None
+        if self._unit == SENTENCE:
+            self._sentences = SentenceReader(
+                loaded.label_set, self._writer, self._decoder, long=options.long
+            )
         self._locator = None if options.evidence is None else Locator(loaded)
         slow = self._mode == "free" or (cpu and loaded.model.num_parameters() > SMALL)
         self.window = FREE_BATCHES * self._decode_options.batch_size if slow else 1024
@@ -188,6 +209,7 @@ class Labeler:
                 **self._decoder.describe(),
                 "deterministic": self._options.deterministic,
                 "long": self._options.long,
+                "unit": self._unit,
                 **({"evidence": self._options.evidence} if self._options.evidence else {}),
             },
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
@@ -230,6 +252,16 @@ class Labeler:
         A report that does not fit into the model's context with its answer is read in windows
         (:mod:`inference.windows`), or rejected, as the options say.
         """
+        if self._sentences is not None:
+            answered = self._sentences.read(
+                [report.text for report in reports], [report.sections for report in reports]
+            )
+            return [
+                Reject(report.id, report.source, report.row, answer.reason)
+                if isinstance(answer, Refusal)
+                else self._prediction(report, answer)
+                for report, answer in zip(reports, answered, strict=True)
+            ]
         written = self._writer.write([report.text for report in reports])
         asked = [
             self._parts(report.text, prompt)

@@ -14,6 +14,8 @@ from labelwright.label_set import LabelSet
 
 LABEL_SET_FILE = "label_set.yaml"
 TASK_FILE = "labelwright.json"
+REPORT, SENTENCE = UNITS = ("report", "sentence")
+"""What a model may read at once."""
 HEADS = "heads"
 """The layout of an encoder with one head per observation: it reads no prompt, writes no answer."""
 
@@ -28,6 +30,7 @@ class TaskInfo:
         layouts: the answer layouts it was trained on, e.g. ``("line",)``.
         sections: the choice of sections that its reports were cut to (``--sections``).
         base_model: the model it started from.
+        unit: what it reads at once: ``report``, or ``sentence``, whose answers are merged.
     """
 
     label_set_sha256: str
@@ -35,6 +38,7 @@ class TaskInfo:
     layouts: tuple[str, ...]
     sections: str
     base_model: str
+    unit: str = REPORT
 
 
 def save_task(folder: str | Path, label_set: LabelSet, info: TaskInfo) -> None:
@@ -74,6 +78,8 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
     try:
         raw = json.loads((root / TASK_FILE).read_text(encoding="utf-8"))
         info = TaskInfo(**(raw | {"layouts": tuple(raw["layouts"])}))
+        if info.unit not in UNITS:
+            raise ValueError("unit")
     except (ValueError, TypeError, KeyError):
         raise CheckpointError(
             f"{TASK_FILE} is damaged or of another version",

@@ -52,6 +52,15 @@ class TrainArguments:
             "choices": ["line", "branches", "both"],
         },
     )
+    unit: str = field(
+        default="report",
+        metadata={
+            "help": "What labeling shall read at once, recorded in the model: a whole report, or "
+            "sentence by sentence with merged answers, which suits small models that saw short "
+            "records (build --brief).",
+            "choices": ["report", "sentence"],
+        },
+    )
     on_long: str = field(
         default="error",
         metadata={

@@ -30,7 +30,15 @@ RULES = "rules"
 RULES_LABEL_SET = "chexpert-14"
 MODEL_ONLY = ("device", "dtype", "batch_size")
 """Flags for anything that reads weights; those below are for generative models."""
-GENERATIVE_ONLY = ("decode", "batch_tokens", "quantize", "deterministic", "long", "evidence")
+GENERATIVE_ONLY = (
+    "decode",
+    "batch_tokens",
+    "quantize",
+    "deterministic",
+    "long",
+    "unit",
+    "evidence",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +118,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--long",
         choices=("windows", "reject"),
         help="a report beyond the model's context: read in parts (the default) or reject",
+    )
+    model.add_argument(
+        "--unit",
+        choices=("report", "sentence"),
+        help="what the model reads at once; sentences are asked one by one and their answers put "
+        "together (default: as the model was made for)",
     )
     model.add_argument(
         "--evidence",

@@ -1,0 +1,232 @@
+"""Reading reports sentence by sentence: short prompts for small models, their answers put together.
+
+A small model tells soon what one sentence says, and late what sixty words say together. So each
+sentence is asked by itself, as rule-based labelers do, and the answers are put together as if
+sentences were independent, where positive outweighs uncertain, uncertain outweighs negative, and
+any of them blank:
+
+    P(positive) = 1 - prod(1 - p_positive)
+    P(positive or uncertain) = 1 - prod(1 - p_positive - p_uncertain)
+    P(blank) = prod(p_blank)
+
+An observation that heads an exclusive rule of the label set ("No Finding") is the reverse: it is
+positive only if every sentence says so. The label is the likeliest certainty that obeys the label
+set's rules. Each label brings its evidence, the sentences that say it. Reports repeat each other's
+sentences, and a sentence that was read before is not read again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from inference.answer import Answer, Decoder
+from inference.prompts import Prompt, PromptWriter, Refusal
+from inference.windows import merge, split
+from labelwright.certainty import render
+from labelwright.label_rules import settle
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Section
+from labelwright.sections import split_sections
+from labelwright.sentences import sentence_spans
+
+ASIDE = frozenset(
+    {
+        *("indication", "history", "comparison", "technique", "examination"),
+        *("date", "signature", "notification"),
+    }
+)
+"""Sections that say nothing of what the images show; their sentences are not asked."""
+
+REMEMBERED = 20_000
+"""Sentences whose answers are kept, those used last."""
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A report's sentences and what the model answered to each."""
+
+    spans: Sequence[Span]
+    answers: Sequence[Answer]
+
+
+class SentenceReader:
+    """Answers whole reports by asking their sentences.
+
+    Args:
+        long: ``windows`` reads a sentence beyond the context in parts, ``reject`` refuses it.
+    """
+
+    def __init__(
+        self, label_set: LabelSet, writer: PromptWriter, decoder: Decoder, *, long: str
+    ) -> None:
+        self._label_set = label_set
+        self._writer = writer
+        self._decoder = decoder
+        self._long = long
+        self._known: OrderedDict[str, Answer | Refusal] = OrderedDict()
+
+    def read(
+        self, texts: Sequence[str], sections: Sequence[Sequence[Section]]
+    ) -> list[Answer | Refusal]:
+        """One answer or refusal per report, in order.
+
+        Args:
+            sections: of each report where they are known, else empty.
+        """
+        spans = [places(text, own) for text, own in zip(texts, sections, strict=True)]
+        wanted = {
+            text[start:end]: None
+            for text, own in zip(texts, spans, strict=True)
+            for start, end in own
+        }
+        fresh = self._ask([sentence for sentence in wanted if sentence not in self._known])
+        found = {**{s: self._known[s] for s in wanted if s in self._known}, **fresh}
+        times = {s: a.seconds for s, a in fresh.items() if isinstance(a, Answer)}
+        self._remember(found)
+        return [
+            self._report(text, own, found, times) for text, own in zip(texts, spans, strict=True)
+        ]
+
+    def _ask(self, sentences: Sequence[str]) -> dict[str, Answer | Refusal]:
+        written = self._writer.write(sentences)
+        parts: list[list[Prompt] | Refusal] = []
+        for sentence, prompt in zip(sentences, written, strict=True):
+            if isinstance(prompt, Prompt):
+                parts.append([prompt])
+            elif prompt.too_long and self._long == "windows":
+                parts.append(split(sentence, self._writer))
+            else:
+                parts.append(prompt)
+        prompts = [prompt for part in parts if not isinstance(part, Refusal) for prompt in part]
+        answers: Iterator[Answer] = iter(self._decoder.decode(prompts) if prompts else [])
+        found: dict[str, Answer | Refusal] = {}
+        for sentence, part in zip(sentences, parts, strict=True):
+            if isinstance(part, Refusal):
+                found[sentence] = part
+                continue
+            own = [next(answers) for _ in part]
+            found[sentence] = own[0] if len(own) == 1 else merge(self._label_set, own)
+        return found
+
+    def _remember(self, found: Mapping[str, Answer | Refusal]) -> None:
+        for sentence, answer in found.items():
+            self._known[sentence] = answer
+            self._known.move_to_end(sentence)
+        while len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    def _report(
+        self,
+        text: str,
+        spans: Sequence[Span],
+        found: Mapping[str, Answer | Refusal],
+        times: dict[str, float],
+    ) -> Answer | Refusal:
+        if not spans:
+            empty = not text.strip()
+            return Refusal(
+                "the report is empty"
+                if empty
+                else "the report says nothing beside indication, comparison and the like"
+            )
+        answers = []
+        seconds = 0.0
+        for start, end in spans:
+            answer = found[text[start:end]]
+            if isinstance(answer, Refusal):
+                return answer
+            answers.append(answer)
+            seconds += times.pop(text[start:end], 0.0)
+        return replace(together(self._label_set, Asked(spans, answers)), seconds=seconds)
+
+
+def places(text: str, sections: Sequence[Section]) -> list[Span]:
+    """The sentences to ask: those outside of :data:`ASIDE`, without their headings."""
+    known = sections or split_sections(text)
+    spans = []
+    for start, end in sentence_spans(text):
+        own = next((s for s in reversed(known) if s.start < end and start < s.end), None)
+        if own is not None and own.name in ASIDE:
+            continue
+        first = start if own is None else max(start, own.start)
+        piece = text[first:end]
+        if any(char.isalpha() for char in piece):
+            spans.append((end - len(piece.lstrip()), end))
+    return spans
+
+
+def together(label_set: LabelSet, asked: Asked) -> Answer:
+    """One answer from those of a report's sentences, by the rules at the top of this file."""
+    answers = asked.answers
+    heads = {rule.label for rule in label_set.exclusive}
+    if any(answer.probs is None for answer in answers):
+        whole = merge(label_set, answers)
+        plain = tuple(note for note in whole.notes if not note.startswith("windows"))
+        return replace(whole, notes=plain, evidence=_evidence(asked, whole.labels, heads))
+    probs = {
+        name: _combined([a.probs[name] for a in answers if a.probs], every=name in heads)
+        for name in label_set.names
+    }
+    allowed = {label.name: label.certainties for label in label_set.labels}
+    kept = {name: {c: given[c] for c in allowed[name]} for name, given in probs.items()}
+    labels, changed = settle(label_set, kept)
+    notes = dict.fromkeys(note for a in answers for note in a.notes if not note.startswith("rule:"))
+    return Answer(
+        labels=labels,
+        raw=render(label_set, labels),
+        problems=(),
+        notes=(*notes, *(f"rule: {name}" for name in changed)),
+        seconds=sum(answer.seconds for answer in answers),
+        probs={
+            name: {certainty.value: round(value, 6) for certainty, value in given.items()}
+            for name, given in kept.items()
+        },
+        evidence=_evidence(asked, labels, heads),
+    )
+
+
+def _combined(given: Sequence[Mapping[str, float]], *, every: bool) -> dict[Certainty, float]:
+    """The distribution over certainties of a whole report."""
+    p = {c: np.array([row.get(c.value, 0.0) for row in given]) for c in Certainty}
+    if every:
+        sure = float(p[Certainty.POSITIVE].prod())
+        rest = {c: float(p[c].mean()) for c in Certainty if c is not Certainty.POSITIVE}
+        total = sum(rest.values()) or 1.0
+        found: dict[Certainty, float] = {c: (1 - sure) * value / total for c, value in rest.items()}
+        found[Certainty.POSITIVE] = sure
+        return found
+    no_positive = float((1 - p[Certainty.POSITIVE]).prod())
+    nothing_said = float(p[Certainty.BLANK].prod())
+    neither = float(np.clip(1 - p[Certainty.POSITIVE] - p[Certainty.UNCERTAIN], 0, 1).prod())
+    return {
+        Certainty.POSITIVE: 1 - no_positive,
+        Certainty.UNCERTAIN: max(no_positive - neither, 0.0),
+        Certainty.NEGATIVE: max(neither - nothing_said, 0.0),
+        Certainty.BLANK: nothing_said,
+    }
+
+
+def _evidence(
+    asked: Asked, labels: Mapping[str, Certainty | None], heads: Set[str]
+) -> dict[str, list[list[int]]]:
+    """The sentences that say a label; where none does by itself, the one nearest to it.
+
+    ``heads`` ("No Finding") are said by no sentence, but by all that is not said.
+    """
+    found: dict[str, list[list[int]]] = {}
+    for name, label in labels.items():
+        if label is None or label is Certainty.BLANK or name in heads:
+            continue
+        pairs = list(zip(asked.spans, asked.answers, strict=True))
+        spans = [list(span) for span, answer in pairs if answer.labels[name] is label]
+        if not spans:
+            best = max(pairs, key=lambda pair: (pair[1].probs or {}).get(name, {}).get(label, 0.0))
+            spans = [list(best[0])]
+        found[name] = spans
+    return found
