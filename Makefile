@@ -36,7 +36,7 @@ REPORTS := examples/reports.csv --id-column id --text-columns findings,impressio
 
 demo: $(STAMP)
 	@rm -rf $(D)
-	$(BIN)/labelwright label $(REPORTS) --evidence context --out $(D)/small-model
+	$(BIN)/labelwright label $(REPORTS) --out $(D)/small-model
 	$(BIN)/labelwright label $(REPORTS) --model rules --out $(D)/rules
 	$(BIN)/labelwright evidence $(REPORTS) --pred $(D)/small-model --out $(D)/evidence.html \
 	  --title 'Labels of the small model and the sentences that carry them'
