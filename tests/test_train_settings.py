@@ -34,13 +34,17 @@ def test_every_shipped_recipe_is_accepted(path: Path) -> None:
 
 
 def test_the_papers_recipe_has_the_papers_numbers() -> None:
-    """Abdullah et al. 2025: Qwen1.5-0.5B, batch 2, accumulation 2, 5 epochs, lr 1e-4, Adam."""
+    """Abdullah et al. 2025: Qwen1.5-0.5B, batch 2, accumulation 2, 5 epochs, lr 1e-4, Adam.
+
+    The answer is generated as text, so only the line is taught.
+    """
     settings = parse(["--config", "abdullah2025", *BASE])
     sft = settings.sft
     assert settings.model.model_name_or_path == "Qwen/Qwen1.5-0.5B"
     assert (sft.per_device_train_batch_size, sft.gradient_accumulation_steps) == (2, 2)
     assert (sft.num_train_epochs, sft.learning_rate, sft.weight_decay) == (5, 1e-4, 0)
     assert "adamw" in sft.optim
+    assert settings.task.layout == "line"
 
 
 def test_a_flag_wins_over_the_recipe(tmp_path: Path) -> None:
