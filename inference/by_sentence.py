@@ -11,12 +11,15 @@ any of them blank:
 
 An observation that heads an exclusive rule of the label set ("No Finding") is the reverse: it is
 positive only if every sentence says so. The label is the likeliest certainty that obeys the label
-set's rules. Each label brings its evidence, the sentences that say it. Reports repeat each other's
-sentences, and a sentence that was read before is not read again.
+set's rules. A sentence that stands twice in a report counts once: the second says nothing new.
+
+Each label brings its evidence, the sentences that say it. Reports repeat each other's sentences,
+and a sentence that was read before is not read again.
 """
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -41,17 +44,24 @@ ASIDE = frozenset(
 )
 """Sections that say nothing of what the images show; their sentences are not asked."""
 
-REMEMBERED = 20_000
+REMEMBERED = 10_000
 """Sentences whose answers are kept, those used last."""
+LONGEST_REMEMBERED = 500
+"""Characters of a sentence that may come again."""
+MOST_SENTENCES = 1000
+"""A text that has more is no report."""
+
+_MARK = re.compile(r"(?:(?:\(?\d{1,2}[.):]|[-*•–])\s+)+")
+"""The number or mark of a list item."""
 
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A report's sentences and what the model answered to each."""
+    """What the model answered to each sentence of a report, and all places where it stands."""
 
-    spans: Sequence[Span]
+    places: Sequence[Sequence[Span]]
     answers: Sequence[Answer]
 
 
@@ -79,18 +89,16 @@ class SentenceReader:
         Args:
             sections: of each report where they are known, else empty.
         """
-        spans = [places(text, own) for text, own in zip(texts, sections, strict=True)]
-        wanted = {
-            text[start:end]: None
-            for text, own in zip(texts, spans, strict=True)
-            for start, end in own
-        }
+        asked = [sentences(text, own) for text, own in zip(texts, sections, strict=True)]
+        wanted = dict.fromkeys(
+            sentence for own in asked if not isinstance(own, Refusal) for sentence in own
+        )
         fresh = self._ask([sentence for sentence in wanted if sentence not in self._known])
         found = {**{s: self._known[s] for s in wanted if s in self._known}, **fresh}
         times = {s: a.seconds for s, a in fresh.items() if isinstance(a, Answer)}
         self._remember(found)
         return [
-            self._report(text, own, found, times) for text, own in zip(texts, spans, strict=True)
+            own if isinstance(own, Refusal) else self._report(own, found, times) for own in asked
         ]
 
     def _ask(self, sentences: Sequence[str]) -> dict[str, Answer | Refusal]:
@@ -116,6 +124,8 @@ class SentenceReader:
 
     def _remember(self, found: Mapping[str, Answer | Refusal]) -> None:
         for sentence, answer in found.items():
+            if len(sentence) > LONGEST_REMEMBERED:
+                continue
             self._known[sentence] = answer
             self._known.move_to_end(sentence)
         while len(self._known) > REMEMBERED:
@@ -123,42 +133,67 @@ class SentenceReader:
 
     def _report(
         self,
-        text: str,
-        spans: Sequence[Span],
+        own: Mapping[str, Sequence[Span]],
         found: Mapping[str, Answer | Refusal],
         times: dict[str, float],
     ) -> Answer | Refusal:
-        if not spans:
-            empty = not text.strip()
-            return Refusal(
-                "the report is empty"
-                if empty
-                else "the report says nothing beside indication, comparison and the like"
-            )
         answers = []
         seconds = 0.0
-        for start, end in spans:
-            answer = found[text[start:end]]
+        for sentence in own:
+            answer = found[sentence]
             if isinstance(answer, Refusal):
                 return answer
             answers.append(answer)
-            seconds += times.pop(text[start:end], 0.0)
-        return replace(together(self._label_set, Asked(spans, answers)), seconds=seconds)
+            seconds += times.pop(sentence, 0.0)
+        asked = Asked(list(own.values()), answers)
+        return replace(together(self._label_set, asked), seconds=seconds)
 
 
-def places(text: str, sections: Sequence[Section]) -> list[Span]:
-    """The sentences to ask: those outside of :data:`ASIDE`, without their headings."""
-    known = sections or split_sections(text)
-    spans = []
-    for start, end in sentence_spans(text):
-        own = next((s for s in reversed(known) if s.start < end and start < s.end), None)
-        if own is not None and own.name in ASIDE:
-            continue
-        first = start if own is None else max(start, own.start)
-        piece = text[first:end]
-        if any(char.isalpha() for char in piece):
-            spans.append((end - len(piece.lstrip()), end))
-    return spans
+def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Span]] | Refusal:
+    """What to ask of a report and where it stands in it, or why there is nothing to ask.
+
+    Sentences of :data:`ASIDE` are left out, headings and list numbers stripped, and white space
+    (the line ends of wrapped text) is one space each.
+
+    Args:
+        sections: of the report where they are known; else they are found by their headings.
+    """
+    told = _told(text, sections)
+    found: dict[str, list[Span]] = {}
+    count = 0
+    for begin, stop in told:
+        for start, end in sentence_spans(text[begin:stop]):
+            first, last = begin + start, begin + end
+            mark = _MARK.match(text, first, last)
+            first = first if mark is None else mark.end()
+            if any(char.isalpha() for char in text[first:last]):
+                found.setdefault(" ".join(text[first:last].split()), []).append((first, last))
+                count += 1
+        if count > MOST_SENTENCES:
+            return Refusal(f"more than {MOST_SENTENCES:,} sentences")
+    if found:
+        return found
+    if not text.strip():
+        return Refusal("the report is empty")
+    if any(char.isalpha() for char in text) and not told:
+        return Refusal("the report says nothing beside indication, comparison and the like")
+    return Refusal("the report holds no words")
+
+
+def _told(text: str, sections: Sequence[Section]) -> list[Span]:
+    """The parts of a report that say what the images show, without headings.
+
+    A section that a reader knows (a column of a table) may have headings of its own inside.
+    """
+    if not sections:
+        return [(s.start, s.end) for s in split_sections(text) if s.name not in ASIDE]
+    return [
+        (whole.start + part.start, whole.start + part.end)
+        for whole in sections
+        if whole.name not in ASIDE
+        for part in split_sections(text[whole.start : whole.end])
+        if part.name not in ASIDE
+    ]
 
 
 def together(label_set: LabelSet, asked: Asked) -> Answer:
@@ -167,8 +202,8 @@ def together(label_set: LabelSet, asked: Asked) -> Answer:
     heads = {rule.label for rule in label_set.exclusive}
     if any(answer.probs is None for answer in answers):
         whole = merge(label_set, answers)
-        plain = tuple(note for note in whole.notes if not note.startswith("windows"))
-        return replace(whole, notes=plain, evidence=_evidence(asked, whole.labels, heads))
+        evidence = _evidence(asked, whole.labels, heads)
+        return replace(whole, notes=whole.notes[:-1], evidence=evidence)  # the last: windows
     probs = {
         name: _combined([a.probs[name] for a in answers if a.probs], every=name in heads)
         for name in label_set.names
@@ -223,10 +258,10 @@ def _evidence(
     for name, label in labels.items():
         if label is None or label is Certainty.BLANK or name in heads:
             continue
-        pairs = list(zip(asked.spans, asked.answers, strict=True))
-        spans = [list(span) for span, answer in pairs if answer.labels[name] is label]
-        if not spans:
+        pairs = list(zip(asked.places, asked.answers, strict=True))
+        saying = [places for places, answer in pairs if answer.labels[name] is label]
+        if not saying:
             best = max(pairs, key=lambda pair: (pair[1].probs or {}).get(name, {}).get(label, 0.0))
-            spans = [list(best[0])]
-        found[name] = spans
+            saying = [best[0]]
+        found[name] = [list(span) for span in sorted(span for places in saying for span in places)]
     return found
