@@ -19,12 +19,11 @@ and a sentence that was read before is not read again.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from inference.answer import Answer, Decoder
 from inference.prompts import Prompt, PromptWriter, Refusal
@@ -55,6 +54,10 @@ _MARK = re.compile(r"(?:(?:\(?\d{1,2}[.):]|[-*•–])\s+)+")
 """The number or mark of a list item."""
 
 Span = tuple[int, int]
+_POSITIVE, _UNCERTAIN, _BLANK = (
+    c.value for c in (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.BLANK)
+)
+_OTHERS = tuple(c for c in Certainty if c is not Certainty.POSITIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +231,18 @@ def together(label_set: LabelSet, asked: Asked) -> Answer:
 
 def _combined(given: Sequence[Mapping[str, float]], *, every: bool) -> dict[Certainty, float]:
     """The distribution over certainties of a whole report."""
-    p = {c: np.array([row.get(c.value, 0.0) for row in given]) for c in Certainty}
     if every:
-        sure = float(p[Certainty.POSITIVE].prod())
-        rest = {c: float(p[c].mean()) for c in Certainty if c is not Certainty.POSITIVE}
+        sure = math.prod(row.get(_POSITIVE, 0.0) for row in given)
+        rest = {c: sum(row.get(c.value, 0.0) for row in given) for c in _OTHERS}
         total = sum(rest.values()) or 1.0
-        found: dict[Certainty, float] = {c: (1 - sure) * value / total for c, value in rest.items()}
-        found[Certainty.POSITIVE] = sure
-        return found
-    no_positive = float((1 - p[Certainty.POSITIVE]).prod())
-    nothing_said = float(p[Certainty.BLANK].prod())
-    neither = float(np.clip(1 - p[Certainty.POSITIVE] - p[Certainty.UNCERTAIN], 0, 1).prod())
+        found = {c: (1 - sure) * value / total for c, value in rest.items()}
+        return {Certainty.POSITIVE: sure} | found
+    no_positive = neither = nothing_said = 1.0
+    for row in given:
+        positive = row.get(_POSITIVE, 0.0)
+        no_positive *= 1 - positive
+        neither *= max(1 - positive - row.get(_UNCERTAIN, 0.0), 0.0)
+        nothing_said *= row.get(_BLANK, 0.0)
     return {
         Certainty.POSITIVE: 1 - no_positive,
         Certainty.UNCERTAIN: max(no_positive - neither, 0.0),
