@@ -14,6 +14,17 @@ from labelwright.records import Reject, Report
 
 PLAIN = ReadOptions()
 
+STATUS = Path("/proc/self/status")
+PEAK = f"""
+def peak():
+    lines = open({str(STATUS)!r}).read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+"""
+"""Source of a function that tells a process's largest memory so far, in KiB.
+
+``ru_maxrss`` begins with what the process that started it had, which may be the whole of torch.
+"""
+
 
 def read(path: Path, options: ReadOptions = PLAIN) -> list[Report | Reject]:
     items = list(read_reports([path], options))
