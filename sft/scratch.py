@@ -59,7 +59,7 @@ PRESETS = {
     "compact": Shape(hidden_size=160, layers=4, heads=5, kv_heads=5, vocab_size=3000),
     "small": Shape(hidden_size=224, layers=6, heads=7, kv_heads=7, vocab_size=4000),
 }
-"""Shapes by name: about 0.6, 1.7 and 4.8 million parameters.
+"""Shapes by name: about 0.6, 1.8 and 4.8 million parameters.
 
 Where training may take minutes only, the smaller one learns more: it sees more records.
 """

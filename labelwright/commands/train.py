@@ -6,14 +6,17 @@ import argparse
 
 EPILOG = """\
 flags (a recipe holds the same names; a flag wins over the recipe)
-  --config RECIPE             a YAML file, or a shipped one: abdullah2025, qwen2.5-0.5b-lora,
-                              qwen2.5-0.5b-qlora, scratch-cpu
+  --config RECIPE             a YAML file, or a shipped one: abdullah2025, labelwright-chest,
+                              qwen2.5-0.5b-lora, qwen2.5-0.5b-qlora, scratch-cpu
   --data DIR                  folder that labelwright build wrote
   --output_dir DIR            where the model, its checkpoints and its manifest go
   --model_name_or_path MODEL  local model folder, or a name on the hub
-  --scratch tiny|small        instead: a small model with random weights (0.6 or 4.8 million)
+  --scratch tiny|compact|small
+                              instead: a model with random weights (0.6, 1.8 or 4.8 million)
   --layout line|branches|both what the model learns to answer: the whole line, each observation
                               by itself, or (default) both; labeling is fastest with branches
+  --unit report|sentence      what labeling shall read at once (default report); sentences suit
+                              small models that saw short records (build --brief)
   --dry-run                   show three examples with their loss mask, counts, memory; stop
   --resume auto|never|PATH    auto (default): go on from the last checkpoint of the same run
   --on-long error|drop|cut    records longer than the context: stop (default), drop, or cut
