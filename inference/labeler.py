@@ -6,26 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inference.answer import Answer, DecodeOptions, Decoder
+from inference.answer import Answer, DecodeOptions
 from inference.by_sentence import SentenceReader
-from inference.constrained import Constrained
 from inference.cut import SectionCut
 from inference.evidence_places import Locator
 from inference.evidence_views import VIEWS
-from inference.generate import Free
 from inference.load import Loaded, load
-from inference.one_pass import OnePass
 from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, prompt_text
+from inference.ways import AUTO, DECODINGS, decoder_for
 from inference.windows import merge, split
-from labelwright.answer_tokens import BRANCHES, LINE
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import REPORT, SENTENCE, UNITS
-from labelwright.errors import CheckpointError, ConfigError
+from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
 from labelwright.records import Prediction, Reject, Report
@@ -37,26 +34,6 @@ SMALL = 50_000_000
 """Parameters of a model that labels hundreds of reports a second on a CPU."""
 
 
-@dataclass(frozen=True)
-class Decoding:
-    """``layout`` is the answer layout that a model must have been trained on."""
-
-    make: Callable[[Loaded, DecodeOptions], Decoder]
-    layout: str
-
-
-DECODINGS: Mapping[str, Decoding] = {
-    "one-pass": Decoding(OnePass, BRANCHES),
-    "constrained": Decoding(Constrained, LINE),
-    "free": Decoding(Free, LINE),
-}
-"""The ways of decoding by the name that ``--decode`` takes."""
-
-AUTO = "auto"
-"""The first of one-pass and constrained that the model was trained for; free if it cannot be
-read in packs."""
-
-
 @dataclass(frozen=True, slots=True)
 class LabelerOptions:
     """How a labeler works; ``None`` stands for what suits model and device.
@@ -65,7 +42,7 @@ class LabelerOptions:
         batch_size: reports generated together, in free decoding.
         batch_tokens: tokens computed together, in the other ways of decoding.
         sections: what of a report to read; as in training if ``None``.
-        decode: a name of :data:`DECODINGS` or ``auto``.
+        decode: a name of :data:`inference.ways.DECODINGS` or ``auto``.
         deterministic: one report at a time, so that no bit depends on what stands beside it.
         long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
         unit: what is read at once: a ``report``, or a ``sentence`` (:mod:`inference.by_sentence`);
@@ -129,7 +106,7 @@ class Labeler:
         )
         self._options = options
         self._loaded = loaded
-        self._mode, self._decoder = _decoder(loaded, options.decode, self._decode_options)
+        self._mode, self._decoder = decoder_for(loaded, options.decode, self._decode_options)
         self._writer = PromptWriter(loaded, room=self._decoder.room)
         made_for = REPORT if loaded.task is None else loaded.task.unit
         self._unit = options.unit or made_for
@@ -320,42 +297,3 @@ def _pack_tokens(loaded: Loaded) -> int:
     if loaded.model.device.type != "cpu":
         return GPU_TOKENS
     return SMALL_TOKENS if loaded.model.num_parameters() <= SMALL else CPU_TOKENS
-
-
-def _decoder(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, Decoder]:
-    """The way of decoding and its name.
-
-    Raises:
-        CheckpointError: the model was not trained for it, or cannot be read so.
-    """
-    layouts = None if loaded.task is None else loaded.task.layouts
-    if wanted != AUTO:
-        layout = DECODINGS[wanted].layout
-        if layouts is not None and layout not in layouts:
-            raise CheckpointError(
-                f"the model was not trained for --decode {wanted} (its answer layouts: "
-                f"{', '.join(layouts)})",
-                remedy=f"choose another way of decoding, or train with the layout {layout}",
-                source=loaded.name,
-            )
-        if layouts is None and layout == BRANCHES:
-            raise CheckpointError(
-                f"--decode {wanted} needs a model that was trained for it, and this one brings "
-                "no training record",
-                remedy="use --decode constrained or free, or train the model on your labels",
-                source=loaded.name,
-            )
-        return wanted, DECODINGS[wanted].make(loaded, options)
-    name = "one-pass" if layouts is not None and BRANCHES in layouts else "constrained"
-    try:
-        return name, DECODINGS[name].make(loaded, options)
-    except CheckpointError as error:
-        if options.evidence is not None:
-            raise CheckpointError(
-                "the model cannot be read in packs, which evidence needs",
-                remedy="label without --evidence",
-                source=loaded.name,
-            ) from error
-        if layouts is not None and LINE not in layouts:
-            raise
-        return "free", Free(loaded, options)
