@@ -10,6 +10,7 @@ The same command again goes on from the last checkpoint.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -36,6 +37,8 @@ def main(argv: Sequence[str]) -> int:
         LabelwrightError: the user can mend what is wrong.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # peft imports it, and it warns of a kernel that would have to come from the hub.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     if {"-h", "--help", "--help-all"} & set(argv):
         sys.stdout.write(help_text())
         return 0
