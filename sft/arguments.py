@@ -52,12 +52,12 @@ class TrainArguments:
             "choices": ["line", "branches", "both"],
         },
     )
-    unit: str = field(
-        default="report",
+    unit: str | None = field(
+        default=None,
         metadata={
             "help": "What labeling shall read at once, recorded in the model: a whole report, or "
             "sentence by sentence with merged answers, which suits small models that saw short "
-            "records (build --brief).",
+            "records (build --brief). Not given: as the model it starts from, else report.",
             "choices": ["report", "sentence"],
         },
     )

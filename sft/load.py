@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.checkpoint import TASK_FILE, load_task
+from labelwright.checkpoint import REPORT, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.label_set import LabelSet
 from labelwright.run_folder import START
@@ -32,12 +32,14 @@ class Start:
         source: folder or hub name, as transformers loads it.
         name: what model card and checkpoint say.
         local: whether ``source`` is a folder here.
+        unit: what that model reads at once, where it knows.
     """
 
     source: str
     name: str
     local: bool
     revision: str | None = None
+    unit: str = REPORT
 
 
 def scratch_start(
@@ -70,8 +72,10 @@ def named_start(model: ModelConfig, label_set: LabelSet, *, new_label_set: bool)
             raise ConfigError(f"no such model folder: {name}", remedy="check --model_name_or_path")
         return Start(name, name, local=False, revision=model.model_revision)
     _check_folder(folder)
+    unit = REPORT
     if (folder / TASK_FILE).is_file() and not new_label_set:
-        trained, _ = load_task(folder)
+        trained, info = load_task(folder)
+        unit = info.unit
         if trained != label_set:
             raise CheckpointError(
                 f"the model was trained on label set {trained.name} {trained.version}, the records "
@@ -79,7 +83,7 @@ def named_start(model: ModelConfig, label_set: LabelSet, *, new_label_set: bool)
                 remedy="build records for the model's label set, or give --new-label-set",
                 source=folder,
             )
-    return Start(str(folder.resolve()), folder.resolve().name, local=True)
+    return Start(str(folder.resolve()), folder.resolve().name, local=True, unit=unit)
 
 
 def _check_folder(folder: Path) -> None:

@@ -70,7 +70,7 @@ def finish(
         layouts=LAYOUTS[settings.task.layout],
         sections=records.sections,
         base_model=start.name,
-        unit=settings.task.unit,
+        unit=settings.task.unit or start.unit,
     )
     for place in folders:
         save_task(place, records.label_set, info)
@@ -89,7 +89,7 @@ def _manifest(
         "prompt_version": PROMPT_VERSION,
         "layouts": list(LAYOUTS[settings.task.layout]),
         "sections": records.sections,
-        "unit": settings.task.unit,
+        "unit": settings.task.unit or start.unit,
         "base_model": start.name,
         "recipe": settings.recipe and Path(settings.recipe).name,
         "recipe_sha256": settings.recipe and sha256_file(settings.recipe),

@@ -194,6 +194,20 @@ def test_going_on_from_a_model_of_another_label_set(
     assert load_task(out)[0] == head
 
 
+@pytest.mark.parametrize(("flags", "unit"), [([], "sentence"), (["--unit=report"], "report")])
+def test_what_a_model_reads_at_once_stays_when_it_is_trained_further(
+    flags: list[str], unit: str, tiny_checkpoint: Path, records_folder: Path, tmp_path: Path
+) -> None:
+    start = tmp_path / "start"
+    shutil.copytree(tiny_checkpoint, start)
+    task = read(start, "labelwright.json") | {"unit": "sentence"}
+    (start / "labelwright.json").write_text(json.dumps(task), encoding="utf-8")
+    out = tmp_path / "out"
+    assert again(out, records_folder, start, "--eval_strategy=no", "--max_steps=1", *flags) == 0
+    assert load_task(out)[1].unit == unit
+    assert read(out)["unit"] == unit
+
+
 def lose_a_weight(folder: Path) -> None:
     from safetensors.torch import load_file, save_file
 

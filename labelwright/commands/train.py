@@ -15,8 +15,9 @@ flags (a recipe holds the same names; a flag wins over the recipe)
                               instead: a model with random weights (0.6, 1.8 or 4.8 million)
   --layout line|branches|both what the model learns to answer: the whole line, each observation
                               by itself, or (default) both; labeling is fastest with branches
-  --unit report|sentence      what labeling shall read at once (default report); sentences suit
-                              small models that saw short records (build --brief)
+  --unit report|sentence      what labeling shall read at once (default: as the model it starts
+                              from, else report); sentences suit small models that saw short
+                              records (build --brief)
   --dry-run                   show three examples with their loss mask, counts, memory; stop
   --resume auto|never|PATH    auto (default): go on from the last checkpoint of the same run
   --on-long error|drop|cut    records longer than the context: stop (default), drop, or cut
