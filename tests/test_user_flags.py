@@ -16,7 +16,7 @@ BUILD = ("build", "{r}", "--label-set", "chexpert-14", "--labels", "rules", "--o
     ("words", "message"),
     [
         ((), "the following arguments are required: COMMAND; see labelwright --help"),
-        (("label",), "are required: FILE, --model, --out; see labelwright label --help"),
+        (("label",), "are required: FILE, --out; see labelwright label --help"),
         ((*LABEL, "--batchsize", "4"), "unknown flag --batchsize; did you mean --batch-size?"),
         ((*LABEL, "--colour"), "unknown flag --colour; see labelwright label --help"),
         ((*LABEL, "--sect", "both"), "unknown flag --sect; did you mean"),
