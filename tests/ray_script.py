@@ -196,29 +196,34 @@ FAILURES = {
 }
 
 
-def slow_rules(table: str, out: str, workers: int) -> int:
-    """The command with rules that take their time."""
+def slowly(table: str, out: str, model: str, workers: int) -> int:
+    """The command with a labeler that takes its time where it runs in workers."""
     from labelwright.cli import main
     from labelwright.commands import label
 
-    label._labeler = slow  # type: ignore[attr-defined]
     more = ["--ray-actors", str(workers)] if workers else []
-    return main(["label", table, "--out", out, "--model", "rules", "--shard-rows", "4", *more])
+    if workers:
+        label._labeler = slow  # type: ignore[attr-defined]
+    return main(["label", table, "--out", out, "--model", model, "--shard-rows", "4", *more])
 
 
 def slow(arguments: Any) -> tuple[ReportLabeler, str, int]:
-    from baselines.rules import RulesLabeler
+    """The labeler that was asked for, half a second slower per shard."""
+    from labelwright.commands.label import _plain_labeler
 
-    class Slow(RulesLabeler):
-        def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
-            time.sleep(0.15)
-            return super().label_reports(reports)
+    labeler, sections, _ = _plain_labeler(arguments)
+    label_reports = labeler.label_reports
 
-    return Slow.for_label_set(LabelSet.load("chexpert-14"), None), "full", 4
+    def late(reports: Sequence[Report]) -> list[Prediction | Reject]:
+        time.sleep(0.5)
+        return list(label_reports(reports))
+
+    labeler.label_reports = late  # type: ignore[method-assign]
+    return labeler, sections, 4
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "failures":
         failures()
     else:
-        sys.exit(slow_rules(*sys.argv[2:4], workers=0 if sys.argv[4:] else 2))
+        sys.exit(slowly(*sys.argv[2:5], workers=0 if sys.argv[5:] else 2))

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import ray_script
 
+from labelwright.cli import main
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -48,6 +50,11 @@ def command(table: Path, model: Path | str, out: Path, *more: str) -> list[str]:
     ]
 
 
+def slowly(table: Path, model: Path | str, out: Path, *more: str) -> list[str]:
+    """The same with two workers that take half a second per shard, or plain with ``none``."""
+    return [sys.executable, ray_script.__file__, "slowly", *map(str, (table, out, model)), *more]
+
+
 def content(out: Path) -> dict[str, object]:
     """The result files; of the predictions all but the seconds."""
     files: dict[str, object] = {
@@ -67,7 +74,7 @@ def processes(mark: str, name: str = "") -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={mark}".encode() not in (folder / "environ").read_bytes():
+            if f"{MARK}={os.getpid()}-{mark}".encode() not in (folder / "environ").read_bytes():
                 continue
             if name.encode() in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
@@ -93,18 +100,22 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def environment(mark: str, place: Path) -> dict[str, str]:
-    return {**os.environ, MARK: mark, "TMPDIR": str(place), "OMP_NUM_THREADS": "1"}
+    return {
+        **os.environ,
+        MARK: f"{os.getpid()}-{mark}",
+        "TMPDIR": str(place),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 def test_a_killed_worker_changes_nothing(
     table: Path, tiny_checkpoint: Path, tmp_path: Path, place: Path
 ) -> None:
     """Two workers with a model; one gets kill -9 in mid-run."""
-    plain = subprocess.run(command(table, tiny_checkpoint, tmp_path / "plain"), check=False)
-    assert plain.returncode == 0
+    assert main(command(table, tiny_checkpoint, tmp_path / "plain")[3:]) == 0
     out = tmp_path / "ray"
     with subprocess.Popen(
-        command(table, tiny_checkpoint, out, "--ray-actors", "2"),
+        slowly(table, tiny_checkpoint, out),
         env=environment("worker", place),
         text=True,
         stdout=subprocess.PIPE,
@@ -126,15 +137,19 @@ def test_a_killed_worker_changes_nothing(
     until(lambda: not processes("worker"))
 
 
-def test_a_killed_run_is_resumed_without_ray(table: Path, tmp_path: Path, place: Path) -> None:
+def test_a_killed_run_is_resumed_without_ray(
+    table: Path, tmp_path: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What kill -9 leaves of Ray's files is removed by the next run on Ray, stopped by SIGTERM."""
     out, whole = tmp_path / "out", tmp_path / "whole"
-    slow = [sys.executable, ray_script.__file__, "slow-rules", str(table), str(out)]
-    subprocess.run([*slow[:3], str(table), str(whole), "none"], check=True)
+    assert main(command(table, "rules", whole)[3:]) == 0
     for life, (number, code) in enumerate([(signal.SIGKILL, -9), (signal.SIGTERM, 130)]):
         mark, before = f"life{life}", parts(out)
         with subprocess.Popen(
-            slow, env=environment(mark, place), stderr=subprocess.PIPE, text=True
+            slowly(table, "rules", out),
+            env=environment(mark, place),
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             until(lambda before=before, p=process: parts(out) >= before + 2 or p.poll())
             left = [path.name for path in place.iterdir()]
@@ -149,9 +164,9 @@ def test_a_killed_run_is_resumed_without_ray(table: Path, tmp_path: Path, place:
     assert error == "labelwright: interrupted; the same command resumes\n"
     assert list(place.iterdir()) == []
     assert 4 <= parts(out) < ROWS / SHARD_ROWS
-    done = subprocess.run([*slow, "none"], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "done by an earlier run" in done.stdout
+    capsys.readouterr()
+    assert main(command(table, "rules", out)[3:]) == 0
+    assert "done by an earlier run" in capsys.readouterr().out
     assert content(out) == content(whole)
 
 
@@ -177,14 +192,40 @@ REFUSED = [
     (["--ray-actors", "0"], "must be a whole number of at least 1"),
     (["--ray-actors", "2", "--device", "cuda:1"], "picks one GPU for all workers"),
     (["--ray-actors", "2", "--ray-address", "ray://h:1"], "ray:// is not supported"),
-    (["--ray-actors", "2", "--ray-address", "auto"], "no Ray cluster lets us in at auto"),
 ]
 
 
+@pytest.fixture
+def own_environment() -> Iterator[None]:
+    """What a command sets for Ray in this process is taken back."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("own_environment")
 @pytest.mark.parametrize(("flags", "words"), REFUSED)
 def test_what_cannot_work(
-    flags: list[str], words: str, table: Path, tmp_path: Path, place: Path
+    flags: list[str],
+    words: str,
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    line = command(table, "m", tmp_path / "out", *flags)[3:]
+    try:
+        code = main(line)
+    except SystemExit as stop:  # what the parser itself refuses
+        code = stop.code
+    assert code == 2
+    error = capsys.readouterr().err
+    assert words in error.replace("(ray://)", "ray://")
+    assert error.count("\n") == 1, error
+
+
+def test_no_cluster_to_join(table: Path, tmp_path: Path, place: Path) -> None:
+    flags = ["--ray-actors", "2", "--ray-address", "auto"]
     done = subprocess.run(
         command(table, "m", tmp_path / "out", *flags),
         env=environment("refused", place),
@@ -193,20 +234,17 @@ def test_what_cannot_work(
         check=False,
     )
     assert done.returncode == 2
-    assert words in done.stderr.replace("(ray://)", "ray://")
+    assert "no Ray cluster lets us in at auto" in done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-def test_without_ray(table: Path, tmp_path: Path) -> None:
-    code = """
-import sys
-from labelwright.cli import main
-sys.modules["ray"] = None
-sys.exit(main(sys.argv[1:]))
-"""
-    flags = command(table, "rules", tmp_path, "--ray-actors", "2")[3:]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *flags], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "pip install -e '.[ray]'" in done.stderr
+@pytest.mark.usefixtures("own_environment")
+def test_without_ray(
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(command(table, "rules", tmp_path, "--ray-actors", "2")[3:]) == 2
+    assert "pip install -e '.[ray]'" in capsys.readouterr().err
