@@ -54,7 +54,7 @@ shipped-model: $(STAMP)
 	  --data out/shipped/records --output_dir out/shipped/labelwright-chest
 
 test: $(DEV)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
