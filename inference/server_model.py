@@ -9,7 +9,7 @@ from pathlib import Path
 
 from inference.prompts import SPARE_TOKENS, longest_answer
 from labelwright.certainty import slots
-from labelwright.checkpoint import TASK_FILE, load_task
+from labelwright.checkpoint import SENTENCE, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_model
@@ -69,6 +69,12 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
         raise CheckpointError(
             f"the model was trained on another label set than {label_set.name}: {own.name}",
             remedy="leave out --label-set",
+            source=folder,
+        )
+    if task.unit == SENTENCE:
+        raise CheckpointError(
+            "the model reads sentence by sentence, and a server is asked whole reports",
+            remedy="label with the folder itself, without --server, or train with --unit report",
             source=folder,
         )
     if LINE not in task.layouts:

@@ -184,3 +184,8 @@ def test_what_must_be_known_of_a_model(
     branches = broken(tiny_checkpoint, tmp_path / "branches", layouts=["branches"])
     with pytest.raises(CheckpointError, match="does not write answer lines"):
         ServerLabeler.connect(address, str(branches), label_set=chexpert)
+    by_sentence = broken(tiny_checkpoint, tmp_path / "by-sentence", unit="sentence")
+    with pytest.raises(
+        CheckpointError, match="reads sentence by sentence, and a server is asked whole reports"
+    ):
+        ServerLabeler.connect(address, str(by_sentence))
