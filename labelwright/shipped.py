@@ -12,6 +12,12 @@ SHIPPED = {"chexpert-14": "labelwright-chest"}
 USUAL = "chexpert-14"
 
 
+def named_model(model: str) -> str:
+    """The folder of a shipped model that is given by its name; any other ``model`` as it is."""
+    shipped = model in SHIPPED.values() and not Path(model).exists()
+    return str(MODELS / model) if shipped else model
+
+
 def shipped_model(label_set: str | None = None) -> Path:
     """The folder of the model for a shipped label set.
 

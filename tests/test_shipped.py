@@ -18,7 +18,7 @@ from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_file
 from labelwright.records import Certainty, Prediction
-from labelwright.shipped import MODELS, SHIPPED, shipped_model
+from labelwright.shipped import MODELS, SHIPPED, named_model, shipped_model
 
 ROOT = Path(__file__).parent.parent
 FOLDER = MODELS / "labelwright-chest"
@@ -146,3 +146,11 @@ def test_another_label_set_needs_a_model_of_its_own(
     assert not (tmp_path / "o").exists()
     assert main(["label", reports, "--server", "http://127.0.0.1:9", "--out", str(tmp_path)]) == 2
     assert "--server needs --model" in capsys.readouterr().err
+
+
+def test_a_shipped_model_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert named_model("labelwright-chest") == str(FOLDER)
+    assert named_model("rules") == "rules"
+    Path("labelwright-chest").mkdir()
+    assert named_model("labelwright-chest") == "labelwright-chest"

@@ -21,7 +21,7 @@ from labelwright.commands.label_server import (
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.sections import SECTION_CHOICES
-from labelwright.shipped import shipped_model
+from labelwright.shipped import named_model, shipped_model
 
 if TYPE_CHECKING:
     from labelwright.labeler import ReportLabeler
@@ -148,6 +148,8 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.server is not None:
             raise ConfigError("--server needs --model", remedy="name one of the server's models")
         arguments.model = str(shipped_model(arguments.label_set))
+    if arguments.server is None:
+        arguments.model = named_model(arguments.model)
     reading = read_options(arguments)
     with terminable(), ExitStack() as stack:
         for path in arguments.files:
