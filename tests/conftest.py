@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,14 @@ REPORTS = (
     "Apical pleural thickening, unchanged. No edema.",
 )
 """A dozen short reports, written for these tests."""
+
+
+@pytest.fixture(autouse=True)
+def _field_limit() -> Iterator[None]:
+    """The readers set the limit of all CSV readers of a process; some tests make it short."""
+    before = csv.field_size_limit()
+    yield
+    csv.field_size_limit(before)
 
 
 @pytest.fixture(scope="session")
