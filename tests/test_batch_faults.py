@@ -88,12 +88,13 @@ def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
         enough = parts(out) + chance.randint(0 if life else 1, 5)
         while parts(out) < enough and process.poll() is None:
             time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.02))
+        time.sleep(chance.uniform(0, 0.01))
         process.kill()
         if (code := process.wait()) != -signal.SIGKILL:
             assert code == 0
             return False
-        assert not (out / "manifest.json").exists()
+        if (out / "manifest.json").exists():  # killed after the result was whole
+            return False
     return True
 
 
@@ -103,7 +104,7 @@ def test_killed_at_random_moments(
 ) -> None:
     """Killed again and again, then let finish. On a busy machine we may come too late to kill."""
     chance = random.Random(11)
-    outs = (tmp_path / f"out{attempt}" for attempt in range(6))
+    outs = (tmp_path / f"out{attempt}" for attempt in range(20))
     out = next(out for out in outs if killed_often(table, out, chance))
     assert 0 < parts(out) < ROWS / SHARD_ROWS
     done = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
