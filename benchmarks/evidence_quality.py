@@ -98,7 +98,7 @@ def count(
     reading.kept = []
     predictions = labeler.label_reports([item.report for item in written])
     kept = {read.prompt.tokens: (read.sentences, weights) for read, weights in reading.kept}
-    prompts = labeler._writer.write([item.report.text for item in written])
+    prompts = labeler._reader.writer.write([item.report.text for item in written])
     for item, prediction, prompt in zip(written, predictions, prompts, strict=True):
         sentences, weights = kept[prompt.tokens]
         for name in weights:

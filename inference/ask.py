@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from inference.memory import out_of_memory
+from inference.memory import free_memory, out_of_memory
 from labelwright.errors import LabelwrightError
 from labelwright.labeler import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
@@ -60,7 +58,7 @@ def _answers(labeler: ReportLabeler, reports: Sequence[Report], rows: str) -> li
                 remedy="mend the labeler: label_reports returns one result per report",
             )
         return answers
-    _free()  # only here is the error gone, and with it what its frames held
+    free_memory()  # only here is the error gone, and with it what its frames held
     if len(reports) == 1:
         return [Reject(reports[0].id, reports[0].source, reports[0].row, ALONE)]
     middle = len(reports) // 2
@@ -72,13 +70,6 @@ def _noted(result: Result) -> Result:
     if isinstance(result, Reject) or HALVED in result.notes:
         return result
     return replace(result, notes=(*result.notes, HALVED))
-
-
-def _free() -> None:
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
 
 
 def _failed(

@@ -22,12 +22,12 @@ from __future__ import annotations
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from inference.answer import Answer, Decoder
-from inference.prompts import Prompt, PromptWriter, Refusal
-from inference.windows import merge, split
+from inference.prompts import PromptWriter, Refusal
+from inference.windows import TextReader, merge
 from labelwright.certainty import render
 from labelwright.label_rules import settle
 from labelwright.label_set import LabelSet
@@ -79,9 +79,7 @@ class SentenceReader:
         self, label_set: LabelSet, writer: PromptWriter, decoder: Decoder, *, long: str
     ) -> None:
         self._label_set = label_set
-        self._writer = writer
-        self._decoder = decoder
-        self._long = long
+        self._reader = TextReader(label_set, writer, decoder, long=long)
         self._known: OrderedDict[str, Answer | Refusal] = OrderedDict()
 
     def read(
@@ -96,34 +94,14 @@ class SentenceReader:
         wanted = dict.fromkeys(
             sentence for own in asked if not isinstance(own, Refusal) for sentence in own
         )
-        fresh = self._ask([sentence for sentence in wanted if sentence not in self._known])
+        unknown = [sentence for sentence in wanted if sentence not in self._known]
+        fresh = dict(zip(unknown, self._reader.read(unknown), strict=True))
         found = {**{s: self._known[s] for s in wanted if s in self._known}, **fresh}
         times = {s: a.seconds for s, a in fresh.items() if isinstance(a, Answer)}
         self._remember(found)
         return [
             own if isinstance(own, Refusal) else self._report(own, found, times) for own in asked
         ]
-
-    def _ask(self, sentences: Sequence[str]) -> dict[str, Answer | Refusal]:
-        written = self._writer.write(sentences)
-        parts: list[list[Prompt] | Refusal] = []
-        for sentence, prompt in zip(sentences, written, strict=True):
-            if isinstance(prompt, Prompt):
-                parts.append([prompt])
-            elif prompt.too_long and self._long == "windows":
-                parts.append(split(sentence, self._writer))
-            else:
-                parts.append(prompt)
-        prompts = [prompt for part in parts if not isinstance(part, Refusal) for prompt in part]
-        answers: Iterator[Answer] = iter(self._decoder.decode(prompts) if prompts else [])
-        found: dict[str, Answer | Refusal] = {}
-        for sentence, part in zip(sentences, parts, strict=True):
-            if isinstance(part, Refusal):
-                found[sentence] = part
-                continue
-            own = [next(answers) for _ in part]
-            found[sentence] = own[0] if len(own) == 1 else merge(self._label_set, own)
-        return found
 
     def _remember(self, found: Mapping[str, Answer | Refusal]) -> None:
         for sentence, answer in found.items():

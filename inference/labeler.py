@@ -19,7 +19,7 @@ from inference.evidence_views import VIEWS
 from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, prompt_text
 from inference.ways import AUTO, DECODINGS, decoder_for
-from inference.windows import merge, split
+from inference.windows import TextReader
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import REPORT, SENTENCE, UNITS
 from labelwright.errors import ConfigError
@@ -107,7 +107,7 @@ class Labeler:
         self._options = options
         self._loaded = loaded
         self._mode, self._decoder = decoder_for(loaded, options.decode, self._decode_options)
-        self._writer = PromptWriter(loaded, room=self._decoder.room)
+        writer = PromptWriter(loaded, room=self._decoder.room)
         made_for = REPORT if loaded.task is None else loaded.task.unit
         self._unit = options.unit or made_for
         if self._unit == SENTENCE and options.evidence is not None:
@@ -115,12 +115,11 @@ class Labeler:
                 "a model that reads sentence by sentence always says which sentences carry a label",
                 remedy="leave --evidence out, or give --unit report",
             )
-        self._sentences = None
-        if self._unit == SENTENCE:
-            self._sentences = SentenceReader(
-                loaded.label_set, self._writer, self._decoder, long=options.long
-            )
         self._locator = None if options.evidence is None else Locator(loaded)
+        asked = (loaded.label_set, writer, self._decoder)
+        self._reader = TextReader(*asked, long=options.long, locate=self._located)
+        by_sentence = self._unit == SENTENCE
+        self._sentences = SentenceReader(*asked, long=options.long) if by_sentence else None
         slow = self._mode == "free" or (cpu and loaded.model.num_parameters() > SMALL)
         self.window = FREE_BATCHES * self._decode_options.batch_size if slow else 1024
         """Reports to give at once: enough to sort by length, few enough to lose by a kill."""
@@ -229,39 +228,17 @@ class Labeler:
         A report that does not fit into the model's context with its answer is read in windows
         (:mod:`inference.windows`), or rejected, as the options say.
         """
-        if self._sentences is not None:
-            answered = self._sentences.read(
-                [report.text for report in reports], [report.sections for report in reports]
-            )
-            return [
-                Reject(report.id, report.source, report.row, answer.reason)
-                if isinstance(answer, Refusal)
-                else self._prediction(report, answer)
-                for report, answer in zip(reports, answered, strict=True)
-            ]
-        written = self._writer.write([report.text for report in reports])
-        asked = [
-            self._parts(report.text, prompt)
-            for report, prompt in zip(reports, written, strict=True)
-        ]
-        prompts = [prompt for parts in asked if not isinstance(parts, Refusal) for prompt in parts]
-        answers = iter(self._decoder.decode(prompts) if prompts else [])
+        texts = [report.text for report in reports]
+        if self._sentences is None:
+            answered = self._reader.read(texts)
+        else:
+            answered = self._sentences.read(texts, [report.sections for report in reports])
         return [
-            Reject(report.id, report.source, report.row, parts.reason)
-            if isinstance(parts, Refusal)
-            else self._prediction(report, self._merged([next(answers) for _ in parts]))
-            for report, parts in zip(reports, asked, strict=True)
+            Reject(report.id, report.source, report.row, answer.reason)
+            if isinstance(answer, Refusal)
+            else self._prediction(report, answer)
+            for report, answer in zip(reports, answered, strict=True)
         ]
-
-    def _parts(self, text: str, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
-        if isinstance(prompt, Prompt):
-            return [self._located(text, prompt)]
-        if not prompt.too_long or self._options.long == "reject":
-            return prompt
-        parts = split(text, self._writer)
-        if isinstance(parts, Refusal):
-            return parts
-        return [self._located(text, part) for part in parts]
 
     def _located(self, text: str, prompt: Prompt) -> Prompt:
         if self._locator is None:
@@ -271,9 +248,6 @@ class Labeler:
         if located is None:
             return replace(prompt, notes=(*prompt.notes, "sentences not found in the prompt"))
         return replace(prompt, located=located)
-
-    def _merged(self, answers: list[Answer]) -> Answer:
-        return answers[0] if len(answers) == 1 else merge(self.label_set, answers)
 
     def _prediction(self, report: Report, answer: Answer) -> Prediction:
         return Prediction(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+
 
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory is short, on any device."""
@@ -10,11 +13,8 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """Give cached memory back, so that a smaller pack finds room."""
-    import gc
-
-    import torch
-
+    """Give cached memory back, so that a smaller batch finds room; torch only if it is in use."""
     gc.collect()
-    if torch.cuda.is_available():
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

@@ -19,7 +19,6 @@ from inference.load import Loaded
 from inference.packed import Memory, Segment
 from inference.prompts import Prompt
 from inference.reader import PromptReader
-from inference.scores import Probs
 from labelwright.certainty import render
 from labelwright.label_rules import settle
 
@@ -104,18 +103,3 @@ class OnePass:
             wanted=new + self._nodes,
             visible=visible,
         )
-
-    def branches(self, size: int, past: np.ndarray) -> Segment:
-        """All branches behind a prompt of ``size`` tokens that is remembered at ``past``."""
-        return Segment(
-            tokens=self.tree.tokens,
-            positions=list(size + self._depths),
-            past=past,
-            wanted=self._nodes,
-            visible=self._visible,
-        )
-
-    def probs(self, logits: np.ndarray) -> Probs:
-        """From one report's logits ``[decisions, option tokens]`` to its probabilities."""
-        scores = self.reader.scores
-        return scores.by_certainty(scores.all_probs(logits)[0])

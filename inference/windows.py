@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from inference.answer import Answer
+from inference.answer import Answer, Decoder
 from inference.prompts import Prompt, PromptWriter, Refusal
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -28,6 +28,56 @@ PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certa
 
 
 _Fits = Callable[[str], Prompt | Refusal]
+
+
+class TextReader:
+    """Answers texts of any length: whole where they fit into the context, else in windows.
+
+    Args:
+        long: ``windows``, or ``reject`` for no answer to a text that does not fit.
+        locate: completes the prompt of a text, e.g. by the places of its sentences.
+    """
+
+    def __init__(
+        self,
+        label_set: LabelSet,
+        writer: PromptWriter,
+        decoder: Decoder,
+        *,
+        long: str,
+        locate: Callable[[str, Prompt], Prompt] | None = None,
+    ) -> None:
+        self._label_set = label_set
+        self.writer = writer
+        self._decoder = decoder
+        self._long = long
+        self._locate = locate
+
+    def read(self, texts: Sequence[str]) -> list[Answer | Refusal]:
+        """One answer or refusal per text, in order."""
+        written = self.writer.write(texts)
+        asked = [self._parts(text, prompt) for text, prompt in zip(texts, written, strict=True)]
+        prompts = [prompt for parts in asked if not isinstance(parts, Refusal) for prompt in parts]
+        answers = iter(self._decoder.decode(prompts) if prompts else [])
+        return [
+            parts if isinstance(parts, Refusal) else self._merged([next(answers) for _ in parts])
+            for parts in asked
+        ]
+
+    def _parts(self, text: str, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
+        parts: list[Prompt] | Refusal
+        if isinstance(prompt, Prompt):
+            parts = [prompt]
+        elif prompt.too_long and self._long == "windows":
+            parts = split(text, self.writer)
+        else:
+            parts = prompt
+        if isinstance(parts, Refusal) or self._locate is None:
+            return parts
+        return [self._locate(text, part) for part in parts]
+
+    def _merged(self, answers: Sequence[Answer]) -> Answer:
+        return answers[0] if len(answers) == 1 else merge(self._label_set, answers)
 
 
 def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:

@@ -151,7 +151,7 @@ def test_a_long_report_is_its_windows_joined(narrow: Loaded, decode: str) -> Non
     labeler = Labeler(narrow, LabelerOptions(decode=decode, deterministic=True))
     (prediction,) = labeler.label_reports([report(LONG)])
     assert isinstance(prediction, Prediction)
-    parts = windows_of(LONG, labeler._writer)
+    parts = windows_of(LONG, labeler._reader.writer)
     singles = labeler.label_reports([report(part) for part in parts])
     answers = [
         Answer(p.labels, p.raw, p.problems, p.notes, p.seconds or 0, p.probs)
