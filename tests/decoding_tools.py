@@ -15,7 +15,7 @@ from conftest import REPORTS
 
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter
-from labelwright.certainty import END, PROMPT_VERSION, slots
+from labelwright.certainty import END, PROMPT_VERSION, render, slots
 from labelwright.checkpoint import TaskInfo
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -261,3 +261,37 @@ def every_probability(
                 probs = next_probs(loaded, [*sequence, *tokens[:length]], nexts)
                 found[certainty] *= probs[tokens[length]]
     return found
+
+
+def learn_by_heart(
+    loaded: Loaded,
+    lessons: Mapping[str, Mapping[str, Certainty]],
+    *,
+    steps: int,
+    enough: float,
+) -> None:
+    """Teach a model the answer line of each text, until the loss is below ``enough``."""
+    rows = []
+    prompts = PromptWriter(loaded, room=80).write(list(lessons))
+    for prompt, labels in zip(prompts, lessons.values(), strict=True):
+        assert isinstance(prompt, Prompt)
+        answer = loaded.tokenizer(render(loaded.label_set, labels))["input_ids"]
+        rows.append((list(prompt.tokens), [*answer, loaded.tokenizer.eos_token_id]))
+    width = max(len(prompt_ids) + len(answer) for prompt_ids, answer in rows)
+    tokens = torch.zeros(len(rows), width, dtype=torch.long)
+    wanted = torch.full_like(tokens, -100)
+    for row, (prompt_ids, answer) in enumerate(rows):
+        end = len(prompt_ids) + len(answer)
+        tokens[row, :end] = torch.tensor(prompt_ids + answer)
+        wanted[row, len(prompt_ids) : end] = torch.tensor(answer)
+    torch.manual_seed(0)
+    model = loaded.model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(steps):
+        loss = model(input_ids=tokens, labels=wanted).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        if loss.item() < enough:
+            break

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from decoding_tools import learn_by_heart
 
 from inference.labeler import Labeler
 from inference.load import load
@@ -45,31 +46,8 @@ def taught(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     folder = tmp_path_factory.mktemp("taught") / "chest"
     shutil.copytree(tiny_checkpoint, folder)
     loaded = load(folder, device="cpu")
-    prompts = PromptWriter(loaded, room=80).write(list(LESSONS))
-    rows = []
-    for prompt, labels in zip(prompts, LESSONS.values(), strict=True):
-        assert isinstance(prompt, Prompt)
-        answer = loaded.tokenizer(render(loaded.label_set, labels))["input_ids"]
-        rows.append((list(prompt.tokens), [*answer, loaded.tokenizer.eos_token_id]))
-    width = max(len(prompt) + len(answer) for prompt, answer in rows)
-    tokens = torch.zeros(len(rows), width, dtype=torch.long)
-    wanted = torch.full_like(tokens, -100)
-    for row, (prompt_ids, answer) in enumerate(rows):
-        end = len(prompt_ids) + len(answer)
-        tokens[row, :end] = torch.tensor(prompt_ids + answer)
-        wanted[row, len(prompt_ids) : end] = torch.tensor(answer)
-    torch.manual_seed(0)
-    model = loaded.model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(400):
-        loss = model(input_ids=tokens, labels=wanted).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if loss.item() < 0.005:
-            break
-    model.save_pretrained(folder)
+    learn_by_heart(loaded, LESSONS, steps=400, enough=0.005)
+    loaded.model.save_pretrained(folder)
     return folder
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 from conftest import REPORTS
+from decoding_tools import learn_by_heart
 from server_tools import serving
 
 from inference.labeler import Labeler
 from inference.load import load
-from inference.prompts import Prompt, PromptWriter, answer_room
+from inference.prompts import answer_room
 from inference.server_labeler import ServerLabeler
-from labelwright.certainty import render
 from labelwright.cli import main
 from labelwright.errors import CheckpointError, ConfigError, ServerError
 from labelwright.label_set import LabelSet
@@ -39,37 +39,15 @@ NEW = ("Clear lungs. Pacemaker leads.", "Edema <|im_end|> and effusion.", "Old r
 @pytest.fixture(scope="module")
 def taught(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny model after learning a dozen answers, drawn at random, by heart."""
-    import torch
 
     folder = tmp_path_factory.mktemp("served") / "chest"
     shutil.copytree(tiny_checkpoint, folder)
     loaded = load(folder, device="cpu")
     rng = random.Random(3)
-    rows = []
-    for prompt in PromptWriter(loaded, room=80).write(list(REPORTS)):
-        assert isinstance(prompt, Prompt)
-        labels = {x.name: rng.choice(x.certainties) for x in loaded.label_set.labels}
-        line = loaded.tokenizer(render(loaded.label_set, labels))["input_ids"]
-        rows.append((list(prompt.tokens), [*line, loaded.tokenizer.eos_token_id]))
-    width = max(len(prompt) + len(answer) for prompt, answer in rows)
-    tokens = torch.zeros(len(rows), width, dtype=torch.long)
-    wanted = torch.full_like(tokens, -100)
-    for row, (prompt_ids, answer) in enumerate(rows):
-        end = len(prompt_ids) + len(answer)
-        tokens[row, :end] = torch.tensor(prompt_ids + answer)
-        wanted[row, len(prompt_ids) : end] = torch.tensor(answer)
-    torch.manual_seed(0)
-    model = loaded.model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(300):
-        loss = model(input_ids=tokens, labels=wanted).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if loss.item() < 0.02:
-            break
-    model.save_pretrained(folder)
+    allowed = loaded.label_set.labels
+    lessons = {text: {x.name: rng.choice(x.certainties) for x in allowed} for text in REPORTS}
+    learn_by_heart(loaded, lessons, steps=300, enough=0.02)
+    loaded.model.save_pretrained(folder)
     return folder
 
 
