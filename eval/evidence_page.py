@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 import labelwright
 from eval.error_list import script_json
-from eval.report import environment
+from eval.report import render_page
 from labelwright.errors import InputError
 from labelwright.jsonl import PRIVATE, atomic_write, read_jsonl
 from labelwright.records import Certainty, Prediction, Reject, Report
@@ -145,19 +141,13 @@ def _inside(spans: Sequence[Sequence[int]], size: int) -> bool:
 
 def html(data: EvidenceData, *, title: str) -> str:
     """The page; it needs no network and runs no script but its own."""
-    env = environment()
-    script = env.get_template("evidence.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     context = {
         "version": labelwright.__version__,
         "title": title,
         "facts": data.facts(),
-        "style": Markup(env.get_template("evidence.css").render()),  # noqa: S704 - our own file
-        "script": Markup(script),  # noqa: S704 - our own file
-        "script_hash": f"sha256-{digest}",
         "data": script_json({"observations": data.observations, "rows": data.rows}),
     }
-    return env.get_template("evidence.html.j2").render(context).rstrip() + "\n"
+    return render_page("evidence", context)
 
 
 def write_page(data: EvidenceData, out: Path, *, title: str) -> None:

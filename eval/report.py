@@ -101,15 +101,20 @@ class Page:
 
     def html(self) -> str:
         """The page; the same inputs and seed give the same bytes."""
-        env = environment()
-        script = env.get_template("page.js").render()
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        context = _context(self) | {
-            "style": Markup(env.get_template("page.css").render()),  # noqa: S704 - our own file
-            "script": Markup(script),  # noqa: S704 - our own file
-            "script_hash": f"sha256-{digest}",
-        }
-        return env.get_template("page.html.j2").render(context).rstrip() + "\n"
+        return render_page("page", _context(self))
+
+
+def render_page(name: str, context: Mapping[str, Any]) -> str:
+    """A page of its template, style and script; it runs no script but this one."""
+    env = environment()
+    script = env.get_template(f"{name}.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = {
+        "style": Markup(env.get_template(f"{name}.css").render()),  # noqa: S704 - our own file
+        "script": Markup(script),  # noqa: S704 - our own file
+        "script_hash": f"sha256-{digest}",
+    }
+    return env.get_template(f"{name}.html.j2").render({**context, **own}).rstrip() + "\n"
 
 
 @cache

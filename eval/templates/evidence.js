@@ -1,37 +1,13 @@
 "use strict";
 (() => {
-  const root = document.documentElement;
+{% include "theme.js" %}
+
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
   const perPage = 20;
   const words = { p: "positive", u: "uncertain", n: "negative", "-": "no answer" };
   const classes = { p: "p", u: "u", n: "n", "-": "none" };
   const rank = "pun-";
-
-  const make = (tag, className, text) => {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined) node.textContent = text;
-    return node;
-  };
-
-  function themeSwitch() {
-    const themes = ["auto", "light", "dark"];
-    const button = byId("theme");
-    let theme = "auto";
-    try { theme = themes.includes(localStorage.theme) ? localStorage.theme : "auto"; } catch { /* storage is off */ }
-    const show = () => {
-      if (theme === "auto") delete root.dataset.theme; else root.dataset.theme = theme;
-      button.textContent = "Colours: " + theme;
-    };
-    button.hidden = false;
-    button.addEventListener("click", () => {
-      theme = themes[(themes.indexOf(theme) + 1) % themes.length];
-      try { localStorage.theme = theme; } catch { /* storage is off */ }
-      show();
-    });
-    show();
-  }
 
   // Pieces of the text, each with the labels whose evidence covers it. Offsets count code points.
   function pieces(row) {
