@@ -33,9 +33,86 @@ class Section:
     end: int
 
 
+Span = tuple[int, int]
+"""Start and end of a piece of text, in Unicode code points; the end is not part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One mention of a type in a text.
+
+    Attributes:
+        type: the name of a type of the label set.
+        spans: where it stands, in order, apart from each other; several where it is
+            discontinuous, none where a labeler wrote a mention that the text does not hold.
+        text: the covered text, the parts of a discontinuous mention joined by one space; as
+            written by the labeler where ``spans`` is empty.
+        certainty: where the label set asks for it, else ``None``.
+        prob: the labeler's probability, where it gives one.
+    """
+
+    type: str
+    spans: tuple[Span, ...]
+    text: str
+    certainty: Certainty | None = None
+    prob: float | None = None
+
+    @classmethod
+    def of(cls, text: str, kind: str, *spans: Span, certainty: Certainty | None = None) -> Entity:
+        """The mention of ``kind`` that stands at ``spans`` of ``text``."""
+        covered = " ".join(text[start:end] for start, end in spans)
+        return cls(kind, tuple(spans), covered, certainty)
+
+    @property
+    def start(self) -> int:
+        """Where it begins; -1 for a mention that the text does not hold."""
+        return self.spans[0][0] if self.spans else -1
+
+    @property
+    def end(self) -> int:
+        """Where its last part ends; -1 for a mention that the text does not hold."""
+        return self.spans[-1][1] if self.spans else -1
+
+    def to_json(self) -> dict[str, Any]:
+        """The entity in a row of ``predictions.jsonl`` or ``*.entities.jsonl``."""
+        row: dict[str, Any] = {
+            "type": self.type,
+            "spans": [list(span) for span in self.spans],
+            "text": self.text,
+        }
+        if self.certainty is not None:
+            row["certainty"] = self.certainty.value
+        if self.prob is not None:
+            row["prob"] = round(self.prob, 6)
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Entity:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            KeyError, ValueError, TypeError: the row is no entity.
+        """
+        spans = tuple((int(start), int(end)) for start, end in row["spans"])
+        if any(not 0 <= start < end for start, end in spans) or list(spans) != sorted(spans):
+            raise ValueError("spans")
+        certainty, prob = row.get("certainty"), row.get("prob")
+        return cls(
+            type=str(row["type"]),
+            spans=spans,
+            text=str(row["text"]),
+            certainty=None if certainty is None else Certainty(certainty),
+            prob=None if prob is None else float(prob),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report as read: ``source`` and ``row`` (1-based) say where it stood."""
+    """One report as read: ``source`` and ``row`` (1-based) say where it stood.
+
+    ``entities`` are those that people marked in it, in order of appearance; ``None`` where
+    the input says nothing of entities.
+    """
 
     id: str
     text: str
@@ -44,6 +121,7 @@ class Report:
     patient: str | None = None
     sections: tuple[Section, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
+    entities: tuple[Entity, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +160,8 @@ class Prediction:
         probs: ``{observation: {certainty: p}}`` where the labeler gives probabilities.
         evidence: ``{observation: [[start, end], …]}`` offsets into the labeled text.
         seconds: the labeler's time for this report (its share of the batch).
+        entities: for label sets of entities, in order of appearance, those that the text does
+            not hold last; ``labels`` is empty then. ``None`` where the answer determines none.
     """
 
     id: str
@@ -93,11 +173,12 @@ class Prediction:
     probs: Mapping[str, Mapping[str, float]] | None = None
     evidence: Mapping[str, list[list[int]]] | None = None
     seconds: float | None = None
+    entities: tuple[Entity, ...] | None = None
 
     @property
     def complete(self) -> bool:
-        """Whether every observation has a certainty."""
-        return None not in self.labels.values()
+        """Whether every observation has a certainty, or the entities are known."""
+        return None not in self.labels.values() if self.labels else self.entities is not None
 
     def to_json(self) -> dict[str, Any]:
         """The row of ``predictions.jsonl``; parts that the labeler does not give are left out."""
@@ -113,6 +194,9 @@ class Prediction:
             row["probs"] = {k: dict(v) for k, v in self.probs.items()}
         if self.evidence is not None:
             row["evidence"] = dict(self.evidence)
+        if not self.labels:
+            entities = self.entities
+            row["entities"] = None if entities is None else [e.to_json() for e in entities]
         if self.seconds is not None:
             row["seconds"] = round(self.seconds, 6)
         return row
@@ -134,4 +218,9 @@ class Prediction:
             probs=row.get("probs"),
             evidence=row.get("evidence"),
             seconds=row.get("seconds"),
+            entities=_entities(row.get("entities")),
         )
+
+
+def _entities(rows: Any) -> tuple[Entity, ...] | None:
+    return None if rows is None else tuple(Entity.from_json(row) for row in rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("labelwright", "baselines", "data_builders", "eval", "inference", "sft")
+PACKAGES = ("labelwright", "baselines", "data_builders", "eval", "inference", "retrieval", "sft")
 
 
 def tracked(*patterns: str) -> list[Path]:

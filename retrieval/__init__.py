@@ -1,0 +1,1 @@
+"""Similar reports: embedders, the index, and neighbours in prompts."""
