@@ -16,11 +16,11 @@ from data_builders.folder import MANIFEST, NAMES, REJECTS, Writer, clear, output
 from data_builders.label_sources import LabelSource
 from data_builders.plan import Plan, SplitOptions, make_plan
 from data_builders.prepare import prepare
-from labelwright.certainty import PROMPT_VERSION, system_prompt
 from labelwright.errors import InputError
 from labelwright.jsonl import atomic_write, write_json
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_file, versions
+from labelwright.prompt import prompt_version, system_prompt
 from labelwright.records import Reject, Report
 
 
@@ -115,7 +115,7 @@ def _task(job: Job) -> dict[str, Any]:
         "label_set": job.label_set.name,
         "label_set_version": job.label_set.version,
         "label_set_sha256": job.label_set.fingerprint,
-        "prompt_version": PROMPT_VERSION,
+        "prompt_version": prompt_version(job.label_set),
         "prompt": system_prompt(job.label_set),
         "sections": job.sections,
         "format": job.layout,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelwright.certainty import messages, render
+from labelwright.certainty import render
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from labelwright.records import Labels
 
 FORMATS = ("trl", "alpaca")

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError, OutputError
 from labelwright.jsonl import writing
 from labelwright.manifest import sha256_model
+from labelwright.prompt import prompt_version
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,7 +246,7 @@ def _add_settings(writer: Any, folder: Path, config: Mapping[str, Any], kind: st
     if (folder / TASK_FILE).is_file() or (folder / LABEL_SET_FILE).is_file():
         label_set, task = load_task(folder)
         writer.add_string("labelwright.label_set", label_set.text)
-        writer.add_string("labelwright.prompt_version", PROMPT_VERSION)
+        writer.add_string("labelwright.prompt_version", prompt_version(label_set))
         writer.add_string("labelwright.sections", task.sections)
 
 

@@ -20,11 +20,11 @@ from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, PromptWriter, Refusal, prompt_text
 from inference.ways import AUTO, DECODINGS, decoder_for
 from inference.windows import TextReader
-from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import REPORT, SENTENCE, UNITS
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
+from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
 
 FREE_BATCHES = 4
@@ -179,7 +179,7 @@ class Labeler:
             "base_model": None if loaded.task is None else loaded.task.base_model,
             "label_set": loaded.label_set.name,
             "label_set_sha256": loaded.label_set.fingerprint,
-            "prompt_version": PROMPT_VERSION,
+            "prompt_version": prompt_version(loaded.label_set),
             "prompt": prompt_text(loaded, PLACEHOLDER),
             "decoding": {
                 **self._decoder.describe(),

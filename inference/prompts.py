@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
-from labelwright.certainty import END, messages, slots
+from labelwright.certainty import END, slots
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from labelwright.special_tokens import break_up, spelled_out
 
 if TYPE_CHECKING:

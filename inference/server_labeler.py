@@ -14,10 +14,11 @@ from inference.server_address import Address, parse_address
 from inference.server_client import Failure, Retry, ServerClient
 from inference.server_kinds import AUTO, OPENAI, Served, look, settings
 from inference.server_model import Known, known_model
-from labelwright.certainty import PROMPT_VERSION, messages, parse
+from labelwright.certainty import parse
 from labelwright.checkpoint import load_task
 from labelwright.errors import ServerError
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages, prompt_version
 from labelwright.records import Prediction, Reject, Report
 from labelwright.special_tokens import break_up
 
@@ -129,7 +130,7 @@ class ServerLabeler:
             },
             "label_set": known.label_set.name,
             "label_set_sha256": known.label_set.fingerprint,
-            "prompt_version": PROMPT_VERSION,
+            "prompt_version": prompt_version(known.label_set),
             "prompt": messages(known.label_set, PLACEHOLDER),
             "decoding": {"mode": self._mode, "strategy": "greedy", **self._asked},
             "context": self._context,

@@ -1,4 +1,4 @@
-"""The certainty task: prompt, answer line, parser and choices, in one place for all stages.
+"""The certainty task: instruction, answer line, parser and choices, in one place.
 
 The answer is one line, ``EC blank, CM positive, …, NF blank.``: every observation once, in
 the label set's order, its key, a space, its certainty word; commas between, a full stop at
@@ -17,7 +17,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
 PROMPT_VERSION = "1"
-"""Changes whenever :func:`messages` or :func:`render` write something else."""
+"""Changes whenever the prompt or :func:`render` of this task is written otherwise."""
 
 END = "."
 _SPACES = re.compile(r"[^\S\n]+")
@@ -62,14 +62,6 @@ def system_prompt(label_set: LabelSet) -> str:
     words = ", ".join(label_set.words.values())
     filled = label_set.instruction.replace("{labels}", listing).replace("{certainties}", words)
     return " ".join(filled.split())
-
-
-def messages(label_set: LabelSet, text: str) -> list[dict[str, str]]:
-    """The prompt as a chat of a system and a user turn; the report stands alone in the second."""
-    return [
-        {"role": "system", "content": system_prompt(label_set)},
-        {"role": "user", "content": text},
-    ]
 
 
 @lru_cache(maxsize=64)

@@ -7,10 +7,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from labelwright.certainty import PROMPT_VERSION
 from labelwright.errors import CheckpointError
 from labelwright.jsonl import atomic_write, write_json
 from labelwright.label_set import LabelSet
+from labelwright.prompt import prompt_version
 
 LABEL_SET_FILE = "label_set.yaml"
 TASK_FILE = "labelwright.json"
@@ -26,7 +26,7 @@ class TaskInfo:
 
     Attributes:
         label_set_sha256: fingerprint of the label set stored beside it.
-        prompt_version: :data:`labelwright.certainty.PROMPT_VERSION` at training time.
+        prompt_version: :func:`labelwright.prompt.prompt_version` at training time.
         layouts: the answer layouts it was trained on, e.g. ``("line",)``.
         sections: the choice of sections that its reports were cut to (``--sections``).
         base_model: the model it started from.
@@ -92,14 +92,16 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
             remedy="restore the file, or train again with the new label set",
             source=root,
         )
-    if info.layouts != (HEADS,) and info.prompt_version != PROMPT_VERSION:
+    label_set = LabelSet.from_text(text, root / LABEL_SET_FILE)
+    written = prompt_version(label_set)
+    if info.layouts != (HEADS,) and info.prompt_version != written:
         raise CheckpointError(
             f"the model was trained with prompt version {info.prompt_version}, "
-            f"this labelwright writes version {PROMPT_VERSION}",
+            f"this labelwright writes version {written}",
             remedy="install the matching labelwright version or train again",
             source=root,
         )
-    return LabelSet.from_text(text, root / LABEL_SET_FILE), info
+    return label_set, info
 
 
 def has_heads(folder: str | Path) -> bool:

@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import LabelSetError
-from labelwright.label_set_schema import checked
-from labelwright.records import Certainty
+from labelwright.grounding import Grounder
+from labelwright.label_set_schema import CERTAINTY, ENTITIES, checked
+from labelwright.records import Certainty, Entity
 from labelwright.yaml_lines import YamlFile
+
+__all__ = ["CERTAINTY", "ENTITIES", "Example", "Exclusive", "Label", "LabelSet", "shipped_names"]
 
 SHIPPED = Path(__file__).parent / "label_sets"
 
 
 @dataclass(frozen=True)
 class Label:
-    """One observation.
+    """One observation, or one type of entities.
 
     Attributes:
         name: the name in every file; unique.
         key: the short form written in answers; the name where none is given.
-        certainties: those that this observation can take.
+        certainties: those that this observation, or an entity of this type, can take.
         codes: ``{terminology: code}``, for export.
     """
 
@@ -45,10 +48,20 @@ class Exclusive:
     others: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Example:
+    """A worked example of an entities task: a text and all its entities."""
+
+    text: str
+    entities: tuple[Entity, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class LabelSet:
-    """A named, versioned set of observations of one task kind.
+    """A named, versioned set of observations, or of types of entities, of one task kind.
 
+    ``words`` are the certainties with their words in answers: of a certainty task always, of
+    an entities task only where every entity has one. ``nesting`` allows entities to overlap.
     ``text`` is the YAML it came from: checkpoints and runs store exactly this, and two
     label sets are equal when their texts are.
     """
@@ -62,6 +75,8 @@ class LabelSet:
     words: Mapping[Certainty, str]
     exclusive: tuple[Exclusive, ...]
     text: str = field(repr=False)
+    nesting: bool = False
+    examples: tuple[Example, ...] = ()
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> LabelSet:
@@ -108,6 +123,8 @@ class LabelSet:
                 for item in value.get("exclusive") or ()
             ),
             text=text,
+            nesting=bool(value.get("nesting", False)),
+            examples=tuple(_example(item, value) for item in value.get("examples") or ()),
         )
 
     def __eq__(self, other: object) -> bool:
@@ -118,12 +135,12 @@ class LabelSet:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """The names of the observations, in the label set's order."""
+        """The names of the observations or types, in the label set's order."""
         return tuple(label.name for label in self.labels)
 
     @cached_property
     def by_name(self) -> Mapping[str, Label]:
-        """Observation by name."""
+        """Observation or type by name."""
         return {label.name: label for label in self.labels}
 
     @cached_property
@@ -163,4 +180,21 @@ def _label(item: Mapping[str, Any], allowed: tuple[Certainty, ...]) -> Label:
         parent=item.get("parent"),
         codes={str(k): str(v) for k, v in (item.get("codes") or {}).items()},
         certainties=allowed if own is None else tuple(c for c in allowed if c in own),
+    )
+
+
+def _example(item: Mapping[str, Any], value: Mapping[str, Any]) -> Example:
+    """The schema has checked that every mention stands in the text."""
+    grounder = Grounder(item["text"], nesting=bool(value.get("nesting", False)))
+    return Example(
+        item["text"],
+        tuple(
+            Entity.of(
+                item["text"],
+                mention["type"],
+                *grounder.place(mention["type"], mention["text"])[0],
+                certainty=Certainty(mention["certainty"]) if "certainty" in mention else None,
+            )
+            for mention in item.get("entities") or ()
+        ),
     )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from labelwright.label_set_examples import check_examples
 from labelwright.records import Certainty
 from labelwright.yaml_lines import Step, YamlFile
 
-TASKS = ("certainty",)
+CERTAINTY, ENTITIES = TASKS = ("certainty", "entities")
 """Task kinds that this version can run."""
 
-TOP = ("name", "version", "task", "language", "instruction", "certainties", "labels", "exclusive")
+BOTH = ("name", "version", "task", "language", "instruction", "certainties", "labels")
+TOP = {CERTAINTY: (*BOTH, "exclusive"), ENTITIES: (*BOTH, "nesting", "examples")}
 LABEL = ("name", "key", "description", "synonyms", "parent", "codes", "certainties")
+"""Keys of one label; a type of entities has no certainties of its own."""
 EXCLUSIVE = ("label", "with")
 RESERVED = re.compile(r"[,.;:\n\r\t]|^\s|\s$|\s\s|^$")
 """What a name, key or certainty word may not hold: the answer line uses it."""
@@ -25,10 +28,11 @@ def checked(file: YamlFile) -> dict[str, Any]:
         LabelSetError: the file breaks a rule; all breaches are listed.
     """
     if not isinstance(file.value, dict):
-        file.problem([], f"a label set is a mapping; start with {TOP[0]}: …")
+        file.problem([], f"a label set is a mapping; start with {BOTH[0]}: …")
         file.finish("not a label set")
     value: dict[str, Any] = dict(file.value)
-    file.unknown_keys([], value, TOP)
+    entities = value.get("task") == ENTITIES
+    file.unknown_keys([], value, TOP[ENTITIES if entities else CERTAINTY])
     for key in ("name", "version", "task", "instruction", "labels"):
         if value.get(key) in (None, "", []):
             file.problem([], f"{key!r} is missing; add it")
@@ -46,9 +50,12 @@ def checked(file: YamlFile) -> dict[str, Any]:
                 ["instruction"], f"unknown placeholder {{{name}}}; use {{labels}}, {{certainties}}"
             )
     value.setdefault("language", "en")
-    words = _certainties(file, value.get("certainties"))
-    names = _labels(file, value.get("labels"), words)
+    words = _certainties(file, value.get("certainties"), entities=entities)
+    names = _labels(file, value.get("labels"), words, entities=entities)
     _exclusive(file, value.get("exclusive"), names)
+    if not isinstance(value.get("nesting", False), bool):
+        file.problem(["nesting"], "nesting must be true or false")
+    check_examples(file, value, names, words)
     file.finish("mistake in the label set")
     value["certainties"] = words
     return value
@@ -67,9 +74,9 @@ def _text(file: YamlFile, path: list[Step], value: object, what: str) -> str | N
     return value
 
 
-def _certainties(file: YamlFile, value: object) -> dict[Certainty, str]:
+def _certainties(file: YamlFile, value: object, *, entities: bool) -> dict[Certainty, str]:
     if value is None:
-        return {c: c.value for c in Certainty}
+        return {} if entities else {c: c.value for c in Certainty}
     pairs: list[tuple[object, object, list[Step]]]
     if isinstance(value, list):
         pairs = [(item, item, ["certainties", i]) for i, item in enumerate(value)]
@@ -91,13 +98,17 @@ def _certainties(file: YamlFile, value: object) -> dict[Certainty, str]:
         if text.casefold() in {w.casefold() for w in words.values()}:
             file.problem(path, f"certainty word {text!r} stands twice; words must differ")
         words[Certainty(str(name))] = text
-    for needed in (Certainty.POSITIVE, Certainty.BLANK):
+    for needed in (Certainty.POSITIVE,) if entities else (Certainty.POSITIVE, Certainty.BLANK):
         if needed not in words and not file.problems:
             file.problem(["certainties"], f"{needed.value!r} is missing; every label set needs it")
+    if entities and Certainty.BLANK in words:
+        file.problem(["certainties"], "a mention cannot be 'blank'; delete it")
     return words
 
 
-def _labels(file: YamlFile, value: object, words: dict[Certainty, str]) -> list[str]:
+def _labels(
+    file: YamlFile, value: object, words: dict[Certainty, str], *, entities: bool
+) -> list[str]:
     if not isinstance(value, list):
         if value is not None:
             file.problem(["labels"], "labels must be a list; write '- name: …'")
@@ -109,7 +120,7 @@ def _labels(file: YamlFile, value: object, words: dict[Certainty, str]) -> list[
         if not isinstance(item, dict):
             file.problem(path, "a label is a mapping; write '- name: …'")
             continue
-        file.unknown_keys(path, item, LABEL)
+        file.unknown_keys(path, item, LABEL[:-1] if entities else LABEL)
         if "name" not in item:
             file.problem(path, "label without a name; add 'name: …'")
             continue

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelwright.certainty import PROMPT_VERSION, parse, system_prompt
+from labelwright.certainty import parse
 from labelwright.data_folder import AGAIN, open_data_folder
 from labelwright.errors import InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.prompt import prompt_version, system_prompt
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def open_records(folder: str | Path) -> Records:
     """
     data = open_data_folder(folder, ["train.jsonl"])
     manifest = data.manifest
-    if str(manifest.get("prompt_version")) != PROMPT_VERSION:
+    written = prompt_version(data.label_set)
+    if str(manifest.get("prompt_version")) != written:
         raise InputError(
             f"the records have prompt version {manifest.get('prompt_version')}, "
-            f"this labelwright writes version {PROMPT_VERSION}",
+            f"this labelwright writes version {written}",
             remedy=AGAIN,
             source=data.path,
         )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.answer_tokens import BRANCHES, LINE
-from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import TaskInfo, save_task
 from labelwright.jsonl import atomic_write, write_json, writing
 from labelwright.manifest import inputs, sha256_file, versions
+from labelwright.prompt import prompt_version
 from labelwright.run_folder import DONE
 from sft.arguments import Settings, as_dict
 from sft.data import Records
@@ -66,7 +66,7 @@ def finish(
         folders.append(_merged(folder, start, tokenizer))
     info = TaskInfo(
         label_set_sha256=records.label_set.fingerprint,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=prompt_version(records.label_set),
         layouts=LAYOUTS[settings.task.layout],
         sections=records.sections,
         base_model=start.name,
@@ -86,7 +86,7 @@ def _manifest(
         "kind": "training",
         "label_set": records.label_set.name,
         "label_set_sha256": records.label_set.fingerprint,
-        "prompt_version": PROMPT_VERSION,
+        "prompt_version": prompt_version(records.label_set),
         "layouts": list(LAYOUTS[settings.task.layout]),
         "sections": records.sections,
         "unit": settings.task.unit or start.unit,

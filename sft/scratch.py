@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from labelwright.certainty import END, slots, system_prompt
+from labelwright.certainty import END, slots
 from labelwright.errors import ConfigError
 from labelwright.jsonl import writing
 from labelwright.label_set import LabelSet
+from labelwright.prompt import system_prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.certainty import PROMPT_VERSION, messages, render
+from labelwright.certainty import PROMPT_VERSION, render
 from labelwright.checkpoint import TaskInfo, save_task
 from labelwright.jsonl import write_json, write_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from labelwright.records import Certainty
 
 REPORTS = (

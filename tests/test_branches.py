@@ -29,9 +29,10 @@ from inference.answer import DecodeOptions
 from inference.load import Loaded
 from inference.one_pass import OnePass
 from labelwright.answer_tokens import AnswerTokens
-from labelwright.certainty import messages, render
+from labelwright.certainty import render
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from labelwright.records import Certainty
 from sft.branches import BranchCollator, BranchLoss
 from sft.data import Record

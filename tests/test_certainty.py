@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelwright.certainty import END, messages, parse, render, slots, system_prompt
+from labelwright.certainty import END, parse, render, slots, system_prompt
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet, shipped_names
+from labelwright.prompt import messages
 from labelwright.records import Certainty
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK

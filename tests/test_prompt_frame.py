@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.prompt_frame import PROBES, PromptFrame
-from labelwright.certainty import messages
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from sft.scratch import train_tokenizer
 
 LABELS = LabelSet.load("chexpert-14")

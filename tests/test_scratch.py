@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from conftest import REPORTS
 
-from labelwright.certainty import messages, render, system_prompt
+from labelwright.certainty import render, system_prompt
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from labelwright.records import Certainty
 from sft.scratch import CHATML, PRESETS, Shape, make_scratch_model, train_tokenizer
 

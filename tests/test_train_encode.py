@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from conftest import REPORTS
 
-from labelwright.certainty import messages, render
+from labelwright.certainty import render
 from labelwright.errors import ConfigError, InputError, LabelwrightError
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages
 from sft.data import Record, open_records, read_records
 from sft.encode import Encoder, Lengths, stop_token, to_dataset
 from sft.scratch import CHATML

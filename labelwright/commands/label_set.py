@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from labelwright.certainty import render, system_prompt
+from labelwright.certainty import render
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet, shipped_names
+from labelwright.prompt import system_prompt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
