@@ -1,0 +1,100 @@
+"""Embedders by name: what turns reports, and images, into vectors of length one.
+
+An embedder says with ``describe`` all that its vectors depend on. Vectors of two embedders may be
+compared only if :func:`differences` between their descriptions finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from labelwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NAMES = "hashed, hashed:DIMENSIONS, minilm, text:FOLDER_OR_HUB_NAME, clip:FOLDER_OR_HUB_NAME"
+"""What a user may ask for, as shown in help and errors."""
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def name(self) -> str:
+        """The name that :func:`embedder_for` takes; a folder in it is absolute."""
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """All that the vectors depend on, ready for JSON; ``name`` says where it was found."""
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row of length one per text, in order: ``[texts, dimension]``.
+
+        Raises:
+            ValueError: a text is empty; the row is named.
+        """
+
+
+@runtime_checkable
+class ImageEmbedder(Embedder, Protocol):
+    """Turns images into vectors too, comparable with those of texts."""
+
+    def images(self, paths: Sequence[Path]) -> list[NDArray[np.float32] | str]:
+        """One vector of length one per image, or the reason why it cannot be read."""
+
+
+def embedder_for(
+    name: str,
+    *,
+    device: str = "auto",
+    state: Mapping[str, NDArray[Any]] | None = None,
+) -> Embedder:
+    """The embedder of a name (:data:`NAMES`).
+
+    Args:
+        device: where models run: ``auto`` (a GPU if there is one), ``cpu``, ``cuda:1``, ``mps``.
+        state: what ``state()`` of the embedder gave after ``fit``; only ``hashed`` has one.
+
+    Raises:
+        CheckpointError: a model folder is incomplete, damaged or of a kind that is not read.
+        ConfigError: there is no such embedder, model or device.
+        MissingExtraError: a package is not installed.
+    """
+    kind, colon, rest = name.partition(":")
+    if kind == "hashed" and (rest or not colon):
+        from retrieval.embed_hashed import HashedEmbedder
+
+        return HashedEmbedder.named(name, state=state)
+    if state is not None:
+        raise ValueError(f"the embedder {kind} has no state")
+    if name == "minilm" or (kind == "text" and rest):
+        from retrieval.embed_text import TextEmbedder
+
+        return TextEmbedder.load(name if name == "minilm" else rest, device=device)
+    raise ConfigError(f"unknown embedder {name!r}", remedy=f"choose one of: {NAMES}")
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys in which two descriptions differ; where a model was found does not matter."""
+    return sorted(
+        key for key in (one.keys() | other.keys()) - {"name"} if one.get(key) != other.get(key)
+    )
+
+
+def check_texts(texts: Sequence[str]) -> None:
+    """Refuse texts that no vector can stand for.
+
+    Raises:
+        ValueError: one is empty or white space; its row (from 0) is named.
+    """
+    for row, text in enumerate(texts):
+        if not text.strip():
+            raise ValueError(f"text in row {row} is empty")
