@@ -1,0 +1,302 @@
+"""An index of report vectors on disk: open it, ask for similar reports, look one up.
+
+>>> from pathlib import Path
+>>> from retrieval.index import Index
+>>> index = Index.open(Path("index"))  # doctest: +SKIP
+>>> vectors = index.embedder().texts(["Small left effusion."])  # doctest: +SKIP
+>>> index.search(vectors, k=5, ids=[None], patients=[None])  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labelwright.errors import CheckpointError, ConfigError, InputError
+from labelwright.label_set import LabelSet
+from retrieval.index_ann import Approximate
+from retrieval.index_files import LABEL_SET, Manifest, check_sizes, damaged
+from retrieval.index_search import Found, Vectors, exact
+from retrieval.index_shards import DIGESTS, OpenShard, open_shard
+from retrieval.leakage import Query, Rows
+
+if TYPE_CHECKING:
+    from retrieval.embed import Embedder
+
+TRAIN = "train"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A report of the index.
+
+    Attributes:
+        similarity: inner product with the query's vector, rounded to six decimals; 1 when
+            looked up by id.
+        labels: as stored: ``{observation: certainty}``; ``None`` without labels.
+    """
+
+    id: str
+    similarity: float
+    patient: str | None
+    split: str
+    text: str
+    labels: Mapping[str, Any] | None
+
+
+class Index:
+    """An open index. Its files are mapped, not read; later changes to the folder are not seen."""
+
+    def __init__(self, path: Path, manifest: Manifest, shards: Sequence[OpenShard]) -> None:
+        """Use :meth:`open`."""
+        self.path = path
+        self.manifest = manifest
+        self.dimension = manifest.dimension
+        self.embedder_facts: Mapping[str, Any] = manifest.embedder
+        self.splits: Mapping[str, int] = manifest.splits
+        self.fingerprint = manifest.fingerprint
+        self._shards = shards
+        self._ends = np.cumsum([len(shard.vectors) for shard in shards])
+        self.vectors = Vectors([shard.vectors for shard in shards], self.ids_of)
+
+    @classmethod
+    def open(cls, path: Path) -> Index:
+        """Open the index of a folder.
+
+        Raises:
+            InputError: there is none, it is of another version, or a file is damaged.
+        """
+        folder = Path(path)
+        manifest = Manifest.read(folder)
+        check_sizes(folder, manifest)
+        return cls(folder, manifest, open_shards(folder, manifest))
+
+    @property
+    def rows(self) -> int:
+        """Rows that can be found: deleted ones do not count."""
+        return int(self.manifest.counts["indexed"])
+
+    @cached_property
+    def label_set(self) -> LabelSet | None:
+        """The label set of the labels; ``None`` if the index has none.
+
+        Raises:
+            InputError: the file is not the one that the index was built with.
+        """
+        if not self.manifest.label_set:
+            return None
+        path = self.path / LABEL_SET
+        if not path.is_file():
+            raise damaged(path, "is missing")
+        found = LabelSet.from_text(path.read_text(encoding="utf-8"), path)
+        if found.fingerprint != self.manifest.label_set["sha256"]:
+            raise damaged(path, "has changed")
+        return found
+
+    def embedder(self, device: str = "auto") -> Embedder:
+        """The embedder that the index was built with.
+
+        Raises:
+            CheckpointError: what goes by its name now makes other vectors.
+            MissingExtraError: its package is not installed.
+        """
+        from safetensors.numpy import load_file
+
+        from retrieval.embed import embedder_for
+
+        stored = self.manifest.state
+        state = None if stored is None else load_file(self.path / stored.name)
+        made = embedder_for(str(self.embedder_facts["name"]), device=device, state=state)
+        self.check(made)
+        return made
+
+    def check(self, embedder: Embedder) -> None:
+        """Refuse an embedder whose vectors are not those of the index.
+
+        Raises:
+            CheckpointError: it differs in dimension or in what its vectors depend on.
+        """
+        from retrieval.embed import differences
+
+        facts = json.loads(json.dumps(dict(embedder.describe())))
+        differ = differences(facts, self.embedder_facts)
+        if embedder.dimension != self.dimension:
+            differ.insert(0, f"dimension {embedder.dimension} instead of {self.dimension}")
+        if differ:
+            raise CheckpointError(
+                f"the embedder {embedder.name} is not the one that the index was built with "
+                f"(different: {', '.join(differ)})",
+                remedy="restore that one, or build the index again",
+                source=self.path,
+            )
+
+    def search(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        k: int,
+        ids: Sequence[str | None],
+        patients: Sequence[str | None],
+        split: str | None = TRAIN,
+        most_similar: float | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> list[list[Neighbour]]:
+        """The most similar reports that each query may be shown, most similar first, ties by id.
+
+        Never found: the query's own id, reports of its patient, of another split, deleted
+        ones. A flat index gives ``k`` wherever ``k`` are allowed.
+
+        Args:
+            vectors: one unit vector per query.
+            ids: the report's own id per query; for a variant of a report, that report's id.
+            patients: ``None`` where unknown: then only the id bars anything.
+            split: ``None`` searches all splits.
+            most_similar: leaves out reports whose similarity is this or more.
+            texts: leaves out reports with the query's text, apart from case and white space.
+
+        Raises:
+            ConfigError: ``k`` below 1, or vectors of another dimension or with NaN in them.
+            InputError: the index is empty, or has no report of the split.
+        """
+        asked = self._checked(vectors, k, ids, patients, split)
+        words: Sequence[str | None] = [None] * len(asked) if texts is None else texts
+        queries = [Query(*parts) for parts in zip(ids, patients, words, strict=True)]
+        barred = [self._facts.barred(query) for query in queries]
+        allowed = self._facts.allowed(split)
+        found = self._found(asked, k, allowed, barred, most_similar)
+        return [[self._neighbour(row, value) for row, value in rows] for rows in found]
+
+    def get(self, identifier: str) -> Neighbour | None:
+        """The report with this id, or ``None``."""
+        row = self.row_of(identifier)
+        return None if row is None else self._neighbour(row, 1.0)
+
+    def split_of(self, identifier: str) -> str | None:
+        """The split of the report with this id, or ``None`` if the index does not hold it."""
+        row = self.row_of(identifier)
+        return None if row is None else str(self._cell(row, "split"))
+
+    def row_of(self, identifier: str) -> int | None:
+        """The row of the report with this id, or ``None``."""
+        for row in self._facts.with_id(identifier):
+            if self._cell(int(row), "id") == identifier:
+                return int(row)
+        return None
+
+    def vector(self, identifier: str) -> NDArray[np.float32] | None:
+        """The stored vector of the report with this id, or ``None``."""
+        row = self.row_of(identifier)
+        return None if row is None else self.vectors.take(np.array([row]))[0]
+
+    def ids_of(self, rows: NDArray[np.int64]) -> list[str]:
+        """The ids of some rows."""
+        return [str(self._cell(int(row), "id")) for row in rows]
+
+    def _found(
+        self,
+        queries: NDArray[np.float32],
+        k: int,
+        allowed: NDArray[np.bool_],
+        barred: Sequence[NDArray[np.int64]],
+        most_similar: float | None,
+    ) -> list[Found]:
+        search = partial(exact if self._ann is None else self._ann.search, self.vectors)
+        return search(queries, k=k, allowed=allowed, barred=barred, most_similar=most_similar)
+
+    @cached_property
+    def _ann(self) -> Approximate | None:
+        return Approximate.open(self.path, self.manifest)
+
+    def _checked(
+        self,
+        vectors: NDArray[np.float32],
+        k: int,
+        ids: Sequence[str | None],
+        patients: Sequence[str | None],
+        split: str | None,
+    ) -> NDArray[np.float32]:
+        asked = np.asarray(vectors, dtype=np.float32)
+        if k < 1:
+            raise ConfigError("k must be at least 1", remedy="ask for one report or more")
+        if asked.ndim != 2 or asked.shape[1] != self.dimension:
+            raise ConfigError(
+                f"the query vectors have the shape {asked.shape}, those of the index "
+                f"{self.dimension} dimensions",
+                remedy="use the embedder that the index was built with",
+            )
+        if not len(asked) == len(ids) == len(patients):
+            raise ValueError("vectors, ids and patients differ in number")
+        if not np.isfinite(asked).all():
+            raise ConfigError("a query vector holds NaN or infinity", remedy="check the embedder")
+        if not self.rows:
+            raise InputError("the index is empty", remedy="add reports to it", source=self.path)
+        if split is not None and not self.splits.get(split):
+            raise InputError(
+                f"the index has no report of the split {split}",
+                remedy=f"splits in it: {', '.join(n for n, c in self.splits.items() if c)}",
+                source=self.path,
+            )
+        return asked
+
+    @cached_property
+    def _facts(self) -> Rows:
+        ids, patients, texts = (
+            np.concatenate([shard.table[name].to_numpy() for shard in self._shards])
+            for name in DIGESTS
+        )
+        names = sorted(
+            {s for shard in self._shards for s in shard.table["split"].unique().to_pylist()}
+        )
+        return Rows(ids, patients, texts, self._split_codes(names), names, self._live())
+
+    def _split_codes(self, names: Sequence[str]) -> NDArray[np.int16]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        wanted = pa.array(names, pa.string())
+        codes = [pc.index_in(s.table["split"], wanted).to_numpy() for s in self._shards]
+        return np.concatenate(codes).astype(np.int16)
+
+    def _live(self) -> NDArray[np.bool_]:
+        live = np.ones(self.manifest.rows, np.bool_)
+        if self.manifest.deleted is not None:
+            path = self.path / self.manifest.deleted.name
+            try:
+                live[np.load(path, allow_pickle=False)] = False
+            except (OSError, ValueError, IndexError):
+                raise damaged(path, "cannot be read") from None
+        return live
+
+    def _neighbour(self, row: int, similarity: float) -> Neighbour:
+        table, place = self._place(row)
+        cells = table.slice(place, 1).select(["id", "patient", "split", "text", "labels"])
+        found = cells.to_pylist()[0]
+        labels = found.pop("labels")
+        return Neighbour(
+            **found, similarity=similarity, labels=None if labels is None else json.loads(labels)
+        )
+
+    def _cell(self, row: int, column: str) -> Any:
+        table, place = self._place(row)
+        return table[column][place].as_py()
+
+    def _place(self, row: int) -> tuple[Any, int]:
+        number = int(np.searchsorted(self._ends, row, "right"))
+        before = 0 if number == 0 else int(self._ends[number - 1])
+        return self._shards[number].table, row - before
+
+
+def open_shards(folder: Path, manifest: Manifest) -> list[OpenShard]:
+    """Map all shards that count.
+
+    Raises:
+        InputError: one is damaged.
+    """
+    return [open_shard(folder, shard, manifest.dimension) for shard in manifest.shards]
