@@ -107,7 +107,7 @@ class Labeler:
         self._options = options
         self._loaded = loaded
         self._mode, self._decoder = decoder_for(loaded, options.decode, self._decode_options)
-        writer = PromptWriter(loaded, room=self._decoder.room)
+        writer = self._writer = PromptWriter(loaded, room=self._decoder.room)
         made_for = REPORT if loaded.task is None else loaded.task.unit
         self._unit = options.unit or made_for
         if self._unit == SENTENCE and options.evidence is not None:
@@ -166,6 +166,20 @@ class Labeler:
     def label_set(self) -> LabelSet:
         """The observations it labels."""
         return self._loaded.label_set
+
+    @property
+    def unit(self) -> str:
+        """What is read at once: a report or a sentence."""
+        return self._unit
+
+    @property
+    def neighbours(self) -> Mapping[str, Any] | None:
+        """How similar reports stood in the prompts of its training; ``None`` for not at all."""
+        return None if self._loaded.task is None else self._loaded.task.neighbours
+
+    def fits(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text fits into the context whole."""
+        return [isinstance(found, Prompt) for found in self._writer.write(texts)]
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""

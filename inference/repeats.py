@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
-from hashlib import blake2b
 
 from inference.ask import Result, memory_shaped
 from labelwright.records import Prediction, Reject, Report
@@ -12,14 +11,6 @@ from labelwright.records import Prediction, Reject, Report
 ENTRIES = 4096
 """Texts remembered. A result with probabilities of 14 observations takes some 7 kB, so at most
 about 30 MB; the texts themselves are not kept."""
-
-
-def key_of(report: Report) -> bytes:
-    """What two reports must share to get the same answer: text and section bounds."""
-    digest = blake2b(report.text.encode("utf-8", "surrogatepass"), digest_size=16)
-    for section in report.sections:
-        digest.update(f"\0{section.name} {section.start} {section.end}".encode())
-    return digest.digest()
 
 
 class Repeats:

@@ -102,6 +102,11 @@ class ServerLabeler:
         return self._known.label_set
 
     @property
+    def neighbours(self) -> Mapping[str, Any] | None:
+        """How similar reports stood in the prompts of its training; ``None`` where not known."""
+        return self._known.neighbours
+
+    @property
     def address(self) -> Address:
         """Where the server is."""
         return self._client.address

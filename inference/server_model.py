@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from inference.prompts import SPARE_TOKENS, longest_answer
 from labelwright.certainty import slots
@@ -32,6 +34,7 @@ class Known:
         room: tokens that the longest answer may take.
         special: the spellings that would end a turn of the chat.
         context: the longest sequence in tokens.
+        neighbours: how similar reports stood in the prompts of its training.
     """
 
     label_set: LabelSet
@@ -40,6 +43,7 @@ class Known:
     special: re.Pattern[str]
     context: int | None
     sha256: str | None
+    neighbours: Mapping[str, Any] | None = None
 
 
 def known_model(model: str | Path, label_set: LabelSet | None, sections: str | None) -> Known:
@@ -91,6 +95,7 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
         special,
         _own_context(folder / "config.json"),
         sha256_model(folder),
+        task.neighbours,
     )
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import cast
 
 from inference.ask import Result, ask
-from inference.repeats import Repeats, key_of, own
+from inference.repeats import Repeats, own
 from labelwright.jsonl import atomic_write, dumps
-from labelwright.labeler import ReportLabeler
+from labelwright.labeler import ReportLabeler, key_of
 from labelwright.records import Prediction, Reject, Report
 
 Item = Report | Reject
@@ -68,7 +68,7 @@ def label_shard(
         if isinstance(item, Reject):
             keys.append(None)
             continue
-        key = key_of(item)
+        key = key_of(labeler, item)
         keys.append(key)
         if key not in answers:
             answers[key] = known.get(key)

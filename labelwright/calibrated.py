@@ -15,7 +15,7 @@ from typing import Any
 
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
-from labelwright.labeler import ReportLabeler
+from labelwright.labeler import ReportLabeler, key_of
 from labelwright.manifest import sha256_file
 from labelwright.records import Prediction, Reject, Report
 
@@ -74,6 +74,10 @@ class Calibrated:
             remedy="fit them with this model's own predictions of other reports",
             source=path,
         )
+
+    def key(self, report: Report) -> bytes:
+        """The wrapped labeler's."""
+        return key_of(self._labeler, report)
 
     @property
     def name(self) -> str:

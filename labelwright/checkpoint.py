@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from labelwright.errors import CheckpointError
 from labelwright.jsonl import atomic_write, write_json
@@ -31,6 +33,8 @@ class TaskInfo:
         sections: the choice of sections that its reports were cut to (``--sections``).
         base_model: the model it started from.
         unit: what it reads at once: ``report``, or ``sentence``, whose answers are merged.
+        neighbours: how similar reports stand in its prompts (:mod:`retrieval.augment`), JSON-ready;
+            ``None`` for prompts without.
     """
 
     label_set_sha256: str
@@ -39,6 +43,7 @@ class TaskInfo:
     sections: str
     base_model: str
     unit: str = REPORT
+    neighbours: Mapping[str, Any] | None = None
 
 
 def save_task(folder: str | Path, label_set: LabelSet, info: TaskInfo) -> None:
@@ -78,7 +83,7 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
     try:
         raw = json.loads((root / TASK_FILE).read_text(encoding="utf-8"))
         info = TaskInfo(**(raw | {"layouts": tuple(raw["layouts"])}))
-        if info.unit not in UNITS:
+        if info.unit not in UNITS or not isinstance(info.neighbours, dict | None):
             raise ValueError("unit")
     except (ValueError, TypeError, KeyError):
         raise CheckpointError(

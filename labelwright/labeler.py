@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report
@@ -34,3 +35,22 @@ class ReportLabeler(Protocol):
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per report, in the order given; a ``Reject`` where it cannot label."""
         ...
+
+
+@runtime_checkable
+class Keyed(Protocol):
+    """A labeler whose answers depend on more of a report than its text and sections."""
+
+    def key(self, report: Report) -> bytes:
+        """What two reports must share to get the same answer."""
+        ...
+
+
+def key_of(labeler: ReportLabeler, report: Report) -> bytes:
+    """What two reports must share to get the same answer: mostly text and section bounds."""
+    if isinstance(labeler, Keyed):
+        return labeler.key(report)
+    digest = blake2b(report.text.encode("utf-8", "surrogatepass"), digest_size=16)
+    for section in report.sections:
+        digest.update(f"\0{section.name} {section.start} {section.end}".encode())
+    return digest.digest()

@@ -27,6 +27,7 @@ class Records:
         sections: the choice of sections that the reports were cut to.
         validation: ``None`` where the folder has no validation records.
         counts: what the builder counted, for the model card.
+        neighbours: how similar reports stand in the prompts; ``None`` for prompts without.
     """
 
     folder: Path
@@ -35,6 +36,7 @@ class Records:
     train: Path
     validation: Path | None
     counts: dict[str, Any]
+    neighbours: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ def open_records(folder: str | Path) -> Records:
         train=data.path / "train.jsonl",
         validation=data.file("validation.jsonl"),
         counts=data.counts,
+        neighbours=manifest.get("neighbours"),
     )
 
 

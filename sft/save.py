@@ -71,6 +71,7 @@ def finish(
         sections=records.sections,
         base_model=start.name,
         unit=settings.task.unit or start.unit,
+        neighbours=records.neighbours and records.neighbours["recipe"],
     )
     for place in folders:
         save_task(place, records.label_set, info)
@@ -90,6 +91,7 @@ def _manifest(
         "layouts": list(LAYOUTS[settings.task.layout]),
         "sections": records.sections,
         "unit": settings.task.unit or start.unit,
+        "neighbours": records.neighbours,
         "base_model": start.name,
         "recipe": settings.recipe and Path(settings.recipe).name,
         "recipe_sha256": settings.recipe and sha256_file(settings.recipe),

@@ -14,8 +14,9 @@ import pytest
 from batch_tools import CANARY, FILES, HEAD, Stub, content, jsonl, label, timeless
 
 from inference.batch import run
-from inference.repeats import Repeats, key_of
+from inference.repeats import Repeats
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
+from labelwright.labeler import key_of
 from labelwright.lock import locked
 from labelwright.records import Prediction, Reject, Report, Section
 
@@ -87,8 +88,9 @@ def test_equal_texts_of_a_run_are_labeled_once(tmp_path: Path) -> None:
 def test_equal_texts_with_other_sections_are_two_texts() -> None:
     one = Report("a", "Edema. Clear.", "s", 1)
     two = replace(one, id="b", sections=(Section("findings", 0, 6),))
-    assert key_of(one) != key_of(two)
-    assert key_of(one) == key_of(replace(one, id="c", row=9))
+    stub = Stub()
+    assert key_of(stub, one) != key_of(stub, two)
+    assert key_of(stub, one) == key_of(stub, replace(one, id="c", row=9))
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import has_heads
 from labelwright.commands.flags import positive
+from labelwright.commands.label_neighbours import (
+    KNN,
+    add_neighbour_flags,
+    knn_labeler,
+    refuse_neighbour_flags,
+    with_neighbours,
+)
 from labelwright.commands.label_ray import add_ray_flags, labeled_by
 from labelwright.commands.label_runs import Task, add_run_flags, check_run_flags, perform
 from labelwright.commands.label_server import (
@@ -46,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_flags(parser)
     parser.add_argument(
         "--model",
-        metavar="DIR|HUB_NAME|rules",
-        help="a folder that training wrote, a model of the hub, or the rule-based labeler "
+        metavar="DIR|HUB_NAME|rules|knn",
+        help="a folder that training wrote, a model of the hub, the rule-based labeler, "
+        "or the votes of similar reports "
         "(default: the small model that comes with labelwright for the label set chexpert-14)",
     )
     parser.add_argument(
@@ -131,6 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="find the sentences that carry each label: context, alone, masked or exact "
         "(default: labels only)",
     )
+    add_neighbour_flags(parser)
     add_server_flags(parser)
     add_ray_flags(parser)
 
@@ -203,9 +212,13 @@ def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, i
 
     if arguments.server is not None:
         served = server_labeler(arguments, ("rules", *MODEL_ONLY, *GENERATIVE_ONLY))
-        return served, served.sections, served.window
+        return with_neighbours(served, arguments, served.neighbours), served.sections, served.window
     refuse_server_flags(arguments)
+    if arguments.model == KNN:
+        others = ("rules", "label_set", *MODEL_ONLY[1:], *GENERATIVE_ONLY)
+        return knn_labeler(arguments, others), arguments.sections or "full", SHARD_ROWS
     if arguments.model == RULES:
+        refuse_neighbour_flags(arguments, "the rules")
         given = _given(arguments, (*MODEL_ONLY, *GENERATIVE_ONLY))
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
@@ -225,13 +238,15 @@ def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, i
     named = {name: getattr(arguments, name) for name in flags_of_it}
     given_flags: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = Labeler.from_checkpoint(arguments.model, **given_flags)
-    return model, model.sections, model.window
+    shown = with_neighbours(model, arguments, model.neighbours)
+    return shown, model.sections, model.window
 
 
 def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     from baselines.encoder_labeler import EncoderLabeler
     from inference.batch import SHARD_ROWS
 
+    refuse_neighbour_flags(arguments, "an encoder")
     if given_here := _given(arguments, GENERATIVE_ONLY):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given_here)
         raise ConfigError(f"{flags} means nothing to an encoder", remedy="leave it out")

@@ -1,0 +1,290 @@
+"""Neighbours in prompts: similar reports before the report that is asked about.
+
+Training and labeling both write them here, so that a model sees at work what it was trained on.
+Two methods:
+
+- ``context``: the texts of the neighbours; the last one may be cut behind a sentence.
+- ``few-shot``: the texts with their answers, as worked examples; a neighbour is shown whole or
+  not at all, since an answer to half a report would be wrong.
+
+The most similar neighbour stands next to the report. All neighbours of a prompt together have at
+most ``words`` words and marks; what does not fit is left out, the least similar first, and the
+notes say so. Words are counted, not tokens, so that the prompts of a data folder do not depend
+on the model that is trained on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from labelwright import certainty, entities
+from labelwright.errors import ConfigError
+from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.records import Certainty, Entity, Report
+from labelwright.sentences import sentence_spans
+
+if TYPE_CHECKING:
+    from retrieval.embed import Embedder
+    from retrieval.index import Index, Neighbour
+
+CONTEXT, FEW_SHOT = METHODS = ("context", "few-shot")
+VERSION = "1"
+"""Changes whenever prompts with neighbours are written otherwise."""
+WORDS = 400
+BATCH = 256
+"""Reports whose neighbours are looked up together."""
+
+_WORD = re.compile(r"\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How neighbours are chosen and shown; a model folder stores it.
+
+    Attributes:
+        method: one of :data:`METHODS`.
+        k: neighbours per report at most.
+        words: words and marks of all neighbours of a prompt together.
+        split: the split of the index that neighbours may come from.
+        most_similar: reports at least as similar as this are no neighbours; ``None``: all may.
+        embedder: name of the embedder that the index was built with.
+        dimension: of its vectors.
+        version: :data:`VERSION`.
+    """
+
+    method: str
+    k: int
+    words: int = WORDS
+    split: str = "train"
+    most_similar: float | None = None
+    embedder: str = ""
+    dimension: int = 0
+    version: str = VERSION
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(
+                f"unknown way to show neighbours {self.method!r}",
+                remedy=f"choose one of: {', '.join(METHODS)}",
+            )
+        if self.k < 1 or self.words < 1:
+            raise ConfigError(
+                "neighbours need a number and room of at least 1", remedy="give --k and --words"
+            )
+        if self.most_similar is not None and not 0 < self.most_similar <= 1:
+            raise ConfigError(
+                f"similarity {self.most_similar:g} is not between 0 and 1",
+                remedy="give --most-similar 0.98, or leave it out",
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """For manifests and model folders."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> Recipe:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            TypeError, ConfigError: the row is no recipe.
+        """
+        return cls(**row)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What stands before a report.
+
+    Attributes:
+        leads: what to write before the report, the most neighbours first; the last is empty.
+        notes: what was left out, e.g. ``neighbours: 2 of 3``.
+        neighbours: ids of those in ``leads[0]``, the most similar last.
+    """
+
+    leads: tuple[str, ...]
+    notes: tuple[str, ...]
+    neighbours: tuple[str, ...]
+
+
+class Augmenter:
+    """Finds and writes the neighbours of reports.
+
+    Args:
+        recipe: its embedder and dimension may be empty; they are the index's then.
+
+    Raises:
+        ConfigError: index and recipe, or index and label set, do not fit each other.
+    """
+
+    def __init__(
+        self, index: Index, recipe: Recipe, label_set: LabelSet, *, device: str = "auto"
+    ) -> None:
+        self.index = index
+        self.label_set = label_set
+        self.recipe = _settled(index, recipe, label_set)
+        self._device = device
+        self._embedder: Embedder | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """All that the prompts depend on besides the report."""
+        return {
+            **self.recipe.to_json(),
+            "index_sha256": self.index.fingerprint,
+            "index_embedder": dict(self.index.embedder_facts),
+        }
+
+    def show(self, reports: Sequence[Report]) -> list[Shown]:
+        """What stands before each report, in order."""
+        shown: list[Shown] = []
+        for start in range(0, len(reports), BATCH):
+            part = reports[start : start + BATCH]
+            shown += [self._shown(found) for found in self.neighbours(part)]
+        return shown
+
+    def neighbours(self, reports: Sequence[Report]) -> list[list[Neighbour]]:
+        """The neighbours of each report, the most similar first."""
+        return look_up(self.index, self.embedder, reports, self.recipe)
+
+    @property
+    def embedder(self) -> Embedder:
+        """The one that the index was built with."""
+        if self._embedder is None:
+            self._embedder = self.index.embedder(self._device)
+        return self._embedder
+
+    def _shown(self, found: Sequence[Neighbour]) -> Shown:
+        blocks, notes = self._blocks(found)
+        leads = [_lead([block for _, block in blocks[:n]]) for n in range(len(blocks), 0, -1)]
+        ids = tuple(reversed([identifier for identifier, _ in blocks]))
+        return Shown((*leads, ""), tuple(notes), ids)
+
+    def _blocks(self, found: Sequence[Neighbour]) -> tuple[list[tuple[str, str]], list[str]]:
+        """Id and text of each neighbour that fits, the most similar first; notes."""
+        room = self.recipe.words
+        blocks: list[tuple[str, str]] = []
+        notes: list[str] = []
+        for neighbour in found:
+            text = neighbour.text.strip()
+            answer = self._answer(neighbour)
+            need = _count(text) + _count(answer)
+            if need > room and self.recipe.method == CONTEXT:
+                text = _fitting(text, room)
+                if text:
+                    notes.append("neighbour cut")
+            elif need > room:
+                text = ""
+            if not text:
+                break
+            blocks.append((neighbour.id, text + answer))
+            room -= min(need, room)
+        if len(blocks) < self.recipe.k:
+            notes.append(f"neighbours: {len(blocks)} of {self.recipe.k}")
+        return blocks, notes
+
+    def _answer(self, neighbour: Neighbour) -> str:
+        if self.recipe.method == CONTEXT:
+            return ""
+        return f"\nAnswer: {answer_of(self.label_set, neighbour)}"
+
+
+def look_up(
+    index: Index, embedder: Embedder, reports: Sequence[Report], recipe: Recipe
+) -> list[list[Neighbour]]:
+    """The neighbours of each report under the leakage rule, the most similar first."""
+    if not reports:
+        return []
+    return index.search(
+        embedder.texts([report.text for report in reports]),
+        k=recipe.k,
+        ids=[report.id for report in reports],
+        patients=[report.patient for report in reports],
+        split=recipe.split,
+        most_similar=recipe.most_similar,
+    )
+
+
+def answer_of(label_set: LabelSet, neighbour: Neighbour) -> str:
+    """The answer that the label set's task writes for a neighbour's labels.
+
+    Raises:
+        ConfigError: the neighbour has none that fit.
+    """
+    try:
+        if neighbour.labels is None:
+            raise ValueError("no labels")
+        if label_set.task == ENTITIES:
+            rows = neighbour.labels["entities"]
+            return entities.render(label_set, [Entity.from_json(row) for row in rows])
+        labels = {name: Certainty(value) for name, value in neighbour.labels.items()}
+        return certainty.render(label_set, labels)
+    except (ValueError, KeyError, TypeError):
+        raise ConfigError(
+            f"the index has no labels of label set {label_set.name} for {neighbour.id}",
+            remedy="build the index from a data folder, or choose the method context",
+        ) from None
+
+
+def report_part(lead: str, spans: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Spans in ``lead`` + report as spans in the report; those in the lead are left out."""
+    at = len(lead)
+    return [[max(start - at, 0), end - at] for start, end in spans if end > at]
+
+
+def _lead(blocks: Sequence[str]) -> str:
+    """The neighbours, the most similar last, and the line that announces the report."""
+    count = len(blocks)
+    numbered = enumerate(reversed(blocks), start=1)
+    shown = [f"Similar report {number}:\n{block}" for number, block in numbered]
+    return "\n\n".join([*shown, "Report to label:\n"]) if count else ""
+
+
+def _count(text: str) -> int:
+    return sum(1 for _ in _WORD.finditer(text))
+
+
+def _fitting(text: str, room: int) -> str:
+    """The first sentences of a text that have at most ``room`` words and marks."""
+    last = 0
+    for start, end in _sentences(text):
+        room -= _count(text[start:end])
+        if room < 0:
+            break
+        last = end
+    return text[:last]
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    yield from sentence_spans(text)
+
+
+def _settled(index: Index, recipe: Recipe, label_set: LabelSet) -> Recipe:
+    """The recipe with the index's embedder."""
+    name = str(index.embedder_facts.get("name", ""))
+    asked = (recipe.embedder or name, recipe.dimension or index.dimension)
+    if asked != (name, index.dimension):
+        raise ConfigError(
+            f"the index was built with embedder {name} (dimension {index.dimension}), the model "
+            f"was trained with neighbours by {asked[0]} (dimension {asked[1]})",
+            remedy="build the index with the embedder of the training",
+        )
+    if recipe.version != VERSION:
+        raise ConfigError(
+            f"the model was trained with neighbours of version {recipe.version}, this labelwright "
+            f"writes version {VERSION}",
+            remedy="install the matching labelwright version or train again",
+        )
+    if recipe.split not in index.splits:
+        raise ConfigError(
+            f"the index holds no split {recipe.split}",
+            remedy=f"it holds: {', '.join(index.splits)}",
+        )
+    if recipe.method == FEW_SHOT and index.label_set != label_set:
+        kept = "no labels" if index.label_set is None else f"labels of {index.label_set.name}"
+        raise ConfigError(
+            f"worked examples need labels of {label_set.name}, and the index holds {kept}",
+            remedy="build the index from a data folder of this label set, or use context",
+        )
+    return Recipe(**(recipe.to_json() | {"embedder": name, "dimension": index.dimension}))

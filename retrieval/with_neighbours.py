@@ -1,0 +1,128 @@
+"""Any labeler of reports, shown similar reports before each report that it labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any, Protocol, runtime_checkable
+
+from labelwright.entities import parse
+from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.labeler import ReportLabeler
+from labelwright.records import Prediction, Reject, Report
+from retrieval.augment import Augmenter, Shown, report_part
+
+TOO_LONG = "too long"
+"""How the reason begins for which a prompt without some neighbours is tried."""
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A labeler that can say beforehand whether a text fits into its context whole."""
+
+    def fits(self, texts: Sequence[str]) -> list[bool]:
+        """One answer per text."""
+        ...
+
+
+class WithNeighbours:
+    """Writes neighbours before every report and lets another labeler answer.
+
+    A prompt that is too long is tried with fewer neighbours, at last with none, so that no
+    report is lost to its neighbours. Evidence and entities are those of the report alone.
+
+    It implements :class:`labelwright.labeler.ReportLabeler`.
+    """
+
+    def __init__(self, inner: ReportLabeler, augmenter: Augmenter) -> None:
+        self._inner = inner
+        self._augmenter = augmenter
+
+    @property
+    def name(self) -> str:
+        """The inner labeler's name."""
+        return self._inner.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The inner labeler's label set."""
+        return self._inner.label_set
+
+    def describe(self) -> Mapping[str, Any]:
+        """The inner labeler's facts and those of the neighbours."""
+        return {**self._inner.describe(), "neighbours": self._augmenter.describe()}
+
+    def key(self, report: Report) -> bytes:
+        """Equal texts have different neighbours where id or patient differ."""
+        parts = (report.id, report.patient or "", report.text)
+        digest = blake2b(digest_size=16)
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "big") + data)
+        return digest.digest()
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """One result per report, in order."""
+        able = [index for index, report in enumerate(reports) if report.text.strip()]
+        shown = dict(zip(able, self._augmenter.show([reports[i] for i in able]), strict=True))
+        empty = Shown(("",), (), ())
+        each = [shown.get(index, empty) for index in range(len(reports))]
+        level = self._levels(reports, each)
+        results: list[Prediction | Reject | None] = [None] * len(reports)
+        open_ = list(range(len(reports)))
+        while open_:
+            asked = [_written(reports[i], each[i].leads[level[i]]) for i in open_]
+            again = []
+            for index, result in zip(open_, self._inner.label_reports(asked), strict=True):
+                more = level[index] + 1 < len(each[index].leads)
+                if isinstance(result, Reject) and result.reason.startswith(TOO_LONG) and more:
+                    level[index] += 1
+                    again.append(index)
+                    continue
+                results[index] = self._own(reports[index], each[index], level[index], result)
+            open_ = again
+        return [result for result in results if result is not None]
+
+    def _levels(self, reports: Sequence[Report], each: Sequence[Shown]) -> list[int]:
+        """With how many neighbours left out each prompt fits, where the labeler can tell."""
+        level = [0] * len(reports)
+        if not isinstance(self._inner, Measures):
+            return level
+        open_ = [index for index, shown in enumerate(each) if len(shown.leads) > 1]
+        while open_:
+            fit = self._inner.fits([each[i].leads[level[i]] + reports[i].text for i in open_])
+            for index, fits in zip(open_, fit, strict=True):
+                level[index] += not fits
+            open_ = [
+                index
+                for index, fits in zip(open_, fit, strict=True)
+                if not fits and level[index] + 1 < len(each[index].leads)
+            ]
+        return level
+
+    def _own(
+        self, report: Report, shown: Shown, level: int, result: Prediction | Reject
+    ) -> Prediction | Reject:
+        if isinstance(result, Reject):
+            return result
+        lead = shown.leads[level]
+        notes = (*result.notes, *shown.notes)
+        if level:
+            notes = (*notes, f"neighbours left out, the prompt is too long: {level}")
+        evidence = result.evidence
+        if evidence is not None:
+            kept = {name: report_part(lead, spans) for name, spans in evidence.items()}
+            evidence = {name: spans for name, spans in kept.items() if spans}
+        found = replace(result, notes=notes, evidence=evidence)
+        if self.label_set.task != ENTITIES or not lead or result.entities is None:
+            return found
+        parsed = parse(
+            self.label_set, result.raw, report.text, ended="cut off" not in result.problems
+        )
+        problems = (*(p for p in result.problems if p == "cut off"), *parsed.problems)
+        return replace(found, entities=parsed.entities, problems=tuple(dict.fromkeys(problems)))
+
+
+def _written(report: Report, lead: str) -> Report:
+    return replace(report, text=lead + report.text, sections=()) if lead else report
