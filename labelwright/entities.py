@@ -45,6 +45,11 @@ class ParsedEntities:
     problems: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def readable(self) -> bool:
+        """Whether the answer says anything: at least one mention, or that there is none."""
+        return bool(self.entities) or not self.problems
+
 
 def in_order(entities: Iterable[Entity]) -> list[Entity]:
     """By first character, longer ones first; those that the text does not hold come last."""

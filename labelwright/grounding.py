@@ -1,8 +1,9 @@
 """Where a mention that a labeler wrote stands in the text, in characters.
 
 Compared is what a reader would call the same: without case, compatibility forms (NFKC), kinds
-of quotes and dashes, and the length of white space. Every character of the folded text knows
-the characters of the text that it came from, so that the spans found are exact.
+of quotes and dashes, characters without width, and the length of white space. Every character of
+the folded text knows the characters of the text that it came from, so that the spans found are
+exact.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -20,10 +21,20 @@ GAP = " ... "
 """Between the parts of a discontinuous mention as it is written in answers."""
 WIDEST_GAP = 300
 """Characters that may stand between two parts of a discontinuous mention."""
+MOST_PLACES = 1_000_000
+"""Places that are remembered for the mentions of one text; beyond that only near ones are tried."""
+NEAR_PLACES = 1000
+
+Place = tuple[Span, ...]
+"""One span, or the spans of a discontinuous mention."""
 
 _SAME = str.maketrans({**dict.fromkeys("‘’‚‛`´", "'"), **dict.fromkeys("“”„‟«»", '"')})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 _GAP = re.compile(r"\s*(?:\.\.\.|…)\s*")
+_NO_WIDTH = frozenset(
+    map(chr, (0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x2060, 0x2065)))
+) | frozenset(map(chr, range(0xFE00, 0xFE10)))
+"""Soft hyphens, joiners, byte order marks, variation selectors: nobody sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +60,15 @@ def fold(text: str) -> Folded:
     at = 0
     while at < len(text):
         end = at + 1
+        if text[at] in _NO_WIDTH:
+            at = end
+            continue
         if text[at].isspace():
-            while end < len(text) and text[end].isspace():
+            while end < len(text) and (text[end].isspace() or text[end] in _NO_WIDTH):
                 end += 1
             folded = " "
         else:
-            while end < len(text) and unicodedata.combining(text[end]):
+            while end < len(text) and _belongs(text[end]):
                 end += 1
             folded = _folded(text[at:end])
         parts.append(folded)
@@ -62,6 +76,17 @@ def fold(text: str) -> Folded:
         ends += [end] * len(folded)
         at = end
     return Folded("".join(parts), tuple(starts), tuple(ends))
+
+
+def _belongs(char: str) -> bool:
+    """Whether a character is a part of the letter before it: a mark, a Korean vowel or end."""
+    if char < "\u0300":
+        return False
+    return (
+        unicodedata.combining(char) != 0
+        or "\u1160" <= char <= "\u11ff"
+        or char in ("\uff9e", "\uff9f")
+    )
 
 
 def _folded(cluster: str) -> str:
@@ -84,14 +109,16 @@ class Grounder:
     nesting: bool = False
     _folded: Folded = field(init=False)
     _taken: list[Span] = field(init=False, default_factory=list)
-    _used: set[tuple[str, tuple[Span, ...]]] = field(init=False, default_factory=set)
-    _known: dict[str, list[Span]] = field(init=False, default_factory=dict)
+    _used: set[tuple[str, Place]] = field(init=False, default_factory=set)
+    _known: dict[str, list[Place]] = field(init=False, default_factory=dict)
+    _open: dict[tuple[str, str], int] = field(init=False, default_factory=dict)
+    _room: int = field(init=False, default=MOST_PLACES)
     _cursor: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self._folded = fold(self.text)
 
-    def place(self, kind: str, mention: str) -> tuple[tuple[Span, ...], bool]:
+    def place(self, kind: str, mention: str) -> tuple[Place, bool]:
         """The spans of a mention of type ``kind``, and whether it stood in order.
 
         No spans where the text does not hold it, or not once more.
@@ -99,10 +126,12 @@ class Grounder:
         whole = fold(mention).text.strip()
         if not whole:
             return (), True
-        found = self._free(kind, self._behind(self._places(whole)))
-        if found is None and _GAP.search(whole):
-            parts = [part for part in _GAP.split(whole) if part]
-            found = self._free(kind, self._apart(parts)) if len(parts) > 1 else None
+        found = self._free(kind, whole, self._places(whole))
+        if found is None and len(parts := [p for p in _GAP.split(whole) if p]) > 1:
+            gapped = GAP + GAP.join(parts)  # begins as no folded mention does
+            if gapped not in self._known:
+                self._known[gapped] = self._apart(parts)
+            found = self._free(kind, gapped, self._known[gapped])
         if found is None:
             return (), True
         in_order = found[0][0] >= self._cursor
@@ -111,65 +140,88 @@ class Grounder:
             self._cursor = found[0][0]
         return found, in_order
 
-    def _take(self, kind: str, spans: tuple[Span, ...]) -> None:
+    def _take(self, kind: str, spans: Place) -> None:
         self._used.add((kind, spans))
-        for span in spans:
-            self._taken.insert(bisect_right(self._taken, span), span)
+        if not self.nesting:
+            for span in spans:
+                self._taken.insert(bisect_right(self._taken, span), span)
 
-    def _behind(self, places: Sequence[Span]) -> Iterator[tuple[Span, ...]]:
-        """The places from the cursor on, then those before it."""
-        first = bisect_left(places, (self._cursor, 0))
-        return ((places[index],) for index in chain(range(first, len(places)), range(first)))
+    def _free(self, kind: str, wanted: str, places: Sequence[Place]) -> Place | None:
+        """The first free one of sorted places from the cursor on, else the first before it.
 
-    def _free(self, kind: str, places: Iterable[tuple[Span, ...]]) -> tuple[Span, ...] | None:
-        for place in places:
-            if (kind, place) in self._used:
-                continue
-            if self.nesting or not any(self._overlaps(span) for span in place):
-                return place
+        What is taken stays so: those that are taken at the front are never looked at again.
+        """
+        key = (kind if self.nesting else "", wanted)
+        first = self._open.get(key, 0) if wanted in self._known else 0
+        while first < len(places) and not self._is_free(kind, places[first]):
+            first += 1
+        self._open[key] = first
+        ahead = max(first, bisect_left(places, ((self._cursor, 0),)))
+        for index in chain(range(ahead, len(places)), range(first, ahead)):
+            if self._is_free(kind, places[index]):
+                return places[index]
         return None
 
+    def _is_free(self, kind: str, place: Place) -> bool:
+        if self.nesting:
+            return (kind, place) not in self._used
+        return not any(self._overlaps(span) for span in place)
+
     def _overlaps(self, span: Span) -> bool:
-        """Whether a taken span overlaps; taken spans are sorted and apart unless nested."""
+        """Whether a taken span overlaps; taken spans are sorted and apart."""
         at = bisect_right(self._taken, span)
         near = self._taken[max(at - 1, 0) : at + 1]
         return any(start < span[1] and span[0] < end for start, end in near)
 
-    def _places(self, wanted: str) -> list[Span]:
+    def _places(self, wanted: str) -> list[Place]:
         """All places of a folded text; those inside words only if there are no others."""
         if wanted in self._known:
             return self._known[wanted]
         text = self._folded.text
-        whole: list[Span] = []
-        inside: list[Span] = []
-        at = text.find(wanted)
-        while at >= 0:
+        whole: list[Place] = []
+        inside: list[Place] = []
+        near = self._room <= 0
+        at = text.find(wanted, bisect_left(self._folded.starts, self._cursor) if near else 0)
+        while at >= 0 and not (near and len(whole) + len(inside) >= NEAR_PLACES):
             end = at + len(wanted)
             span = self._folded.span(at, end)
             if span is not None:
-                (whole if _at_borders(text, at, end) else inside).append(span)
+                (whole if _at_borders(text, at, end) else inside).append((span,))
             at = text.find(wanted, at + 1)
-        self._known[wanted] = whole or inside
-        return self._known[wanted]
+        if not near:
+            self._room -= len(whole) + len(inside)
+            self._known[wanted] = whole or inside
+        return whole or inside
 
-    def _apart(self, parts: list[str]) -> list[tuple[Span, ...]]:
-        """Places of a discontinuous mention, those from the cursor on first.
+    def _apart(self, parts: list[str]) -> list[Place]:
+        """Places of a discontinuous mention, sorted.
 
-        Each part is the next one behind the part before.
+        Each part is the next one behind the part before, and each but the last the one that is
+        nearest to the part behind it.
         """
-        each = [self._places(part) for part in parts]
-        found = []
+        each = [[place[0] for place in self._places(part)] for part in parts]
+        found: list[Place] = []
         for first in each[0]:
             spans = [first]
             for places in each[1:]:
-                behind = spans[-1][1]
-                span = next((s for s in places if behind <= s[0] <= behind + WIDEST_GAP), None)
-                if span is None:
+                end = spans[-1][1]
+                index = bisect_left(places, (end, 0))
+                if index == len(places) or places[index][0] > end + WIDEST_GAP:
                     break
-                spans.append(span)
-            if len(spans) == len(parts):
+                spans.append(places[index])
+            if len(spans) < len(parts):
+                continue
+            for number in range(len(parts) - 2, -1, -1):
+                index = bisect_right(each[number], spans[number + 1][0], key=_end) - 1
+                spans[number] = each[number][index]
+            if not found or found[-1] != tuple(spans):
                 found.append(tuple(spans))
-        return sorted(found, key=lambda spans: spans[0][0] < self._cursor)
+        self._room -= len(found)
+        return found
+
+
+def _end(span: Span) -> int:
+    return span[1]
 
 
 def _at_borders(text: str, start: int, end: int) -> bool:
