@@ -19,13 +19,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from baselines.encoder_model import EncoderModel
-from baselines.encoder_start import context_of, load_parts, silent
+from baselines.encoder_start import context_of, load_parts
 from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import HEADS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
 from labelwright.jsonl import write_json, writing
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_model
+from retrieval.pretrained import silent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

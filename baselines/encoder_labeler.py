@@ -16,6 +16,7 @@ from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
 from labelwright.records import Certainty, Prediction, Reject, Report
+from retrieval.pretrained import pick_device
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMPTY = "the report is empty"
@@ -170,24 +171,3 @@ class EncoderLabeler:
             probs=probs,
             seconds=seconds,
         )
-
-
-def pick_device(device: str) -> torch.device:
-    """The device asked for, if it is there.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    backends = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return torch.device(next((name for name, there in backends.items() if there), "cpu"))
-    try:
-        place = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(
-            f"unknown device {device!r}", remedy="give auto, cpu, cuda, cuda:1 or mps"
-        ) from None
-    count = torch.cuda.device_count() if place.type == "cuda" else 1
-    if not backends.get(place.type, place.type == "cpu") or (place.index or 0) >= count:
-        raise ConfigError(f"no device {device!r} here", remedy="use --device cpu or auto")
-    return place

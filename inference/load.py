@@ -16,6 +16,7 @@ from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_tas
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import sha256_model
+from retrieval.pretrained import pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -125,29 +126,6 @@ def find(path_or_hub_name: str | Path, revision: str | None = None) -> Path:
             "path of a local model folder",
             source=name,
         ) from error
-
-
-def pick_device(device: str) -> torch.device:
-    """The device asked for, if it is there.
-
-    Raises:
-        ConfigError: it is not.
-    """
-    import torch
-
-    backends = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return torch.device(next((name for name, there in backends.items() if there), "cpu"))
-    try:
-        place = torch.device(device)
-    except RuntimeError:
-        raise ConfigError(
-            f"unknown device {device!r}", remedy="give auto, cpu, cuda, cuda:1 or mps"
-        ) from None
-    count = torch.cuda.device_count() if place.type == "cuda" else 1
-    if not backends.get(place.type, place.type == "cpu") or (place.index or 0) >= count:
-        raise ConfigError(f"no device {device!r} here", remedy="use --device cpu or auto")
-    return place
 
 
 def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:

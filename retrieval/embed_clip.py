@@ -180,7 +180,11 @@ class ClipEmbedder:
                 return_tensors="pt",
             ).to(self._model.device)
             with torch.inference_mode():
-                rows.append(_array(self._model.get_text_features(**encoded)))
+                if full:
+                    features = self._model.get_text_features(input_ids=encoded["input_ids"])
+                else:
+                    features = self._model.get_text_features(**encoded)
+                rows.append(_array(features))
         stacked = np.concatenate(rows)
         vectors = np.empty_like(stacked)
         vectors[order] = stacked

