@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from baselines.arguments import Settings as AnySettings
+from baselines.arguments import Task
+from baselines.course import say
 from baselines.encoder_arguments import Settings
 from baselines.encoder_checkpoint import load_encoder
 from baselines.encoder_data import REPORTS, Lengths, Rows, encode_split, read_split
@@ -51,15 +54,8 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
     set_seed(settings.training.seed)
     model, tokenizer, base, limit = _start(settings, data, output)
     encoder = TextEncoder(tokenizer, limit=limit)
-    splits = ["train"]
-    if settings.evaluates:
-        if data.file(REPORTS.format("validation")) is None:
-            raise ConfigError(
-                "there are no validation reports to choose the best epoch by",
-                remedy="build with a validation split, or keep the last with --eval_strategy no",
-                source=data.path,
-            )
-        splits.append("validation")
+    check_validation(settings, data)
+    splits = ["train", "validation"] if settings.evaluates else ["train"]
     found = {s: encode_split(data, s, encoder, on_long=settings.task.on_long) for s in splits}
     lengths = {split: counts for split, (_, counts) in found.items()}
     for split, counts in lengths.items():
@@ -89,24 +85,54 @@ def _start(
             )
         first.model.dropout.p = task.head_dropout
         return first.model, first.tokenizer, first.name, min(task.max_length, first.max_length)
+    encoder, tokenizer, base, limit = new_start(settings, partial(_texts, data), output)
+    return EncoderModel(encoder, data.label_set, dropout=task.head_dropout), tokenizer, base, limit
+
+
+def _texts(data: DataFolder) -> Iterable[str]:
+    return (example.text for example in read_split(data, "train"))
+
+
+def new_start(
+    settings: AnySettings[Task], texts: Callable[[], Iterable[str]], output: Path
+) -> tuple[Any, PreTrainedTokenizerBase, str, int]:
+    """An encoder without heads: from scratch, a folder, the hub or a package.
+
+    Args:
+        texts: the training texts, for the vocabulary of a model from scratch.
+        output: where a model from scratch is made.
+
+    Returns:
+        Encoder, tokenizer, the start's name and the longest sequence in tokens.
+
+    Raises:
+        LabelwrightError: the start cannot be used.
+    """
+    task = settings.task
     if task.scratch is not None:
         folder, base = output / START, f"scratch ({task.scratch})"
         if not (folder / "tokenizer_config.json").is_file():
-            texts = (example.text for example in read_split(data, "train"))
             shape = PRESETS[task.scratch]
-            make_scratch_encoder(texts, folder, shape=shape, seed=settings.training.seed)
+            make_scratch_encoder(texts(), folder, shape=shape, seed=settings.training.seed)
         source = str(folder)
     else:
         source, base = find_encoder(str(task.model_name_or_path))
     encoder, tokenizer = load_parts(
         source, name=base, revision=task.model_revision, dtype=torch.float32
     )
-    model = EncoderModel(encoder, data.label_set, dropout=task.head_dropout)
     context = context_of(encoder, tokenizer) or task.max_length
-    return model, tokenizer, base, min(task.max_length, context)
+    return encoder, tokenizer, base, min(task.max_length, context)
 
 
-def say(settings: Settings, message: str) -> None:
-    """A line for the user, from the first process only."""
-    if settings.training.process_index == 0:
-        sys.stderr.write(f"labelwright: {message}\n")
+def check_validation(settings: AnySettings[Task], data: DataFolder) -> None:
+    """The best epoch can only be chosen if there are validation reports.
+
+    Raises:
+        ConfigError: there are none and they are needed.
+    """
+    if settings.evaluates and data.file(REPORTS.format("validation")) is None:
+        raise ConfigError(
+            "there are no validation reports to choose the best epoch by",
+            remedy="build with a validation split, or keep the last with --eval_strategy no",
+            source=data.path,
+        )
