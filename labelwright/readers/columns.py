@@ -78,6 +78,11 @@ def report_or_reject(
     return Report(identifier, text, source, row, patient or None, sections, meta or {})
 
 
+def has_id(found: Sequence[str]) -> bool:
+    """Whether a column has one of the usual names of an id."""
+    return any(_folded(name) in _ID_NAMES for name in found)
+
+
 def _texts(found: Sequence[str], source: str | Path) -> tuple[str, ...]:
     parts = tuple(name for part in _PART_NAMES for name in found if _folded(name) == part)
     if parts and not any(_folded(name) in _TEXT_NAMES for name in found):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from labelwright.errors import InputError
 from labelwright.readers import fhir, folders, hl7, plain_text
+from labelwright.readers.annotated_json_rows import ENTITIES, is_doccano, is_own
+from labelwright.readers.brat import is_brat_folder
 from labelwright.readers.mimic_cxr import is_mimic_tree
 from labelwright.readers.openai_batch import is_request
 from labelwright.readers.openi import is_openi_folder
@@ -25,6 +30,7 @@ _SUFFIXES = {
     ".text": "txt",
     ".json": "fhir",
     ".hl7": "hl7",
+    ".ann": "brat",
     ".tgz": "openi",
     ".tar": "openi",
 }
@@ -34,7 +40,7 @@ _FOLDERS = {
     "hl7": hl7.SUFFIXES,
 }
 _PEEKED = 100
-"""JSON lines that are looked at; the first object among them decides."""
+"""JSON lines that are looked at; the first object decides, or the first one with entities."""
 
 
 def format_name(path: Path, options: ReadOptions) -> str | None:
@@ -64,6 +70,8 @@ def _of_folder(path: Path) -> str:
         return "mimic-cxr"
     if is_openi_folder(path):
         return "openi"
+    if is_brat_folder(path):
+        return "brat"
     found: dict[str, None] = {}
     for entry in folders.walk(path, tuple(s for all_of in _FOLDERS.values() for s in all_of)):
         for name, suffixes in _FOLDERS.items():
@@ -89,15 +97,19 @@ def _unpacked(name: str) -> str:
 
 
 def _of_lines(path: Path, options: ReadOptions) -> str:
-    try:
-        for count, (_, line) in enumerate(numbered_lines(path, options)):
+    objects: list[dict[str, Any]] = []
+    with suppress(InputError):  # the reader will say it
+        for _, line in islice(numbered_lines(path, options), _PEEKED):
             value = object_of(line)
             if isinstance(value, dict):
-                if isinstance(value.get("resourceType"), str):
+                if not objects and isinstance(value.get("resourceType"), str):
                     return "fhir"
-                return "openai-batch" if is_request(value) else "jsonl"
-            if count == _PEEKED:
-                break
-    except InputError:
-        pass  # the reader will say it
-    return "jsonl"
+                if not objects and is_request(value):
+                    return "openai-batch"
+                objects.append(value)
+                if is_own(value):
+                    return "entities"
+                if is_doccano(value):
+                    return "doccano"
+    # Lists without elements could be either's; our own key is the rarer one in plain tables.
+    return "entities" if any(value.get(ENTITIES) == [] for value in objects) else "jsonl"

@@ -50,7 +50,13 @@ def bytes_of(path: Path) -> bytes:
 
 
 def text_of(data: bytes, encoding: str | None) -> str:
-    """The text, with line ends as ``\\n`` and without a byte order mark.
+    """The text, with line ends as ``\\n`` and without a byte order mark; see :func:`decoded`."""
+    text = decoded(data, encoding)
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def decoded(data: bytes, encoding: str | None) -> str:
+    """The characters with their line ends, without the byte order mark that told the encoding.
 
     Args:
         encoding: ``None`` reads what the mark says, else UTF-8.
@@ -76,7 +82,7 @@ def text_of(data: bytes, encoding: str | None) -> str:
     most, share = _MOST_CONTROLS
     if len(_CONTROLS.findall(text)) > max(most, share * len(text)):
         raise NoTextError("no text: too many control characters")
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    return text
 
 
 def _encoding(data: bytes) -> str:

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.errors import ConfigError, InputError
+from labelwright.readers.annotated_json import (
+    count_doccano,
+    count_entities,
+    read_doccano,
+    read_entities,
+)
+from labelwright.readers.brat import brat_files, count_brat, read_brat
 from labelwright.readers.detect import format_name
 from labelwright.readers.fhir import count_fhir, fhir_files, read_fhir
 from labelwright.readers.hl7 import count_hl7, hl7_files, read_hl7
@@ -41,6 +48,9 @@ FORMATS = {
     "hl7": Format(read_hl7, count_hl7, hl7_files),
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
     "openi": Format(read_openi, count_openi, xml_files),
+    "brat": Format(read_brat, count_brat, brat_files),
+    "entities": Format(read_entities, count_entities),
+    "doccano": Format(read_doccano, count_doccano),
 }
 
 

@@ -27,26 +27,31 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
             100 objects, or there are no lines.
     """
     rest = numbered_lines(path, options)
-    columns, peeked = _columns(rest, path, options)
+    columns, peeked = peeked_columns(rest, path, options)
     composer = Composer(columns.texts)
     for number, line in chain(peeked, rest):
         value = object_of(line)
         if isinstance(value, str):
             yield Reject(None, str(path), number, value)
         else:
-            yield _report(str(path), number, value, columns, composer)
+            yield report_of(str(path), number, value, columns, composer)
 
 
 def count_jsonl(path: Path, options: ReadOptions) -> int:
     """The lines that :func:`read_jsonl` would yield."""
     rest = numbered_lines(path, options)
-    _, peeked = _columns(rest, path, options)
+    _, peeked = peeked_columns(rest, path, options)
     return len(peeked) + sum(1 for _ in rest)
 
 
-def _columns(
+def peeked_columns(
     numbered: Iterator[tuple[int, str]], path: Path, options: ReadOptions
 ) -> tuple[Columns, list[tuple[int, str]]]:
+    """The columns, from the keys of the first lines, and those lines.
+
+    Raises:
+        InputError: none of them is an object, or a column cannot be told.
+    """
     peeked = list(islice(numbered, _PEEKED))
     parsed = [object_of(line) for _, line in peeked]
     keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
@@ -59,9 +64,10 @@ def _columns(
     return resolve(list(keys), options, path), peeked
 
 
-def _report(
+def report_of(
     source: str, row: int, value: Mapping[str, Any], columns: Columns, composer: Composer
 ) -> Report | Reject:
+    """The report of one object, or why it is none."""
     if has_twice(value, columns.used):
         return Reject(None, source, row, "a key that is read stands twice in the object")
     identifier = _scalar(value.get(columns.id))
@@ -73,7 +79,7 @@ def _report(
     patient = None if columns.patient is None else _scalar(value.get(columns.patient))
     if not encodable("".join((identifier, patient or "", *parts))):
         return Reject(None, source, row, "half a surrogate pair stands in it, no character")
-    meta = {name: _meta(value.get(name)) for name in columns.meta}
+    meta = {name: meta_text(value.get(name)) for name in columns.meta}
     return report_or_reject(source, row, identifier.strip(), *composer.join(parts), patient, meta)
 
 
@@ -86,7 +92,8 @@ def _scalar(value: Any) -> str | None:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _meta(value: Any) -> str:
+def meta_text(value: Any) -> str:
+    """A value as metadata: text as it is, anything else as JSON."""
     if value is None:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -16,6 +16,15 @@ class ReadOptions:
         meta_columns: columns kept in ``Report.meta``.
         encoding: of text files; ``None`` reads UTF-8, or what a byte order mark says.
         format: one of :data:`labelwright.readers.FORMATS`; ``None`` decides by suffix or folder.
+        bad_annotations: ``reject`` a report with annotations that cannot be used, ``drop`` them, or
+            ``repair`` those that can be and drop the others.
+        tag_scheme: of CoNLL files, such as ``bio``; ``None`` finds the one that fits all tags.
+        tag_column: of CoNLL files, counted from 1; ``None`` is the last.
+        documents: where a report of a CoNLL file ends: ``auto``, ``file`` or ``sentence``.
+        offset_unit: what offsets count, one of :data:`labelwright.readers.offsets.UNITS`;
+            ``None`` takes what the format's own tools count, or what fits.
+        keep_layout: whether ``Report.meta`` keeps what a file says beside its entities, so that it
+            can be written again as it was.
     """
 
     id_column: str | None = None
@@ -24,3 +33,9 @@ class ReadOptions:
     meta_columns: tuple[str, ...] = ()
     encoding: str | None = None
     format: str | None = None
+    bad_annotations: str = "reject"
+    tag_scheme: str | None = None
+    tag_column: int | None = None
+    documents: str = "auto"
+    offset_unit: str | None = None
+    keep_layout: bool = False

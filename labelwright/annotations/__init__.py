@@ -1,0 +1,1 @@
+"""Annotated reports as annotation tools write them: their words, their tags, their files."""

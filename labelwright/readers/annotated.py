@@ -1,0 +1,46 @@
+"""What becomes of a report of whose annotations some are bad: rejected whole, or kept without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from labelwright.readers.options import ReadOptions
+from labelwright.records import Reject, Report
+
+BAD_ANNOTATIONS = ("reject", "drop", "repair")
+"""``reject`` the report, ``drop`` the annotation, or ``repair`` it where the format says how."""
+
+OUTSIDE = "offsets outside the text, empty or out of order"
+DIFFERS = "the text is not what the offsets cover"
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """One annotation that cannot be used: ``where`` names file and line, never text."""
+
+    where: str
+    reason: str
+
+
+def settled(report: Report, bad: Sequence[Bad], options: ReadOptions) -> Iterator[Report | Reject]:
+    """The report if all is well; else as ``options.bad_annotations`` says.
+
+    A gold report that lacks a mention teaches that it is none, so rejecting it is the default.
+    One reject says how many were bad and which was the first; it has no id if the report is kept.
+    """
+    if not bad:
+        yield report
+        return
+    first = f"first at {bad[0].where}: {bad[0].reason}"
+    if options.bad_annotations == "reject":
+        reason = f"{_many(len(bad))} that cannot be used; {first}"
+        yield Reject(report.id, report.source, report.row, reason)
+    else:
+        yield report
+        reason = f"{_many(len(bad))} left out or repaired; {first}"
+        yield Reject(None, report.source, report.row, reason)
+
+
+def _many(count: int) -> str:
+    return f"{count} annotation{'' if count == 1 else 's'}"
