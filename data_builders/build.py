@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from data_builders.augment import Augmentation
-from data_builders.class_table import ClassTable
 from data_builders.collect import Collected, RejectLog, collect, open_spool
+from data_builders.entity_notes import EntityNotes
 from data_builders.folder import MANIFEST, NAMES, REJECTS, Writer, clear, output_folder
+from data_builders.gold import Gold, Table, gold_of
 from data_builders.label_sources import LabelSource
 from data_builders.plan import Plan, SplitOptions, make_plan
-from data_builders.prepare import prepare
+from data_builders.prepare import Prepared, prepare
 from labelwright.errors import InputError
 from labelwright.jsonl import atomic_write, write_json
 from labelwright.label_set import LabelSet
@@ -29,6 +30,8 @@ class Job:
     """What to build.
 
     Attributes:
+        source: labels, of a certainty task.
+        notes: what prepares the annotated notes of an entities task.
         test_source: other labels for the test split.
         sections: one of :data:`labelwright.sections.SECTION_CHOICES`.
         layout: one of :data:`data_builders.instructions.FORMATS`.
@@ -37,7 +40,8 @@ class Job:
     """
 
     label_set: LabelSet
-    source: LabelSource
+    source: LabelSource | None = None
+    notes: EntityNotes | None = None
     test_source: LabelSource | None = None
     sections: str = "full"
     layout: str = "trl"
@@ -51,7 +55,7 @@ class Built:
     """What was built: the manifest as written, and the class counts."""
 
     manifest: Mapping[str, Any]
-    classes: ClassTable
+    classes: Table
 
 
 def build(
@@ -67,32 +71,52 @@ def build(
     with output_folder(out, overwrite=overwrite) as folder:
         with open_spool(folder) as spool, atomic_write(folder / REJECTS) as handle:
             log = RejectLog(handle)
-            prepared = prepare(
-                found,
-                job.label_set,
-                job.source,
-                test_source=job.test_source,
-                sections=job.sections,
-            )
-            collected = collect(prepared, spool, log, where=folder)
+            collected = collect(prepared(found, job), spool, log, where=folder)
             plan = _plan(collected, job, log)
             clear(folder)
-            origins = dict.fromkeys(plan.facts["reports"], job.source.name)
-            if job.test_source is not None and "test" in origins:
-                origins["test"] = job.test_source.name
-            writer = Writer(folder, job.label_set, job.layout, origins, job.augmentation)
-            classes = writer.write(collected, plan, log)
+            gold = gold_of(job.label_set)
+            origins = _origins(job, plan.facts["reports"])
+            writer = Writer(folder, job.label_set, gold, job.layout, origins, job.augmentation)
+            writer.write(collected, plan, log)
         manifest = {
             "command": "build",
             **_task(job),
-            **_data(job, collected, plan, log),
+            **_data(job, collected, plan, log, gold),
             "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
             "versions": dict(versions()),
             "began": began.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 3),
         }
         write_json(folder / MANIFEST, manifest)
-    return Built(manifest, classes)
+    return Built(manifest, gold.table)
+
+
+def prepared(found: Iterable[Report | Reject], job: Job) -> Iterable[Prepared | Reject]:
+    """Every report with what is known of it, or the reject it became.
+
+    Raises:
+        ValueError: the job has nothing that its label set's task needs.
+    """
+    if job.notes is not None:
+        return job.notes.prepare(found)
+    if job.source is None:
+        raise ValueError("a job needs labels or annotated notes")
+    return prepare(
+        found,
+        job.label_set,
+        job.source,
+        test_source=job.test_source,
+        sections=job.sections,
+    )
+
+
+def _origins(job: Job, splits: Iterable[str]) -> dict[str, str]:
+    """Who gave the labels of each split."""
+    source = job.source if job.notes is None else job.notes.source
+    origins = dict.fromkeys(splits, "" if source is None else source.name)
+    if job.test_source is not None and "test" in origins:
+        origins["test"] = job.test_source.name
+    return origins
 
 
 def _plan(collected: Collected, job: Job, log: RejectLog) -> Plan:
@@ -123,20 +147,20 @@ def _task(job: Job) -> dict[str, Any]:
     }
 
 
-def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog) -> dict[str, Any]:
+def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog, gold: Gold) -> dict[str, Any]:
     split = job.split
     records = sum(plan.facts["reports"].values())
     return {
         **job.facts,
-        "labels": dict(job.source.describe()),
+        **_sources(job),
         "augmentation": None if job.augmentation is None else job.augmentation.facts(),
-        "test_labels": None if job.test_source is None else dict(job.test_source.describe()),
         "counts": {
             "in": collected.read,
             "records": records,
             "rejected": log.count,
             "rejected_by_reason": dict(sorted(log.reasons.items())),
             "negatives_read_as_blank": collected.adjusted,
+            **_entities(job, gold),
         },
         "split": {
             "by": "ratios" if split.table is None else "table",
@@ -144,4 +168,29 @@ def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog) -> dict[st
             "duplicates": split.duplicates,
             **plan.facts,
         },
+    }
+
+
+def _sources(job: Job) -> dict[str, Any]:
+    """Where labels or entities come from."""
+    test = job.test_source
+    return {
+        "labels": None if job.source is None else dict(job.source.describe()),
+        "test_labels": None if test is None else dict(test.describe()),
+        **({} if job.notes is None else {"entities": job.notes.describe()}),
+    }
+
+
+def _entities(job: Job, gold: Gold) -> dict[str, Any]:
+    """What became of every entity: in = records + rejected + left out."""
+    if job.notes is None:
+        return {}
+    found = gold.facts()
+    return {
+        "entities": {
+            "in": job.notes.read,
+            **found,
+            "rejected": job.notes.rejected + found["rejected"],
+            "left_out": dict(sorted(job.notes.left_out.items())),
+        }
     }

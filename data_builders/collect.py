@@ -66,6 +66,8 @@ class Collected:
     def reports(self, purpose: str) -> Iterator[dict[str, Any]]:
         """The spooled reports ``{id, text, patient, source, row, meta}``, in order.
 
+        Those of an entities task have ``entities`` too.
+
         Args:
             purpose: what the progress bar says.
         """
@@ -122,7 +124,7 @@ def collect(
         made = Item(report.id, report.patient, text_digest(report.text), stratify)
         found.rows.append(Row(made, labels, test_labels))
         found.adjusted += item.adjusted
-        line = {
+        line: dict[str, Any] = {
             "id": report.id,
             "text": report.text,
             "patient": report.patient,
@@ -130,6 +132,8 @@ def collect(
             "row": report.row,
             "meta": dict(report.meta),
         }
+        if item.entities is not None:
+            line["entities"] = [entity.to_json() for entity in item.entities]
         with writing(where):
             spool.write(dumps(line) + "\n")
     with writing(where):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,25 +10,24 @@ from types import MappingProxyType
 from typing import IO, Any
 
 from data_builders.augment import Augmentation
-from data_builders.class_table import ClassTable
 from data_builders.collect import Collected, RejectLog
+from data_builders.gold import ENTITIES_JSONL, LABELS_CSV, Add, Gold
 from data_builders.instructions import alpaca, record
 from data_builders.plan import Plan
 from data_builders.split import SPLITS
 from labelwright.errors import OutputError
 from labelwright.jsonl import atomic_write, dumps, writing
-from labelwright.label_csv import write_labels
 from labelwright.label_set import LabelSet
 from labelwright.lock import locked
-from labelwright.records import Certainty, Reject
+from labelwright.records import Reject
 
 TRAIN = SPLITS[0]
 MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 CLASSES = "classes.csv"
 LABEL_SET = "label_set.yaml"
-KINDS = (".jsonl", ".reports.jsonl", ".labels.csv")
-"""The files of a split, after its name: records, texts, labels."""
+KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL)
+"""The files of a split, after its name: records, texts, labels or entities."""
 
 NAMES = (MANIFEST, REJECTS, CLASSES, LABEL_SET, *(s + kind for s in SPLITS for kind in KINDS))
 """Every file that a build may write."""
@@ -106,6 +105,7 @@ class Writer:
     """Writes the records of a plan.
 
     Attributes:
+        gold: what the task knows of every report.
         layout: one of :data:`data_builders.instructions.FORMATS`.
         origins: who gave the labels, by split.
         augmentation: writes variants of training reports, each with its report's labels and
@@ -114,89 +114,85 @@ class Writer:
 
     folder: Path
     label_set: LabelSet
+    gold: Gold
     layout: str
     origins: Mapping[str, str]
     augmentation: Augmentation | None = None
 
-    def write(self, collected: Collected, plan: Plan, log: RejectLog) -> ClassTable:
-        """Write records, texts, labels, classes and the label set; log what is left out.
+    def write(self, collected: Collected, plan: Plan, log: RejectLog) -> None:
+        """Write records, texts, gold, classes and the label set; log what is left out.
 
         Raises:
             OutputError: a file cannot be written.
         """
-        table = ClassTable(self.label_set)
         taken = _Ids(collected) if self.augmentation is not None else None
-        variants: dict[int, list[str]] = {}
         names = [split for split in SPLITS if plan.facts["reports"].get(split)]
         with ExitStack() as stack:
-            records = {s: stack.enter_context(self._open(s + KINDS[0])) for s in names}
-            texts = {s: stack.enter_context(self._open(s + KINDS[1])) for s in names}
+            files = {split: self._files(split, stack) for split in names}
             for index, report in enumerate(collected.reports("writing")):
                 split = plan.splits[index]
                 if split is None:
                     reason = plan.reasons[index]
+                    self.gold.drop(report)
                     log.add(Reject(report["id"], report["source"], report["row"], reason))
                     continue
-                labels = self._labels(collected, index, split)
-                table.add(split, labels.values())
-                records[split].write(dumps(self._record(report, labels, split)) + "\n")
-                texts[split].write(dumps(report) + "\n")
-                if self.augmentation is None or taken is None or split != TRAIN:
-                    continue
-                for variant in self.augmentation.of(report["id"], report["text"]):
-                    new = taken.new(report["id"])
-                    variants.setdefault(index, []).append(new)
-                    other = {**report, "id": new, "text": variant.text}
-                    told = {"variant_of": report["id"], "operations": list(variant.operations)}
-                    record = self._record(other, labels, split, told)
-                    records[split].write(dumps(record) + "\n")
-                    texts[split].write(dumps(other) + "\n")
-        for split in names:
-            self._write_labels(collected, plan, split, variants)
+                known = self.gold.of(report, collected.rows[index], split)
+                self.gold.count(split, known)
+                files[split].add(report, known)
+                if taken is not None and split == TRAIN:
+                    for other, told in self._variants(report, taken):
+                        files[split].add(other, known, told)
         with self._open(CLASSES, mode=0o644) as handle:
-            table.write_csv(handle)
+            self.gold.table.write_csv(handle)
         with self._open(LABEL_SET, mode=0o644) as handle:
             handle.write(self.label_set.text)
-        return table
 
     def _open(self, name: str, *, mode: int = 0o600) -> Any:
         return atomic_write(self.folder / name, mode=mode)
 
-    def _labels(self, collected: Collected, index: int, split: str) -> dict[str, Certainty]:
-        packed = collected.rows[index].labels_in(split)
-        if isinstance(packed, str):  # the plan has left such rows out
-            raise ValueError("a row without labels was planned")
-        return dict(zip(self.label_set.names, packed, strict=True))
+    def _files(self, split: str, stack: ExitStack) -> _Files:
+        kinds = (".jsonl", ".reports.jsonl", self.gold.suffix)
+        records, texts, gold = (stack.enter_context(self._open(split + kind)) for kind in kinds)
+        return _Files(self, split, records, texts, self.gold.rows(gold))
 
-    def _record(
+    def _variants(
+        self, report: Mapping[str, Any], taken: _Ids
+    ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        if self.augmentation is None:
+            return
+        for variant in self.augmentation.of(report["id"], report["text"]):
+            other = {**report, "id": taken.new(report["id"]), "text": variant.text}
+            yield other, {"variant_of": report["id"], "operations": list(variant.operations)}
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The open files of one split."""
+
+    writer: Writer
+    split: str
+    records: IO[str]
+    texts: IO[str]
+    add_gold: Add
+
+    def add(
         self,
         report: Mapping[str, Any],
-        labels: Mapping[str, Certainty],
-        split: str,
+        known: Any,
         more: Mapping[str, Any] = MappingProxyType({}),
-    ) -> dict[str, Any]:
+    ) -> None:
+        """Write one report with what is known of it; ``more`` goes into the record's meta."""
+        writer = self.writer
         meta = {
             "patient": report["patient"],
             "source": report["source"],
             "row": report["row"],
-            "labels_by": self.origins[split],
+            "labels_by": writer.origins[self.split],
             **more,
         }
-        made = record(self.label_set, report["id"], report["text"], labels, meta=meta)
-        return alpaca(made) if self.layout == "alpaca" else made
-
-    def _write_labels(
-        self, collected: Collected, plan: Plan, split: str, variants: Mapping[int, Sequence[str]]
-    ) -> None:
-        handle: IO[str]
-        with self._open(split + KINDS[2]) as handle:
-            write_labels(
-                handle,
-                self.label_set,
-                (
-                    (identifier, self._labels(collected, index, split))
-                    for index, found in plan.kept()
-                    if found == split
-                    for identifier in (collected.rows[index].item.id, *variants.get(index, ()))
-                ),
-            )
+        answer = writer.gold.answer(known, report["text"], self.split)
+        made = record(writer.label_set, report["id"], report["text"], answer, meta=meta)
+        shaped = alpaca(made) if writer.layout == "alpaca" else made
+        self.records.write(dumps(shaped) + "\n")
+        self.texts.write(dumps(report) + "\n")
+        self.add_gold(report["id"], known)

@@ -1,31 +1,25 @@
-"""Report and labels -> one instruction record, in the form that training reads."""
+"""Report and answer -> one instruction record, in the form that training reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from labelwright.certainty import render
 from labelwright.label_set import LabelSet
 from labelwright.prompt import messages
-from labelwright.records import Labels
 
 FORMATS = ("trl", "alpaca")
 """``trl``: prompt and completion as chat turns; ``alpaca``: instruction, input, output."""
 
 
 def record(
-    label_set: LabelSet, identifier: str, text: str, labels: Labels, *, meta: Mapping[str, Any]
+    label_set: LabelSet, identifier: str, text: str, answer: str, *, meta: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The record ``{id, prompt: [system, user], completion: [assistant], meta}``.
-
-    Raises:
-        ValueError: the labels do not fit the label set.
-    """
+    """The record ``{id, prompt: [system, user], completion: [assistant], meta}``."""
     return {
         "id": identifier,
         "prompt": messages(label_set, text),
-        "completion": [{"role": "assistant", "content": render(label_set, labels)}],
+        "completion": [{"role": "assistant", "content": answer}],
         "meta": dict(meta),
     }
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from data_builders.label_sources import Answer, LabelSource
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty, Reject, Report
+from labelwright.records import Certainty, Entity, Reject, Report
 from labelwright.sections import choose, split_sections
 
 Packed = tuple[Certainty, ...]
@@ -27,12 +27,14 @@ class Prepared:
         test_labels: from the source for the test split; the reason where there are none,
             ``None`` where no such source was given.
         adjusted: how many negatives were read as blank, see :func:`fitted`.
+        entities: of an entities task, in order of appearance; else ``None``.
     """
 
     report: Report
     labels: Packed | str
     test_labels: Packed | str | None
     adjusted: int
+    entities: tuple[Entity, ...] | None = None
 
 
 def prepare(

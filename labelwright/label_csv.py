@@ -55,18 +55,30 @@ def write_labels(
     Ids that a spreadsheet would run as a formula get a leading apostrophe, and so do those
     that look as if they already had one; :func:`unescape_id` takes it away again.
     """
-    writer = csv.writer(handle, lineterminator="\n")
-    # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
-    quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    writer.writerow([id_column, *label_set.names])
-    codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
+    writer = LabelWriter(handle, label_set, id_column=id_column)
     count = 0
     for identifier, labels in rows:
-        safe = escape(identifier)
-        cells = [safe, *[codes[labels[name]] for name in label_set.names]]
-        (quoting if "\r" in safe else writer).writerow(cells)
+        writer.add(identifier, labels)
         count += 1
     return count
+
+
+class LabelWriter:
+    """Writes the table of :func:`write_labels` row by row."""
+
+    def __init__(self, handle: IO[str], label_set: LabelSet, *, id_column: str = "id") -> None:
+        self._names = label_set.names
+        self._writer = csv.writer(handle, lineterminator="\n")
+        # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
+        self._quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
+        self._writer.writerow([id_column, *self._names])
+
+    def add(self, identifier: str, labels: Mapping[str, Certainty | None]) -> None:
+        """Write one row."""
+        safe = escape(identifier)
+        cells = [safe, *[self._codes[labels[name]] for name in self._names]]
+        (self._quoting if "\r" in safe else self._writer).writerow(cells)
 
 
 def read_labels(

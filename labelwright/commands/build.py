@@ -4,97 +4,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.flags import positive, seed
-from labelwright.commands.reading import add_reading_flags, read_options
+from labelwright.commands.build_entities import check_task, entity_notes
+from labelwright.commands.build_flags import SOURCES, add_arguments, check
+from labelwright.commands.build_summary import summary
+from labelwright.commands.reading import read_options
 from labelwright.errors import ConfigError, InputError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Reject, Report
-from labelwright.sections import SECTION_CHOICES
 
 if TYPE_CHECKING:
     from data_builders.augment import Augmentation
-    from data_builders.build import Built, Job
+    from data_builders.build import Job
     from data_builders.label_sources import LabelSource
 
-SOURCES = "a CSV or TSV (.gz) in CheXpert coding, 'rules', or 'openi-mesh'"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    add_reading_flags(parser, required=False)
-    add = parser.add_argument
-    add("--synthetic", type=positive, metavar="N", help="N reports of the grammar instead of FILE")
-    add(
-        "--balance",
-        type=float,
-        metavar="SHARE",
-        help="share of the grammar's reports that draw rare and common certainties alike "
-        "(0 to 1, default 0)",
-    )
-    add("--noise", type=float, metavar="AMOUNT", help="slips in its text (0 to 1, default 1)")
-    add(
-        "--brief",
-        type=float,
-        metavar="SHARE",
-        help="share of its reports that are of one to three statements (0 to 1, default 0)",
-    )
-    add("--label-set", required=True, metavar="NAME|FILE", help="what to ask of a report")
-    add(
-        "--lexicon",
-        type=Path,
-        metavar="FILE",
-        help="the words of --synthetic and --augment (default: those shipped for the label set)",
-    )
-    add("--out", type=Path, metavar="DIR", help="the data folder to write")
-    labels = parser.add_argument_group("labels")
-    add = labels.add_argument
-    add("--labels", metavar="SOURCE", help=SOURCES)
-    add("--test-labels", metavar="SOURCE", help="other labels for the test split")
-    add("--label-id-columns", type=_names, default=(), metavar="A,B", help="id of label tables")
-    add("--rules", type=Path, metavar="FILE", help="a rules file of your own, for --labels rules")
-    add("--openi-table", type=Path, metavar="FILE", help="codes -> observations, as YAML")
-    records = parser.add_argument_group("records")
-    add = records.add_argument
-    add("--sections", choices=SECTION_CHOICES, default="full", help="part of the report to use")
-    add("--format", choices=("trl", "alpaca"), default="trl", help="form of the records")
-    add(
-        "--augment",
-        type=positive,
-        metavar="N",
-        help="add N variants of every training report: other words, order and look, same labels",
-    )
-    add("--preview", type=positive, metavar="N", help="show N records and write nothing")
-    split = parser.add_argument_group("splits")
-    add = split.add_argument
-    add("--split", metavar="R,R,R|none|test", help="shares (default 0.8,0.1,0.1), or all in one")
-    add("--split-file", type=Path, metavar="FILE", help="a table with the columns id and split")
-    add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
-    add("--seed", type=seed, default=13, help="seed of the split and the grammar (default 13)")
-    add("--duplicates", choices=("keep", "drop"), default="keep", help="reports of equal text")
-    add(
-        "--leakage",
-        choices=("error", "drop", "keep-texts"),
-        default="error",
-        help="where --split-file puts a patient or a text into two splits; keep-texts: stop for "
-        "patients, count and keep equal texts of different patients",
-    )
-    add(
-        "--near-duplicates",
-        choices=("keep", "drop"),
-        default="keep",
-        help="training reports that nearly repeat a validation or test report",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier build")
+__all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, or show a preview."""
-    _check(arguments)
     label_set = LabelSet.load(arguments.label_set)
+    check_task(arguments, label_set)
+    check(arguments, labels_needed=label_set.task != ENTITIES)
     if arguments.preview is not None:
         found, job = _job(arguments, label_set, scanned=False)
         _preview(found, job, arguments.preview)
@@ -103,70 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     found, job = _job(arguments, label_set, scanned=True)
     built = build(found, job, arguments.out, overwrite=arguments.overwrite)
-    sys.stdout.write(_summary(built, arguments.out))
+    sys.stdout.write(summary(built, arguments.out))
     return 0
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    if bool(arguments.files) == (arguments.synthetic is not None):
-        raise ConfigError("give either files or --synthetic N", remedy="see --help")
-    for flag in ("balance", "noise", "brief"):
-        if getattr(arguments, flag) is not None and arguments.synthetic is None:
-            raise ConfigError(f"--{flag} is for --synthetic", remedy=f"leave --{flag} out")
-    if arguments.augment is not None:
-        _check_augment(arguments)
-    if arguments.labels is None and arguments.synthetic is None:
-        raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
-    if arguments.out is None and arguments.preview is None:
-        raise ConfigError("--out is missing", remedy="give a folder, or --preview 3 to look first")
-    if arguments.split is not None and arguments.split_file is not None:
-        raise ConfigError("--split and --split-file exclude each other", remedy="give one of them")
-    _refuse_idle_flags(arguments)
-    _refuse_own_inputs(arguments)
-
-
-def _check_augment(arguments: argparse.Namespace) -> None:
-    if arguments.synthetic is not None:
-        raise ConfigError(
-            "--augment is for reports of your own", remedy="raise --synthetic instead"
-        )
-    if arguments.preview is not None:
-        raise ConfigError("--preview shows no variants", remedy="leave --augment out")
-    if arguments.split == "test":
-        raise ConfigError(
-            "--augment is for training reports, and --split test makes none",
-            remedy="leave --augment out",
-        )
-
-
-def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
-    """A flag that would do nothing shows that the user expects something else."""
-    sources = {arguments.labels, arguments.test_labels} - {None}
-    table = bool(sources - {"rules", "openi-mesh"})
-    split_table = arguments.split_file is not None
-    for flag, used, use in (
-        ("lexicon", arguments.synthetic or arguments.augment, "--synthetic and --augment"),
-        ("rules", "rules" in sources, "--labels rules"),
-        ("openi_table", "openi-mesh" in sources, "--labels openi-mesh"),
-        ("label_id_columns", table, "a label table"),
-        ("split_id_columns", split_table, "--split-file"),
-    ):
-        if getattr(arguments, flag) and not used:
-            name = f"--{flag.replace('_', '-')}"
-            raise ConfigError(f"{name} is for {use}", remedy=f"leave {name} out")
-
-
-def _refuse_own_inputs(arguments: argparse.Namespace) -> None:
-    """An input inside the folder that --overwrite empties would be lost."""
-    if arguments.out is None:
-        return
-    read = [*arguments.files, arguments.labels, arguments.test_labels, arguments.split_file]
-    for path in map(Path, filter(None, read)):
-        if path.is_file() and path.resolve().parent == arguments.out.resolve():
-            raise ConfigError(
-                f"{path} is read and stands in --out, whose files are replaced",
-                remedy="choose another --out",
-            )
 
 
 def _job(
@@ -177,13 +49,15 @@ def _job(
     found, facts, source = _reports(arguments, label_set, scanned=scanned)
     if arguments.labels is not None:
         source = _source(arguments.labels, arguments, label_set)
-    if source is None:
+    notes = entity_notes(arguments, label_set) if label_set.task == ENTITIES else None
+    if source is None and notes is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
     test = arguments.test_labels
     split, split_facts = _split(arguments)
     job = Job(
         label_set=label_set,
         source=source,
+        notes=notes,
         test_source=None if test is None else _source(test, arguments, label_set),
         sections=arguments.sections,
         layout=arguments.format,
@@ -295,51 +169,22 @@ def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
 
 
 def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
+    from data_builders.build import prepared
+    from data_builders.gold import gold_of
     from data_builders.instructions import readable, record
-    from data_builders.prepare import prepare
 
+    gold = gold_of(job.label_set)
     shown = 0
-    for item in prepare(found, job.label_set, job.source, sections=job.sections):
-        if isinstance(item, Reject) or isinstance(item.labels, str):
+    for item in prepared(found, job):
+        known = None if isinstance(item, Reject) else gold.known(item)
+        if isinstance(item, Reject) or known is None:
             continue
-        labels = dict(zip(job.label_set.names, item.labels, strict=True))
-        made = record(job.label_set, item.report.id, item.report.text, labels, meta={})
+        answer = gold.answer(known, item.report.text, "preview")
+        made = record(job.label_set, item.report.id, item.report.text, answer, meta={})
         sys.stdout.write(readable(made))
         shown += 1
         if shown == count:
             return
     if not shown:
-        raise InputError("no report can be used", remedy="check --labels, --sections and the ids")
-
-
-def _summary(built: Built, out: Path) -> str:
-    return "\n".join([*built.classes.lines(), "", *_notes(built.manifest), f"written to {out}", ""])
-
-
-def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    counts, split = manifest["counts"], manifest["split"]
-    yield f"{counts['in']} rows in = {counts['records']} records + {counts['rejected']} rejected"
-    for reason, count in counts["rejected_by_reason"].items():
-        yield f"  rejected {count}: {reason}"
-    for key in ("labels", "test_labels"):
-        if left := (manifest[key] or {}).get("labels_without_report"):
-            yield f"  {key} of {left} reports that are not in the input were not used"
-    if counts["negatives_read_as_blank"]:
-        yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
-    if augmentation := manifest["augmentation"]:
-        yield (
-            f"{augmentation['made']} variants of {augmentation['reports']} training reports "
-            "were added to them"
-        )
-    yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
-    if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
-        yield (
-            f"{largest} reports are linked by patient or equal text and stay in one split; "
-            "--duplicates drop loosens them"
-        )
-    for pair, count in split["near_duplicates"]["reports"].items():
-        yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+        what = "annotations" if job.notes is not None else "--labels, --sections"
+        raise InputError("no report can be used", remedy=f"check {what} and the ids")
