@@ -17,13 +17,13 @@ from typing import Any
 
 from inference import job as jobs
 from inference.loop import label_all
-from inference.merge import Counts, merge
+from inference.merge import Counts, merge, outputs
 from inference.shards import Item
 from labelwright.errors import ConfigError
 from labelwright.jsonl import write_json, writing
 from labelwright.labeler import ReportLabeler
 from labelwright.lock import locked
-from labelwright.manifest import sha256_file, versions
+from labelwright.manifest import versions
 
 SHARD_ROWS = 1024
 
@@ -62,14 +62,15 @@ def run(
 ) -> Summary:
     """Label ``reports`` into the folder ``out``, or go on where an earlier run stopped.
 
-    Writes ``labels.csv`` (CheXpert codes), ``predictions.jsonl``, ``rejects.jsonl`` and
-    ``manifest.json``. Memory does not grow with the number of rows.
+    Writes ``labels.csv`` (CheXpert codes), or ``entities.csv`` for a label set of entities,
+    ``predictions.jsonl``, ``rejects.jsonl`` and ``manifest.json``. Memory does not grow with the
+    number of rows.
 
     Args:
         reports: reports and rejects in input order; the same at every run of the job.
         inputs: path, bytes and SHA-256 per input file; part of the job's fingerprint.
         options: all choices that shape the rows; part of the job's fingerprint.
-        id_column: name of the id column of ``labels.csv``.
+        id_column: name of the table's id column.
         total: rows to come, counted before; for the progress bar, and checked at the end.
         shard_rows: rows that are stored, and lost by a kill, together.
 
@@ -123,9 +124,8 @@ def _manifest(
         "label_set": labeler.label_set.name,
         **job.to_json(),
         "counts": {name: getattr(summary, name) for name in counts},
-        "problems": dict(sorted(merged.problems.items())),
-        "notes": dict(sorted(merged.notes.items())),
-        "outputs": {name: sha256_file(out / name) for name in jobs.OUTPUTS},
+        **merged.to_json(labeler.label_set),
+        "outputs": outputs(out, labeler.label_set),
         "versions": dict(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(summary.seconds, 3),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from inference.shards import Item, Shard, label_shard, lines_for
+from inference.tables import write_table
 from labelwright.errors import InputError
-from labelwright.label_csv import write_labels
 from labelwright.labeler import ReportLabeler
 from labelwright.records import Prediction
 
@@ -65,7 +65,7 @@ def dry_run(labeler: ReportLabeler, items: Iterable[Item], *, total: int, rows: 
     seconds = time.perf_counter() - began
     whole = [r for r in results if isinstance(r, Prediction) and r.complete]
     table = io.StringIO()
-    write_labels(table, labeler.label_set, ((r.id, r.labels) for r in whole))
+    write_table(table, labeler.label_set, (r.to_json() for r in whole), id_column="id")
     lines = "".join(lines_for(picked, results))
     return Estimate(
         rows=len(picked),

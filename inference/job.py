@@ -20,13 +20,15 @@ from labelwright.jsonl import write_json, writing
 
 JOB_FILE = "job.json"
 PARTS = "parts"
-LABELS, PREDICTIONS, REJECTS, MANIFEST = (
+LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS, MANIFEST = (
     "labels.csv",
+    "entities.csv",
     "predictions.jsonl",
     "rejects.jsonl",
     "manifest.json",
 )
-OUTPUTS = (LABELS, PREDICTIONS, REJECTS)
+OUTPUTS = (LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS)
+"""Result files; a folder has one of the two tables, as its label set's task asks."""
 EXPORTS = {
     "parquet": "predictions.parquet",
     "omop": "note_nlp.csv",
@@ -83,7 +85,8 @@ def finished(out: Path, job: Job, *, any_labeler: bool = False) -> dict[str, Any
         wanted.pop("labeler")
     if differs := _differences(found, wanted):
         raise _foreign(out, "the finished result of another job", differs)
-    missing = [name for name in OUTPUTS if not (out / name).is_file()]
+    written = manifest.get("outputs") or {}
+    missing = [name for name in OUTPUTS if name in written and not (out / name).is_file()]
     if missing:
         raise OutputError(
             f"the finished result lacks {', '.join(missing)}",

@@ -10,29 +10,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from inference.job import LABELS, PARTS, PREDICTIONS, REJECTS
-from inference.shards import part_path
+from inference.job import PARTS, PREDICTIONS, REJECTS
+from inference.shards import kind_of, part_path
+from inference.tables import table_of, write_table
 from labelwright.errors import LabelwrightError, OutputError
 from labelwright.jsonl import atomic_write, writing
-from labelwright.label_csv import write_labels
-from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
+from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.manifest import sha256_file
 
 Line = tuple[str, dict[str, Any]]
 """A line with its end as it is stored, and the row that it says."""
 
-CERTAINTIES: dict[str | None, Certainty | None] = {c.value: c for c in Certainty} | {None: None}
-
 
 @dataclass
 class Counts:
-    """Rows by fate; ``undetermined`` ones are rejected although they have a prediction."""
+    """Rows by fate; ``undetermined`` ones are rejected although they have a prediction.
+
+    Attributes:
+        entities: mentions per type, of labeled rows.
+        elsewhere: those of them that the text does not hold.
+    """
 
     labeled: int = 0
     rejected: int = 0
     undetermined: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
+    entities: Counter[str] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self, label_set: LabelSet) -> dict[str, Any]:
+        """What the manifest says of the answers; of mentions for label sets of entities only."""
+        value: dict[str, Any] = {
+            "problems": dict(sorted(self.problems.items())),
+            "notes": dict(sorted(self.notes.items())),
+        }
+        if label_set.task == ENTITIES:
+            value["entities"] = {
+                name: {"mentions": self.entities[name], "not_in_the_text": self.elsewhere[name]}
+                for name in label_set.names
+            }
+        return value
 
 
 def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]) -> Counts:
@@ -65,13 +83,13 @@ def write_results(
     """
     counts = Counts()
     with ExitStack() as stack:
-        labels, predictions, rejects = (
+        table, predictions, rejects = (
             stack.enter_context(atomic_write(folder / name))
-            for name in (LABELS, PREDICTIONS, REJECTS)
+            for name in (table_of(label_set), PREDICTIONS, REJECTS)
         )
         with writing(folder):  # else the error would name whichever file is closed first
             labeled = _pass_on(lines, predictions, rejects, counts)
-            write_labels(labels, label_set, labeled, id_column=id_column)
+            write_table(table, label_set, labeled, id_column=id_column)
         if counts.labeled + counts.rejected != expected:
             raise LabelwrightError(
                 f"{expected} rows went in, {counts.labeled} labeled and "
@@ -79,6 +97,13 @@ def write_results(
                 remedy="this is a mistake of labelwright; please report it",
             )
     return counts
+
+
+def outputs(folder: Path, label_set: LabelSet) -> dict[str, str]:
+    """SHA-256 of the three result files."""
+    return {
+        name: sha256_file(folder / name) for name in (table_of(label_set), PREDICTIONS, REJECTS)
+    }
 
 
 def part_lines(folder: Path, rows: Sequence[int]) -> Iterator[Line]:
@@ -114,27 +139,29 @@ def lines_of(path: Path) -> Iterator[Line]:
 
 
 def complete(row: Mapping[str, Any]) -> bool:
-    """Whether a prediction's row has a certainty for every observation."""
-    return None not in row["labels"].values()
+    """Whether a prediction's row has a certainty for every observation, or its entities."""
+    labels = row["labels"]
+    return None not in labels.values() if labels else row.get("entities") is not None
 
 
 def _pass_on(
     lines: Iterable[Line], predictions: IO[str], rejects: IO[str], counts: Counts
-) -> Iterator[tuple[str, dict[str, Certainty | None]]]:
-    """Copy every line to its file; yield id and labels of the rows that are labeled."""
+) -> Iterator[dict[str, Any]]:
+    """Copy every line to its file; yield the rows that are labeled."""
     for line, row in lines:
         if "labels" not in row:
             rejects.write(line)
             counts.rejected += 1
             continue
         predictions.write(line)
-        for kind in {p.partition(":")[0] for p in row["problems"]}:
-            counts.problems[kind] += 1
-        for kind in {n.partition(":")[0] for n in row["notes"]}:
-            counts.notes[kind] += 1
+        counts.problems.update(set(map(kind_of, row["problems"])))
+        counts.notes.update(set(map(kind_of, row["notes"])))
         if complete(row):
             counts.labeled += 1
-            yield row["id"], {name: CERTAINTIES[text] for name, text in row["labels"].items()}
+            for entity in row.get("entities") or ():
+                counts.entities[entity["type"]] += 1
+                counts.elsewhere[entity["type"]] += not entity["spans"]
+            yield row
         else:
             counts.undetermined += 1
 

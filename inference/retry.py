@@ -20,7 +20,7 @@ from typing import Any
 
 from inference import job as jobs
 from inference.loop import label_all
-from inference.merge import Line, complete, lines_of, part_lines, write_results
+from inference.merge import Line, complete, lines_of, outputs, part_lines, write_results
 from inference.shards import Item
 from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.jsonl import dumps, write_json, writing
@@ -119,9 +119,8 @@ def retry(
         }
         changed = {
             "counts": new,
-            "problems": dict(sorted(merged.problems.items())),
-            "notes": dict(sorted(merged.notes.items())),
-            "outputs": {name: sha256_file(work / name) for name in jobs.OUTPUTS},
+            **merged.to_json(labeler.label_set),
+            "outputs": outputs(work, labeler.label_set),
             "retries": [*manifest.get("retries", []), note],
         }
         write_json(work / jobs.MANIFEST, manifest | changed)

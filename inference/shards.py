@@ -8,6 +8,7 @@ undetermined is followed by its reject.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,6 +22,7 @@ from labelwright.labeler import ReportLabeler, key_of
 from labelwright.records import Prediction, Reject, Report
 
 Item = Report | Reject
+_COUNT = re.compile(r" \(\d+\)$")
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,14 @@ def lines_for(items: Sequence[Item], results: Sequence[Result]) -> Iterator[str]
             yield dumps(_undetermined(item, result).to_json()) + "\n"
 
 
+def kind_of(problem: str) -> str:
+    """A problem or note without what it is about and how often: ``chatter`` of ``chatter (3)``."""
+    return _COUNT.sub("", problem.partition(":")[0])
+
+
 def _undetermined(item: Item, prediction: Prediction) -> Reject:
     """Problems by kind only: what follows the colon stays in ``predictions.jsonl``."""
-    kinds = dict.fromkeys(problem.partition(":")[0] for problem in prediction.problems)
-    reason = f"not every observation is determined ({', '.join(kinds) or 'no problem named'})"
+    kinds = dict.fromkeys(map(kind_of, prediction.problems))
+    what = "not every observation is determined" if prediction.labels else "no readable answer"
+    reason = f"{what} ({', '.join(kinds) or 'no problem named'})"
     return Reject(prediction.id, item.source, item.row, reason)

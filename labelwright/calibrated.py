@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError, InputError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.labeler import ReportLabeler, key_of
 from labelwright.manifest import sha256_file
 from labelwright.records import Prediction, Reject, Report
@@ -39,8 +39,14 @@ class Calibrated:
 
         Raises:
             InputError: the file is no ``calibration.json``.
-            ConfigError: it was fitted for another label set or another model.
+            ConfigError: it was fitted for another label set or another model, or entities are
+                asked for.
         """
+        if labeler.label_set.task == ENTITIES:
+            raise ConfigError(
+                "--calibration is for observations, and this label set asks for entities",
+                remedy="leave it out",
+            )
         try:
             file = json.loads(path.read_text(encoding="utf-8"))
             label_set, fitted = str(file["label_set_sha256"]), dict(file["labelers"])

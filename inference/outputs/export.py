@@ -19,9 +19,9 @@ from inference.outputs import note_nlp, observations, parquet_table
 from inference.outputs.rows import Context, Row
 from inference.retry import beside
 from inference.shards import Item
-from labelwright.errors import OutputError
+from labelwright.errors import ConfigError, OutputError
 from labelwright.jsonl import atomic_write, write_json
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.lock import locked
 from labelwright.manifest import sha256_file
 from labelwright.records import Report
@@ -89,6 +89,21 @@ def export(
             manifest["outputs"][path.name] = sha256_file(path)
         write_json(out / MANIFEST, manifest | {"also": also})
     return [out / EXPORTS[name] for name in to_do]
+
+
+def check_also(names: Sequence[str], label_set: LabelSet) -> None:
+    """Refuse files that cannot say what the label set's task asks.
+
+    Raises:
+        ConfigError: there are such among ``names``.
+    """
+    not_for = {"fhir"} if label_set.task == ENTITIES else set()
+    for name in names:
+        if name in not_for:
+            raise ConfigError(
+                f"--also {name} is not for label sets of task {label_set.task!r}",
+                remedy=f"choose from: {', '.join(n for n in EXPORTS if n not in not_for)}",
+            )
 
 
 def _rows(out: Path) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""OMOP CDM 5.4: ``note_nlp.csv``, one row per observation that a report speaks of.
+"""OMOP CDM 5.4: ``note_nlp.csv``, one row per observation that a report speaks of, or mention.
 
 Columns and their meaning are those of the table NOTE_NLP
 (https://ohdsi.github.io/CommonDataModel/cdm54.html#note_nlp). ``term_exists`` is ``Y`` for
@@ -14,7 +14,7 @@ from typing import IO
 
 from inference.outputs.rows import Context, Finding, Row, findings
 from labelwright.label_csv import escape
-from labelwright.label_set import Label
+from labelwright.label_set import Label, LabelSet
 from labelwright.records import Certainty, Report
 
 COLUMNS = (
@@ -74,7 +74,7 @@ def _cells(number: int, row: Row, finding: Finding, context: Context) -> list[st
         "nlp_datetime": moment.replace("T", " "),
         "term_exists": "Y" if finding.certainty is Certainty.POSITIVE else "N",
         "term_temporal": "",
-        "term_modifiers": _modifiers(label, finding),
+        "term_modifiers": _modifiers(label, finding, context.label_set),
     }
     return [value[name][: LONGEST.get(name)] for name in COLUMNS]
 
@@ -88,14 +88,15 @@ def _words(report: Report | None, finding: Finding) -> tuple[str, str]:
     before = report.text[max(0, start - room) : start]
     after = report.text[end : end + room]
     snippet = " ".join((before + report.text[start:end] + after).split())
-    return snippet, " ".join(report.text[start:end].split()) or finding.name
+    words = finding.mention or report.text[start:end]
+    return snippet, " ".join(words.split()) or finding.name
 
 
-def _modifiers(label: Label, finding: Finding) -> str:
-    parts = [f"certainty={finding.certainty.value}"]
+def _modifiers(label: Label, finding: Finding, label_set: LabelSet) -> str:
+    parts = [f"certainty={finding.certainty.value}"] if label_set.words else []
     if finding.probability is not None:
         parts.append(f"probability={finding.probability:.4f}")
-    parts.append(f"observation={label.name}")
+    parts.append(f"{'type' if finding.mention else 'observation'}={label.name}")
     codes = {name: code for name, code in label.codes.items() if name != OMOP_CODE}
     parts += [f"{name}={code}" for name, code in codes.items()]
     return ";".join(part.replace(";", ",") for part in parts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Certainty, Report
 
 
@@ -38,21 +38,30 @@ class Context:
 
 @dataclass(frozen=True)
 class Finding:
-    """One observation that a report speaks of.
+    """One observation that a report speaks of, or one mention.
 
     Attributes:
-        probability: of ``certainty``, where the labeler gives it.
-        spans: evidence, as offsets into the labeled text.
+        certainty: positive for a mention where the label set asks for none.
+        probability: of ``certainty`` or of the mention, where the labeler gives it.
+        spans: evidence, or the parts of the mention, as offsets into the labeled text.
+        mention: the words of a mention.
     """
 
     name: str
     certainty: Certainty
     probability: float | None
     spans: list[list[int]]
+    mention: str = ""
 
 
 def findings(row: Row, label_set: LabelSet) -> Iterator[Finding]:
-    """All that is not blank, in the label set's order; nothing of an answer with open ends."""
+    """All that is not blank, in the label set's order; nothing of an answer with open ends.
+
+    For label sets of entities all mentions that stand in the text, in order.
+    """
+    if label_set.task == ENTITIES:
+        yield from _mentions(row)
+        return
     labels = row.prediction["labels"]
     if None in labels.values():
         return
@@ -66,6 +75,18 @@ def findings(row: Row, label_set: LabelSet) -> Iterator[Finding]:
                 certainty=certainty,
                 probability=probs.get(name, {}).get(certainty.value),
                 spans=evidence.get(name, []),
+            )
+
+
+def _mentions(row: Row) -> Iterator[Finding]:
+    for entity in row.prediction.get("entities") or ():
+        if entity["spans"]:
+            yield Finding(
+                name=entity["type"],
+                certainty=Certainty(entity.get("certainty") or Certainty.POSITIVE),
+                probability=entity.get("prob"),
+                spans=entity["spans"],
+                mention=entity["text"],
             )
 
 

@@ -1,4 +1,4 @@
-"""``labelwright label``: reports in, ``labels.csv`` out, with any labeler, resumable."""
+"""``labelwright label``: reports in, a table of labels or entities out, resumable."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from labelwright.commands.label_server import (
 )
 from labelwright.commands.reading import add_reading_flags, read_options
 from labelwright.errors import ConfigError
+from labelwright.label_set import ENTITIES
 from labelwright.sections import SECTION_CHOICES
 from labelwright.shipped import named_model, shipped_model
 
@@ -148,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
     from inference.cut import left_to_cut
     from inference.interrupt import terminable
+    from inference.tables import id_clash
     from inference.watch import Watch
     from labelwright.readers import scan
     from labelwright.readers.dispatch import format_of
@@ -167,11 +169,16 @@ def run(arguments: argparse.Namespace) -> int:
         found = scan(arguments.files, reading)
         made = labeled_by(arguments, _labeler)
         labeler, sections, shard_rows = stack.enter_context(made)
-        if (id_column := _id_column(arguments)) in labeler.label_set.names:
+        if id_clash(labeler.label_set, id_column := _id_column(arguments)):
             raise ConfigError(
-                f"the id column {id_column} has the name of an observation, and labels.csv would "
-                "hold both",
+                f"the id column {id_column} has the name of an observation or of another column of "
+                "the result table",
                 remedy="rename the column",
+            )
+        if labeler.label_set.task == ENTITIES and sections != "full":
+            raise ConfigError(
+                "entities are found in whole texts, so that their offsets are those of the text",
+                remedy="leave --sections out",
             )
         options = {
             "text_columns": list(reading.text_columns),

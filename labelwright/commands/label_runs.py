@@ -106,7 +106,12 @@ class Task:
 
 def perform(task: Task, arguments: argparse.Namespace) -> str:
     """Do what the flags ask; return the closing line."""
+    from inference.outputs.export import check_also
+    from inference.tables import table_of
+
     out: Path = arguments.out
+    check_also(arguments.also, task.labeler.label_set)
+    table = out / table_of(task.labeler.label_set)
     if arguments.dry_run:
         from inference.dry_run import dry_run
 
@@ -115,7 +120,7 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
         from inference.retry import retry
 
         again = retry(task.labeler, task.reports, out, shard_rows=task.shard_rows, **task.settings)
-        line = retried(again, out)
+        line = retried(again, table)
     else:
         from inference.batch import run
 
@@ -127,7 +132,7 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
             shard_rows=task.shard_rows,
             **task.settings,
         )
-        line = closing(summary, out, task.whole)
+        line = closing(summary, table, task.whole)
     from inference.outputs.export import export
 
     written = export(
@@ -140,13 +145,13 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
     return line + "".join(f", {path}" for path in written)
 
 
-def closing(summary: Summary, out: Path, whole: int) -> str:
-    """One line on a run that ended."""
+def closing(summary: Summary, table: Path, whole: int) -> str:
+    """One line on a run that ended, whose table is ``table``."""
     if summary.finished_before:
         head = f"already finished: {summary.rows:,} rows"
     else:
         head = f"{summary.rows:,} rows"
-    parts = [_counts(head, summary, out)]
+    parts = [_counts(head, summary, table)]
     if whole:
         parts.append(f"{whole:,} without headings read whole")
     if not summary.finished_before:
@@ -154,20 +159,20 @@ def closing(summary: Summary, out: Path, whole: int) -> str:
             parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")
         rate = summary.labeled_now / max(summary.seconds, 1e-9)
         parts.append(f"{rate:,.1f} rows/s")
-    return "; ".join(parts) + f" -> {out / 'labels.csv'}"
+    return "; ".join(parts) + f" -> {table}"
 
 
-def retried(done: Retried, out: Path) -> str:
-    """One line on a retry that ended."""
+def retried(done: Retried, table: Path) -> str:
+    """One line on a retry that ended, whose table is ``table``."""
     if not done.tried:
         head = "no rejected report to try again"
     else:
         head = f"{done.tried:,} rejected reports tried again, {done.labeled_now:,} labeled"
-    return f"{head}; {_counts(f'{done.rows:,} rows', done, out)} -> {out / 'labels.csv'}"
+    return f"{head}; {_counts(f'{done.rows:,} rows', done, table)} -> {table}"
 
 
-def _counts(head: str, counts: Summary | Retried, out: Path) -> str:
-    why = f" (why: {out / 'rejects.jsonl'})" if counts.rejected else ""
+def _counts(head: str, counts: Summary | Retried, table: Path) -> str:
+    why = f" (why: {table.with_name('rejects.jsonl')})" if counts.rejected else ""
     return f"{head}: {counts.labeled:,} labeled, {counts.rejected:,} rejected{why}"
 
 

@@ -1,0 +1,85 @@
+"""Labelers of entities that need no model, notes for them, and a label set."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Entity, Prediction, Reject, Report
+
+DISEASES: dict[str, Any] = {
+    "name": "diseases",
+    "version": "1",
+    "task": "entities",
+    "instruction": "List every mention of {labels} as it stands in the note, or answer none.",
+    "labels": [
+        {"name": "Disease", "codes": {"omop": "432250", "umls": "T047"}},
+        {"name": "Drug", "description": "a medicine"},
+    ],
+}
+
+
+def made(**changes: Any) -> LabelSet:
+    """The label set of these tests, changed."""
+    return LabelSet.from_text(json.dumps(DISEASES | changes))
+
+
+PLAIN = made()
+SURE = made(certainties={"positive": "present", "negative": "negated"})
+WORDS = {"fever": "Disease", "cough": "Disease", "aspirin": "Drug", "=sum": "Drug"}
+WORD = re.compile("|".join(WORDS), re.IGNORECASE)
+
+
+class Finder:
+    """Finds four words; how a note begins says what else happens to it."""
+
+    name = "finder"
+
+    def __init__(self, label_set: LabelSet = PLAIN, *, fixed: bool = False) -> None:
+        self.label_set = label_set
+        self.fixed = fixed
+        self.asked = 0
+
+    def describe(self) -> Mapping[str, Any]:
+        return {"kind": "finder", "fixed": self.fixed}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        self.asked += len(reports)
+        return [self._label(report) for report in reports]
+
+    def _label(self, report: Report) -> Prediction | Reject:
+        text = report.text
+        if text.startswith("endless"):
+            return Reject(report.id, report.source, report.row, "too long: 9 > 8 tokens")
+        sure = Certainty.NEGATIVE if self.label_set.words else None
+        found = tuple(
+            replace(Entity.of(text, WORDS[m[0].lower()], m.span(), certainty=sure), prob=0.75)
+            for m in WORD.finditer(text)
+        )
+        answer = Prediction(report.id, {}, self.name, raw="x", entities=found, seconds=0.5)
+        if text.startswith("split"):
+            ends = found[0].spans[0], found[-1].spans[0]
+            return replace(answer, entities=(Entity.of(text, "Disease", *ends, certainty=sure),))
+        if text.startswith("made up"):
+            invented = Entity("Disease", (), "=plague", sure)
+            problems = ("not in the text: Disease", "chatter (3)")
+            return replace(answer, entities=(*found, invented), problems=problems)
+        if text.startswith("silent") and not self.fixed:
+            return replace(answer, entities=None, problems=("chatter (3)", "unknown type"))
+        return answer
+
+
+def notes(texts: Mapping[str, str]) -> Iterator[Report]:
+    """Notes in order."""
+    for row, (identifier, text) in enumerate(texts.items(), 1):
+        yield Report(identifier, text, "in.csv", row, patient=f"p{row}")
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
+    with open(path, encoding="utf-8", newline="\n") as handle:
+        return [json.loads(line) for line in handle]
