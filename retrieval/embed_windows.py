@@ -47,6 +47,8 @@ class Windows:
 
     def of(self, texts: Sequence[str]) -> list[list[Window]]:
         """The windows of each text, in order; at least one each. A text that fits is one window."""
+        if not texts:
+            return []
         whole = [" ".join(text.split()) for text in texts]
         counts = self._count(whole)
         return [

