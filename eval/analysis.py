@@ -193,12 +193,18 @@ class Analysis:
 
 
 def analyse(
-    comparison: Comparison, settings: Settings, *, metric: str, reference: str | None = None
+    comparison: Comparison,
+    settings: Settings,
+    *,
+    metric: str,
+    reference: str | None = None,
+    all_pairs: bool = True,
 ) -> Analysis:
     """Score every labeler and test all pairs, the reference (the first by default) in front.
 
     Args:
         settings: as for :func:`eval.significance.compare`; its statistics are replaced.
+        all_pairs: test all pairs, or only the reference against each other labeler.
 
     Raises:
         ConfigError: reference or metric is unknown, the margin is not between 0 and 1, there
@@ -230,7 +236,11 @@ def analyse(
         comparison=ordered,
         metric=metric,
         scores={n: score(ordered, n, undefined=settings.undefined) for n in ordered.names},
-        tests=compare(ordered, settings=replace(settings, statistics=shown)),
+        tests=compare(
+            ordered,
+            settings=replace(settings, statistics=shown),
+            reference=None if all_pairs else first,
+        ),
     )
 
 

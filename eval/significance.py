@@ -133,7 +133,7 @@ class Significance:
 
     Attributes:
         intervals: ``{labeler: {statistic: Interval}}``.
-        pairs: every pair, or every labeler against the reference (reference as b).
+        pairs: every pair, or the reference (as a) against every other labeler.
         holm_over_pairs: per statistic, the P values of ``parts[0]`` adjusted over the pairs.
         several: by statistic; empty with fewer than three labelers.
         clusters: resampled units; ``clustered``: they are patients, not single reports.
@@ -154,7 +154,7 @@ def compare(
     """Intervals of every labeler and all tests of all pairs.
 
     Args:
-        reference: test every other labeler against this one only.
+        reference: test this one against every other labeler, and no other pair.
 
     Raises:
         ConfigError: an unknown statistic or reference, or too few resamples.
@@ -168,7 +168,7 @@ def compare(
     if reference is None:
         couples = list(combinations(comparison.names, 2))
     elif reference in counts:
-        couples = [(name, reference) for name in comparison.names if name != reference]
+        couples = [(reference, name) for name in comparison.names if name != reference]
     else:
         raise ConfigError(
             f"no labeler {reference!r}", remedy=f"use one of: {', '.join(comparison.names)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,11 +28,11 @@ OPEN = 0o644
 FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
 
 
-def write_report(page: Page, out: Path) -> Path:
+def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path:
     """Write the report into a new, an empty or an earlier report's folder; return the page.
 
     ``scores.json`` comes last, so its existence means that the report is whole. A page that
-    holds report text can be read by its owner only.
+    holds report text can be read by its owner only. ``beside``: as for :func:`check_folder`.
 
     Raises:
         OutputError: the folder holds other files or cannot be written.
@@ -41,7 +42,7 @@ def write_report(page: Page, out: Path) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out):
-            check_folder(out)
+            check_folder(out, beside=beside)
             _clear(out)
             try:
                 _write_all(page, out)
@@ -81,8 +82,11 @@ def _write_all(page: Page, out: Path) -> None:
     write_json(out / SCORES, scores_json(page))
 
 
-def check_folder(out: Path) -> None:
+def check_folder(out: Path, *, beside: Collection[str] = ()) -> None:
     """Refuse a folder that holds anything but an earlier report.
+
+    Args:
+        beside: names in the folder that are no part of a report and may stay there.
 
     Raises:
         OutputError: it does, or is no folder.
@@ -91,7 +95,8 @@ def check_folder(out: Path) -> None:
         return
     if not out.is_dir():
         raise OutputError("a file of this name exists", remedy="choose another --out", source=out)
-    if any(path.name != LOCK_FILE for path in out.iterdir()) and not _is_report(out / SCORES):
+    known = {LOCK_FILE, *beside}
+    if any(path.name not in known for path in out.iterdir()) and not _is_report(out / SCORES):
         raise OutputError(
             "the folder holds files that are no earlier report",
             remedy="choose another --out, or empty it",

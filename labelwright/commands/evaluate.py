@@ -28,6 +28,9 @@ LONGEST_NAME = 60
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
+    parser.epilog = (
+        "labelwright eval ablation … compares labeling with and without similar reports."
+    )
     parser.add_argument(
         "--gold", required=True, metavar="FILE", help="reference labels in CheXpert's coding"
     )
@@ -74,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_text_flags(parser)
     evaluate_sections.add_arguments(parser)
-    _add_test_flags(parser)
+    add_test_flags(parser)
 
 
 def _add_text_flags(parser: argparse.ArgumentParser) -> None:
@@ -88,7 +91,8 @@ def _add_text_flags(parser: argparse.ArgumentParser) -> None:
     text.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
 
 
-def _add_test_flags(parser: argparse.ArgumentParser) -> None:
+def add_test_flags(parser: argparse.ArgumentParser) -> None:
+    """``--metric``, ``--margin`` and what else scores and tests depend on."""
     tests = parser.add_argument_group("scores and tests")
     tests.add_argument(
         "--metric",
