@@ -204,7 +204,7 @@ class ClipEmbedder:
 def _check_kind(folder: Path) -> None:
     settings = read_settings(folder / "config.json")
     kind = settings.get("model_type") if isinstance(settings, dict) else None
-    if kind not in KINDS:
+    if str(kind) not in KINDS:
         raise CheckpointError(
             f"the architecture {str(kind)[:40]!r} is not read as an image-text model",
             remedy=f"use one of: {', '.join(sorted(KINDS))}; for text models text:FOLDER",

@@ -9,6 +9,14 @@ the heart is of normal size lungs are clear no pleural effusion pneumothorax lar
 opacity nodule in upper lower lobe and tube tip above carina
 """
 
+TOWER = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+}
+"""Sizes of one tower of an image-text model."""
+
 
 def tiny_bert(folder: Path, *, positions: int = 64) -> Path:
     """A BERT of two layers over whole words, one width of 32, with its tokenizer."""
@@ -58,15 +66,9 @@ def tiny_clip(folder: Path, *, positions: int = 77) -> Path:
     start, end = len(tokens), len(tokens) + 1
     vocabulary |= {"<|startoftext|>": start, "<|endoftext|>": end}
     torch.manual_seed(2)
-    tower = {
-        "hidden_size": 32,
-        "intermediate_size": 64,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "projection_dim": 24,
-    }
     text = {
-        **tower,
+        **TOWER,
+        "projection_dim": 24,
         "vocab_size": len(vocabulary),
         "max_position_embeddings": positions,
         "bos_token_id": start,
@@ -75,7 +77,7 @@ def tiny_clip(folder: Path, *, positions: int = 77) -> Path:
     }
     config = CLIPConfig(
         text_config=text,
-        vision_config={**tower, "image_size": 16, "patch_size": 8},
+        vision_config={**TOWER, "projection_dim": 24, "image_size": 16, "patch_size": 8},
         projection_dim=24,
         initializer_factor=8.0,
     )
@@ -86,4 +88,52 @@ def tiny_clip(folder: Path, *, positions: int = 77) -> Path:
     CLIPImageProcessorPil(
         size={"shortest_edge": 16}, crop_size={"height": 16, "width": 16}
     ).save_pretrained(folder)
+    return folder
+
+
+def tiny_siglip(folder: Path) -> Path:
+    """A SigLIP of two small towers; its texts are padded to 40 tokens."""
+    import torch
+    from transformers import (
+        AutoTokenizer,
+        SiglipConfig,
+        SiglipImageProcessorPil,
+        SiglipModel,
+    )
+
+    bert = tiny_bert(folder.with_name(folder.name + "-bert"))
+    tokenizer = AutoTokenizer.from_pretrained(bert)
+    text = {**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": 40}
+    marks = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3}
+    torch.manual_seed(3)
+    config = SiglipConfig(
+        text_config=text | marks, vision_config={**TOWER, "image_size": 16, "patch_size": 8}
+    )
+    SiglipModel(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    SiglipImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return folder
+
+
+def tiny_dual_encoder(folder: Path) -> Path:
+    """A vision tower and a BERT put together, as some medical image-text models are."""
+    import torch
+    from transformers import (
+        AutoImageProcessor,
+        AutoTokenizer,
+        CLIPVisionConfig,
+        CLIPVisionModel,
+        VisionTextDualEncoderModel,
+    )
+
+    bert = tiny_bert(folder.with_name(folder.name + "-bert"))
+    vision = folder.with_name(folder.name + "-vision")
+    torch.manual_seed(4)
+    CLIPVisionModel(CLIPVisionConfig(**TOWER, image_size=16, patch_size=8)).save_pretrained(vision)
+    VisionTextDualEncoderModel.from_vision_text_pretrained(
+        vision, bert, projection_dim=20
+    ).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(bert).save_pretrained(folder)
+    clip = tiny_clip(folder.with_name(folder.name + "-clip"))
+    AutoImageProcessor.from_pretrained(clip, backend="pil").save_pretrained(folder)
     return folder
