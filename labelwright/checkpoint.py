@@ -20,6 +20,8 @@ REPORT, SENTENCE = UNITS = ("report", "sentence")
 """What a model may read at once."""
 HEADS = "heads"
 """The layout of an encoder with one head per observation: it reads no prompt, writes no answer."""
+TAGS = "tags"
+"""The layout of an encoder that tags words: neither prompt nor answer, too."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
         )
     label_set = LabelSet.from_text(text, root / LABEL_SET_FILE)
     written = prompt_version(label_set)
-    if info.layouts != (HEADS,) and info.prompt_version != written:
+    if info.layouts not in ((HEADS,), (TAGS,)) and info.prompt_version != written:
         raise CheckpointError(
             f"the model was trained with prompt version {info.prompt_version}, "
             f"this labelwright writes version {written}",
@@ -111,8 +113,18 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
 
 def has_heads(folder: str | Path) -> bool:
     """Whether a model folder is that of an encoder with heads; any other path is not."""
+    return _only_layout(folder) == HEADS
+
+
+def has_tags(folder: str | Path) -> bool:
+    """Whether a model folder is that of a tagger; any other path is not."""
+    return _only_layout(folder) == TAGS
+
+
+def _only_layout(folder: str | Path) -> str | None:
     try:
         raw = json.loads((Path(folder) / TASK_FILE).read_text(encoding="utf-8"))
-        return list(raw["layouts"]) == [HEADS]
+        [layout] = raw["layouts"]
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return None
+    return str(layout)
