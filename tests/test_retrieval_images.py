@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import struct
+import subprocess
 import sys
 import warnings
 import zlib
@@ -20,6 +22,7 @@ from labelwright.errors import InputError, MissingExtraError
 from retrieval import images
 from retrieval.images import read_image, spread
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 PATIENT = "Canary^Quill"
 RAMP = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 """0 to 220 in steps of 20, three rows of four."""
@@ -373,6 +376,20 @@ def test_headers_with_faults_are_not_cited(
         gray(path)
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
+
+
+def test_the_shipped_films_are_what_the_script_draws(tmp_path: Path) -> None:
+    """Pixels, not bytes: how well a PNG is packed depends on the version of zlib."""
+    subprocess.run([sys.executable, EXAMPLES / "draw_images.py", tmp_path], check=True)
+    assert (tmp_path / "images.csv").read_bytes() == (EXAMPLES / "images.csv").read_bytes()
+    with (EXAMPLES / "images.csv").open(newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == len(list((EXAMPLES / "images").iterdir())) == 12
+    for row in rows:
+        shipped = gray(EXAMPLES / row["image"])
+        assert shipped.shape == (96, 96)
+        np.testing.assert_array_equal(shipped, gray(tmp_path / row["image"]))
+    assert sum(path.stat().st_size for path in (EXAMPLES / "images").iterdir()) < 30_000
 
 
 def test_packages_that_are_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
