@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import InputError
-from labelwright.readers import fhir, folders, hl7, plain_text
+from labelwright.readers import conll, fhir, folders, hl7, plain_text
 from labelwright.readers.annotated_json_rows import ENTITIES, is_doccano, is_own
 from labelwright.readers.brat import is_brat_folder
+from labelwright.readers.conll_lines import looks_tagged
 from labelwright.readers.mimic_cxr import is_mimic_tree
 from labelwright.readers.openai_batch import is_request
 from labelwright.readers.openi import is_openi_folder
@@ -31,6 +32,7 @@ _SUFFIXES = {
     ".json": "fhir",
     ".hl7": "hl7",
     ".ann": "brat",
+    **dict.fromkeys(conll.OWN_SUFFIXES, "conll"),
     ".tgz": "openi",
     ".tar": "openi",
 }
@@ -38,6 +40,7 @@ _FOLDERS = {
     "txt": plain_text.SUFFIXES,
     "fhir": fhir.SUFFIXES,
     "hl7": hl7.SUFFIXES,
+    "conll": conll.OWN_SUFFIXES,
 }
 _PEEKED = 100
 """JSON lines that are looked at; the first object decides, or the first one with entities."""
@@ -61,6 +64,8 @@ def format_name(path: Path, options: ReadOptions) -> str | None:
         )
     for suffix, name in _SUFFIXES.items():
         if plain.endswith(suffix):
+            if name == "tsv" and _is_tagged(path, options):
+                return "conll"
             return _of_lines(path, options) if name == "jsonl" else name
     return None
 
@@ -85,7 +90,8 @@ def _of_folder(path: Path) -> str:
             )
     if not found:
         raise InputError(
-            "the folder holds neither a MIMIC-CXR tree nor Open-i XML, text, FHIR or HL7 files",
+            "the folder holds neither a MIMIC-CXR tree nor Open-i XML, text, FHIR, HL7, "
+            "BRAT or CoNLL files",
             remedy="give the files themselves, or check the folder",
             source=path,
         )
@@ -94,6 +100,13 @@ def _of_folder(path: Path) -> str:
 
 def _unpacked(name: str) -> str:
     return folders.without_suffix(name, ())
+
+
+def _is_tagged(path: Path, options: ReadOptions) -> bool:
+    try:
+        return looks_tagged(path, options)
+    except InputError:
+        return False  # the reader will say it
 
 
 def _of_lines(path: Path, options: ReadOptions) -> str:

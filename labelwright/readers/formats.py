@@ -14,6 +14,7 @@ from labelwright.readers.annotated_json import (
     read_entities,
 )
 from labelwright.readers.brat import brat_files, count_brat, read_brat
+from labelwright.readers.conll import conll_files, count_conll, read_conll
 from labelwright.readers.detect import format_name
 from labelwright.readers.fhir import count_fhir, fhir_files, read_fhir
 from labelwright.readers.hl7 import count_hl7, hl7_files, read_hl7
@@ -49,6 +50,7 @@ FORMATS = {
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
     "openi": Format(read_openi, count_openi, xml_files),
     "brat": Format(read_brat, count_brat, brat_files),
+    "conll": Format(read_conll, count_conll, conll_files),
     "entities": Format(read_entities, count_entities),
     "doccano": Format(read_doccano, count_doccano),
 }
