@@ -99,6 +99,20 @@ def render(label_set: LabelSet, entities: Iterable[Entity]) -> str:
     return "\n".join(lines) or NONE
 
 
+FORM = frozenset({"empty answer", "chatter", "unknown type", "empty mention", "no certainty"})
+
+
+def faults(label_set: LabelSet, answer: str) -> tuple[str, ...]:
+    """What of an answer's form :func:`render` does not write; whether a text holds it is not asked.
+
+    A right answer can name a mention whose place cannot be found from it, e.g. the end of a word
+    that stands alone elsewhere.
+    """
+    parsed = parse(label_set, answer, "", ended=True)
+    wrong = [p for p in parsed.problems if p.partition(":")[0].partition(" (")[0] in FORM]
+    return (*wrong, *parsed.notes)
+
+
 def parse(
     label_set: LabelSet, answer: str, text: str, *, ended: bool | None = None
 ) -> ParsedEntities:
@@ -119,13 +133,16 @@ def parse(
     if ended is False or len(lines) > MOST_LINES:
         problems["cut off"] += 1
         lines = lines[: min(max(len(lines) - 1, 0), MOST_LINES)]
-    if [line.casefold().rstrip(".") for line in lines] == [NONE]:
+    said = [line for line in lines if line.casefold().rstrip(".") != NONE]
+    if lines and not said:
         return ParsedEntities((), tuple(problems), ())
+    if len(said) < len(lines):
+        notes[f"{NONE} beside mentions"] += len(lines) - len(said)
     if not lines and not problems:
         problems["empty answer"] += 1
     grounder = Grounder(text, nesting=label_set.nesting)
     found: list[Entity] = []
-    for line in lines:
+    for line in said:
         entity = _line(label_set, line, problems, notes)
         if entity is None:
             continue

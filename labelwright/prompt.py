@@ -31,6 +31,14 @@ def system_prompt(label_set: LabelSet) -> str:
     return "\n\n".join([told, *shown])
 
 
+def faults(label_set: LabelSet, answer: str) -> tuple[str, ...]:
+    """What of an answer is not as the label set's task writes it; empty for a right one."""
+    if label_set.task == ENTITIES:
+        return entities.faults(label_set, answer)
+    parsed = certainty.parse(label_set, answer, ended=True)
+    return parsed.problems + parsed.notes
+
+
 def messages(label_set: LabelSet, text: str) -> list[dict[str, str]]:
     """The prompt as a chat of a system and a user turn; the report stands alone in the second."""
     return [

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from labelwright.errors import ConfigError, MissingExtraError
+from labelwright.errors import ConfigError, LabelwrightError, MissingExtraError
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 
 if TYPE_CHECKING:
@@ -43,12 +44,12 @@ class TrainArguments:
             "choices": ["tiny", "compact", "small"],
         },
     )
-    layout: str = field(
-        default="both",
+    layout: str | None = field(
+        default=None,
         metadata={
-            "help": "What the model learns to answer: line, the whole answer line (free and "
+            "help": "What the model learns to answer: line, the whole answer (free and "
             "constrained decoding); branches, each observation by itself (one-pass decoding); "
-            "both, in one row that reads the report once.",
+            "both, in one row that reads the report once. Not given: both, for entities line.",
             "choices": ["line", "branches", "both"],
         },
     )
@@ -153,6 +154,7 @@ def parse(argv: Sequence[str]) -> Settings:
         ) from None
     if unknown:
         raise unknown_flag(unknown[0], names, command="labelwright train")
+    _fit_to_task(task)
     settings = Settings(task, sft, model, None if recipe is None else str(recipe))
     _check(settings)
     return settings
@@ -246,6 +248,36 @@ def _check(settings: Settings) -> None:
             f"one process cannot train on the {sft.n_gpu} GPUs that it sees",
             remedy="start one for each with accelerate launch, or set CUDA_VISIBLE_DEVICES=0",
         )
+
+
+def _fit_to_task(task: TrainArguments) -> None:
+    """Fill in the layout by what the records ask, and refuse what entities cannot be trained with.
+
+    A data folder that cannot be read is found out when it is opened.
+    """
+    if not _asks_for_entities(task.data):
+        task.layout = task.layout or "both"
+        return
+    wanted = {
+        f"--layout {task.layout}": task.layout not in (None, "line"),
+        f"--unit {task.unit}": task.unit not in (None, "report"),
+        "--on-long cut": task.on_long == "cut",
+    }
+    for name, asked in wanted.items():
+        if asked:
+            raise ConfigError(
+                f"{name} is not for records of entities: an answer is a list of mentions of the "
+                "whole text",
+                remedy="leave it out; long notes are built in parts by labelwright build --windows",
+            )
+    task.layout = "line"
+
+
+def _asks_for_entities(data: str | None) -> bool:
+    try:
+        return LabelSet.load(Path(str(data)) / "label_set.yaml").task == ENTITIES
+    except (LabelwrightError, OSError, ValueError):
+        return False
 
 
 def _check_branches(settings: Settings) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelwright.certainty import parse
 from labelwright.data_folder import AGAIN, open_data_folder
 from labelwright.errors import InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
-from labelwright.prompt import prompt_version, system_prompt
+from labelwright.prompt import faults, prompt_version, system_prompt
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One training record: the chat's two turns and the answer line."""
+    """One training record: the chat's two turns and the answer."""
 
     id: str
     system: str
@@ -93,11 +92,9 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
                 source=path,
                 row=row,
             )
-        parsed = parse(label_set, record.answer, ended=True)
-        if parsed.problems or parsed.notes:
+        if wrong := faults(label_set, record.answer):
             raise InputError(
-                f"the record's answer is not as written for the label set "
-                f"({(parsed.problems + parsed.notes)[0]})",
+                f"the record's answer is not as written for the label set ({wrong[0]})",
                 remedy=AGAIN,
                 source=path,
                 row=row,

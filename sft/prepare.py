@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from labelwright.answer_tokens import LINE, Tree
 from labelwright.errors import ConfigError
+from labelwright.label_set import ENTITIES
 from sft.arguments import Settings
 from sft.data import Records, read_records
 from sft.encode import Encoded, Encoder, Lengths, to_dataset
@@ -58,8 +59,15 @@ def start_of(settings: Settings, records: Records, output: Path) -> Start:
     if preset is None:
         allowed = settings.task.new_label_set
         return named_start(settings.model, records.label_set, new_label_set=allowed)
-    texts = (record.user for record in read_records(records.train, records.label_set))
-    return scratch_start(texts, output, preset, records.label_set, settings.sft.seed)
+    return scratch_start(_texts(records), output, preset, records.label_set, settings.sft.seed)
+
+
+def _texts(records: Records) -> Iterator[str]:
+    """What a tokenizer learns from: the reports, and answers that hold more than fixed words."""
+    for record in read_records(records.train, records.label_set):
+        yield record.user
+        if records.label_set.task == ENTITIES:
+            yield record.answer
 
 
 def prepare(settings: Settings, records: Records, start: Start, *, examples: int = 0) -> Prepared:
@@ -72,13 +80,14 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
     sft = settings.sft
     tokenizer = load_tokenizer(start, sft.chat_template_path)
     config = load_config(start)
-    limit = _limit(config, sft.max_length, branches=settings.task.layout != LINE)
+    layout = str(settings.task.layout)
+    limit = _limit(config, sft.max_length, branches=layout != LINE)
     encoder = Encoder(
         tokenizer,
         limit=limit,
         on_long=settings.task.on_long,
         label_set=records.label_set,
-        layout=settings.task.layout,
+        layout=layout,
     )
     tokenizer.eos_token = str(tokenizer.convert_ids_to_tokens(encoder.stop))
     sources = {"train": records.train}

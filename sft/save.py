@@ -67,7 +67,7 @@ def finish(
     info = TaskInfo(
         label_set_sha256=records.label_set.fingerprint,
         prompt_version=prompt_version(records.label_set),
-        layouts=LAYOUTS[settings.task.layout],
+        layouts=LAYOUTS[str(settings.task.layout)],
         sections=records.sections,
         base_model=start.name,
         unit=settings.task.unit or start.unit,
@@ -88,7 +88,7 @@ def _manifest(
         "label_set": records.label_set.name,
         "label_set_sha256": records.label_set.fingerprint,
         "prompt_version": prompt_version(records.label_set),
-        "layouts": list(LAYOUTS[settings.task.layout]),
+        "layouts": list(LAYOUTS[str(settings.task.layout)]),
         "sections": records.sections,
         "unit": settings.task.unit or start.unit,
         "neighbours": records.neighbours,

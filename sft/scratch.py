@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from labelwright.certainty import END, slots
+from labelwright.entities import NONE
 from labelwright.errors import ConfigError
 from labelwright.jsonl import writing
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.prompt import system_prompt
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ def make_scratch_model(
     and 68 % with 0.02 (synthetic chest X-ray reports).
 
     Args:
-        texts: report texts for the BPE; read once, in a stream.
-        label_set: every word of its answer lines becomes one token.
+        texts: report texts for the BPE, and answers that hold more than fixed words; read once,
+            in a stream.
+        label_set: every fixed word of its answers becomes one token.
 
     Raises:
         ConfigError: the shape is impossible.
@@ -165,13 +167,24 @@ def train_tokenizer(
 
 
 def _answer_pieces(label_set: LabelSet, pre_tokenizer: Any) -> Iterator[str]:
-    """The pre-tokens of all answer lines, in the vocabulary's byte alphabet, each once."""
+    """The pre-tokens of an answer's fixed words, in the vocabulary's byte alphabet, each once."""
     seen: dict[str, None] = {}
+    for words in _fixed_words(label_set):
+        for piece, _ in pre_tokenizer.pre_tokenize_str(words):
+            seen[piece] = None
+    yield from seen
+
+
+def _fixed_words(label_set: LabelSet) -> Iterator[str]:
+    if label_set.task == ENTITIES:
+        yield NONE
+        for label in label_set.labels:
+            yield from (f"{label.key} {word}:" for word in label_set.words.values())
+            yield f"{label.key}:"
+        return
     for slot in slots(label_set):
         for option in slot.options.values():
-            for piece, _ in pre_tokenizer.pre_tokenize_str(slot.prefix + option + END):
-                seen[piece] = None
-    yield from seen
+            yield slot.prefix + option + END
 
 
 def _add_whole(piece: str, vocab: dict[str, int], merges: list[tuple[str, str]]) -> None:

@@ -14,7 +14,8 @@ flags (a recipe holds the same names; a flag wins over the recipe)
   --scratch tiny|compact|small
                               instead: a model with random weights (0.6, 1.8 or 4.8 million)
   --layout line|branches|both what the model learns to answer: the whole line, each observation
-                              by itself, or (default) both; labeling is fastest with branches
+                              by itself, or (default) both; labeling is fastest with branches;
+                              entities are learned in lines only
   --unit report|sentence      what labeling shall read at once (default: as the model it starts
                               from, else report); sentences suit small models that saw short
                               records (build --brief)
