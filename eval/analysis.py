@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
-import labelwright
 from eval.certainty import LEVELS, Scores, applicable, gold_counts, score
 from eval.counts import CLASSES, MENTION, TASKS, Bools
-from eval.equivalence import Equivalence
 from eval.load import Comparison
-from eval.plots import Estimate
-from eval.significance import Difference, Interval, Pair, Settings, Several, Significance, compare
-from labelwright.errors import ConfigError
+from eval.significance import Settings, compare
+from eval.tested import Tested, check_settings, checked_reference
 from labelwright.records import Certainty
 
 METRICS: Mapping[str, tuple[str, str]] = {
@@ -51,44 +49,25 @@ over the observations."""
 SHOWN = ("paper_all", "paper_posneg", *(f"macro_f1_{task}" for task in TASKS))
 """What the page shows besides the metric of the verdict."""
 
-FEW_CLUSTERS = 30
-"""Below this the bootstrap's intervals are too narrow to be taken at their word."""
-
-Marks = tuple[Estimate | None, ...]
-"""The mean over observations, then one value per observation; ``None``: not defined."""
-
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
-    """All numbers of one comparison; the reference is the first labeler.
+class Analysis(Tested):
+    """All numbers of one comparison of labels of certainty.
 
     Attributes:
-        metric: the score that the verdict is about, one of :data:`METRICS`.
+        metric: one of :data:`METRICS`.
         scores: point scores per labeler.
-        tests: intervals and tests; a pair's differences are its first labeler minus its second.
     """
 
     comparison: Comparison
-    metric: str
     scores: Mapping[str, Scores]
-    tests: Significance
+
+    unit: ClassVar[tuple[str, str]] = ("observation", "observations")
 
     @property
-    def reference(self) -> str:
-        """The labeler that the others are compared with."""
-        return self.comparison.names[0]
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The reference against each other labeler."""
-        return tuple(pair for pair in self.tests.pairs if pair.a == self.reference)
-
-    @property
-    def several(self) -> Several | None:
-        """Tests of three and more labelers; ``None`` with fewer, or a single observation."""
-        if len(self.comparison.observations) < 2:
-            return None
-        return self.tests.several.get(self.metric)
+    def parts(self) -> tuple[str, ...]:
+        """The observations."""
+        return self.comparison.observations
 
     @property
     def short(self) -> str:
@@ -101,17 +80,13 @@ class Analysis:
         return METRICS[self.metric][1]
 
     @property
-    def enough(self) -> bool:
-        """Whether there are two clusters, without which no interval or test has a meaning."""
-        return self.tests.clusters > 1
+    def headline(self) -> str:
+        """The metric over all observations: always a mean."""
+        return f"mean {self.short}"
 
     @property
     def measurable(self) -> bool:
-        """Whether the gold has a case that the metric is about.
-
-        Without one the metric follows the rule for undefined scores, and equal values of two
-        labelers say nothing about them.
-        """
+        """Whether the gold has a case that the metric is about."""
         gold = gold_counts(self.comparison) > 0
         if self.metric == "kappa":
             return bool((gold.sum(axis=1) > 1).any())
@@ -121,75 +96,9 @@ class Analysis:
         wanted = LEVELS.get(part, (part,)) if part != MENTION else LEVELS["all"]
         return bool(gold[:, [CLASSES.index(Certainty(c)) for c in wanted]].any())
 
-    def marks(self, labeler: str, statistic: str) -> Marks:
-        """A labeler's scores with their intervals."""
-        hidden = _undefined(self.comparison, self.scores[labeler], statistic)
-        return self._marks(self.tests.intervals[labeler][statistic], hidden)
-
-    def changes(self, pair: Pair, statistic: str) -> Marks:
-        """Differences of a pair; ``None`` where the score is defined for neither of them."""
-        hidden = [_undefined(self.comparison, self.scores[n], statistic) for n in (pair.a, pair.b)]
-        return self._marks(pair.differences[statistic].interval, hidden[0] & hidden[1])
-
-    def mean(self, labeler: str) -> Estimate:
-        """A labeler's mean of the metric over the observations."""
-        return self.marks(labeler, self.metric)[0] or Estimate(0.0)
-
-    def change(self, pair: Pair) -> Estimate:
-        """The difference of a pair's means of the metric."""
-        return self.changes(pair, self.metric)[0] or Estimate(0.0)
-
-    def test(self, pair: Pair) -> Difference:
-        """The tests of a pair's metric."""
-        return pair.differences[self.metric]
-
-    def equivalence(self, pair: Pair) -> Equivalence | None:
-        """The tests against the margin; ``None`` where the data cannot bear them."""
-        bears = self.measurable and self.tests.clusters >= FEW_CLUSTERS
-        return self.test(pair).equivalence if bears else None
-
-    def detectable(self, pair: Pair) -> float | None:
-        """The smallest true difference found with 80 % power; ``None`` where nothing varies."""
-        return (self.test(pair).detectable or None) if self.enough else None
-
-    def p(self, pair: Pair) -> float:
-        """P value of the metric's mean, Holm-adjusted over all pairs of labelers."""
-        return self.tests.holm_over_pairs[self.metric][self.tests.pairs.index(pair)]
-
-    def signature(
-        self, metric: str | None = None, *, intervals: bool = True, tests: bool = False
-    ) -> str:
-        """One line that names every choice behind a score, to be quoted beside it."""
-        c, s = self.comparison, self.tests.settings
-        parts = [
-            f"score:{metric or self.metric}",
-            f"set:{c.label_set.name}/{c.label_set.version}",
-            f"observations:{len(c.observations)}",
-            f"n:{len(c.ids)}",
-            f"{'patients' if self.tests.clustered else 'reports'}:{self.tests.clusters}",
-            f"undefined:{s.undefined}",
-            f"missing:{c.missing}",
-        ]
-        if intervals:
-            parts += [f"interval:bca{s.level * 100:g}", f"resamples:{s.resamples}"]
-        if tests:
-            parts.append(f"permutations:{s.permutations}")
-        if intervals or tests:
-            parts.append(f"seed:{s.seed}")
-        return "|".join([*parts, f"labelwright:{labelwright.__version__}"])
-
-    def _marks(self, interval: Interval, hidden: Bools) -> Marks:
-        found: list[Estimate | None] = []
-        for value, low, high, gone in zip(
-            interval.estimate, interval.low, interval.high, [False, *hidden], strict=True
-        ):
-            some = (
-                Estimate(float(value), float(low), float(high))
-                if self.enough
-                else Estimate(float(value))
-            )
-            found.append(None if gone else some)
-        return tuple(found)
+    def hidden(self, labeler: str, statistic: str) -> Bools:
+        """Observations where the statistic follows the rule for undefined scores, not the data."""
+        return _undefined(self.comparison, self.scores[labeler], statistic)
 
 
 def analyse(
@@ -210,23 +119,8 @@ def analyse(
         ConfigError: reference or metric is unknown, the margin is not between 0 and 1, there
             are too few resamples, or no report is left to score.
     """
-    if metric not in METRICS:
-        raise ConfigError(f"unknown metric {metric!r}", remedy=f"use one of: {', '.join(METRICS)}")
-    if settings.margin is not None and not 0 < settings.margin < 1:
-        raise ConfigError(
-            f"margin {settings.margin:g} is not between 0 and 1",
-            remedy="give the largest loss of the score that is still acceptable, such as 0.02",
-        )
-    if not comparison.ids:
-        raise ConfigError(
-            "no report is left to score", remedy="check the ids, or keep --missing error"
-        )
-    first = comparison.names[0] if reference is None else reference
-    if first not in comparison.pred:
-        raise ConfigError(
-            f"--reference {first!r} is none of the labelers",
-            remedy=f"use one of: {', '.join(comparison.names)}",
-        )
+    check_settings(settings, metric, tuple(METRICS))
+    first = checked_reference(comparison, reference)
     ordered = replace(
         comparison,
         pred={first: comparison.pred[first], **comparison.pred},

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eval.analysis import Analysis
 from eval.provenance import Independence, Source
 from eval.tables import Column, Table, Value
+from eval.tested import Tested
 from eval.verdict import percent, sample
 
 RECORDED, OPEN = "recorded", "to be written"
@@ -33,7 +33,7 @@ class Item:
 
 
 def checklist(
-    analysis: Analysis,
+    analysis: Tested,
     sources: Sequence[Source],
     split: Independence | None,
     *,
@@ -95,7 +95,7 @@ def checklist(
         Item(
             "Reports scored",
             "TRIPOD-LLM data, participants",
-            f"{sample(analysis)}; prevalence per observation in the first table",
+            f"{sample(analysis)}; prevalence per {analysis.unit[0]} in the first table",
         ),
         Item(
             "Reference labels: who, how",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -12,6 +13,7 @@ from eval.analysis import Analysis
 from eval.forest import forest
 from eval.plots import MEDIUM, NARROW, WIDE, Row, bars, critical_difference, heat_map
 from eval.svg import Canvas
+from eval.tested import Tested
 from eval.verdict import percent
 
 HEAT = {
@@ -45,27 +47,36 @@ class Drawing:
 
 def figures(analysis: Analysis) -> dict[str, Drawing]:
     """All figures by file name: bars, and with two labelers or more forest and heat maps."""
-    names, observations = analysis.comparison.names, analysis.comparison.observations
+    return shared_figures(analysis, HEAT, "Macro mean")
+
+
+def shared_figures(analysis: Tested, heat: Mapping[str, str], whole: str) -> dict[str, Drawing]:
+    """The same for any task.
+
+    Args:
+        heat: columns of the heat maps, statistic and head.
+        whole: name of their last row, the scores over all parts.
+    """
+    names = analysis.comparison.names
     marks = [analysis.marks(name, analysis.metric) for name in names]
-    grouped = [Row(o, tuple(m[i + 1] for m in marks)) for i, o in enumerate(observations)]
+    grouped = [Row(o, tuple(m[i + 1] for m in marks)) for i, o in enumerate(analysis.parts)]
     found = {
-        "bars": both_widths(partial(bars, grouped, labelers=names)),
+        "bars": both_widths(partial(bars, grouped, labelers=names, per=analysis.unit[0])),
     }
     if analysis.pairs:
-        found |= {"forest": _forest(analysis)} | _heat_maps(analysis)
+        found |= {"forest": _forest(analysis)} | _heat_maps(analysis, heat, whole)
     if analysis.several is not None:
         found["ranks"] = _ranks(analysis)
     return found
 
 
-def _forest(analysis: Analysis) -> Drawing:
+def _forest(analysis: Tested) -> Drawing:
     changes = [analysis.changes(pair, analysis.metric) for pair in analysis.pairs]
     others = [pair.b for pair in analysis.pairs]
-    summary = [Row("All (mean)", tuple(c[0] for c in changes))]
-    rows = [
-        Row(name, tuple(c[i + 1] for c in changes))
-        for i, name in enumerate(analysis.comparison.observations)
+    summary = [
+        Row("All (mean)" if analysis.whole == "Mean" else "All", tuple(c[0] for c in changes))
     ]
+    rows = [Row(name, tuple(c[i + 1] for c in changes)) for i, name in enumerate(analysis.parts)]
     margin = analysis.tests.settings.margin or 0.0
     level = analysis.tests.settings.level
     other = others[0] if len(others) == 1 else "each other labeler"
@@ -90,11 +101,11 @@ def _forest(analysis: Analysis) -> Drawing:
     )
 
 
-def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
-    names = ("Macro mean", *analysis.comparison.observations)
+def _heat_maps(analysis: Tested, heat: Mapping[str, str], whole: str) -> dict[str, Drawing]:
+    names = (whole, *analysis.parts)
     maps = []
     for pair in analysis.pairs:
-        changes = [analysis.changes(pair, statistic) for statistic in HEAT]
+        changes = [analysis.changes(pair, statistic) for statistic in heat]
         mean, *rows = [Row(name, tuple(c[i] for c in changes)) for i, name in enumerate(names)]
         maps.append([*rows, mean])
     marks = [mark for rows in maps for row in rows for mark in row.marks if mark is not None]
@@ -104,7 +115,7 @@ def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
             partial(
                 heat_map,
                 rows,
-                columns=list(HEAT.values()),
+                columns=list(heat.values()),
                 title=f"{pair.a} minus {pair.b}",
                 scale=scale,
             ),
@@ -114,7 +125,7 @@ def _heat_maps(analysis: Analysis) -> dict[str, Drawing]:
     }
 
 
-def _ranks(analysis: Analysis) -> Drawing:
+def _ranks(analysis: Tested) -> Drawing:
     several = analysis.several
     if several is None:
         raise ValueError("ranks need three labelers")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,43 +49,33 @@ class Coverage:
     read_as_blank: int
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Gold and any number of labelers over the same reports and observations.
-
-    Codes are 0 positive, 1 negative, 2 uncertain, 3 blank (the order of ``Certainty``) and,
-    in predictions only, -1 for undetermined or missing, which is an error everywhere.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Aligned:
+    """What every comparison has: gold and any number of labelers over the same reports.
 
     Attributes:
-        observations: those that the gold has a column for, in the label set's order.
         ids: reports in the gold's order.
         clusters: patient per report, or ``None`` where not known (each report by itself).
-        gold: int8, ``[reports, observations]``.
-        pred: per labeler int8, ``[reports, observations]``.
+        pred: the answers per labeler, in the order of ``ids``.
         coverage: per labeler.
         dropped: ids left out by ``missing="drop"``.
-        unscored: observations of the label set that the gold has no column for.
-        gold_read_as_blank: as :attr:`Coverage.read_as_blank`, for the gold.
         without_cluster: reports without a patient; each is a cluster of its own.
     """
 
     label_set: LabelSet
-    observations: tuple[str, ...]
     ids: tuple[str, ...]
     clusters: tuple[str, ...] | None
-    gold: Codes
-    pred: Mapping[str, Codes]
+    pred: Mapping[str, Any]
     coverage: Mapping[str, Coverage]
     missing: Missing = "error"
     dropped: tuple[str, ...] = ()
-    unscored: tuple[str, ...] = ()
     gold_source: str = ""
-    gold_read_as_blank: int = 0
     without_cluster: int = 0
-    names: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", tuple(self.pred))
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labelers, in order."""
+        return tuple(self.pred)
 
     @property
     def cluster_index(self) -> NDArray[np.int64]:
@@ -94,6 +84,28 @@ class Comparison:
             return np.arange(len(self.ids))
         numbers: dict[str, int] = {}
         return np.array([numbers.setdefault(c, len(numbers)) for c in self.clusters])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Aligned):
+    """Gold and any number of labelers over the same reports and observations.
+
+    Codes are 0 positive, 1 negative, 2 uncertain, 3 blank (the order of ``Certainty``) and,
+    in predictions only, -1 for undetermined or missing, which is an error everywhere.
+
+    Attributes:
+        observations: those that the gold has a column for, in the label set's order.
+        gold: int8, ``[reports, observations]``.
+        pred: per labeler int8, ``[reports, observations]``.
+        unscored: observations of the label set that the gold has no column for.
+        gold_read_as_blank: as :attr:`Coverage.read_as_blank`, for the gold.
+    """
+
+    observations: tuple[str, ...]
+    gold: Codes
+    pred: Mapping[str, Codes]
+    unscored: tuple[str, ...] = ()
+    gold_read_as_blank: int = 0
 
 
 def load_comparison(
@@ -145,7 +157,7 @@ def load_comparison(
     by_id = (
         None if patients is None else read_column(patients, patient_column, id_columns=id_columns)
     )
-    clusters, alone = _clusters(ids, by_id)
+    clusters, alone = clusters_of(ids, by_id)
     return Comparison(
         label_set=label_set,
         observations=truth.observations,
@@ -207,9 +219,10 @@ def _coverage(table: LabelTable, truth: LabelTable, ids: Sequence[str]) -> Cover
     )
 
 
-def _clusters(
+def clusters_of(
     ids: Sequence[str], patients: Mapping[str, str] | None
 ) -> tuple[tuple[str, ...] | None, int]:
+    """Patient per report, and how many reports have none; ``None`` where none are known."""
     if patients is None:
         return None, 0
     found = [patients.get(i, "") for i in ids]

@@ -1,7 +1,7 @@
 """Three and more labelers over the same observations: ANOVA, Tukey, Friedman, ranks.
 
 All take ``{labeler: score per observation}``, arrays of equal length. They stand on the same
-ground as the paired tests over observations (:data:`eval.paired.OVER_LABELS_CAVEAT`).
+ground as the paired tests over observations (:func:`eval.paired.over_labels_caveat`).
 """
 
 from __future__ import annotations
@@ -74,6 +74,32 @@ class Ranks:
     alpha: float
     groups: tuple[tuple[str, ...], ...]
     pairs: tuple[RankPair, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Several:
+    """Tests of three and more labelers over the observations of one statistic."""
+
+    statistic: str
+    one_way: Anova
+    repeated: Anova
+    tukey: tuple[TukeyPair, ...]
+    ranks: Ranks
+
+
+def several(statistic: str, scores: ScoresByLabeler, *, alpha: float = 0.05) -> Several:
+    """All tests of this module.
+
+    Raises:
+        ConfigError: fewer than three labelers.
+    """
+    return Several(
+        statistic=statistic,
+        one_way=one_way_anova(scores),
+        repeated=repeated_measures_anova(scores),
+        tukey=tukey_hsd(scores),
+        ranks=ranks(scores, alpha=alpha),
+    )
 
 
 def one_way_anova(scores: ScoresByLabeler) -> Anova:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from eval.analysis import Analysis
-from eval.paired import OVER_LABELS_CAVEAT
+from eval.paired import over_labels_caveat
 from eval.plots import Estimate
-from eval.tables import Column, Table, Value
+from eval.tables import Column, Table, Value, sentence
+from eval.tested import Tested
 
 
-def differences(analysis: Analysis) -> Table:
+def differences(analysis: Tested) -> Table:
     """The reference minus each other labeler, per observation, with randomization P values."""
-    columns = [Column("Observation")]
+    columns = [Column(analysis.unit[0].capitalize())]
     for pair in analysis.pairs:
         group = f"{pair.a} − {pair.b}"
         columns += [
@@ -20,7 +20,7 @@ def differences(analysis: Analysis) -> Table:
         ]
     changes = [analysis.changes(pair, analysis.metric) for pair in analysis.pairs]
     rows: list[tuple[Value, ...]] = []
-    for index, name in enumerate(analysis.comparison.observations):
+    for index, name in enumerate(analysis.parts):
         row: list[Value] = [name]
         for pair, change in zip(analysis.pairs, changes, strict=True):
             test = analysis.test(pair)
@@ -31,7 +31,7 @@ def differences(analysis: Analysis) -> Table:
                 float(test.p_holm[index]) if defined else None,
             ]
         rows.append(tuple(row))
-    foot: list[Value] = ["Mean"]
+    foot: list[Value] = [analysis.whole]
     for pair, change in zip(analysis.pairs, changes, strict=True):
         p = float(analysis.test(pair).p[0]), analysis.p(pair)
         foot += [change[0], *(p if analysis.enough else (None, None))]
@@ -41,13 +41,13 @@ def differences(analysis: Analysis) -> Table:
         columns=tuple(columns),
         rows=tuple(rows),
         foot=tuple(foot),
-        caption="p: paired randomization test. Holm: over the observations; in the last row over "
-        "the pairs of labelers.",
+        caption=f"p: paired randomization test. Holm: over the {analysis.unit[1]}; in the last row "
+        "over the pairs of labelers.",
         signature=analysis.signature(tests=True),
     )
 
 
-def comparisons(analysis: Analysis) -> Table:
+def comparisons(analysis: Tested) -> Table:
     """The primary tests of every pair of labelers."""
     rows: list[tuple[Value, ...]] = []
     for pair in analysis.tests.pairs:
@@ -69,7 +69,9 @@ def comparisons(analysis: Analysis) -> Table:
     swaps = f"Randomization over {'patients' if analysis.tests.clustered else 'reports'}"
     return Table(
         name="tests",
-        title="Tests of the mean",
+        title=f"Tests of the {analysis.headline}"
+        if analysis.whole != "Mean"
+        else "Tests of the mean",
         columns=(
             Column("Pair"),
             Column("difference", "delta"),
@@ -80,14 +82,14 @@ def comparisons(analysis: Analysis) -> Table:
             Column("detectable", "score", group="80 % power"),
         ),
         rows=tuple(rows),
-        caption=f"Mean {analysis.short}, first labeler minus second. Not worse: than the second by "
-        "the margin or more. Detectable: the smallest true difference that would be found in four "
-        "studies of five. Only the column Holm is adjusted for the number of pairs.",
+        caption=f"{sentence(analysis.headline)}, first labeler minus second. Not worse: than the "
+        "second by the margin or more. Detectable: the smallest true difference that would be "
+        "found in four studies of five. Only the column Holm is adjusted for the number of pairs.",
         signature=analysis.signature(tests=True),
     )
 
 
-def over_observations(analysis: Analysis) -> Table:
+def over_observations(analysis: Tested) -> Table:
     """The paired tests that papers print, with their caveat."""
     rows: list[tuple[Value, ...]] = []
     methods: dict[str, None] = {}
@@ -97,11 +99,11 @@ def over_observations(analysis: Analysis) -> Table:
         methods |= {t.method: None, w.method: None}
         rows.append((f"{pair.a} − {pair.b}", t.n, t.zeros, t.p, t.effect, w.p, w.effect))
     return Table(
-        name="over-observations",
-        title="Paired tests over observations",
+        name=f"over-{analysis.unit[1]}",
+        title=f"Paired tests over {analysis.unit[1]}",
         columns=(
             Column("Pair"),
-            Column("observations", "count"),
+            Column(analysis.unit[1], "count"),
             Column("equal", "count"),
             Column("p", "p", group="Paired t"),
             Column("Cohen's dz", "delta", group="Paired t"),
@@ -109,12 +111,12 @@ def over_observations(analysis: Analysis) -> Table:
             Column("rank-biserial", "delta", group="Wilcoxon"),
         ),
         rows=tuple(rows),
-        caption=f"{OVER_LABELS_CAVEAT} Methods: {'; '.join(methods)}.",
+        caption=f"{over_labels_caveat(analysis.unit[1])} Methods: {'; '.join(methods)}.",
         signature=analysis.signature(intervals=False),
     )
 
 
-def mcnemar(analysis: Analysis) -> Table:
+def mcnemar(analysis: Tested) -> Table:
     """McNemar's test per observation, the reference against each other labeler."""
     columns = [Column("Observation")]
     for pair in analysis.pairs:
@@ -127,10 +129,12 @@ def mcnemar(analysis: Analysis) -> Table:
             Column("BH", "p", group=group),
         ]
     rows: list[tuple[Value, ...]] = []
-    for index, name in enumerate(analysis.comparison.observations):
+    for index, name in enumerate(analysis.parts):
         row: list[Value] = [name]
         for pair in analysis.pairs:
             m = pair.mcnemar
+            if m is None:
+                raise ValueError("no McNemar tests of this pair")
             row += [int(m.a_only[index]), int(m.b_only[index])]
             row += [float(m.p[index]), float(m.p_holm[index]), float(m.p_bh[index])]
         rows.append(tuple(row))
@@ -145,7 +149,7 @@ def mcnemar(analysis: Analysis) -> Table:
     )
 
 
-def several(analysis: Analysis) -> list[Table]:
+def several(analysis: Tested) -> list[Table]:
     """Tests of three and more labelers at once; none with fewer."""
     found = analysis.several
     if found is None:
@@ -180,7 +184,7 @@ def several(analysis: Analysis) -> list[Table]:
             title="All labelers at once",
             columns=(Column("Test"), Column("Statistic", "wrap"), Column("p", "p")),
             rows=tuple(overall),
-            caption="Over the observations; the same caveat as for the paired tests.",
+            caption=f"Over the {analysis.unit[1]}; the same caveat as for the paired tests.",
             signature=analysis.signature(intervals=False),
             sortable=False,
         ),
@@ -196,7 +200,7 @@ def several(analysis: Analysis) -> list[Table]:
                 Column("p", "p", group="Nemenyi"),
             ),
             rows=tuple(after),
-            caption="Over the observations.",
+            caption=f"Over the {analysis.unit[1]}.",
             signature=analysis.signature(intervals=False),
         ),
     ]

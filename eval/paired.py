@@ -15,18 +15,22 @@ from scipy import special, stats
 
 from eval.counts import Floats
 
-OVER_LABELS_CAVEAT = (
-    "The paired t test and the Wilcoxon test take the observations as independent. They are "
-    "labels of the same reports: where whole reports fail, all observations move together and "
-    "these tests call too many differences significant. Read the randomization test over "
-    "reports first."
-)
 DECIMALS = 12
 """Differences are rounded here, so that float noise neither breaks ties nor hides zeros."""
 
 EXACT_PAIRS = 200
 
 WilcoxonMethod = Literal["exact", "scipy"]
+
+
+def over_labels_caveat(units: str = "observations") -> str:
+    """What must be known of tests over the parts of a score, observations or types."""
+    return (
+        f"The paired t test and the Wilcoxon test take the {units} as independent. They are "
+        f"labels of the same reports: where whole reports fail, all {units} move together and "
+        "these tests call too many differences significant. Read the randomization test over "
+        "reports first."
+    )
 
 
 @dataclass(frozen=True)

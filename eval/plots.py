@@ -78,9 +78,14 @@ def interval_text(mark: Estimate, digits: int = 3) -> str:
 
 
 def bars(
-    rows: Sequence[Row], *, labelers: Sequence[str], first: int = 0, width: int = WIDE
+    rows: Sequence[Row],
+    *,
+    labelers: Sequence[str],
+    first: int = 0,
+    per: str = "observation",
+    width: int = WIDE,
 ) -> Canvas:
-    """Grouped horizontal bars from 0 to 1 with intervals: one group per observation."""
+    """Grouped horizontal bars from 0 to 1 with intervals: one group per observation or type."""
     narrow = width < 500
     names = 118 if narrow else 176
     thick = 11 if len(labelers) < 4 else 8
@@ -88,7 +93,7 @@ def bars(
     head = _legend_height(labelers, width - names - 10)
     top = head + 8
     height = top + group * len(rows) + 24
-    canvas = Canvas(width, height, label=f"F1 per observation for {', '.join(labelers)}.")
+    canvas = Canvas(width, height, label=f"F1 per {per} for {', '.join(labelers)}.")
     right = width - (12 if narrow else 48)
     axis = Axis(0, 1, names + 10, right, (0, 0.25, 0.5, 0.75, 1) if narrow else _TENTHS)
     bottom = height - 22

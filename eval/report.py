@@ -16,7 +16,7 @@ from eval import error_list, pair_tables, run_tables, score_tables
 from eval.analysis import Analysis
 from eval.checklist import checklist, checklist_table
 from eval.counts import ANSWERS, TASKS
-from eval.figures import figures
+from eval.figures import Drawing, figures
 from eval.methods import methods
 from eval.palette import DARK, LIGHT
 from eval.plots import COLOURS
@@ -102,6 +102,20 @@ class Page:
     def html(self) -> str:
         """The page; the same inputs and seed give the same bytes."""
         return render_page("page", _context(self))
+
+    def drawings(self) -> dict[str, Drawing]:
+        """Figures by file name, but for those of the sections."""
+        return figures(self.analysis)
+
+    def errors(self) -> str:
+        """``errors.csv``: every wrong label."""
+        return error_list.errors_csv(self.analysis.comparison)
+
+    def scores(self) -> dict[str, Any]:
+        """``scores.json``: the numbers of the page for programs."""
+        from eval.score_file import scores_json
+
+        return scores_json(self)
 
 
 def render_page(name: str, context: Mapping[str, Any]) -> str:

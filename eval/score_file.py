@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from numpy.typing import NDArray
 
 import labelwright
-from eval.analysis import METRICS, Analysis
+from eval.analysis import Analysis
 from eval.certainty import TaskScores
-from eval.provenance import Source
+from eval.multiple import Several
+from eval.paired import McNemar
+from eval.provenance import Independence, Source
 from eval.report import Page
-from eval.significance import Several
+from eval.section import Section
+from eval.tested import Tested
 from eval.verdict import verdicts
 
 
 def scores_json(page: Page) -> dict[str, Any]:
     """The numbers of the page for programs, in full precision."""
-    a = page.analysis
+    labelers = {source.name: _labeler_json(page.analysis, source) for source in page.sources}
+    notices = page.notices()
+    return page_json(
+        page.analysis,
+        notices=(*notices.grave, *notices.other),
+        labelers=labelers,
+        split=page.split,
+        sections=page.sections,
+    )
+
+
+def page_json(
+    a: Tested,
+    *,
+    notices: Sequence[str],
+    labelers: Mapping[str, Mapping[str, Any]],
+    split: Independence | None,
+    sections: Sequence[Section],
+) -> dict[str, Any]:
+    """What every ``scores.json`` says, whatever the task; ``labelers`` holds their scores."""
     settings = a.tests.settings
     return {
         "labelwright": labelwright.__version__,
         "metric": a.metric,
-        "definition": METRICS[a.metric][1],
+        "definition": a.definition,
         "signature": a.signature(tests=True),
         "verdict": [str(v) for v in verdicts(a)],
-        "notices": [*page.notices().grave, *page.notices().other],
+        "notices": list(notices),
         "gold": a.comparison.gold_source,
         "label_set": {
             "name": a.comparison.label_set.name,
@@ -46,11 +68,11 @@ def scores_json(page: Page) -> dict[str, Any]:
             "undefined": settings.undefined,
             "missing": a.comparison.missing,
         },
-        "labelers": {source.name: _labeler_json(a, source) for source in page.sources},
+        "labelers": {name: dict(scores) for name, scores in labelers.items()},
         "pairs": [_pair_json(a, index) for index in range(len(a.tests.pairs))],
         "several": None if a.several is None else _several_json(a.several),
-        "independence": None if page.split is None else page.split.words,
-        "sections": {section.id: dict(section.numbers) for section in page.sections},
+        "independence": None if split is None else split.words,
+        "sections": {section.id: dict(section.numbers) for section in sections},
     }
 
 
@@ -61,7 +83,7 @@ def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
         "sha256": source.sha256,
         "model": source.model,
         "scores": {
-            statistic: _marks_json(a, a.marks(source.name, statistic))
+            statistic: marks_json(a, statistic, a.marks(source.name, statistic))
             for statistic in a.tests.settings.statistics
         },
         "tasks": {task: _task_json(a, found) for task, found in scores.tasks.items()},
@@ -76,7 +98,7 @@ def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
     }
 
 
-def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
+def _pair_json(a: Tested, index: int) -> dict[str, Any]:
     pair = a.tests.pairs[index]
     test = a.test(pair)
     equal = a.equivalence(pair)
@@ -84,14 +106,15 @@ def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
         "a": pair.a,
         "b": pair.b,
         "differences": {
-            statistic: _marks_json(a, a.changes(pair, statistic)) for statistic in pair.differences
+            statistic: marks_json(a, statistic, a.changes(pair, statistic))
+            for statistic in pair.differences
         },
         "randomization": {
             "p": float(test.p[0]),
             "p_holm": a.p(pair),
             "permutations": test.permutations,
             "exact": test.exact,
-            "observations": _by_observation(a, p=test.p[1:], p_holm=test.p_holm, p_bh=test.p_bh)
+            a.unit[1]: by_part(a, p=test.p[1:], p_holm=test.p_holm, p_bh=test.p_bh)
             if a.enough
             else None,
         },
@@ -100,16 +123,19 @@ def _pair_json(a: Analysis, index: int) -> dict[str, Any]:
         "detectable": a.detectable(pair),
         "paired_t": {"p": test.paired_t.p, "dz": test.paired_t.effect},
         "wilcoxon": {"p": test.wilcoxon.p, "rank_biserial": test.wilcoxon.effect},
-        "mcnemar": _by_observation(
-            a,
-            a_only=pair.mcnemar.a_only,
-            b_only=pair.mcnemar.b_only,
-            p=pair.mcnemar.p,
-            p_holm=pair.mcnemar.p_holm,
-            p_bh=pair.mcnemar.p_bh,
-            h=pair.mcnemar.h,
-        ),
-    }
+    } | ({} if pair.mcnemar is None else {"mcnemar": _mcnemar_json(a, pair.mcnemar)})
+
+
+def _mcnemar_json(a: Tested, found: McNemar) -> dict[str, dict[str, Any]]:
+    return by_part(
+        a,
+        a_only=found.a_only,
+        b_only=found.b_only,
+        p=found.p,
+        p_holm=found.p_holm,
+        p_bh=found.p_bh,
+        h=found.h,
+    )
 
 
 def _task_json(a: Analysis, found: TaskScores) -> dict[str, Any]:
@@ -117,7 +143,7 @@ def _task_json(a: Analysis, found: TaskScores) -> dict[str, Any]:
     return {
         "macro": asdict(found.macro),
         "micro": asdict(found.micro),
-        "observations": _by_observation(
+        "observations": by_part(
             a,
             precision=found.precision,
             recall=found.recall,
@@ -142,17 +168,17 @@ def _several_json(found: Several) -> dict[str, Any]:
     }
 
 
-def _by_observation(a: Analysis, **columns: NDArray[Any]) -> dict[str, dict[str, Any]]:
-    """``{observation: {column: value}}`` of arrays ``[observations]``."""
+def by_part(a: Tested, **columns: NDArray[Any]) -> dict[str, dict[str, Any]]:
+    """``{observation or type: {column: value}}`` of arrays ``[parts]``."""
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     return {
-        name: dict(zip(columns, row, strict=True))
-        for name, row in zip(a.comparison.observations, rows, strict=True)
+        name: dict(zip(columns, row, strict=True)) for name, row in zip(a.parts, rows, strict=True)
     }
 
 
-def _marks_json(a: Analysis, marks: Sequence[Any]) -> dict[str, Any]:
-    names = ("mean", *a.comparison.observations)
+def marks_json(a: Tested, statistic: str, marks: Sequence[Any]) -> dict[str, Any]:
+    """``{part: value and interval}``; the score over all parts is ``mean`` or ``pooled``."""
+    names = ("pooled" if statistic.startswith("micro") else "mean", *a.parts)
     return {
         name: None if mark is None else {"value": mark.value, "low": mark.low, "high": mark.high}
         for name, mark in zip(names, marks, strict=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eval.analysis import METRICS, Analysis, Marks
+from eval.analysis import METRICS, Analysis
 from eval.certainty import TaskScores
 from eval.counts import MENTION, TASKS
 from eval.plots import colour
 from eval.tables import Column, Table, Value
+from eval.tested import Marks
 from labelwright.records import Certainty
 
 

@@ -2,12 +2,12 @@
 
 The primary test is the paired randomization over reports (whole patients where known) with
 the BCa interval of the difference. The tests over observations stand beside it because papers
-print them, with their caveat (:data:`eval.paired.OVER_LABELS_CAVEAT`).
+print them, with their caveat (:func:`eval.paired.over_labels_caveat`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -17,15 +17,7 @@ from eval.certainty import Statistic, Undefined, statistics
 from eval.counts import Counts, Floats, cluster_counts, report_counts
 from eval.equivalence import Equivalence, detectable_effect, equivalence
 from eval.load import Comparison
-from eval.multiple import (
-    Anova,
-    Ranks,
-    TukeyPair,
-    one_way_anova,
-    ranks,
-    repeated_measures_anova,
-    tukey_hsd,
-)
+from eval.multiple import Several, several
 from eval.paired import McNemar, PairedTest, adjusted, mcnemar, paired_t, wilcoxon
 from eval.resampling import (
     Bootstrap,
@@ -108,23 +100,15 @@ class Difference:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """All tests of labeler a against labeler b; differences are a minus b, by statistic."""
+    """All tests of labeler a against labeler b; differences are a minus b, by statistic.
+
+    ``mcnemar`` is ``None`` where reports have no single right answer per part.
+    """
 
     a: str
     b: str
     differences: Mapping[str, Difference]
-    mcnemar: McNemar
-
-
-@dataclass(frozen=True, eq=False)
-class Several:
-    """Tests of three and more labelers over the observations of one statistic."""
-
-    statistic: str
-    one_way: Anova
-    repeated: Anova
-    tukey: tuple[TukeyPair, ...]
-    ranks: Ranks
+    mcnemar: McNemar | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,24 +144,62 @@ def compare(
         ConfigError: an unknown statistic or reference, or too few resamples.
     """
     chosen = Settings() if settings is None else settings
-    used = _chosen(comparison, chosen)
-    counts = {
-        name: cluster_counts(report_counts(comparison.gold, codes), comparison.cluster_index)
-        for name, codes in comparison.pred.items()
-    }
-    if reference is None:
-        couples = list(combinations(comparison.names, 2))
-    elif reference in counts:
-        couples = [(reference, name) for name in comparison.names if name != reference]
-    else:
-        raise ConfigError(
-            f"no labeler {reference!r}", remedy=f"use one of: {', '.join(comparison.names)}"
-        )
-    joined = _Joined(used)
-    pairs = tuple(_pair(comparison, a, b, counts[a], counts[b], joined, chosen) for a, b in couples)
-    return Significance(
+    return compare_counts(
+        {
+            name: cluster_counts(report_counts(comparison.gold, codes), comparison.cluster_index)
+            for name, codes in comparison.pred.items()
+        },
+        statistics(comparison, undefined=chosen.undefined),
         settings=chosen,
-        intervals={name: _intervals(table, joined, chosen) for name, table in counts.items()},
+        clustered=comparison.clusters is not None,
+        reference=reference,
+        right=lambda a, b: mcnemar(
+            comparison.observations, comparison.gold, comparison.pred[a], comparison.pred[b]
+        ),
+    )
+
+
+def compare_counts(
+    counts: Mapping[str, Counts],
+    known: Mapping[str, Statistic],
+    *,
+    settings: Settings,
+    clustered: bool,
+    reference: str | None = None,
+    right: Callable[[str, str], McNemar] | None = None,
+) -> Significance:
+    """The same for any counts per cluster, ``[clusters, ...]``, and statistics of their sums.
+
+    Args:
+        known: statistics by name; those of the settings are used.
+        clustered: whether the clusters are patients.
+        reference: as for :func:`compare`.
+        right: McNemar's test of two labelers, where there is one.
+
+    Raises:
+        ConfigError: as :func:`compare`.
+    """
+    used = _chosen(known, settings)
+    names = list(counts)
+    if reference is None:
+        couples = list(combinations(names, 2))
+    elif reference in counts:
+        couples = [(reference, name) for name in names if name != reference]
+    else:
+        raise ConfigError(f"no labeler {reference!r}", remedy=f"use one of: {', '.join(names)}")
+    joined = _Joined(used)
+    pairs = tuple(
+        Pair(
+            a,
+            b,
+            _differences(counts[a], counts[b], joined, settings),
+            None if right is None else right(a, b),
+        )
+        for a, b in couples
+    )
+    return Significance(
+        settings=settings,
+        intervals={name: _intervals(table, joined, settings) for name, table in counts.items()},
         pairs=pairs,
         holm_over_pairs={
             s.name: tuple(
@@ -185,9 +207,9 @@ def compare(
             )
             for s in used
         },
-        several=_several(counts, joined, chosen) if len(counts) > 2 else {},
+        several=_several(counts, joined, settings) if len(counts) > 2 else {},
         clusters=len(next(iter(counts.values()))),
-        clustered=comparison.clusters is not None,
+        clustered=clustered,
     )
 
 
@@ -210,8 +232,7 @@ class _Joined:
         return {s.name: s.of(total)[1:][s.counted] for s in self.used}
 
 
-def _chosen(comparison: Comparison, settings: Settings) -> list[Statistic]:
-    known = statistics(comparison, undefined=settings.undefined)
+def _chosen(known: Mapping[str, Statistic], settings: Settings) -> list[Statistic]:
     unknown = [name for name in settings.statistics if name not in known]
     if unknown or not settings.statistics:
         raise ConfigError(
@@ -249,15 +270,9 @@ def _interval(statistic: Statistic, drawn: Bootstrap) -> Interval:
     )
 
 
-def _pair(
-    comparison: Comparison,
-    a: str,
-    b: str,
-    counts_a: Counts,
-    counts_b: Counts,
-    joined: _Joined,
-    settings: Settings,
-) -> Pair:
+def _differences(
+    counts_a: Counts, counts_b: Counts, joined: _Joined, settings: Settings
+) -> dict[str, Difference]:
     test = randomization(
         counts_a,
         counts_b,
@@ -284,14 +299,7 @@ def _pair(
         differences[name] = _difference(
             statistic, test.take(place), drawn.take(place), over_labels, settings
         )
-    return Pair(
-        a=a,
-        b=b,
-        differences=differences,
-        mcnemar=mcnemar(
-            comparison.observations, comparison.gold, comparison.pred[a], comparison.pred[b]
-        ),
-    )
+    return differences
 
 
 def _difference(
@@ -322,14 +330,9 @@ def _several(
     counts: Mapping[str, Counts], joined: _Joined, settings: Settings
 ) -> dict[str, Several]:
     by_labeler = {name: joined.over_observations(table) for name, table in counts.items()}
-    found = {}
-    for statistic in joined.used:
-        scores = {name: each[statistic.name] for name, each in by_labeler.items()}
-        found[statistic.name] = Several(
-            statistic=statistic.name,
-            one_way=one_way_anova(scores),
-            repeated=repeated_measures_anova(scores),
-            tukey=tukey_hsd(scores),
-            ranks=ranks(scores, alpha=settings.alpha),
+    return {
+        s.name: several(
+            s.name, {n: each[s.name] for n, each in by_labeler.items()}, alpha=settings.alpha
         )
-    return found
+        for s in joined.used
+    }

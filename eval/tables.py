@@ -162,6 +162,11 @@ def sort_key(value: Value) -> str:
     return repr(float(value.value if isinstance(value, Estimate) else value))
 
 
+def sentence(text: str) -> str:
+    """``text`` with a capital at its beginning."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def unformula(text: str) -> str:
     """``text`` with an apostrophe before it if a spreadsheet would run it as a formula."""
     return f"'{text}" if text.startswith(FORMULA) else text

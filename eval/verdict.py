@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eval.analysis import FEW_CLUSTERS, Analysis
+from eval.analysis import Analysis
 from eval.counts import MENTION
 from eval.plots import Estimate, signed
 from eval.significance import Pair
 from eval.tables import p_text
+from eval.tested import FEW_CLUSTERS, Tested
 
 Outcome = Literal["better", "worse", "open"]
 
 
-def outcome(analysis: Analysis, pair: Pair) -> Outcome:
+def outcome(analysis: Tested, pair: Pair) -> Outcome:
     """``better`` or ``worse`` only where the randomization test and the interval agree."""
     side = analysis.change(pair).side
     if analysis.p(pair) >= analysis.tests.settings.alpha or side == 0:
@@ -34,12 +35,12 @@ class Verdict:
         return self.claim + self.numbers
 
 
-def verdicts(analysis: Analysis) -> list[Verdict]:
+def verdicts(analysis: Tested) -> list[Verdict]:
     """One sentence per comparison, or the score alone with a single labeler."""
     if not analysis.measurable:
         return [
             Verdict(
-                f"The mean {analysis.short} is not defined",
+                f"The {analysis.headline} is not defined",
                 f": the gold has no case that it is about, on {sample(analysis)}.",
             )
         ]
@@ -48,7 +49,7 @@ def verdicts(analysis: Analysis) -> list[Verdict]:
         mark = analysis.mean(name)
         return [
             Verdict(
-                f"{name} reaches a mean {analysis.short} of {mark.value:.3f}",
+                f"{name} reaches a {analysis.headline} of {mark.value:.3f}",
                 f"{bracket(mark, level)}, on {sample(analysis)}.",
             )
         ]
@@ -59,7 +60,7 @@ def verdicts(analysis: Analysis) -> list[Verdict]:
     ]
 
 
-def _verdict(analysis: Analysis, pair: Pair, where: str) -> Verdict:
+def _verdict(analysis: Tested, pair: Pair, where: str) -> Verdict:
     mark = analysis.change(pair)
     found = outcome(analysis, pair)
     details = [" against ".join(f"{analysis.mean(n).value:.3f}" for n in (pair.a, pair.b))]
@@ -74,15 +75,15 @@ def _verdict(analysis: Analysis, pair: Pair, where: str) -> Verdict:
     if found != "open":
         return Verdict(
             f"{pair.a} is {found} than {pair.b}",
-            f" by {abs(mark.value):.3f} in mean {analysis.short}{numbers}.",
+            f" by {abs(mark.value):.3f} in {analysis.headline}{numbers}.",
         )
     return Verdict(
         f"No difference shown between {pair.a} and {pair.b}",
-        f": {signed(mark.value)} in mean {analysis.short}{numbers}{_margin_words(analysis, pair)}.",
+        f": {signed(mark.value)} in {analysis.headline}{numbers}{_margin_words(analysis, pair)}.",
     )
 
 
-def _margin_words(analysis: Analysis, pair: Pair) -> str:
+def _margin_words(analysis: Tested, pair: Pair) -> str:
     test = analysis.equivalence(pair)
     if test is None:
         return ""
@@ -93,7 +94,7 @@ def _margin_words(analysis: Analysis, pair: Pair) -> str:
     return f"; a loss of {test.margin:g} or more is not ruled out"
 
 
-def sample(analysis: Analysis) -> str:
+def sample(analysis: Tested) -> str:
     """``687 reports of 344 patients``."""
     n = len(analysis.comparison.ids)
     reports = f"{n:,} report{'' if n == 1 else 's'}"
@@ -122,13 +123,13 @@ def bracket(mark: Estimate, level: float) -> str:
     return f" ({percent(level)} CI {mark.low:.3f} to {mark.high:.3f})"
 
 
-def facts(analysis: Analysis) -> str:
+def facts(analysis: Tested) -> str:
     """The line below the verdict: gold, label set, metric, test."""
     c, settings = analysis.comparison, analysis.tests.settings
-    count = len(c.observations)
+    count = len(analysis.parts)
     parts = [
-        f"Gold: {Path(c.gold_source).name}, {sample(analysis)}, {count} observation"
-        f"{'' if count == 1 else 's'} of {c.label_set.name} {c.label_set.version}."
+        f"Gold: {Path(c.gold_source).name}, {sample(analysis)}, {count} "
+        f"{analysis.unit[count != 1]} of {c.label_set.name} {c.label_set.version}."
     ]
     if analysis.pairs and analysis.enough:
         unit = "patients" if analysis.tests.clustered else "reports"
@@ -158,8 +159,7 @@ def notices(analysis: Analysis) -> Notices:
     """Everything about gold and predictions that limits what the numbers mean."""
     grave: list[str] = []
     other: list[str] = []
-    if analysis.tests.clusters < FEW_CLUSTERS:
-        grave.append(_few(analysis))
+    shared = shared_notices(analysis)
     if words := _absent(analysis):
         task = analysis.metric.rpartition("_")[2]
         fine = task in analysis.scores[analysis.reference].tasks and task not in words
@@ -175,16 +175,35 @@ def notices(analysis: Analysis) -> Notices:
             f"Never mentioned in the gold: {', '.join(names)}. A score that is not defined counts "
             f"as {_RULE[analysis.tests.settings.undefined]} and shows as a dash."
         )
+    return Notices((*shared.grave, *grave), (*other, *shared.other, *_reading(analysis)))
+
+
+def shared_notices(analysis: Tested) -> Notices:
+    """What limits the numbers whatever the task: few reports, missing ones, patients unknown."""
+    grave: list[str] = []
+    other: list[str] = []
+    if analysis.tests.clusters < FEW_CLUSTERS:
+        grave.append(_few(analysis))
     for text, share in _missing(analysis):
         (grave if share > GRAVE_SHARE else other).append(text)
-    return Notices(tuple(grave), (*other, *_reading(analysis)))
+    c = analysis.comparison
+    if c.clusters is None:
+        other.append(
+            "Patients are not known, so every report counts as independent; with several reports "
+            "per patient, give --patients."
+        )
+    elif c.without_cluster:
+        other.append(
+            f"{c.without_cluster:,} reports have no patient; each counts as one of its own."
+        )
+    return Notices(tuple(grave), tuple(other))
 
 
 GRAVE_SHARE = 0.01
 _RULE = {"zero": "0 in the mean", "one": "1 in the mean", "skip": "nothing in the mean"}
 
 
-def _few(analysis: Analysis) -> str:
+def _few(analysis: Tested) -> str:
     count = analysis.tests.clusters
     unit = "patient" if analysis.tests.clustered else "report"
     words = f"Only {count} {unit}{'' if count == 1 else 's'}: "
@@ -209,7 +228,7 @@ def _absent(analysis: Analysis) -> str:
     )
 
 
-def _missing(analysis: Analysis) -> list[tuple[str, float]]:
+def _missing(analysis: Tested) -> list[tuple[str, float]]:
     """Per labeler what it has no prediction for, with its share of the gold's reports."""
     c = analysis.comparison
     if c.missing == "drop":
@@ -238,15 +257,6 @@ def _reading(analysis: Analysis) -> list[str]:
     """How the files were read where they left a choice."""
     c = analysis.comparison
     found = []
-    if c.clusters is None:
-        found.append(
-            "Patients are not known, so every report counts as independent; with several reports "
-            "per patient, give --patients."
-        )
-    elif c.without_cluster:
-        found.append(
-            f"{c.without_cluster:,} reports have no patient; each counts as one of its own."
-        )
     if c.unscored:
         found.append(f"Not in the gold and so not scored: {', '.join(c.unscored)}.")
     if c.gold_read_as_blank:

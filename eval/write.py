@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, Protocol
 
-from eval.error_list import errors_csv
-from eval.figures import figures
+from eval.figures import Drawing
 from eval.palette import LIGHT, resolved
-from eval.report import Page, environment
-from eval.score_file import scores_json
+from eval.report import environment
+from eval.section import Section
+from eval.tables import Table
 from labelwright.errors import OutputError
 from labelwright.jsonl import PRIVATE, atomic_write, write_json, writing
 from labelwright.lock import LOCK_FILE, locked
@@ -28,7 +29,34 @@ OPEN = 0o644
 FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
 
 
-def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path:
+class Written(Protocol):
+    """A page with all that lies beside it."""
+
+    @property
+    def texts(self) -> Mapping[str, str] | None:
+        """Report text by id, where the page shows some."""
+
+    @property
+    def sections(self) -> Sequence[Section]:
+        """Further sections."""
+
+    def html(self) -> str:
+        """The page."""
+
+    def tables(self) -> list[Table]:
+        """Every table that is also written as CSV and LaTeX."""
+
+    def drawings(self) -> Mapping[str, Drawing]:
+        """Figures by file name, but for those of the sections."""
+
+    def errors(self) -> str:
+        """``errors.csv``."""
+
+    def scores(self) -> dict[str, Any]:
+        """``scores.json``."""
+
+
+def write_report(page: Written, out: Path, *, beside: Collection[str] = ()) -> Path:
     """Write the report into a new, an empty or an earlier report's folder; return the page.
 
     ``scores.json`` comes last, so its existence means that the report is whole. A page that
@@ -57,7 +85,7 @@ def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path
     return out / PAGE
 
 
-def _write_all(page: Page, out: Path) -> None:
+def _write_all(page: Written, out: Path) -> None:
     with writing(out):
         for folder in (out / TABLES, out / FIGURES):
             folder.mkdir(exist_ok=True)
@@ -67,7 +95,7 @@ def _write_all(page: Page, out: Path) -> None:
     style = f"svg{{background:{LIGHT['paper']}}}{FONT}" + resolved(
         environment().get_template("figure.css").render()
     )
-    for name, drawing in figures(page.analysis).items():
+    for name, drawing in page.drawings().items():
         _write(out / FIGURES / f"{name}.svg", drawing.canvas.standalone(style))
     for section in page.sections:
         for table in section.data_tables:
@@ -77,9 +105,9 @@ def _write_all(page: Page, out: Path) -> None:
             _write(out / FIGURES / name, drawing.canvas.standalone(style))
         for name, value in section.files.items():
             write_json(out / name, value)
-    _write(out / ERRORS, errors_csv(page.analysis.comparison))
+    _write(out / ERRORS, page.errors())
     _write(out / PAGE, page.html(), mode=OPEN if page.texts is None else PRIVATE)
-    write_json(out / SCORES, scores_json(page))
+    write_json(out / SCORES, page.scores())
 
 
 def check_folder(out: Path, *, beside: Collection[str] = ()) -> None:

@@ -45,7 +45,15 @@ def truth(rng, reports=REPORTS):
 @cache
 def statistic():
     empty = np.zeros((0, OBSERVATIONS), dtype=np.int8)
-    case = Comparison(LABEL_SET, LABEL_SET.names, (), None, empty, {}, {})
+    case = Comparison(
+        label_set=LABEL_SET,
+        observations=LABEL_SET.names,
+        ids=(),
+        clusters=None,
+        gold=empty,
+        pred={},
+        coverage={},
+    )
     return statistics(case)["macro_f1_positive"].of
 
 
@@ -134,7 +142,7 @@ def test_whole_reports_that_fail_do_not_mislead_the_tests_over_reports(test):
 
 @pytest.mark.parametrize("test", OVER_LABELS)
 def test_whole_reports_that_fail_mislead_every_test_over_observations(test):
-    """The reason for ``OVER_LABELS_CAVEAT``: about 20 of 100 instead of 5."""
+    """The reason for ``over_labels_caveat``: about 20 of 100 instead of 5."""
     assert error_rates(failing=0.1)[test] > accepted(test)
 
 
