@@ -16,14 +16,17 @@ from dataclasses import dataclass
 
 import labelwright
 from labelwright.commands import (
+    ablation,
     build,
     evaluate,
     evidence,
     export,
+    index,
     label,
     label_set,
     train,
     train_encoder,
+    train_tagger,
 )
 from labelwright.commands.flags import Parser
 from labelwright.errors import LabelwrightError
@@ -56,9 +59,23 @@ COMMANDS = {
         passes_on=True,
         resumes=True,
     ),
+    "train-tagger": Command(
+        "reports and entities -> encoder that finds entities by tagging words",
+        train_tagger.add_arguments,
+        train_tagger.run,
+        passes_on=True,
+        resumes=True,
+    ),
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
+    ),
+    "eval ablation": Command(
+        "labeling with and without similar reports -> comparison page",
+        ablation.add_arguments,
+        ablation.run,
+        passes_on=True,
+        resumes=True,
     ),
     "evidence": Command(
         "predictions and reports -> page with the sentences that carry each label",
@@ -67,6 +84,12 @@ COMMANDS = {
     ),
     "export": Command(
         "a trained model -> a file for other programs", export.add_arguments, export.run
+    ),
+    "index": Command(
+        "reports -> an index of similar reports; search it",
+        index.add_arguments,
+        index.run,
+        resumes=True,
     ),
     "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
 }
@@ -94,9 +117,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
     """
     _ready_streams()
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
     if "" in words:
         parser().error("an argument is empty, as an unset variable of the shell makes it")
+    if (both := " ".join(words[:2])) in COMMANDS:
+        words[:2] = [both]
     arguments, rest = parser().parse_known_args(words)
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:

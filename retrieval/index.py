@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,19 +63,24 @@ class Index:
         self.embedder_facts: Mapping[str, Any] = manifest.embedder
         self.splits: Mapping[str, int] = manifest.splits
         self.fingerprint = manifest.fingerprint
-        self._shards = shards
+        self.shards = shards
         self._ends = np.cumsum([len(shard.vectors) for shard in shards])
         self.vectors = Vectors([shard.vectors for shard in shards], self.ids_of)
 
     @classmethod
-    def open(cls, path: Path) -> Index:
+    def open(cls, path: Path, *, only_rows: bool = False) -> Index:
         """Open the index of a folder.
+
+        Args:
+            only_rows: pass over the file of an approximate search, and search exactly.
 
         Raises:
             InputError: there is none, it is of another version, or a file is damaged.
         """
         folder = Path(path)
         manifest = Manifest.read(folder)
+        if only_rows:
+            manifest = replace(manifest, ann=None)
         check_sizes(folder, manifest)
         return cls(folder, manifest, open_shards(folder, manifest))
 
@@ -171,24 +177,24 @@ class Index:
         barred = [self._facts.barred(query) for query in queries]
         allowed = self._facts.allowed(split)
         found = self._found(asked, k, allowed, barred, most_similar)
-        return [[self._neighbour(row, value) for row, value in rows] for rows in found]
+        made = iter(self._neighbours([pair for pairs in found for pair in pairs]))
+        return [list(islice(made, len(pairs))) for pairs in found]
 
     def get(self, identifier: str) -> Neighbour | None:
         """The report with this id, or ``None``."""
         row = self.row_of(identifier)
-        return None if row is None else self._neighbour(row, 1.0)
+        return None if row is None else self._neighbours([(row, 1.0)])[0]
 
     def split_of(self, identifier: str) -> str | None:
         """The split of the report with this id, or ``None`` if the index does not hold it."""
         row = self.row_of(identifier)
-        return None if row is None else str(self._cell(row, "split"))
+        return None if row is None else str(self._cells(np.array([row]), ["split"])[0]["split"])
 
     def row_of(self, identifier: str) -> int | None:
         """The row of the report with this id, or ``None``."""
-        for row in self._facts.with_id(identifier):
-            if self._cell(int(row), "id") == identifier:
-                return int(row)
-        return None
+        rows = self._facts.with_id(identifier)
+        found = zip(rows.tolist(), self.ids_of(rows), strict=True)
+        return next((row for row, name in found if name == identifier), None)
 
     def vector(self, identifier: str) -> NDArray[np.float32] | None:
         """The stored vector of the report with this id, or ``None``."""
@@ -197,7 +203,7 @@ class Index:
 
     def ids_of(self, rows: NDArray[np.int64]) -> list[str]:
         """The ids of some rows."""
-        return [str(self._cell(int(row), "id")) for row in rows]
+        return [str(cells["id"]) for cells in self._cells(rows, ["id"])]
 
     def _found(
         self,
@@ -248,49 +254,43 @@ class Index:
     @cached_property
     def _facts(self) -> Rows:
         ids, patients, texts = (
-            np.concatenate([shard.table[name].to_numpy() for shard in self._shards])
+            np.concatenate([shard.table[name].to_numpy() for shard in self.shards])
             for name in DIGESTS
         )
-        names = sorted(
-            {s for shard in self._shards for s in shard.table["split"].unique().to_pylist()}
-        )
-        return Rows(ids, patients, texts, self._split_codes(names), names, self._live())
+        live = np.concatenate([shard.table["id"].is_valid().to_numpy() for shard in self.shards])
+        names = sorted(self.splits)
+        return Rows(ids, patients, texts, self._split_codes(names), names, live)
 
     def _split_codes(self, names: Sequence[str]) -> NDArray[np.int16]:
         import pyarrow as pa
         import pyarrow.compute as pc
 
         wanted = pa.array(names, pa.string())
-        codes = [pc.index_in(s.table["split"], wanted).to_numpy() for s in self._shards]
-        return np.concatenate(codes).astype(np.int16)
+        codes = [pc.index_in(shard.table["split"], wanted) for shard in self.shards]
+        return np.concatenate([pc.fill_null(c, -1).to_numpy() for c in codes]).astype(np.int16)
 
-    def _live(self) -> NDArray[np.bool_]:
-        live = np.ones(self.manifest.rows, np.bool_)
-        if self.manifest.deleted is not None:
-            path = self.path / self.manifest.deleted.name
-            try:
-                live[np.load(path, allow_pickle=False)] = False
-            except (OSError, ValueError, IndexError):
-                raise damaged(path, "cannot be read") from None
-        return live
+    def _neighbours(self, found: Found) -> list[Neighbour]:
+        rows = np.array([row for row, _ in found], np.int64)
+        cells = self._cells(rows, ["id", "patient", "split", "text", "labels"])
+        return [
+            Neighbour(
+                similarity=similarity,
+                **{**one, "labels": None if one["labels"] is None else json.loads(one["labels"])},
+            )
+            for (_, similarity), one in zip(found, cells, strict=True)
+        ]
 
-    def _neighbour(self, row: int, similarity: float) -> Neighbour:
-        table, place = self._place(row)
-        cells = table.slice(place, 1).select(["id", "patient", "split", "text", "labels"])
-        found = cells.to_pylist()[0]
-        labels = found.pop("labels")
-        return Neighbour(
-            **found, similarity=similarity, labels=None if labels is None else json.loads(labels)
-        )
-
-    def _cell(self, row: int, column: str) -> Any:
-        table, place = self._place(row)
-        return table[column][place].as_py()
-
-    def _place(self, row: int) -> tuple[Any, int]:
-        number = int(np.searchsorted(self._ends, row, "right"))
-        before = 0 if number == 0 else int(self._ends[number - 1])
-        return self._shards[number].table, row - before
+    def _cells(self, rows: NDArray[np.int64], columns: list[str]) -> list[dict[str, Any]]:
+        """Cells of some rows, in their order; what is read of a shard is read together."""
+        made: list[dict[str, Any]] = [{}] * len(rows)
+        where = np.searchsorted(self._ends, rows, "right")
+        for number in np.unique(where).tolist():
+            mine = np.flatnonzero(where == number)
+            table = self.shards[number].table.select(columns)
+            places = rows[mine] - (self._ends[number] - table.num_rows)
+            for place, cells in zip(mine.tolist(), table.take(places).to_pylist(), strict=True):
+                made[place] = cells
+        return made
 
 
 def open_shards(folder: Path, manifest: Manifest) -> list[OpenShard]:

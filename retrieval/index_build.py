@@ -10,19 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from labelwright.errors import InputError, OutputError
-from labelwright.jsonl import atomic_write, dumps, read_jsonl, write_json, writing
+from labelwright.jsonl import atomic_write, write_json, writing
 from labelwright.label_set import LabelSet
 from labelwright.lock import locked
 from labelwright.manifest import versions
@@ -33,27 +31,22 @@ from retrieval.index_files import (
     JOB,
     LABEL_SET,
     MANIFEST,
-    PART,
     REJECTS,
     STATE,
-    TABLE,
     File,
     Manifest,
-    Shard,
     commit,
     next_number,
     refuse_strange,
     remove_unnamed,
 )
-from retrieval.index_shards import Entry, shard_facts, write_shard
+from retrieval.index_groups import Item, Items, list_rejects, write_groups
+from retrieval.index_shards import Entry
 
 if TYPE_CHECKING:
     from retrieval.embed import Embedder
 
 SHARD_ROWS = 8192
-Item = Entry | Reject
-Items = Callable[[], Iterable[Item]]
-"""Gives the same items in the same order at every call."""
 
 
 @runtime_checkable
@@ -109,11 +102,13 @@ def build_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Mani
             with atomic_write(out / LABEL_SET, mode=0o644) as handle:
                 handle.write(plan.label_set.text)
         state = _learn(out, embedder, items)
-        written = _write(out, items, embedder, rows, plan.total)
+        written = write_groups(out, items, embedder, rows, plan.total)
         if not written.splits:
             raise InputError(
                 f"none of the {written.rejected} rows can be indexed",
-                remedy=f"see {out / REJECTS}" if _rejects(out, 0, written) else "check the input",
+                remedy=f"see {out / REJECTS}"
+                if list_rejects(out, 0, written)
+                else "check the input",
             )
         made = Manifest(
             generation=1,
@@ -124,15 +119,14 @@ def build_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Mani
             label_set={}
             if plan.label_set is None
             else {"name": plan.label_set.name, "sha256": plan.label_set.fingerprint},
-            sources=[{**plan.source, "job": job, "counts": written.counts}],
+            sources=[{**plan.source, "job": job, "generation": 1, "counts": written.counts}],
             counts={**written.counts, "deleted": 0},
             splits=dict(sorted(written.splits.items())),
             patients_unknown=written.unknown,
             shards=written.shards,
-            deleted=None,
             ann=None,
             state=state,
-            rejects_bytes=_rejects(out, 0, written),
+            rejects_bytes=list_rejects(out, 0, written),
             shard_rows=rows,
             versions=dict(versions()),
             changed=now(),
@@ -156,6 +150,9 @@ def add_to_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Man
         index.check(embedder)
         _same_labels(old, plan.label_set, out)
         job = _job(embedder, plan, old.parameters)
+        last = old.sources[-1]
+        if last["job"] == job and last["generation"] == old.generation:
+            return old
         rows = _claim(out, job, old.shard_rows, old.generation)
         first = int(_read_job(out)["first"])
 
@@ -168,7 +165,7 @@ def add_to_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Man
                 else:
                     yield item
 
-        written = _write(out, fresh, embedder, rows, plan.total, first)
+        written = write_groups(out, fresh, embedder, rows, plan.total, first)
         if not written.splits:
             remove_unnamed(out, [file.name for file in old.files])
             (out / JOB).unlink(missing_ok=True)
@@ -177,15 +174,16 @@ def add_to_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Man
                 remedy="check the input; ids that the index holds must be deleted first",
             )
         counts = Counter(old.counts) + Counter(written.counts)
+        mine = {"job": job, "generation": old.generation + 1, "counts": written.counts}
         made = replace(
             old,
             generation=old.generation + 1,
-            sources=[*old.sources, {**plan.source, "job": job, "counts": written.counts}],
+            sources=[*old.sources, {**plan.source, **mine}],
             counts={name: counts[name] for name in old.counts},
             splits=dict(sorted((Counter(old.splits) + Counter(written.splits)).items())),
             patients_unknown=old.patients_unknown + written.unknown,
             shards=[*old.shards, *written.shards],
-            rejects_bytes=_rejects(out, old.rejects_bytes, written),
+            rejects_bytes=list_rejects(out, old.rejects_bytes, written),
             versions=dict(versions()),
             changed=now(),
         )
@@ -203,119 +201,6 @@ def finish(out: Path, manifest: Manifest) -> Manifest:
 def now() -> str:
     """The time, for a manifest."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@dataclass
-class _Written:
-    """What the groups of one run hold."""
-
-    shards: list[Shard] = field(default_factory=list)
-    rejects: list[Path] = field(default_factory=list)
-    splits: Counter[str] = field(default_factory=Counter)
-    rejected: int = 0
-    unknown: int = 0
-
-    @property
-    def counts(self) -> dict[str, int]:
-        indexed = self.splits.total()
-        return {"in": indexed + self.rejected, "indexed": indexed, "rejected": self.rejected}
-
-
-def _write(
-    out: Path,
-    items: Items,
-    embedder: Embedder,
-    rows: int,
-    total: int | None,
-    first: int = 0,
-) -> _Written:
-    stream = iter(items())
-    number = first
-    written = _Written()
-    with tqdm(total=total, unit="report", desc=embedder.name, disable=None) as bar:
-        while group := list(islice(stream, rows)):
-            if not (out / f"{number:08d}{TABLE}").exists():
-                _write_group(out, number, group, embedder)
-            _count(out, number, len(group), written)
-            bar.update(len(group))
-            number += 1
-    return written
-
-
-def _write_group(out: Path, number: int, group: Sequence[Item], embedder: Embedder) -> None:
-    entries = [item for item in group if isinstance(item, Entry)]
-    made = _vectors(entries, embedder)
-    rejects = [item for item in group if isinstance(item, Reject)]
-    kept: list[Entry] = []
-    vectors: list[NDArray[np.float32]] = []
-    for entry, vector in zip(entries, made, strict=True):
-        if isinstance(vector, str):
-            report = entry.report
-            rejects.append(Reject(report.id, report.source, report.row, vector))
-        else:
-            kept.append(entry)
-            vectors.append(vector)
-    with atomic_write(out / f"{number:08d}{PART}") as handle:
-        handle.writelines(dumps(reject.to_json()) + "\n" for reject in rejects)
-    matrix = np.stack(vectors) if vectors else np.empty((0, embedder.dimension), np.float32)
-    write_shard(out, number, kept, matrix)
-
-
-def _vectors(entries: Sequence[Entry], embedder: Embedder) -> Sequence[NDArray[np.float32] | str]:
-    """One vector per entry, or why it has none; equal texts are embedded once."""
-    if any(entry.image is not None for entry in entries):
-        from retrieval.embed import ImageEmbedder
-
-        if not isinstance(embedder, ImageEmbedder):
-            raise TypeError("the embedder reads no images")
-        return embedder.images([entry.image for entry in entries if entry.image is not None])
-    places: dict[str, int] = {}
-    where = [places.setdefault(entry.report.text, len(places)) for entry in entries]
-    if not places:
-        return []
-    made = np.asarray(embedder.texts(list(places)), dtype=np.float32)
-    if made.shape != (len(places), embedder.dimension) or not np.isfinite(made).all():
-        raise ValueError("the embedder gave vectors of another shape, or NaN")
-    return [made[place] for place in where]
-
-
-def _count(out: Path, number: int, rows: int, written: _Written) -> None:
-    """Add a stored group to the counts.
-
-    Raises:
-        OutputError: it holds another number of rows than the input gives.
-    """
-    import pyarrow as pa
-
-    shard = shard_facts(out, number)
-    part = out / f"{number:08d}{PART}"
-    rejected = sum(1 for _ in read_jsonl(part))
-    if shard.rows + rejected != rows:
-        raise OutputError(
-            f"the stored rows {number:08d} are not those of the input",
-            remedy="delete the folder and build again",
-            source=out,
-        )
-    with pa.memory_map(str(out / shard.table.name)) as mapped:
-        table = pa.ipc.open_file(mapped).read_all()
-        written.splits.update(table["split"].to_pylist())
-        written.unknown += table["patient"].null_count
-        del table
-    if shard.rows:
-        written.shards.append(shard)
-    written.rejects.append(part)
-    written.rejected += rejected
-
-
-def _rejects(out: Path, kept: int, written: _Written) -> int:
-    """Put the rejects behind the first ``kept`` bytes of the list; return its new size."""
-    path = out / REJECTS
-    before = path.read_bytes()[:kept] if path.is_file() else b""
-    with atomic_write(path, binary=True) as handle:
-        handle.write(before)
-        for part in written.rejects:
-            handle.write(part.read_bytes())
-    return path.stat().st_size
 
 
 def _learn(out: Path, embedder: Embedder, items: Items) -> File | None:
@@ -350,11 +235,16 @@ def _without_paths(value: Any) -> Any:
     return value
 
 
+def unfinished(out: Path, generation: int) -> bool:
+    """Whether an addition to this generation of the index was begun and is not finished."""
+    return (out / JOB).exists() and _read_job(out).get("generation") == generation
+
+
 def _claim(out: Path, job: str, shard_rows: int, generation: int) -> int:
     """Begin the job, or go on with it; return the rows per group."""
-    if (out / JOB).exists():
+    if unfinished(out, generation):
         state = _read_job(out)
-        if state.get("job") != job or state.get("generation") != generation:
+        if state.get("job") != job:
             raise OutputError(
                 "an unfinished job with other reports or settings is in the folder",
                 remedy="give its command again, or drop it with labelwright index rebuild"
@@ -365,6 +255,8 @@ def _claim(out: Path, job: str, shard_rows: int, generation: int) -> int:
         return int(state["shard_rows"])
     if not generation:
         refuse_strange(out)
+    else:
+        remove_unnamed(out, (file.name for file in Manifest.read(out).files))
     first = next_number(out)
     begun = {"job": job, "generation": generation, "shard_rows": shard_rows, "first": first}
     write_json(out / JOB, begun)

@@ -27,7 +27,7 @@ LABEL_SET = "label_set.yaml"
 REJECTS = "rejects.jsonl"
 STATE = "embedder.safetensors"
 VECTORS, TABLE, PART = ".npy", ".arrow", ".rejects.jsonl"
-NUMBERED = re.compile(r"(?:(?:deleted|ann)-)?(\d{8})(\.npy|\.arrow|\.faiss|\.rejects\.jsonl)")
+NUMBERED = re.compile(r"(?:ann-)?(\d{8})(\.npy|\.arrow|\.faiss|\.rejects\.jsonl)")
 REBUILD = "build the index again"
 
 
@@ -66,7 +66,6 @@ class Manifest:
         sources: one entry per build or addition: what was read, and its counts.
         counts: ``in`` = ``indexed`` + ``rejected`` + ``deleted``.
         splits: rows by split, deleted ones left out; ``patients_unknown`` of them too.
-        deleted: rows that no longer count, in order; a file.
         ann: the approximate search's own file, which the vectors can give again.
         state: what the embedder learned from the indexed reports.
         rejects_bytes: so much of ``rejects.jsonl`` counts.
@@ -83,7 +82,6 @@ class Manifest:
     splits: Mapping[str, int]
     patients_unknown: int
     shards: Sequence[Shard]
-    deleted: File | None
     ann: File | None
     state: File | None
     rejects_bytes: int
@@ -115,7 +113,7 @@ class Manifest:
                 Shard(int(s["rows"]), File(**s["vectors"]), File(**s["table"]))
                 for s in value["shards"]
             ]
-            for name in ("deleted", "ann", "state"):
+            for name in ("ann", "state"):
                 known[name] = None if value[name] is None else File(**value[name])
             return cls(**known)
         except (KeyError, TypeError, ValueError):
@@ -125,11 +123,11 @@ class Manifest:
     def files(self) -> list[File]:
         """Every numbered file that counts, and the embedder's."""
         found = [f for s in self.shards for f in (s.vectors, s.table)]
-        return [*found, *(f for f in (self.deleted, self.ann, self.state) if f is not None)]
+        return [*found, *(f for f in (self.ann, self.state) if f is not None)]
 
     @property
     def rows(self) -> int:
-        """Rows on disk, deleted ones too."""
+        """Rows on disk, emptied ones too."""
         return sum(shard.rows for shard in self.shards)
 
     @property
@@ -139,7 +137,6 @@ class Manifest:
         parts = {
             "generation": self.generation,
             "shards": counted,
-            "deleted": self.deleted and self.deleted.sha256,
             "embedder": self.embedder,
             "kind": self.kind,
             "parameters": self.parameters,
@@ -176,7 +173,7 @@ def _object(folder: Path) -> dict[str, Any]:
 
 
 def check_sizes(folder: Path, manifest: Manifest) -> None:
-    """Compare the size of every file with the manifest, and the digest of the small ones.
+    """Compare the size of every file with the manifest, of the embedder's state the digest too.
 
     Raises:
         InputError: a file is missing or differs.
@@ -187,9 +184,9 @@ def check_sizes(folder: Path, manifest: Manifest) -> None:
             raise damaged(path, "is missing")
         if (found := path.stat().st_size) != file.bytes:
             raise damaged(path, f"has {found:,} bytes instead of {file.bytes:,}")
-    for small in (manifest.deleted, manifest.state):
-        if small is not None and sha256_file(folder / small.name) != small.sha256:
-            raise damaged(folder / small.name, "has changed")
+    state = manifest.state
+    if state is not None and sha256_file(folder / state.name) != state.sha256:
+        raise damaged(folder / state.name, "has changed")
 
 
 def verify(folder: Path, manifest: Manifest) -> None:

@@ -75,9 +75,13 @@ class Vectors:
         if len(rows) > k:
             border = np.partition(similar, -k)[-k]
             rows, similar = rows[similar >= border], similar[similar >= border]
-        names = self.names(rows)
-        order = sorted(range(len(rows)), key=lambda i: (-similar[i], names[i]))[:k]
-        return [(int(rows[i]), float(similar[i])) for i in order]
+        order = np.argsort(-similar, kind="stable")
+        rows, similar = rows[order], similar[order]
+        if (similar[1:] == similar[:-1]).any():
+            names = self.names(rows)
+            order = np.array(sorted(range(len(rows)), key=lambda i: (-similar[i], names[i])))
+            rows, similar = rows[order], similar[order]
+        return list(zip(rows[:k].tolist(), similar[:k].tolist(), strict=True))
 
 
 def exact(
@@ -126,28 +130,34 @@ class _Search:
         order = np.argsort(row, kind="stable")
         asker, row = asker[order], row[order]
         for start, block in self._vectors.blocks():
-            mask = allowed[start : start + len(block)]
-            if not mask.any():
+            rows = start + np.flatnonzero(allowed[start : start + len(block)])
+            if not len(rows):
                 continue
-            similar = self._queries @ block.T
-            similar[:, ~mask] = -np.inf
+            chosen = block if len(rows) == len(block) else block[rows - start]
+            similar = self._queries @ chosen.T
             mine = slice(*np.searchsorted(row, (start, start + len(block))))
-            similar[asker[mine], row[mine] - start] = -np.inf
+            column = np.minimum(np.searchsorted(rows, row[mine]), len(rows) - 1)
+            there = rows[column] == row[mine]
+            similar[asker[mine][there], column[there]] = -np.inf
             if self._limit is not None:
                 similar[similar >= np.float32(self._limit) + SLACK] = -np.inf
-            self._add(similar, start)
+            self._add(similar, rows)
         finished = zip(self._queries, self._rows, strict=True)
         return [self._vectors.best(q, rows, self._k, self._limit) for q, rows in finished]
 
-    def _add(self, similar: Matrix, start: int) -> None:
-        """Keep what may be among the best: nothing that is surely beaten by ``k`` others."""
+    def _add(self, similar: Matrix, rows: NDArray[np.int64]) -> None:
+        """Keep what may be among the best: nothing that is surely beaten by ``k`` others.
+
+        Args:
+            similar: one line per query, one column per row of ``rows``.
+        """
         asker, column = np.nonzero(similar >= self._floor[:, None])
         values = similar[asker, column]
         cuts = np.searchsorted(asker, np.arange(len(similar) + 1))
         for number in np.flatnonzero(np.diff(cuts)).tolist():
             new = slice(cuts[number], cuts[number + 1])
             values_now = np.concatenate([self._similar[number], values[new]])
-            rows_now = np.concatenate([self._rows[number], column[new] + start])
+            rows_now = np.concatenate([self._rows[number], rows[column[new]]])
             sure = values_now
             if self._limit is not None:  # those at the limit may turn out to be beyond it
                 sure = values_now[values_now < np.float32(self._limit) - SLACK]

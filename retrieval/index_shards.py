@@ -1,4 +1,7 @@
-"""Shards of an index: vectors as a NumPy file, their rows as an Arrow file, both mapped."""
+"""Shards of an index: vectors as a NumPy file, their rows as an Arrow file, both mapped.
+
+A row that was deleted has no id, no text and no labels, and a vector of zeros.
+"""
 
 from __future__ import annotations
 
@@ -62,8 +65,7 @@ def write_shard(
     """
     import pyarrow as pa
 
-    with atomic_write(folder / f"{number:08d}{VECTORS}", binary=True) as handle:
-        np.lib.format.write_array(handle, np.ascontiguousarray(vectors), allow_pickle=False)
+    write_vectors(folder / f"{number:08d}{VECTORS}", vectors)
     reports = [entry.report for entry in entries]
     columns = {
         "id": [report.id for report in reports],
@@ -76,6 +78,16 @@ def write_shard(
         "text_digest": [text_digest(report.text) for report in reports],
     }
     write_table(folder / f"{number:08d}{TABLE}", pa.table(columns, schema=schema()))
+
+
+def write_vectors(path: Path, vectors: NDArray[np.float32]) -> None:
+    """Write a NumPy file, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_write(path, binary=True) as handle:
+        np.lib.format.write_array(handle, np.ascontiguousarray(vectors), allow_pickle=False)
 
 
 def write_table(path: Path, table: Any) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from labelwright.records import Reject, Report
 from retrieval.embed import embedder_for
 from retrieval.index import Index
-from retrieval.index_build import Item, Plan, build_index
+from retrieval.index_build import Plan, build_index
+from retrieval.index_groups import Item
 from retrieval.index_shards import Entry
 
 
