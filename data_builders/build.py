@@ -12,11 +12,14 @@ from typing import Any
 from data_builders.augment import Augmentation
 from data_builders.collect import Collected, RejectLog, collect, open_spool
 from data_builders.entity_notes import EntityNotes
-from data_builders.folder import MANIFEST, NAMES, REJECTS, Writer, clear, output_folder
+from data_builders.folder import MANIFEST, NAMES, REJECTS, clear, output_folder
 from data_builders.gold import Gold, Table, gold_of
 from data_builders.label_sources import LabelSource
+from data_builders.note_windows import Windows
+from data_builders.oversample import Oversampling, oversampling
 from data_builders.plan import Plan, SplitOptions, make_plan
 from data_builders.prepare import Prepared, prepare
+from data_builders.writer import Writer
 from labelwright.errors import InputError
 from labelwright.jsonl import atomic_write, write_json
 from labelwright.label_set import LabelSet
@@ -36,6 +39,8 @@ class Job:
         sections: one of :data:`labelwright.sections.SECTION_CHOICES`.
         layout: one of :data:`data_builders.instructions.FORMATS`.
         augmentation: variants of the training reports, or ``None``.
+        oversample: one of :data:`data_builders.oversample.RULES`, or ``None`` for no copies.
+        windows: divides the records of long notes, or ``None``.
         facts: what else the manifest shall say, such as the inputs.
     """
 
@@ -47,6 +52,8 @@ class Job:
     layout: str = "trl"
     split: SplitOptions = field(default_factory=SplitOptions)
     augmentation: Augmentation | None = None
+    oversample: str | None = None
+    windows: Windows | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,12 +83,24 @@ def build(
             clear(folder)
             gold = gold_of(job.label_set)
             origins = _origins(job, plan.facts["reports"])
-            writer = Writer(folder, job.label_set, gold, job.layout, origins, job.augmentation)
+            copied = _copies(job, collected, plan)
+            writer = Writer(
+                folder,
+                job.label_set,
+                gold,
+                job.layout,
+                origins,
+                augmentation=job.augmentation,
+                copies={} if copied is None else copied.copies,
+                windows=job.windows,
+            )
             writer.write(collected, plan, log)
         manifest = {
             "command": "build",
             **_task(job),
             **_data(job, collected, plan, log, gold),
+            "oversampling": None if copied is None else dict(copied.facts),
+            "windows": None if job.windows is None else job.windows.facts(),
             "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
             "versions": dict(versions()),
             "began": began.isoformat(timespec="seconds"),
@@ -108,6 +127,12 @@ def prepared(found: Iterable[Report | Reject], job: Job) -> Iterable[Prepared | 
         test_source=job.test_source,
         sections=job.sections,
     )
+
+
+def _copies(job: Job, collected: Collected, plan: Plan) -> Oversampling | None:
+    if job.oversample is None:
+        return None
+    return oversampling(job.oversample, job.label_set, collected, plan, seed=job.split.seed)
 
 
 def _origins(job: Job, splits: Iterable[str]) -> dict[str, str]:
@@ -165,6 +190,7 @@ def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog, gold: Gold
         "split": {
             "by": "ratios" if split.table is None else "table",
             "ratios": split.ratios if split.table is None else None,
+            "stratify": split.stratify if split.table is None else None,
             "duplicates": split.duplicates,
             **plan.facts,
         },

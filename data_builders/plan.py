@@ -26,6 +26,7 @@ class SplitOptions:
             ``keep-texts``: an error for patients, but equal texts of different patients stay
             and are counted (stock sentences are whole reports where one section is used).
         near_duplicates: ``keep``, or ``drop`` training reports that nearly repeat another split.
+        stratify: ``labels`` shares out rare ones first, ``none`` splits at random.
     """
 
     ratios: str = "0.8,0.1,0.1"
@@ -34,6 +35,7 @@ class SplitOptions:
     duplicates: str = "keep"
     leakage: str = "error"
     near_duplicates: str = "keep"
+    stratify: str = "labels"
 
 
 @dataclass
@@ -110,7 +112,12 @@ def _assign(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
     items = [rows[index].item for index in kept]
     if options.table is None:
         plan.facts |= group_sizes(items)
-        splits = split_items(items, parse_ratios(options.ratios), seed=options.seed)
+        splits = split_items(
+            items,
+            parse_ratios(options.ratios),
+            seed=options.seed,
+            stratify=options.stratify != "none",
+        )
         for index, split in zip(kept, splits, strict=True):
             plan.splits[index] = split
         return

@@ -89,12 +89,14 @@ def parse_ratios(text: str) -> Mapping[str, float]:
     return {name: share for name, share in zip(SPLITS, shares, strict=True) if share > 0}
 
 
-def split_items(items: Sequence[Item], ratios: Mapping[str, float], *, seed: int) -> list[str]:
+def split_items(
+    items: Sequence[Item], ratios: Mapping[str, float], *, seed: int, stratify: bool = True
+) -> list[str]:
     """The split of each item; the same items, ratios and seed give the same answer.
 
     Groups are spread by iterative stratification (Sechidis et al. 2011) over the certainties
     that occur in them and over their size, so that rare labels and large groups are shared
-    out first.
+    out first; without ``stratify`` they are shuffled and cut at the ratios.
 
     Raises:
         ConfigError: a split that was asked for would stay empty.
@@ -103,7 +105,8 @@ def split_items(items: Sequence[Item], ratios: Mapping[str, float], *, seed: int
     if len(names) == 1 or not items:
         return names[:1] * len(items)
     numbers = groups(items)
-    folds = _stratified(items, numbers, list(ratios.values()), seed)
+    cut = _stratified if stratify else _shuffled
+    folds = cut(items, numbers, list(ratios.values()), seed)
     _fill_empty(folds, numbers, len(names))
     found = [names[folds[number]] for number in numbers]
     empty = [name for name in names if name not in found]
@@ -137,6 +140,21 @@ def _stratified(
     folds: Any = IterativeStratification(
         labels=columns, r=np.asarray(ratios, dtype=float), random_state=random
     )
+    return [int(fold) for fold in folds]
+
+
+def _shuffled(
+    items: Sequence[Item], numbers: Sequence[int], ratios: Sequence[float], seed: int
+) -> list[int]:
+    """Groups in random order; each goes where the middle of it falls on the line of ratios."""
+    import numpy as np
+
+    sizes = np.bincount(np.asarray(numbers, dtype=int))
+    order = np.random.RandomState(seed).permutation(len(sizes))
+    middles = np.cumsum(sizes[order]) - sizes[order] / 2
+    edges = np.cumsum(ratios)[:-1] * len(items)
+    folds = np.empty(len(sizes), dtype=int)
+    folds[order] = np.searchsorted(edges, middles, side="right")
     return [int(fold) for fold in folds]
 
 

@@ -31,11 +31,13 @@ ITEMS = st.lists(
 )
 
 
-@given(ITEMS, st.integers(0, 5))
+@given(ITEMS, st.integers(0, 5), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_no_patient_and_no_text_is_in_two_splits(items: list[Item], seed: int) -> None:
+def test_no_patient_and_no_text_is_in_two_splits(
+    items: list[Item], seed: int, stratify: bool
+) -> None:
     try:
-        splits = split_items(items, THIRDS, seed=seed)
+        splits = split_items(items, THIRDS, seed=seed, stratify=stratify)
     except ConfigError:
         assert len(set(groups(items))) < 3
         return
@@ -47,7 +49,7 @@ def test_no_patient_and_no_text_is_in_two_splits(items: list[Item], seed: int) -
             if getattr(item, key) is not None:
                 assert homes.setdefault(getattr(item, key), split) == split
     assert list(overlaps(items, list(splits))) == []
-    assert split_items(items, THIRDS, seed=seed) == splits
+    assert split_items(items, THIRDS, seed=seed, stratify=stratify) == splits
 
 
 def test_groups_link_through_others() -> None:
@@ -193,3 +195,20 @@ def test_near_duplicates_name_every_split() -> None:
     index = NearDuplicates([("validation", base), ("test", base + " x"), ("test", "unlike this")])
     assert index.find(base + " y") == {"validation", "test"}
     assert index.find("something else entirely") == set()
+
+
+def test_without_stratification_the_split_is_random() -> None:
+    """Of 1,000 reports the shares are met exactly, and a rare label falls where it falls."""
+    items = [
+        Item(str(i), None, text_digest(f"text {i}"), (P if i < 10 else B,)) for i in range(1000)
+    ]
+    held = []
+    for seed in range(40):
+        splits = split_items(items, THIRDS, seed=seed, stratify=False)
+        assert [splits.count(name) for name in THIRDS] == [800, 100, 100]
+        held.append(splits[:10].count("test"))
+    # 10 draws at 1 in 10, without replacement: mean 1, standard deviation .94; over 40 seeds .15
+    assert 0.4 < sum(held) / len(held) < 1.6
+    assert max(held) >= 3
+    stratified = [split_items(items, THIRDS, seed=s)[:10].count("test") for s in range(5)]
+    assert stratified == [1] * 5

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.build_entities import check_task, entity_notes
+from labelwright.commands.build_entities import check_task, entity_notes, windows_of
 from labelwright.commands.build_flags import SOURCES, add_arguments, check
 from labelwright.commands.build_summary import summary
 from labelwright.commands.reading import read_options
@@ -63,6 +63,8 @@ def _job(
         layout=arguments.format,
         split=split,
         augmentation=_augmentation(arguments, label_set),
+        oversample=arguments.oversample,
+        windows=windows_of(arguments),
         facts={**facts, **split_facts},
     )
     return found, job
@@ -164,6 +166,7 @@ def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
         duplicates=arguments.duplicates,
         leakage=arguments.leakage,
         near_duplicates=arguments.near_duplicates,
+        stratify=arguments.stratify or SplitOptions.stratify,
     )
     return options, {} if path is None else {"split_file": inputs([path])[0]}
 

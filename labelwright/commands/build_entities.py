@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Certainty
 
 if TYPE_CHECKING:
     from data_builders.entity_notes import EntityNotes
+    from data_builders.note_windows import Windows
 
-OF_ENTITIES = ("only_types", "rename_type", "overlaps", "unmarked")
+OF_ENTITIES = ("only_types", "rename_type", "overlaps", "unmarked", "windows", "window_overlap")
 OF_CERTAINTY = (
     "labels",
     "test_labels",
@@ -58,6 +60,19 @@ def add_entity_flags(parser: argparse.ArgumentParser) -> None:
         choices=tuple(Certainty)[:3],
         metavar="CERTAINTY",
         help="certainty of entities that have none, where the label set asks for one",
+    )
+    add(
+        "--windows",
+        type=positive,
+        metavar="WORDS",
+        help="divide training and validation records of longer notes into windows of whole "
+        "sentences; texts and entities beside the records stay whole",
+    )
+    add(
+        "--window-overlap",
+        type=positive,
+        metavar="WORDS",
+        help="that two windows share, at most (default: a quarter of --windows)",
     )
 
 
@@ -108,6 +123,21 @@ def entity_notes(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNo
         unmarked=arguments.unmarked,
     )
     return EntityNotes(label_set, Annotations(), rules)
+
+
+def windows_of(arguments: argparse.Namespace) -> Windows | None:
+    """What divides long notes, if anything does.
+
+    Raises:
+        ConfigError: the windows would not move on, or the overlap of none is given.
+    """
+    if arguments.windows is None:
+        if arguments.window_overlap is not None:
+            raise ConfigError("--window-overlap is for --windows", remedy="give --windows too")
+        return None
+    from data_builders.note_windows import Windows
+
+    return Windows(arguments.windows, arguments.window_overlap)
 
 
 def _types(text: str) -> tuple[str, ...]:

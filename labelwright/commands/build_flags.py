@@ -58,11 +58,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="add N variants of every training report: other words, order and look, same labels",
     )
+    add(
+        "--oversample",
+        choices=("paper", "rare"),
+        help="copies of training reports with rare classes: by the rule of the benchmark of de "
+        "Almeida et al., or a repaired one that reaches every rare class",
+    )
     add("--preview", type=positive, metavar="N", help="show N records and write nothing")
     add_entity_flags(parser)
     split = parser.add_argument_group("splits")
     add = split.add_argument
     add("--split", metavar="R,R,R|none|test", help="shares (default 0.8,0.1,0.1), or all in one")
+    add(
+        "--stratify",
+        choices=("labels", "none"),
+        help="of --split: share out rare labels or types first (default), or split at random",
+    )
     add("--split-file", type=Path, metavar="FILE", help="a table with the columns id and split")
     add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
     add("--seed", type=seed, default=13, help="seed of the split and the grammar (default 13)")
@@ -102,6 +113,13 @@ def check(arguments: argparse.Namespace, *, labels_needed: bool) -> None:
         raise ConfigError("--out is missing", remedy="give a folder, or --preview 3 to look first")
     if arguments.split is not None and arguments.split_file is not None:
         raise ConfigError("--split and --split-file exclude each other", remedy="give one of them")
+    if arguments.stratify is not None and arguments.split_file is not None:
+        raise ConfigError("--stratify is for --split", remedy="leave --stratify out")
+    if arguments.oversample is not None and arguments.split == "test":
+        raise ConfigError(
+            "--oversample is for training reports, and --split test makes none",
+            remedy="leave --oversample out",
+        )
     _refuse_idle_flags(arguments)
     _refuse_own_inputs(arguments)
 
