@@ -66,22 +66,9 @@ class EncoderLabeler:
             ConfigError: a choice cannot work.
             LabelSetError: the label set has mistakes.
         """
-        if dtype != "auto" and dtype not in DTYPES:
-            raise ConfigError(
-                f"unknown dtype {dtype!r}", remedy=f"choose one of: auto, {', '.join(DTYPES)}"
-            )
-        place = pick_device(device)
-        loaded = load_encoder(path, dtype=DTYPES.get(dtype, torch.float32))
-        if isinstance(label_set, str | Path):
-            label_set = LabelSet.load(label_set)
-        if label_set is not None and label_set != loaded.label_set:
-            own = loaded.label_set
-            raise CheckpointError(
-                f"the model was trained on another label set than {label_set.name} "
-                f"{label_set.version}: {own.name} {own.version}",
-                remedy="leave out --label-set, or train a model for it",
-                source=path,
-            )
+        kind, place = dtype_named(dtype), pick_device(device)
+        loaded = load_encoder(path, dtype=kind)
+        own_label_set(label_set, loaded.label_set, path)
         return cls(loaded, device=place, batch_size=batch_size)
 
     @property
@@ -170,4 +157,35 @@ class EncoderLabeler:
             problems=tuple(problems),
             probs=probs,
             seconds=seconds,
+        )
+
+
+def dtype_named(name: str) -> torch.dtype:
+    """The number format asked for; ``auto`` is float32.
+
+    Raises:
+        ConfigError: there is none by this name.
+    """
+    if name != "auto" and name not in DTYPES:
+        raise ConfigError(
+            f"unknown dtype {name!r}", remedy=f"choose one of: auto, {', '.join(DTYPES)}"
+        )
+    return DTYPES.get(name, torch.float32)
+
+
+def own_label_set(given: LabelSet | str | Path | None, own: LabelSet, path: str | Path) -> None:
+    """A model labels what it was trained for, and nothing else.
+
+    Raises:
+        CheckpointError: another label set was given than the model's own.
+        LabelSetError: the label set given has mistakes.
+    """
+    if isinstance(given, str | Path):
+        given = LabelSet.load(given)
+    if given is not None and given != own:
+        raise CheckpointError(
+            f"the model was trained on another label set than {given.name} "
+            f"{given.version}: {own.name} {own.version}",
+            remedy="leave out --label-set, or train a model for it",
+            source=path,
         )

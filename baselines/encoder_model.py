@@ -80,7 +80,7 @@ def _places(label_set: LabelSet) -> list[int]:
     ]
 
 
-def parameters_of(model: EncoderModel) -> int:
+def parameters_of(model: nn.Module) -> int:
     """Number of weights, encoder and heads."""
     return sum(weight.numel() for weight in model.parameters())
 

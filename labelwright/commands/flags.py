@@ -38,6 +38,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
+    return value
+
+
 def seed(text: str) -> int:
     """A whole number that every random generator takes."""
     if not text.isascii() or not text.isdigit() or int(text) >= 2**32:

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.checkpoint import has_heads
-from labelwright.commands.flags import positive
+from labelwright.checkpoint import has_heads, has_tags
+from labelwright.commands.flags import positive, share
 from labelwright.commands.label_neighbours import (
     KNN,
     add_neighbour_flags,
@@ -141,6 +141,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: labels only)",
     )
     add_neighbour_flags(parser)
+    model.add_argument(
+        "--threshold",
+        type=share,
+        metavar="P",
+        help="for taggers with several tags a word: from which probability on a tag counts "
+        "(default: as tuned in training)",
+    )
     add_server_flags(parser)
     add_ray_flags(parser)
 
@@ -217,6 +224,9 @@ def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, i
     from inference.batch import SHARD_ROWS
     from labelwright.label_set import LabelSet
 
+    tags = arguments.server is None and has_tags(arguments.model)
+    if arguments.threshold is not None and not tags:
+        raise ConfigError("--threshold is for taggers", remedy="leave it out")
     if arguments.server is not None:
         served = server_labeler(arguments, ("rules", *MODEL_ONLY, *GENERATIVE_ONLY))
         return with_neighbours(served, arguments, served.neighbours), served.sections, served.window
@@ -237,6 +247,8 @@ def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, i
         return labeler, arguments.sections or "full", SHARD_ROWS
     if arguments.rules is not None:
         raise ConfigError("--rules is for --model rules", remedy="leave it out")
+    if tags:
+        return _tagger(arguments)
     if has_heads(arguments.model):
         return _encoder(arguments)
     from inference.labeler import Labeler
@@ -260,6 +272,19 @@ def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set")}
     given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = EncoderLabeler.from_checkpoint(arguments.model, **given)
+    return model, arguments.sections or model.sections, SHARD_ROWS
+
+
+def _tagger(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
+    from baselines.tagger_labeler import TaggerLabeler
+    from inference.batch import SHARD_ROWS
+
+    if given_here := _given(arguments, GENERATIVE_ONLY):
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given_here)
+        raise ConfigError(f"{flags} means nothing to a tagger", remedy="leave it out")
+    named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set", "threshold")}
+    given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
+    model = TaggerLabeler.from_checkpoint(arguments.model, **given)
     return model, arguments.sections or model.sections, SHARD_ROWS
 
 

