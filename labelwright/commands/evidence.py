@@ -49,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.evidence_page import MOST, collect, write_page
     from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports
+    from labelwright.readers.formats import ANNOTATION_FLAGS
 
     file = arguments.pred / PREDICTIONS if arguments.pred.is_dir() else arguments.pred
     if arguments.out.suffix.lower() not in (".html", ".htm"):
@@ -66,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         text_columns=reading.text_columns or tuple(known.get("text_columns") or ()),
         encoding=reading.encoding or known.get("encoding"),
         format=reading.format or known.get("format"),
+        **{k: known[k] for k in ANNOTATION_FLAGS if k in known and k not in reading.annotations()},
     )
     sections = arguments.sections or known.get("sections") or "full"
     cut = SectionCut(left_to_cut(arguments.files, sections))

@@ -193,6 +193,7 @@ def run(arguments: argparse.Namespace) -> int:
             "format": reading.format,
             "sections": sections,
             "limit": arguments.limit,
+            **reading.annotations(),
         }
         task = Task(
             labeler=labeler,

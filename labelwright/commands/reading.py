@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from labelwright.annotations.tags import SCHEMES
+from labelwright.readers.annotated import BAD_ANNOTATIONS
+from labelwright.readers.conll import DOCUMENTS
 from labelwright.readers.formats import FORMATS
+from labelwright.readers.offsets import UNITS
 from labelwright.readers.options import ReadOptions
 
 
@@ -22,7 +26,8 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         type=Path,
         metavar="FILE",
         help="CSV, TSV, JSONL, text, FHIR, HL7 v2 or OpenAI batch files (each also .gz, .zst), "
-        "Parquet, folders of text, FHIR or HL7 files, a MIMIC-CXR tree, NLMCXR_reports.tgz",
+        "Parquet, folders of text, FHIR or HL7 files, a MIMIC-CXR tree, NLMCXR_reports.tgz; "
+        "annotated: BRAT folders, CoNLL, doccano, Label Studio",
     )
     group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
     group.add_argument(
@@ -44,6 +49,39 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         choices=tuple(FORMATS),
         help="where suffix or folder do not tell",
     )
+    _add_annotation_flags(parser)
+
+
+def _add_annotation_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("annotated input")
+    group.add_argument(
+        "--bad-annotations",
+        choices=BAD_ANNOTATIONS,
+        default="reject",
+        help="reject the report, drop the annotation, or repair it where that can be "
+        "(default: reject)",
+    )
+    group.add_argument(
+        "--tag-scheme", choices=SCHEMES, help="of CoNLL files (default: what fits all tags)"
+    )
+    group.add_argument(
+        "--tag-column",
+        type=_tag_column,
+        metavar="N",
+        help="of CoNLL files, the token being 1 (default: the last)",
+    )
+    group.add_argument(
+        "--documents",
+        choices=DOCUMENTS,
+        default="auto",
+        help="what is a report in CoNLL files (default: what -DOCSTART- or '# id' begin, "
+        "else the file)",
+    )
+    group.add_argument(
+        "--offset-unit",
+        choices=UNITS,
+        help="what offsets count (default: doccano utf-16, Label Studio what fits)",
+    )
 
 
 def read_options(arguments: argparse.Namespace) -> ReadOptions:
@@ -55,6 +93,11 @@ def read_options(arguments: argparse.Namespace) -> ReadOptions:
         meta_columns=arguments.meta_columns,
         encoding=arguments.encoding,
         format=arguments.input_format,
+        bad_annotations=arguments.bad_annotations,
+        tag_scheme=arguments.tag_scheme,
+        tag_column=arguments.tag_column,
+        documents=arguments.documents,
+        offset_unit=arguments.offset_unit,
     )
 
 
@@ -64,3 +107,9 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError("an empty name between commas")
     return tuple(dict.fromkeys(names))
+
+
+def _tag_column(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 2:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 2; 1 is the token")
+    return int(text)

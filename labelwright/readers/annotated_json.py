@@ -70,6 +70,7 @@ def _read(path: Path, options: ReadOptions, *, own: bool) -> Iterator[Report | R
         raise ConfigError(
             "annotated reports have one text", remedy="give one column with --text-columns"
         )
+    relations, number = 0, 0
     rest = numbered_lines(path, options)
     peeked = list(islice(rest, _PEEKED))
     how = _how([line for _, line in peeked], path, options, own=own)
@@ -87,6 +88,11 @@ def _read(path: Path, options: ReadOptions, *, own: bool) -> Iterator[Report | R
             yield Reject(report.id, str(path), number, "a key that is read stands twice in it")
         else:
             yield from _annotated(report, value, path.name, options, own=own)
+            if not own and isinstance(value.get("relations"), list):
+                relations += len(value["relations"])
+    if relations:
+        reason = f"other annotations passed over; {relations} relation{'s' * (relations > 1)}"
+        yield Reject(None, str(path), number, reason)
 
 
 def _how(lines: list[str], path: Path, options: ReadOptions, *, own: bool) -> _Lines:

@@ -83,6 +83,13 @@ def has_id(found: Sequence[str]) -> bool:
     return any(_folded(name) in _ID_NAMES for name in found)
 
 
+def usual(found: Sequence[str], what: str) -> str | None:
+    """The one key with a usual name of an ``id``, ``text`` or ``patient``; ``None`` if none is."""
+    names = {"id": _ID_NAMES, "text": _TEXT_NAMES, "patient": _PATIENT_NAMES}[what]
+    fitting = [name for name in found if _folded(name) in names]
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def _texts(found: Sequence[str], source: str | Path) -> tuple[str, ...]:
     parts = tuple(name for part in _PART_NAMES for name in found if _folded(name) == part)
     if parts and not any(_folded(name) in _TEXT_NAMES for name in found):

@@ -33,7 +33,7 @@ _NEW = re.compile(r"#\s*newdoc\b")
 _ID = re.compile(r"#\s*(?:id|doc_?id|document_id|newdoc\s+id)\s*[=:]\s*(\S.*?)\s*|# id (\S+).*")
 _PATIENT = re.compile(r"#\s*patient(?:_id)?\s*[=:]\s*(\S.*?)\s*")
 NO_TAG = "no column with a tag"
-TOKEN_MISSING = "no token in the first column"
+NO_WORD = "no token in the first column"
 NO_SCHEME = "the tag is of no scheme: neither O nor B-, I-, E-, S-, L-, U- and a type"
 
 
@@ -171,7 +171,7 @@ def _line(number: int, line: str, column: int) -> Line:
     at = column if column >= 0 else len(fields) - 1
     token = fields[0].strip(" ")
     if not token or TAG in line:
-        return Line(number, "row", line.replace(TAG, ""), bad=TOKEN_MISSING)
+        return Line(number, "row", line.replace(TAG, ""), bad=NO_WORD)
     if not 0 < at < len(fields):
         return Line(number, "row", f"{line}\t{TAG}", token, bad=NO_TAG)
     tag = tag_of(fields[at].strip(" "))

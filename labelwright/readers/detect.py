@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import InputError
-from labelwright.readers import conll, fhir, folders, hl7, plain_text
+from labelwright.readers import conll, fhir, folders, hl7, json_stream, plain_text
 from labelwright.readers.annotated_json_rows import ENTITIES, is_doccano, is_own
 from labelwright.readers.brat import is_brat_folder
 from labelwright.readers.conll_lines import looks_tagged
+from labelwright.readers.label_studio import is_task
 from labelwright.readers.mimic_cxr import is_mimic_tree
 from labelwright.readers.openai_batch import is_request
 from labelwright.readers.openi import is_openi_folder
-from labelwright.readers.opening import faults
+from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import numbered_lines, object_of
 
@@ -66,6 +67,8 @@ def format_name(path: Path, options: ReadOptions) -> str | None:
         if plain.endswith(suffix):
             if name == "tsv" and _is_tagged(path, options):
                 return "conll"
+            if name == "fhir" and _is_label_studio(path, options):
+                return "label-studio"
             return _of_lines(path, options) if name == "jsonl" else name
     return None
 
@@ -107,6 +110,20 @@ def _is_tagged(path: Path, options: ReadOptions) -> bool:
         return looks_tagged(path, options)
     except InputError:
         return False  # the reader will say it
+
+
+def _is_label_studio(path: Path, options: ReadOptions) -> bool:
+    try:
+        with faults(path, options.encoding), open_text(path, options.encoding) as handle:
+            found = json_stream.parts(handle, path, "entry", ("resourceType", "Bundle"))
+            for part in islice(found, _PEEKED):
+                if isinstance(part.value, dict) and "resourceType" in part.value:
+                    return False
+                if is_task(part.value):
+                    return True
+    except InputError:
+        pass  # the reader will say it
+    return False
 
 
 def _of_lines(path: Path, options: ReadOptions) -> str:

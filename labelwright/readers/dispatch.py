@@ -10,7 +10,7 @@ from typing import Any
 
 from labelwright import manifest
 from labelwright.errors import ConfigError
-from labelwright.readers.formats import FORMATS, Format, format_of
+from labelwright.readers.formats import FORMATS, Format, check_flags, format_of
 from labelwright.readers.id_registry import IdRegistry
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
@@ -39,7 +39,7 @@ def read_reports(paths: Sequence[Path], options: ReadOptions) -> Iterator[Report
         InputError: an input that cannot be read at all; a single bad row is a ``Reject``.
         ConfigError: no input, or an unknown format or encoding.
     """
-    formats = [format_of(path, options) for path in _checked(paths)]
+    formats = _formats(paths, options)
     return _unique(paths, formats, options)
 
 
@@ -49,16 +49,18 @@ def scan(paths: Sequence[Path], options: ReadOptions) -> Scan:
     Raises:
         InputError, ConfigError: as :func:`read_reports`.
     """
-    formats = [format_of(path, options) for path in _checked(paths)]
+    formats = _formats(paths, options)
     rows = sum(form.count(path, options) for path, form in zip(paths, formats, strict=True))
     inputs = [_input(path, form) for path, form in zip(paths, formats, strict=True)]
     return Scan(rows, inputs)
 
 
-def _checked(paths: Sequence[Path]) -> Sequence[Path]:
+def _formats(paths: Sequence[Path], options: ReadOptions) -> list[Format]:
     if not paths:
         raise ConfigError("no input given", remedy="name at least one file or folder")
-    return paths
+    formats = [format_of(path, options) for path in paths]
+    check_flags(formats, options)
+    return formats
 
 
 def _unique(

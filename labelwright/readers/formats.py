@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,11 @@ from labelwright.readers.detect import format_name
 from labelwright.readers.fhir import count_fhir, fhir_files, read_fhir
 from labelwright.readers.hl7 import count_hl7, hl7_files, read_hl7
 from labelwright.readers.json_lines import count_jsonl, read_jsonl
+from labelwright.readers.label_studio import (
+    count_label_studio,
+    label_studio_files,
+    read_label_studio,
+)
 from labelwright.readers.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
 from labelwright.readers.openai_batch import count_openai_batch, read_openai_batch
 from labelwright.readers.openi import count_openi, read_openi, xml_files
@@ -31,11 +36,27 @@ from labelwright.records import Reject, Report
 
 @dataclass(frozen=True)
 class Format:
-    """One input format: how to read a path, how to count it, which files a folder gives."""
+    """One input format: how to read a path, how to count it, which files a folder gives.
+
+    ``takes`` names the options of :data:`ANNOTATION_FLAGS` that mean something for it.
+    """
 
     read: Callable[[Path, ReadOptions], Iterator[Report | Reject]]
     count: Callable[[Path, ReadOptions], int]
     files: Callable[[Path], Iterator[Path]] | None = None
+    takes: tuple[str, ...] = ()
+
+
+ANNOTATION_FLAGS = {
+    "bad_annotations": "--bad-annotations",
+    "tag_scheme": "--tag-scheme",
+    "tag_column": "--tag-column",
+    "documents": "--documents",
+    "offset_unit": "--offset-unit",
+}
+"""Options that some formats of annotated reports have, and their flags."""
+_CONLL = ("bad_annotations", "tag_scheme", "tag_column", "documents")
+_OFFSETS = ("bad_annotations", "offset_unit")
 
 
 FORMATS = {
@@ -49,11 +70,28 @@ FORMATS = {
     "hl7": Format(read_hl7, count_hl7, hl7_files),
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
     "openi": Format(read_openi, count_openi, xml_files),
-    "brat": Format(read_brat, count_brat, brat_files),
-    "conll": Format(read_conll, count_conll, conll_files),
-    "entities": Format(read_entities, count_entities),
-    "doccano": Format(read_doccano, count_doccano),
+    "brat": Format(read_brat, count_brat, brat_files, ("bad_annotations",)),
+    "conll": Format(read_conll, count_conll, conll_files, _CONLL),
+    "entities": Format(read_entities, count_entities, takes=("bad_annotations",)),
+    "doccano": Format(read_doccano, count_doccano, takes=_OFFSETS),
+    "label-studio": Format(read_label_studio, count_label_studio, label_studio_files, _OFFSETS),
 }
+
+
+def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
+    """Refuse options that mean nothing for any of the inputs.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for name, flag in ANNOTATION_FLAGS.items():
+        takers = [known for known, form in FORMATS.items() if name in form.takes]
+        given = getattr(options, name) != getattr(ReadOptions(), name)
+        if given and not any(name in form.takes for form in formats):
+            raise ConfigError(
+                f"{flag} means nothing for this input",
+                remedy=f"leave it out; formats that have it: {', '.join(takers)}",
+            )
 
 
 def format_of(path: Path, options: ReadOptions) -> Format:

@@ -70,20 +70,20 @@ def report_of(
     """The report of one object, or why it is none."""
     if has_twice(value, columns.used):
         return Reject(None, source, row, "a key that is read stands twice in the object")
-    identifier = _scalar(value.get(columns.id))
+    identifier = scalar(value.get(columns.id))
     if identifier is None:
         return Reject(None, source, row, "the id is neither text nor a whole number")
     parts = ["" if (part := value.get(name)) is None else part for name in columns.texts]
     if not all(isinstance(part, str) for part in parts):
         return Reject(identifier, source, row, "a text column holds something else than text")
-    patient = None if columns.patient is None else _scalar(value.get(columns.patient))
+    patient = None if columns.patient is None else scalar(value.get(columns.patient))
     if not encodable("".join((identifier, patient or "", *parts))):
         return Reject(None, source, row, "half a surrogate pair stands in it, no character")
     meta = {name: meta_text(value.get(name)) for name in columns.meta}
     return report_or_reject(source, row, identifier.strip(), *composer.join(parts), patient, meta)
 
 
-def _scalar(value: Any) -> str | None:
+def scalar(value: Any) -> str | None:
     """Text of an id: strings and whole numbers; ``""`` for null, ``None`` for anything else."""
     if value is None:
         return ""

@@ -39,3 +39,9 @@ class ReadOptions:
     documents: str = "auto"
     offset_unit: str | None = None
     keep_layout: bool = False
+
+    def annotations(self) -> dict[str, str | int]:
+        """What was said about annotations beyond the defaults, for a manifest."""
+        usual = ReadOptions()
+        names = ("bad_annotations", "tag_scheme", "tag_column", "documents", "offset_unit")
+        return {k: getattr(self, k) for k in names if getattr(self, k) != getattr(usual, k)}
