@@ -12,7 +12,7 @@ from typing import Literal
 from eval.plots import Estimate, signed
 from labelwright.label_csv import FORMULA
 
-Kind = Literal["text", "wrap", "count", "score", "delta", "p", "percent"]
+Kind = Literal["text", "wrap", "count", "tenth", "score", "delta", "p", "percent"]
 Value = str | int | float | Estimate | None
 """A cell; ``None`` is "not defined" and shown as a dash, never as a number."""
 
@@ -133,6 +133,8 @@ def main_text(kind: Kind, value: Value) -> str:
     number = value.value if isinstance(value, Estimate) else value
     if kind == "count":
         return f"{int(number):,}"
+    if kind == "tenth":
+        return f"{number:,.1f}"
     if kind == "p":
         return p_text(float(number))
     if kind == "percent":
