@@ -18,7 +18,8 @@ from labelwright.errors import ConfigError
 from labelwright.label_rules import settle
 from labelwright.label_set import CERTAINTY, LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
-from retrieval.augment import CONTEXT, Recipe, look_up
+from retrieval.augment import CONTEXT, Recipe
+from retrieval.find import Finder, Images
 from retrieval.index import Index, Neighbour
 
 LEAST_WEIGHT = 1e-6
@@ -41,6 +42,7 @@ class NearestNeighbours:
         k: int,
         split: str = "train",
         most_similar: float | None = None,
+        images: Images | None = None,
         device: str = "auto",
     ) -> None:
         if index.label_set is None or index.label_set.task != CERTAINTY:
@@ -56,7 +58,7 @@ class NearestNeighbours:
         self._index = index
         self._label_set = index.label_set
         self._recipe = Recipe(CONTEXT, k, split=split, most_similar=most_similar)
-        self._embedder = index.embedder(device)
+        self._finder = Finder(index, images=images, device=device)
 
     @property
     def name(self) -> str:
@@ -93,7 +95,7 @@ class NearestNeighbours:
         """One result per report, in order."""
         began = time.perf_counter()
         asked = [report for report in reports if report.text.strip()]
-        found = iter(look_up(self._index, self._embedder, asked, self._recipe))
+        found = iter(self._finder.find(asked, self._recipe))
         share = (time.perf_counter() - began) / max(len(asked), 1)
         return [
             self._voted(report, next(found), share)
@@ -103,8 +105,10 @@ class NearestNeighbours:
         ]
 
     def _voted(
-        self, report: Report, neighbours: Sequence[Neighbour], seconds: float
+        self, report: Report, neighbours: Sequence[Neighbour] | str, seconds: float
     ) -> Prediction | Reject:
+        if isinstance(neighbours, str):
+            return Reject(report.id, report.source, report.row, neighbours)
         labeled = [(n.similarity, n.labels) for n in neighbours if n.labels is not None]
         if not labeled:
             return Reject(report.id, report.source, report.row, "no neighbour with labels")

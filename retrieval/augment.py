@@ -25,9 +25,9 @@ from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Certainty, Entity, Report
 from labelwright.sentences import sentence_spans
+from retrieval.find import Finder, Images
 
 if TYPE_CHECKING:
-    from retrieval.embed import Embedder
     from retrieval.index import Index, Neighbour
 
 CONTEXT, FEW_SHOT = METHODS = ("context", "few-shot")
@@ -114,19 +114,25 @@ class Augmenter:
 
     Args:
         recipe: its embedder and dimension may be empty; they are the index's then.
+        images: where the image of a report is, to look for similar images.
 
     Raises:
         ConfigError: index and recipe, or index and label set, do not fit each other.
     """
 
     def __init__(
-        self, index: Index, recipe: Recipe, label_set: LabelSet, *, device: str = "auto"
+        self,
+        index: Index,
+        recipe: Recipe,
+        label_set: LabelSet,
+        *,
+        images: Images | None = None,
+        device: str = "auto",
     ) -> None:
         self.index = index
         self.label_set = label_set
         self.recipe = _settled(index, recipe, label_set)
-        self._device = device
-        self._embedder: Embedder | None = None
+        self._finder = Finder(index, images=images, device=device)
 
     def describe(self) -> dict[str, Any]:
         """All that the prompts depend on besides the report."""
@@ -141,21 +147,12 @@ class Augmenter:
         shown: list[Shown] = []
         for start in range(0, len(reports), BATCH):
             part = reports[start : start + BATCH]
-            shown += [self._shown(found) for found in self.neighbours(part)]
+            shown += [self._shown(found) for found in self._finder.find(part, self.recipe)]
         return shown
 
-    def neighbours(self, reports: Sequence[Report]) -> list[list[Neighbour]]:
-        """The neighbours of each report, the most similar first."""
-        return look_up(self.index, self.embedder, reports, self.recipe)
-
-    @property
-    def embedder(self) -> Embedder:
-        """The one that the index was built with."""
-        if self._embedder is None:
-            self._embedder = self.index.embedder(self._device)
-        return self._embedder
-
-    def _shown(self, found: Sequence[Neighbour]) -> Shown:
+    def _shown(self, found: Sequence[Neighbour] | str) -> Shown:
+        if isinstance(found, str):
+            return Shown(("",), (f"no neighbours: {found}",), ())
         blocks, notes = self._blocks(found)
         leads = [_lead([block for _, block in blocks[:n]]) for n in range(len(blocks), 0, -1)]
         ids = tuple(reversed([identifier for identifier, _ in blocks]))
@@ -188,22 +185,6 @@ class Augmenter:
         if self.recipe.method == CONTEXT:
             return ""
         return f"\nAnswer: {answer_of(self.label_set, neighbour)}"
-
-
-def look_up(
-    index: Index, embedder: Embedder, reports: Sequence[Report], recipe: Recipe
-) -> list[list[Neighbour]]:
-    """The neighbours of each report under the leakage rule, the most similar first."""
-    if not reports:
-        return []
-    return index.search(
-        embedder.texts([report.text for report in reports]),
-        k=recipe.k,
-        ids=[report.id for report in reports],
-        patients=[report.patient for report in reports],
-        split=recipe.split,
-        most_similar=recipe.most_similar,
-    )
 
 
 def answer_of(label_set: LabelSet, neighbour: Neighbour) -> str:

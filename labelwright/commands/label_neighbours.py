@@ -13,12 +13,13 @@ from labelwright.errors import ConfigError
 if TYPE_CHECKING:
     from labelwright.labeler import ReportLabeler
     from retrieval.augment import Recipe
+    from retrieval.find import Images
 
 KNN = "knn"
 NONE = "none"
 SHOWN = ("neighbours", "neighbour_words")
 """Flags for neighbours in prompts."""
-CHOSEN = ("k", "neighbour_split", "most_similar")
+CHOSEN = ("k", "neighbour_split", "most_similar", "image_column", "image_root")
 """Flags for which reports are neighbours."""
 DEFAULT_K = 5
 
@@ -60,6 +61,17 @@ def add_neighbour_flags(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="reports at least as similar as this (0 to 1) are no neighbours",
     )
+    group.add_argument(
+        "--image-column",
+        metavar="NAME",
+        help="look for similar images: the column of the input that names each report's image",
+    )
+    group.add_argument(
+        "--image-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that the names of images start from (default: here)",
+    )
 
 
 def knn_labeler(arguments: argparse.Namespace, others: tuple[str, ...]) -> ReportLabeler:
@@ -82,7 +94,11 @@ def knn_labeler(arguments: argparse.Namespace, others: tuple[str, ...]) -> Repor
     given: Mapping[str, Any] = {k: v for k, v in chosen.items() if v is not None}
     k = arguments.k or DEFAULT_K
     return NearestNeighbours(
-        Index.open(arguments.index), k=k, device=arguments.device or "auto", **given
+        Index.open(arguments.index),
+        k=k,
+        images=_images(arguments),
+        device=arguments.device or "auto",
+        **given,
     )
 
 
@@ -133,8 +149,23 @@ def with_neighbours(
 
     index = Index.open(arguments.index)
     recipe = _recipe(arguments, trained)
-    device = arguments.device or "auto"
-    return WithNeighbours(labeler, Augmenter(index, recipe, labeler.label_set, device=device))
+    augmenter = Augmenter(
+        index,
+        recipe,
+        labeler.label_set,
+        images=_images(arguments),
+        device=arguments.device or "auto",
+    )
+    return WithNeighbours(labeler, augmenter)
+
+
+def _images(arguments: argparse.Namespace) -> Images | None:
+    from retrieval.find import Images
+
+    if arguments.image_column is None:
+        _refuse(arguments, ("image_root",), "is for --image-column")
+        return None
+    return Images(arguments.image_column, arguments.image_root or Path())
 
 
 def _recipe(arguments: argparse.Namespace, trained: Mapping[str, Any] | None) -> Recipe:
