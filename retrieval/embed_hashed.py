@@ -1,8 +1,9 @@
 """Words and word pairs hashed into a vector, rare ones weighing more: needs no model.
 
 Signed feature hashing (Weinberger et al., 2009) with ``1 + log(tf)`` and, after ``fit``, the
-smoothed inverse document frequency ``1 + log((1 + n) / (1 + df))`` of each bucket. The hash is
-MurmurHash3 with a fixed seed, so a text has the same vector in every process and on every machine.
+smoothed inverse document frequency ``1 + log((1 + n) / (1 + df))`` of each bucket, for words and
+for pairs by themselves. The hash is MurmurHash3 with a fixed seed, so a text has the same vector
+in every process and on every machine.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ LEAST, MOST = 16, 2**20
 """Bounds of the dimensions: fewer tell no two reports apart, more fill the memory."""
 BATCH = 1024
 """Texts that are counted together."""
+PAIR_WEIGHT = 0.25
+"""Weight of a pair beside a word's 1: pairs tell "left effusion, no nodule" from "left nodule, no
+effusion", but weighing as much as words they find reports of the same style, not of the same
+findings (``docs/embedders.md``)."""
 FREQUENCY, DOCUMENTS = "document_frequency", "documents"
 """Names of the arrays in the state."""
 _ALONE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
@@ -54,11 +59,14 @@ class HashedEmbedder:
         from sklearn.feature_extraction.text import HashingVectorizer
 
         self._dimension = dimension
-        self._frequency: NDArray[np.int64] = np.zeros(dimension, dtype=np.int64)
+        self._frequency: NDArray[np.int64] = np.zeros((2, dimension), dtype=np.int64)
         self._documents = 0
-        self._vectorizer = HashingVectorizer(
-            n_features=dimension, analyzer=_features, alternate_sign=True, norm=None
-        )
+        self._vectorizers = [
+            HashingVectorizer(
+                n_features=dimension, analyzer=features, alternate_sign=True, norm=None
+            )
+            for features in (_words, _pairs)
+        ]
 
     @classmethod
     def named(cls, name: str, *, state: Mapping[str, NDArray[Any]] | None) -> HashedEmbedder:
@@ -94,6 +102,7 @@ class HashedEmbedder:
             "dimension": self._dimension,
             "features": "words and word pairs, lower case, NFKC, MurmurHash3, signed",
             "weights": "1 + log(tf), inverse document frequency",
+            "pair_weight": PAIR_WEIGHT,
             "documents": self._documents,
             "state_sha256": self._digest(),
         }
@@ -103,11 +112,11 @@ class HashedEmbedder:
 
         What was learned before is forgotten.
         """
-        frequency = np.zeros(self._dimension, dtype=np.int64)
+        frequency = np.zeros((2, self._dimension), dtype=np.int64)
         documents = 0
         for block in _blocks(texts):
-            counts = self._counts(block)
-            frequency += counts.getnnz(axis=0)
+            for row, counts in zip(frequency, self._counts(block), strict=True):
+                row += counts.getnnz(axis=0)
             documents += len(block)
         self._frequency, self._documents = frequency, documents
 
@@ -123,28 +132,24 @@ class HashedEmbedder:
         """
         check_texts(texts)
         vectors = np.zeros((len(texts), self._dimension), dtype=np.float32)
-        if not texts:
-            return vectors
         rarity = 1.0 + np.log((1.0 + self._documents) / (1.0 + self._frequency))
         for start in range(0, len(texts), BATCH):
-            counts = self._counts(texts[start : start + BATCH])
-            counts.data = np.sign(counts.data) * (1.0 + np.log(np.abs(counts.data)))
-            counts.data *= rarity[counts.indices]
-            length = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=1)).ravel())
-            vectors[start : start + BATCH] = counts.toarray() / length[:, None]
+            block = texts[start : start + BATCH]
+            words, pairs = self._counts(block)
+            whole = (
+                _weighed(words, rarity[0]) + PAIR_WEIGHT * _weighed(pairs, rarity[1])
+            ).toarray()
+            for row in np.flatnonzero(~whole.any(axis=1)).tolist():
+                whole[row, _bucket(block[row], self._dimension)] = 1.0
+            vectors[start : start + BATCH] = whole / np.linalg.norm(whole, axis=1, keepdims=True)
         return vectors
 
-    def _counts(self, texts: Sequence[str]) -> csr_matrix:
-        """Signed counts; no row is empty, even if a text has no word or its words cancel out."""
-        counts = self._vectorizer.transform(texts).tocsr()
-        counts.eliminate_zeros()
-        void = np.flatnonzero(np.diff(counts.indptr) == 0)
-        if len(void):
-            counts = counts.tolil()
-            for row in void.tolist():
-                counts[row, _bucket(texts[row], self._dimension)] = 1.0
-            counts = counts.tocsr()
-        return counts
+    def _counts(self, texts: Sequence[str]) -> list[csr_matrix]:
+        """Signed counts of words and of pairs; where they cancel each other out, nothing."""
+        found = [vectorizer.transform(texts) for vectorizer in self._vectorizers]
+        for counts in found:
+            counts.eliminate_zeros()
+        return found
 
     def _digest(self) -> str | None:
         if not self._documents:
@@ -154,7 +159,7 @@ class HashedEmbedder:
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         shapes = {key: (array.shape, array.dtype.kind) for key, array in state.items()}
-        if shapes != {FREQUENCY: ((self._dimension,), "i"), DOCUMENTS: ((1,), "i")}:
+        if shapes != {FREQUENCY: ((2, self._dimension), "i"), DOCUMENTS: ((1,), "i")}:
             raise CheckpointError(
                 f"the stored document frequencies do not belong to {self.name}",
                 remedy="build the index again",
@@ -167,14 +172,23 @@ class HashedEmbedder:
         self._frequency, self._documents = frequency, documents
 
 
-def _features(text: str) -> Iterator[str]:
-    words = WORD.findall(unicodedata.normalize("NFKC", text).lower())
-    yield from words
-    for first, second in pairwise(words):
-        yield f"{first} {second}"
+def _words(text: str) -> list[str]:
+    words: list[str] = WORD.findall(unicodedata.normalize("NFKC", text).lower())
+    return words
+
+
+def _pairs(text: str) -> list[str]:
+    return [f"{first} {second}" for first, second in pairwise(_words(text))]
+
+
+def _weighed(counts: csr_matrix, rarity: NDArray[np.float64]) -> csr_matrix:
+    size = 1.0 + np.log(np.abs(counts.data))
+    counts.data = np.sign(counts.data) * size * rarity[counts.indices]
+    return counts
 
 
 def _bucket(text: str, dimension: int) -> int:
+    """Where a text without any word stands, or one whose words cancel each other out."""
     from sklearn.utils import murmurhash3_32
 
     return int(murmurhash3_32(" ".join(text.split()), positive=True) % dimension)
