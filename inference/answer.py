@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inference.prompts import Prompt
-from labelwright.records import Certainty
+from labelwright.records import Certainty, Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Answer:
     seconds: float
     probs: Mapping[str, Mapping[str, float]] | None = None
     evidence: Mapping[str, list[list[int]]] | None = None
+    entities: tuple[Entity, ...] | None = None
+    usage: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

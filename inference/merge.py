@@ -29,6 +29,7 @@ class Counts:
     Attributes:
         entities: mentions per type, of labeled rows.
         elsewhere: those of them that the text does not hold.
+        usage: tokens and cost of all answers, where a server tells them.
     """
 
     labeled: int = 0
@@ -38,6 +39,7 @@ class Counts:
     notes: Counter[str] = field(default_factory=Counter)
     entities: Counter[str] = field(default_factory=Counter)
     elsewhere: Counter[str] = field(default_factory=Counter)
+    usage: dict[str, float] = field(default_factory=dict)
 
     def to_json(self, label_set: LabelSet) -> dict[str, Any]:
         """What the manifest says of the answers; of mentions for label sets of entities only."""
@@ -50,6 +52,8 @@ class Counts:
                 name: {"mentions": self.entities[name], "not_in_the_text": self.elsewhere[name]}
                 for name in label_set.names
             }
+        if self.usage:
+            value["usage"] = {name: round(amount, 6) for name, amount in self.usage.items()}
         return value
 
 
@@ -156,6 +160,8 @@ def _pass_on(
         predictions.write(line)
         counts.problems.update(set(map(kind_of, row["problems"])))
         counts.notes.update(set(map(kind_of, row["notes"])))
+        for name, amount in (row.get("usage") or {}).items():
+            counts.usage[name] = counts.usage.get(name, 0) + amount
         if complete(row):
             counts.labeled += 1
             for entity in row.get("entities") or ():

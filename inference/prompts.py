@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,10 +71,11 @@ class PromptWriter:
     """Turns texts into prompts that fit, or says why it cannot. Nothing is ever cut.
 
     Args:
-        room: tokens to keep free for the answer.
+        room: tokens to keep free for the answer; where it depends on the text, a function of
+            the prompt's tokens.
     """
 
-    def __init__(self, loaded: Loaded, *, room: int) -> None:
+    def __init__(self, loaded: Loaded, *, room: int | Callable[[int], int]) -> None:
         self._loaded = loaded
         self._room = room
         known = loaded.tokenizer.added_tokens_decoder.values()
@@ -114,11 +115,12 @@ class PromptWriter:
 
     def _too_long(self, count: int, bound: str = "") -> Refusal | None:
         context = self._loaded.context
-        if context is None or count + self._room <= context:
+        room = self._room if isinstance(self._room, int) else self._room(count)
+        if context is None or count + room <= context:
             return None
         return Refusal(
             f"too long for the model: {bound}{count} prompt tokens and up to "
-            f"{self._room} answer tokens, context {context}",
+            f"{room} answer tokens, context {context}",
             too_long=True,
         )
 

@@ -47,4 +47,5 @@ def own(answer: Result, item: Report) -> Result:
 
 
 def _renamed(answer: Prediction, identifier: str) -> Prediction:
-    return replace(answer, id=identifier, seconds=None if answer.seconds is None else 0.0)
+    seconds = None if answer.seconds is None else 0.0
+    return replace(answer, id=identifier, seconds=seconds, usage=None)

@@ -80,10 +80,13 @@ class TextReader:
         return answers[0] if len(answers) == 1 else merge(self._label_set, answers)
 
 
-def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
+def split(text: str, writer: PromptWriter, *, overlap: int = 0) -> list[Prompt] | Refusal:
     """The prompts of a text that is too long for one, or why it cannot be read.
 
     A window ends at a sentence border; a sentence that alone is too long, at white space.
+
+    Args:
+        overlap: sentences at the end of a window that the next begins with, at most.
     """
 
     def fits(part: str) -> Prompt | Refusal:
@@ -91,7 +94,7 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
 
     spans = sentence_spans(text)
     prompts: list[Prompt] = []
-    at, count = 0, 1
+    at, count, reached = 0, 1, 0
     while at < len(spans):
         if len(prompts) == MOST_WINDOWS:
             return Refusal(f"too long for the model: more than {MOST_WINDOWS} windows")
@@ -106,8 +109,14 @@ def split(text: str, writer: PromptWriter) -> list[Prompt] | Refusal:
             left, right = text[start:cut].rstrip(), text[cut:end].lstrip()
             spans[at : at + 1] = [(start, start + len(left)), (end - len(right), end)]
             continue
-        prompts.append(replace(prompt, span=(spans[at][0], spans[at + count - 1][1])))
-        at += count
+        end = at + count
+        if end == reached:  # nothing but what the window before holds
+            at += 1
+            continue
+        prompts.append(replace(prompt, span=(spans[at][0], spans[end - 1][1])))
+        if end >= len(spans):
+            break
+        reached, at = end, max(end - overlap, at + 1)
     return prompts or Refusal("the report is empty")
 
 

@@ -14,9 +14,10 @@ answered by ``none``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import repeat
 
 from labelwright.grounding import GAP, Grounder
 from labelwright.label_set import LabelSet
@@ -114,7 +115,12 @@ def faults(label_set: LabelSet, answer: str) -> tuple[str, ...]:
 
 
 def parse(
-    label_set: LabelSet, answer: str, text: str, *, ended: bool | None = None
+    label_set: LabelSet,
+    answer: str,
+    text: str,
+    *,
+    ended: bool | None = None,
+    probs: Sequence[float] | None = None,
 ) -> ParsedEntities:
     """Read an answer and find its mentions in ``text``; nothing is dropped in silence.
 
@@ -125,15 +131,15 @@ def parse(
     Args:
         answer: as generated, special tokens removed.
         ended: whether the model itself ended the answer; ``None`` (not known) reads as yes.
+        probs: how sure the model was of each line of ``answer.split("\\n")``.
     """
-    lines = [line.strip() for line in answer.strip().splitlines()]
-    lines = [line for line in lines if line]
+    lines = list(_lines(answer, probs))
     problems: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     if ended is False or len(lines) > MOST_LINES:
         problems["cut off"] += 1
         lines = lines[: min(max(len(lines) - 1, 0), MOST_LINES)]
-    said = [line for line in lines if line.casefold().rstrip(".") != NONE]
+    said = [(line, prob) for line, prob in lines if line.casefold().rstrip(".") != NONE]
     if lines and not said:
         return ParsedEntities((), tuple(problems), ())
     if len(said) < len(lines):
@@ -142,22 +148,29 @@ def parse(
         problems["empty answer"] += 1
     grounder = Grounder(text, nesting=label_set.nesting)
     found: list[Entity] = []
-    for line in said:
+    for line, prob in said:
         entity = _line(label_set, line, problems, notes)
         if entity is None:
             continue
         spans, ordered = grounder.place(entity.type, entity.text)
         if not spans:
             problems[f"not in the text: {entity.type}"] += 1
-            found.append(entity)
+            found.append(replace(entity, prob=prob))
             continue
         if not ordered:
             notes["order"] += 1
         placed = Entity.of(text, entity.type, *spans, certainty=entity.certainty)
         if written(placed) != entity.text:
             notes["written otherwise"] += 1
-        found.append(placed)
+        found.append(replace(placed, prob=prob))
     return ParsedEntities(tuple(in_order(found)), _counted(problems), _counted(notes))
+
+
+def _lines(answer: str, probs: Sequence[float] | None) -> Iterator[tuple[str, float | None]]:
+    """The lines that are not empty, with their probabilities."""
+    whole = answer.split("\n")
+    for line, prob in zip(whole, repeat(None) if probs is None else probs, strict=False):
+        yield from ((part.strip(), prob) for part in line.splitlines() if part.strip())
 
 
 def _counted(kinds: Counter[str]) -> tuple[str, ...]:

@@ -162,6 +162,7 @@ class Prediction:
         seconds: the labeler's time for this report (its share of the batch).
         entities: for label sets of entities, in order of appearance, those that the text does
             not hold last; ``labels`` is empty then. ``None`` where the answer determines none.
+        usage: ``prompt_tokens``, ``completion_tokens`` and ``cost`` where a server tells them.
     """
 
     id: str
@@ -174,6 +175,7 @@ class Prediction:
     evidence: Mapping[str, list[list[int]]] | None = None
     seconds: float | None = None
     entities: tuple[Entity, ...] | None = None
+    usage: Mapping[str, float] | None = None
 
     @property
     def complete(self) -> bool:
@@ -199,6 +201,8 @@ class Prediction:
             row["entities"] = None if entities is None else [e.to_json() for e in entities]
         if self.seconds is not None:
             row["seconds"] = round(self.seconds, 6)
+        if self.usage is not None:
+            row["usage"] = dict(self.usage)
         return row
 
     @classmethod
@@ -219,6 +223,7 @@ class Prediction:
             evidence=row.get("evidence"),
             seconds=row.get("seconds"),
             entities=_entities(row.get("entities")),
+            usage=row.get("usage"),
         )
 
 
