@@ -19,8 +19,9 @@ from labelwright.label_rules import settle
 from labelwright.label_set import CERTAINTY, LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 from retrieval.augment import CONTEXT, Recipe
-from retrieval.find import Finder, Images
+from retrieval.find import Finder
 from retrieval.index import Index, Neighbour
+from retrieval.index_sources import Images
 
 LEAST_WEIGHT = 1e-6
 """Weight of a neighbour that is not similar at all, so that it still has a vote."""

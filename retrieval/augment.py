@@ -25,10 +25,11 @@ from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Certainty, Entity, Report
 from labelwright.sentences import sentence_spans
-from retrieval.find import Finder, Images
+from retrieval.find import Finder
 
 if TYPE_CHECKING:
     from retrieval.index import Index, Neighbour
+    from retrieval.index_sources import Images
 
 CONTEXT, FEW_SHOT = METHODS = ("context", "few-shot")
 VERSION = "1"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,6 +15,7 @@ from labelwright.records import Report
 if TYPE_CHECKING:
     from retrieval.embed import Embedder
     from retrieval.index import Index, Neighbour
+    from retrieval.index_sources import Images
 
 Vector = NDArray[np.float32]
 
@@ -38,24 +37,6 @@ class Chosen(Protocol):
     def most_similar(self) -> float | None:
         """None that are at least as similar as this."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Images:
-    """Where the images of reports are: file names in a column of their metadata.
-
-    Attributes:
-        column: of :attr:`labelwright.records.Report.meta`.
-        root: folder that the names start from.
-    """
-
-    column: str
-    root: Path
-
-    def of(self, report: Report) -> Path | None:
-        """The report's image, if its metadata names one."""
-        name = report.meta.get(self.column, "").strip()
-        return self.root / name if name else None
 
 
 class Finder:
@@ -132,5 +113,5 @@ class Finder:
         embedder = self._embedder
         if not isinstance(embedder, ImageEmbedder):  # looked at when this was made
             raise TypeError("the embedder reads no images")
-        made = iter(embedder.images([path for path in paths if path is not None]))
-        return ["no image is named" if path is None else next(made) for path in paths]
+        made = iter(embedder.images([path for path in paths if not isinstance(path, str)]))
+        return [path if isinstance(path, str) else next(made) for path in paths]

@@ -15,6 +15,7 @@ from labelwright.commands.label_neighbours import (
     KNN,
     add_neighbour_flags,
     knn_labeler,
+    read_with_images,
     refuse_neighbour_flags,
     with_neighbours,
 )
@@ -168,7 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.model = str(shipped_model(arguments.label_set))
     if arguments.server is None:
         arguments.model = named_model(arguments.model)
-    reading = read_options(arguments)
+    reading = read_with_images(read_options(arguments), arguments)
     with terminable(), ExitStack() as stack:
         for path in arguments.files:
             format_of(path, reading)  # before a folder that holds no reports is looked through

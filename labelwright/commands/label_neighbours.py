@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from labelwright.errors import ConfigError
 
 if TYPE_CHECKING:
     from labelwright.labeler import ReportLabeler
+    from labelwright.readers.options import ReadOptions
     from retrieval.augment import Recipe
-    from retrieval.find import Images
+    from retrieval.index_sources import Images
 
 KNN = "knn"
 NONE = "none"
@@ -72,6 +74,14 @@ def add_neighbour_flags(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder that the names of images start from (default: here)",
     )
+
+
+def read_with_images(reading: ReadOptions, arguments: argparse.Namespace) -> ReadOptions:
+    """Reading that keeps the column of images, so that they can be found."""
+    column = arguments.image_column
+    if column is None or column in reading.meta_columns:
+        return reading
+    return replace(reading, meta_columns=(*reading.meta_columns, column))
 
 
 def knn_labeler(arguments: argparse.Namespace, others: tuple[str, ...]) -> ReportLabeler:
@@ -160,7 +170,7 @@ def with_neighbours(
 
 
 def _images(arguments: argparse.Namespace) -> Images | None:
-    from retrieval.find import Images
+    from retrieval.index_sources import Images
 
     if arguments.image_column is None:
         _refuse(arguments, ("image_root",), "is for --image-column")
