@@ -100,7 +100,7 @@ def vectors_of(
     *,
     dimension: int,
 ) -> NDArray[np.float32]:
-    """One row of length one per text.
+    """One row of length one per text. Windows that are equal are encoded once.
 
     Args:
         encode: one vector per window, of any length above zero.
@@ -109,15 +109,16 @@ def vectors_of(
         CheckpointError: the model gives values that are no numbers, or zeros.
     """
     parts = windows.of(texts)
-    flat = [window.text for group in parts for window in group]
+    places: dict[str, int] = {}
+    for group in parts:
+        for window in group:
+            places.setdefault(window.text, len(places))
     vectors = np.zeros((len(texts), dimension), dtype=np.float32)
-    if not flat:
+    if not places:
         return vectors
-    encoded = unit_rows(encode(flat))
-    at = 0
+    encoded = unit_rows(encode(list(places)))
     for row, group in enumerate(parts):
-        own = encoded[at : at + len(group)]
-        at += len(group)
+        own = encoded[[places[window.text] for window in group]]
         weights = np.array([max(window.tokens, 1) for window in group], dtype=np.float32)
         mean = weights @ own / weights.sum()
         length = np.linalg.norm(mean)

@@ -88,5 +88,17 @@ def test_vectors_without_direction_are_refused(bad: float) -> None:
         unit_rows(np.array([[1.0, 2.0], [bad, bad]], dtype=np.float32))
 
 
+def test_equal_windows_are_encoded_once() -> None:
+    asked: list[str] = []
+
+    def encode(windows: list[str]) -> NDArray[np.float32]:
+        asked.extend(windows)
+        return compass(windows)
+
+    vectors = vectors_of(["n n. e e.", "e  e.", "n n."], Windows(words, 2), encode, dimension=2)
+    assert asked == ["n n.", "e e."]
+    np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [1, 0], [0, 1]], atol=1e-6)
+
+
 def test_no_text_gives_no_row() -> None:
     assert vectors_of([], Windows(words, 3), compass, dimension=2).shape == (0, 2)
