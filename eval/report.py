@@ -22,7 +22,7 @@ from eval.palette import DARK, LIGHT
 from eval.plots import COLOURS
 from eval.provenance import Independence, Source, source_notices
 from eval.section import SUBGROUPS, Section
-from eval.tables import Table, main_text, sort_key, span_text
+from eval.tables import Table, main_text, sentence, sort_key, span_text
 from eval.verdict import Notices, facts, notices, verdicts
 from labelwright.records import Certainty
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 TITLE = "Comparison of report labelers"
 _SCORE_TABLES = ("labelers", "scores", "differences", "all-certainties", "positive-negative")
 _TEST_TABLES = ("tests", "over-observations", "mcnemar", "overall", "pairwise")
-_TEST_TEXT = (
+TEST_TEXT = (
     "Do the labelers differ by more than the choice of reports explains? The first table answers "
     "that; the others stand beside it because papers print them."
 )
@@ -92,11 +92,7 @@ class Page:
         """What limits the numbers: the analysis, the files, shared training data."""
         found = notices(self.analysis)
         grave = source_notices(self.sources, self.analysis.comparison.label_set.fingerprint)
-        if self.split is not None and not self.split.clean:
-            grave.append(
-                f"The gold is not independent of the training data: {self.split.words}. The "
-                "scores are too good by an unknown amount."
-            )
+        grave += independence_notice(self.split)
         return Notices((*grave, *found.grave), found.other)
 
     def html(self) -> str:
@@ -168,16 +164,16 @@ def _context(page: Page) -> dict[str, Any]:
         "reference": a.reference,
         "labelers": a.comparison.names,
         "observations": a.comparison.observations,
-        "metric_short": a.short,
+        "headline": sentence(a.headline),
         "metric_name": f"{a.short[0].upper()}{a.short[1:]}",
         "metric_text": "Labelers as a whole, the verdict's score per observation, then the two "
         "tables that papers print. Bold: the best of its row.",
-        "cards": _cards(a),
+        "cards": cards(score_tables.labelers(a)),
         "tables": tables,
         "score_tables": [tables[n] for n in _SCORE_TABLES if n in tables],
         "task_tables": [tables[f"extraction-{task}"] for task in TASKS],
         "test_tables": [tables[n] for n in _TEST_TABLES if n in tables],
-        "test_text": _TEST_TEXT,
+        "test_text": TEST_TEXT,
         "forest": drawn.get("forest"),
         "bars": drawn["bars"],
         "heat_maps": [drawing for name, drawing in drawn.items() if name.startswith("heat")],
@@ -196,21 +192,35 @@ def _context(page: Page) -> dict[str, Any]:
             *methods(a, page.sources),
             *(section.methods for section in page.sections if section.methods),
         ],
-        "provenance": [
-            {"name": s.name, "facts": s.facts(), "prompt": s.prompt} for s in page.sources
-        ],
+        **provenance_context(page.sources),
+    }
+
+
+def provenance_context(sources: Sequence[Source]) -> dict[str, Any]:
+    """What the labeling runs recorded, for the template."""
+    return {
+        "provenance": [{"name": s.name, "facts": s.facts(), "prompt": s.prompt} for s in sources],
         "provenance_text": "What the labeling runs recorded of themselves. A manifest counts only "
         "if it names the SHA-256 of the file that was scored.",
     }
 
 
-def _cards(analysis: Analysis) -> list[dict[str, Any]]:
-    """One card per labeler for the first screen."""
-    table = score_tables.labelers(analysis)
-    cards = []
+def independence_notice(split: Independence | None) -> list[str]:
+    """A sentence where gold and training data share reports or patients."""
+    if split is None or split.clean:
+        return []
+    return [
+        f"The gold is not independent of the training data: {split.words}. The scores are too "
+        "good by an unknown amount."
+    ]
+
+
+def cards(table: Table) -> list[dict[str, Any]]:
+    """One card per labeler for the first screen, from the table of labelers."""
+    found = []
     for row, colour in zip(table.rows, table.keys, strict=True):
         texts = [main_text(c.kind, value) for c, value in zip(table.columns, row, strict=True)]
-        cards.append(
+        found.append(
             {
                 "name": texts[0],
                 "colour": colour,
@@ -219,7 +229,7 @@ def _cards(analysis: Analysis) -> list[dict[str, Any]]:
                 "others": list(zip([c.title for c in table.columns[2:]], texts[2:], strict=True)),
             }
         )
-    return cards
+    return found
 
 
 def _contents(page: Page) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from eval.analysis import Analysis
 from eval.plots import colour
 from eval.provenance import Source
 from eval.tables import Column, Table
+from eval.tested import Tested
 
 
 def failures(analysis: Analysis) -> Table:
@@ -44,7 +45,7 @@ def failures(analysis: Analysis) -> Table:
     )
 
 
-def problems(analysis: Analysis) -> Table:
+def problems(analysis: Tested) -> Table:
     """Problems that the labelers' own rows name, by kind."""
     found = analysis.comparison.coverage
     kinds = sorted({kind for coverage in found.values() for kind in coverage.problems})
@@ -60,7 +61,7 @@ def problems(analysis: Analysis) -> Table:
     )
 
 
-def flow(analysis: Analysis, sources: Sequence[Source]) -> Table:
+def flow(analysis: Tested, sources: Sequence[Source]) -> Table:
     """From input rows to scored reports, one row per labeler."""
     c = analysis.comparison
     rows = []
