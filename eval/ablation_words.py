@@ -40,7 +40,7 @@ def statements(analysis: Analysis, rows: Sequence[Row]) -> list[str]:
         ]
         found.append(
             unbroken(
-                f"{_claim(method, {row.outcome for row in own})}: against k = 0, on "
+                f"{_claim(method, {row.outcome for row in own})}: against k\u00a0=\u00a00, on "
                 f"{sample(analysis)}, the mean {analysis.short} {'; it '.join(clauses)}."
             )
         )
