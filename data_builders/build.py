@@ -12,7 +12,7 @@ from typing import Any
 from data_builders.augment import Augmentation
 from data_builders.collect import Collected, RejectLog, collect, open_spool
 from data_builders.entity_notes import EntityNotes
-from data_builders.folder import MANIFEST, NAMES, REJECTS, clear, output_folder
+from data_builders.folder import MANIFEST, NAMES, NORMALISE, REJECTS, clear, output_folder
 from data_builders.gold import Gold, Table, gold_of
 from data_builders.label_sources import LabelSource
 from data_builders.note_windows import Windows
@@ -95,6 +95,9 @@ def build(
                 windows=job.windows,
             )
             writer.write(collected, plan, log)
+            if job.notes is not None and job.notes.normaliser is not None:
+                with atomic_write(folder / NORMALISE, mode=0o644) as handle:
+                    handle.write(job.notes.normaliser.text)
         manifest = {
             "command": "build",
             **_task(job),
@@ -211,12 +214,11 @@ def _entities(job: Job, gold: Gold) -> dict[str, Any]:
     """What became of every entity: in = records + rejected + left out."""
     if job.notes is None:
         return {}
-    found = gold.facts()
+    read, found = job.notes.counts(), gold.facts()
     return {
         "entities": {
-            "in": job.notes.read,
+            **read,
             **found,
-            "rejected": job.notes.rejected + found["rejected"],
-            "left_out": dict(sorted(job.notes.left_out.items())),
+            "rejected": read["rejected"] + found["rejected"],
         }
     }

@@ -17,10 +17,18 @@ MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 CLASSES = "classes.csv"
 LABEL_SET = "label_set.yaml"
+NORMALISE = "normalise.yaml"
 KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL)
 """The files of a split, after its name: records, texts, labels or entities."""
 
-NAMES = (MANIFEST, REJECTS, CLASSES, LABEL_SET, *(s + kind for s in SPLITS for kind in KINDS))
+NAMES = (
+    MANIFEST,
+    REJECTS,
+    CLASSES,
+    LABEL_SET,
+    NORMALISE,
+    *(s + kind for s in SPLITS for kind in KINDS),
+)
 """Every file that a build may write."""
 
 

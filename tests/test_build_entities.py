@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from data_builders.build import Built, Job, build
-from data_builders.entity_notes import Annotations, EntityNotes, EntityRules
+from data_builders.entity_notes import EntityNotes
+from data_builders.entity_rules import EntityRules
+from data_builders.entity_sources import Annotations
 from data_builders.plan import SplitOptions
 from labelwright import entities
 from labelwright.errors import ConfigError, InputError

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.normalise import Normaliser
 from labelwright.records import Certainty
 
 if TYPE_CHECKING:
     from data_builders.entity_notes import EntityNotes
+    from data_builders.entity_sources import EntitySource
     from data_builders.note_windows import Windows
 
-OF_ENTITIES = ("only_types", "rename_type", "overlaps", "unmarked", "windows", "window_overlap")
+OF_ENTITIES = (
+    "entity_table",
+    "entity_columns",
+    "entity_places",
+    "entity_missing",
+    "normalise",
+    "only_types",
+    "rename_type",
+    "overlaps",
+    "unmarked",
+    "windows",
+    "window_overlap",
+)
 OF_CERTAINTY = (
     "labels",
     "test_labels",
@@ -34,6 +49,38 @@ def add_entity_flags(parser: argparse.ArgumentParser) -> None:
     """The flags; none has a default, so that one given for another task is seen."""
     group = parser.add_argument_group("entities (label sets whose task is entities)")
     add = group.add_argument
+    add(
+        "--entity-table",
+        type=Path,
+        metavar="FILE",
+        help="mentions as strings, to be found in the notes: CSV or TSV with a row for each, or "
+        "JSON lines with a row per note (default: what the input itself marks)",
+    )
+    add(
+        "--entity-columns",
+        type=_types,
+        default=(),
+        metavar="A,B,C",
+        help="its columns of id, type and mention (default: the id, type, text), and a fourth "
+        "for certainty",
+    )
+    add(
+        "--entity-places",
+        choices=("one", "all"),
+        help="each string of the table is one mention (default), or stands for all its places",
+    )
+    add(
+        "--entity-missing",
+        choices=("reject", "drop"),
+        help="notes that do not hold all their strings: reject the note (default), or drop these "
+        "strings and keep it; counted",
+    )
+    add(
+        "--normalise",
+        type=Path,
+        metavar="TABLE",
+        help="a YAML table: lower case, dropped marks, abbreviations, typos, standard terms",
+    )
     add(
         "--only-types",
         type=_types,
@@ -108,7 +155,8 @@ def entity_notes(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNo
     Raises:
         ConfigError: a type or certainty is none of the label set's, or one is renamed twice.
     """
-    from data_builders.entity_notes import Annotations, EntityNotes, EntityRules
+    from data_builders.entity_notes import EntityNotes
+    from data_builders.entity_rules import EntityRules
 
     renames: dict[str, str] = {}
     for old, new in arguments.rename_type or ():
@@ -122,7 +170,31 @@ def entity_notes(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNo
         overlaps=arguments.overlaps or EntityRules.overlaps,
         unmarked=arguments.unmarked,
     )
-    return EntityNotes(label_set, Annotations(), rules)
+    table = None if arguments.normalise is None else Normaliser.load(arguments.normalise)
+    return EntityNotes(label_set, _source(arguments, label_set), rules, normaliser=table)
+
+
+def _source(arguments: argparse.Namespace, label_set: LabelSet) -> EntitySource:
+    from data_builders.entity_sources import Annotations, StringTable
+
+    if arguments.entity_table is None:
+        for flag in ("entity_columns", "entity_places", "entity_missing"):
+            if getattr(arguments, flag):
+                name = f"--{flag.replace('_', '-')}"
+                raise ConfigError(f"{name} is for --entity-table", remedy=f"leave {name} out")
+        return Annotations()
+    if arguments.entity_columns and len(arguments.entity_columns) not in (3, 4):
+        raise ConfigError(
+            "--entity-columns names the columns of id, type and mention, and of certainty if any",
+            remedy="give them in this order, such as id,type,text",
+        )
+    return StringTable(
+        arguments.entity_table,
+        columns=arguments.entity_columns,
+        nesting=label_set.nesting,
+        places=arguments.entity_places or "one",
+        keep=arguments.entity_missing == "drop",
+    )
 
 
 def windows_of(arguments: argparse.Namespace) -> Windows | None:
