@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from labelwright.entities import render
+from labelwright.jsonl import write_json, write_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.prompt import messages, prompt_version
 from labelwright.records import Certainty, Entity, Prediction, Reject, Report
 
 DISEASES: dict[str, Any] = {
@@ -83,3 +86,45 @@ def notes(texts: Mapping[str, str]) -> Iterator[Report]:
 def jsonl(path: Path) -> list[dict[str, Any]]:
     with open(path, encoding="utf-8", newline="\n") as handle:
         return [json.loads(line) for line in handle]
+
+
+NOTES = {
+    "n0": "Fever and cough since Monday. She took aspirin.",
+    "n1": "No complaints.",
+    "n2": "Aspirin was stopped; the cough went on.",
+    "n3": "Third visit for fever. Again fever at night.",
+    "n4": "Nothing but a cough.",
+    "n5": "He denies fever.",
+}
+"""Notes to learn by heart."""
+
+
+def found_in(text: str) -> tuple[Entity, ...]:
+    """What a perfect reader finds."""
+    return tuple(Entity.of(text, WORDS[m[0].lower()], m.span()) for m in WORD.finditer(text))
+
+
+def write_data(folder: Path, label_set: LabelSet = PLAIN, texts: Mapping[str, str] = NOTES) -> Path:
+    """A data folder in the form of ``labelwright build``."""
+    sure = Certainty.NEGATIVE if label_set.words else None
+    found = {i: [replace(e, certainty=sure) for e in found_in(t)] for i, t in texts.items()}
+    rows = [
+        {
+            "id": identifier,
+            "prompt": messages(label_set, text),
+            "completion": [{"role": "assistant", "content": render(label_set, found[identifier])}],
+            "meta": {},
+        }
+        for identifier, text in texts.items()
+    ]
+    write_jsonl(folder / "train.jsonl", rows)
+    (folder / "label_set.yaml").write_text(label_set.text, encoding="utf-8")
+    manifest = {
+        "label_set": label_set.name,
+        "label_set_sha256": label_set.fingerprint,
+        "prompt_version": prompt_version(label_set),
+        "sections": "full",
+        "counts": {"records": len(rows)},
+    }
+    write_json(folder / "manifest.json", manifest)
+    return folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
-from entity_tools import PLAIN, WORD, WORDS, made
+from entity_tools import PLAIN, found_in, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,11 +23,6 @@ from labelwright.records import Entity, Span
 from labelwright.sentences import sentence_spans
 
 NESTED = made(nesting=True)
-
-
-def found_in(text: str) -> tuple[Entity, ...]:
-    """What a perfect reader finds."""
-    return tuple(Entity.of(text, WORDS[m[0].lower()], m.span()) for m in WORD.finditer(text))
 
 
 @dataclass
