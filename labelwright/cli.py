@@ -18,6 +18,7 @@ import labelwright
 from labelwright.commands import (
     ablation,
     build,
+    convert,
     evaluate,
     evidence,
     export,
@@ -90,6 +91,9 @@ COMMANDS = {
         index.add_arguments,
         index.run,
         resumes=True,
+    ),
+    "convert": Command(
+        "annotated reports -> another annotation format", convert.add_arguments, convert.run
     ),
     "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
 }

@@ -12,6 +12,7 @@ bilou  the same with L for E and U for S
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,12 @@ UNTYPED = "Entity"
 _PREFIXES = {"bio": "BI", "iob1": "BI", "io": "I", "bioes": "BIES", "bilou": "BILU"}
 _LAST = {"bioes": ("E", "S"), "bilou": ("L", "U")}
 _KNOWN = frozenset("BIESLU")
+
+DOCSTART = "-DOCSTART-"
+DOCUMENT_ID = re.compile(
+    r"#\s*(?:id|doc_?id|document_id|newdoc\s+id)\s*[=:]\s*(\S.*?)\s*|# id (\S+).*"
+)
+"""Lines of CoNLL files at which a document begins; the second says its id."""
 
 Tag = tuple[str, str]
 """Prefix and type; both empty for ``O``."""

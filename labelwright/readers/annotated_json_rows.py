@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.readers.annotated import DIFFERS, OUTSIDE, Bad
-from labelwright.readers.offsets import Utf16, covers, inside
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import Ambiguous, encodable
 from labelwright.records import Certainty, Entity, Span

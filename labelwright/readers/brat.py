@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.entities import in_order
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
@@ -19,7 +20,6 @@ from labelwright.readers.brat_lines import MARK, Mention, Standoff, parse
 from labelwright.readers.columns import report_or_reject
 from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, decoded
 from labelwright.readers.folders import PACKINGS, Found
-from labelwright.readers.offsets import Utf16, covers, inside
 from labelwright.readers.opening import MARKS, checked_encoding, faults
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Entity, Reject, Report, Span

@@ -130,7 +130,7 @@ def _items(
     meta = {}
     if options.keep_layout:
         scheme = f"{found.scheme} bare" if found.bare and entities else found.scheme
-        meta = {LAYOUT: "\n".join(line.layout for line in document.lines), SCHEME: scheme}
+        meta = {LAYOUT: "\n".join(line.layout() for line in document.lines), SCHEME: scheme}
     annotated = Report(
         report.id, text, source, row, report.patient, report.sections, meta, tuple(entities)
     )

@@ -6,9 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from labelwright.annotations.tags import (
+    DOCSTART,
+    DOCUMENT_ID,
+    OUTSIDE,
     SCHEMES,
     UNTYPED,
     Pair,
@@ -25,39 +30,50 @@ from labelwright.readers.opening import TOO_LONG, faults, lines, open_text
 from labelwright.readers.options import ReadOptions
 
 TAG = "\0"
-"""Stands in :attr:`Line.layout` for the tag."""
+"""Stands for the tag in a kept line."""
 
-_SPACE = re.compile(r"[ \t]+")
-_DOCSTART = "-DOCSTART-"
+_SPACE = re.compile(" +")
 _NEW = re.compile(r"#\s*newdoc\b")
-_ID = re.compile(r"#\s*(?:id|doc_?id|document_id|newdoc\s+id)\s*[=:]\s*(\S.*?)\s*|# id (\S+).*")
 _PATIENT = re.compile(r"#\s*patient(?:_id)?\s*[=:]\s*(\S.*?)\s*")
 NO_TAG = "no column with a tag"
 NO_WORD = "no token in the first column"
 NO_SCHEME = "the tag is of no scheme: neither O nor B-, I-, E-, S-, L-, U- and a type"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line.
 
     Attributes:
         number: counted from 1.
         kind: ``row``, ``blank``, ``border`` (a document begins) or ``comment``.
-        layout: the line as it is, with :data:`TAG` in place of the tag.
+        text: without its end.
         token, tag: of a row; without a token the row stands for nothing.
         bad: why a row has no token or no tag.
         id, patient: what a border or comment says of the document.
+        column: where the tag of a row stands; none if -1.
     """
 
     number: int
     kind: str
-    layout: str
+    text: str
     token: str = ""
-    tag: Tag = ("", "")
+    tag: Tag = OUTSIDE
     bad: str = ""
     id: str = ""
     patient: str = ""
+    column: int = -1
+
+    def layout(self) -> str:
+        """The line with :data:`TAG` in place of the tag."""
+        if not self.token:
+            return self.text.replace(TAG, "")
+        if self.column < 0:
+            return f"{self.text}\t{TAG}"
+        fields = _fields(self.text)
+        if self.column == len(fields) - 1:
+            return self.text[: len(self.text) - len(fields[-1])] + TAG
+        fields[self.column] = TAG
+        return ("\t" if "\t" in self.text else " ").join(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ def looks_tagged(path: Path, options: ReadOptions, most: int = 100) -> bool:
     columns: set[int] = set()
     for line in lines_of(path, options):
         if line.kind == "row":
-            columns.add(line.layout.count("\t"))
+            columns.add(line.text.count("\t"))
             if line.bad or len(columns) > 1 or 0 in columns:
                 return False
         if line.number == most:
@@ -159,40 +175,35 @@ def _scheme(pairs: Counter[Pair], options: ReadOptions, path: Path) -> str:
 def _line(number: int, line: str, column: int) -> Line:
     if not line.strip(" \t"):
         return Line(number, "blank", line)
-    if line.startswith(_DOCSTART):
+    if line.startswith(DOCSTART):
         return Line(number, "border", line)
     if line[0] == "#" and (comment := _comment(number, line, column)) is not None:
         return comment
-    line = line.rstrip(" \t") if "\t" not in line else line
-    if "\t" in line:
-        fields = line.split("\t")
-    else:
-        fields = _SPACE.split(line)
+    fields = _fields(line)
     at = column if column >= 0 else len(fields) - 1
     token = fields[0].strip(" ")
     if not token or TAG in line:
-        return Line(number, "row", line.replace(TAG, ""), bad=NO_WORD)
+        return Line(number, "row", line, bad=NO_WORD)
     if not 0 < at < len(fields):
-        return Line(number, "row", f"{line}\t{TAG}", token, bad=NO_TAG)
-    tag = tag_of(fields[at].strip(" "))
-    layout = _layout(line, fields, at)
+        return Line(number, "row", line, token, bad=NO_TAG)
+    tag = _tag(fields[at].strip(" "))
     if tag is None:
-        return Line(number, "row", layout, token, bad=NO_SCHEME)
-    return Line(number, "row", layout, token, tag)
+        return Line(number, "row", line, token, bad=NO_SCHEME, column=at)
+    return Line(number, "row", line, token, tag, column=at)
 
 
-def _layout(line: str, fields: list[str], at: int) -> str:
-    if at == len(fields) - 1:
-        return line[: len(line) - len(fields[at])] + TAG
-    between = "\t" if "\t" in line else " "
-    return between.join((*fields[:at], TAG, *fields[at + 1 :]))
+_tag = lru_cache(maxsize=4096)(tag_of)
+
+
+def _fields(line: str) -> list[str]:
+    return line.split("\t") if "\t" in line else _SPACE.split(line.rstrip(" "))
 
 
 def _comment(number: int, line: str, column: int) -> Line | None:
     """A line that begins with ``#``, unless it is a row whose token does."""
-    if (match := _ID.fullmatch(line)) is not None:
+    if (match := DOCUMENT_ID.fullmatch(line)) is not None:
         return Line(number, "border", line, id=match[1] or match[2])
-    fields = line.split("\t") if "\t" in line else _SPACE.split(line)
+    fields = _fields(line)
     if len(fields) > 1 and not -1 <= column >= len(fields) and tag_of(fields[column]) is not None:
         return None
     if _NEW.match(line):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.annotations.certainty_words import of_attribute, strongest
+from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.entities import in_order
 from labelwright.errors import ConfigError
 from labelwright.readers import folders, json_stream
@@ -21,7 +22,6 @@ from labelwright.readers.annotated import DIFFERS, OUTSIDE, Bad, settled
 from labelwright.readers.columns import report_or_reject, usual
 from labelwright.readers.inputs import Counted, read_inputs
 from labelwright.readers.json_lines import meta_text, scalar
-from labelwright.readers.offsets import Utf16, covers, inside
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import encodable

@@ -21,7 +21,7 @@ class ReadOptions:
         tag_scheme: of CoNLL files, such as ``bio``; ``None`` finds the one that fits all tags.
         tag_column: of CoNLL files, counted from 1; ``None`` is the last.
         documents: where a report of a CoNLL file ends: ``auto``, ``file`` or ``sentence``.
-        offset_unit: what offsets count, one of :data:`labelwright.readers.offsets.UNITS`;
+        offset_unit: what offsets count, one of :data:`labelwright.annotations.offsets.UNITS`;
             ``None`` takes what the format's own tools count, or what fits.
         keep_layout: whether ``Report.meta`` keeps what a file says beside its entities, so that it
             can be written again as it was.

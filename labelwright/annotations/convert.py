@@ -1,0 +1,146 @@
+"""From annotated reports in any format to annotated reports in another, nothing lost unnoticed."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labelwright import manifest
+from labelwright.annotations.formats import WRITERS
+from labelwright.annotations.writing import Writer, Written
+from labelwright.errors import ConfigError, OutputError
+from labelwright.jsonl import write_json, write_jsonl, writing
+from labelwright.lock import LOCK_FILE, locked
+from labelwright.readers import ReadOptions, read_reports, scan
+from labelwright.records import Reject
+
+REJECTS, MANIFEST = "rejects.jsonl", "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """What came of a conversion; ``counts`` are those of the manifest."""
+
+    path: Path
+    counts: dict[str, Any]
+
+
+def convert(
+    files: Sequence[Path],
+    options: ReadOptions,
+    out: Path,
+    to: str,
+    *,
+    scheme: str | None = None,
+) -> Converted:
+    """Write all reports of ``files`` into the folder ``out``, the manifest last.
+
+    Mentions that the format cannot hold are left out, with a reject for their report.
+
+    Args:
+        to: one of :data:`labelwright.annotations.formats.WRITERS`.
+        scheme: of tags, for CoNLL.
+
+    Raises:
+        ConfigError: a scheme for another format, or an output inside an input.
+        OutputError: the folder holds something already, or cannot be written.
+        InputError: an input cannot be read.
+    """
+    if scheme is not None and to != "conll":
+        raise ConfigError("--scheme is for --to conll", remedy="leave it out")
+    for path in files:
+        if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
+            raise ConfigError("--out lies in an input folder", remedy="choose another folder")
+    started = _now()
+    seen = scan(files, options)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with locked(out):
+        _clear(out)
+        form = WRITERS[to]
+        job = _Job(files, replace(options, keep_layout=True))
+        with form.open(out / form.name, scheme=scheme) as writer:
+            rejects = write_jsonl(out / REJECTS, (r.to_json() for r in job.run(writer)))
+        counts = job.counts(writer.written, rejects)
+        made = {
+            "command": "convert",
+            "inputs": seen.inputs,
+            "options": {"format": options.format, "encoding": options.encoding}
+            | options.annotations(),
+            "to": to,
+            "scheme": scheme,
+            "outputs": [form.name, REJECTS],
+            "counts": counts,
+            "versions": dict(manifest.versions()),
+            "started": started,
+            "finished": _now(),
+        }
+        write_json(out / MANIFEST, made)
+    return Converted(out / form.name, counts)
+
+
+class _Job:
+    """Passes the reports on to a writer and counts them."""
+
+    def __init__(self, files: Sequence[Path], options: ReadOptions) -> None:
+        self._files = files
+        self._options = options
+        self._reports = 0
+        self._entities = 0
+
+    def run(self, writer: Writer) -> Iterator[Reject]:
+        for item in read_reports(self._files, self._options):
+            if isinstance(item, Reject):
+                yield item
+                continue
+            self._reports += 1
+            self._entities += len(item.entities or ())
+            if left := writer.write(item, item.entities):
+                reason = f"{_entities(left.total())} left out; {reasons(left)}"
+                yield Reject(item.id, item.source, item.row, reason)
+
+    def counts(self, written: Written, rejects: int) -> dict[str, Any]:
+        left = dict(sorted(written.left_out.items()))
+        return {
+            "reports": self._reports,
+            "reports_written": written.reports,
+            "entities": self._entities,
+            "entities_written": written.entities,
+            "entities_left_out": left,
+            "written_otherwise": dict(sorted(written.changed.items())),
+            "rejects": rejects,
+        }
+
+
+def reasons(counted: Counter[str] | dict[str, int]) -> str:
+    """Reasons with their numbers, as one line."""
+    return ", ".join(f"{reason} ({number})" for reason, number in sorted(counted.items()))
+
+
+def _entities(count: int) -> str:
+    return "1 entity" if count == 1 else f"{count} entities"
+
+
+def _clear(out: Path) -> None:
+    """Remove what a killed conversion left.
+
+    Raises:
+        OutputError: there is anything else.
+    """
+    with writing(out):
+        for path in out.iterdir():
+            if path.name.startswith(".") and path.name.endswith(".tmp"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            elif path.name != LOCK_FILE:
+                raise OutputError(
+                    "the folder is not empty", remedy="choose another --out", source=out
+                )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

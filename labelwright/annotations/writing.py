@@ -1,0 +1,92 @@
+"""What all writers of annotated reports share: what they can write, and counts of the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from labelwright.annotations.offsets import inside
+from labelwright.records import Entity, Report
+
+NOWHERE = "not in the text"
+OUTSIDE = "offsets that do not fit the text"
+DISCONTINUOUS = "discontinuous"
+OVERLAPPING = "overlapping another"
+NO_CERTAINTY = "certainties left out"
+NO_PROB = "probabilities left out"
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        reports: how many, those without annotations included.
+        entities: how many mentions.
+        left_out: mentions that the format cannot hold, by reason.
+        changed: what else was written otherwise, by kind.
+        types: the names of the types as written, with the names that they had.
+    """
+
+    reports: int = 0
+    entities: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
+    types: dict[str, str] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """Writes reports, one after another, into an output that appears when all are written."""
+
+    written: Written
+
+    def write(self, report: Report, entities: Sequence[Entity] | None) -> Counter[str]:
+        """Write one report; return why which number of its mentions was left out.
+
+        Args:
+            entities: its mentions; ``None`` if nothing is known of them.
+        """
+
+
+def placed(text: str, entities: Sequence[Entity]) -> tuple[list[Entity], Counter[str]]:
+    """The entities that stand in the text where they say, and why the others do not."""
+    left: Counter[str] = Counter()
+    found = []
+    for entity in entities:
+        if not entity.spans:
+            left[NOWHERE] += 1
+        elif not inside(text, entity.spans) or not _same(text, entity):
+            left[OUTSIDE] += 1
+        else:
+            found.append(entity)
+    return found, left
+
+
+def in_one_piece(entities: Sequence[Entity], left: Counter[str]) -> list[Entity]:
+    """The entities that have one span; the others are counted."""
+    found = [entity for entity in entities if len(entity.spans) == 1]
+    if len(found) < len(entities):
+        left[DISCONTINUOUS] += len(entities) - len(found)
+    return found
+
+
+def count(written: Written, entities: Sequence[Entity], left: Counter[str]) -> None:
+    """Add one report to the counts."""
+    written.reports += 1
+    written.entities += len(entities)
+    written.left_out.update(left)
+
+
+def count_plain(written: Written, entities: Sequence[Entity], *, certainty: bool = True) -> None:
+    """Count what a format without probabilities, and maybe without certainties, leaves out."""
+    for entity in entities:
+        if entity.prob is not None:
+            written.changed[NO_PROB] += 1
+        if certainty and entity.certainty is not None:
+            written.changed[NO_CERTAINTY] += 1
+
+
+def _same(text: str, entity: Entity) -> bool:
+    return " ".join(text[start:end] for start, end in entity.spans) == entity.text
