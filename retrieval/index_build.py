@@ -103,12 +103,12 @@ def build_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Mani
                 handle.write(plan.label_set.text)
         state = _learn(out, embedder, items)
         written = write_groups(out, items, embedder, rows, plan.total)
+        rejects_bytes = list_rejects(out, 0, written)
         if not written.splits:
+            _drop(out, [])
             raise InputError(
                 f"none of the {written.rejected} rows can be indexed",
-                remedy=f"see {out / REJECTS}"
-                if list_rejects(out, 0, written)
-                else "check the input",
+                remedy=f"see {out / REJECTS}" if rejects_bytes else "check the input",
             )
         made = Manifest(
             generation=1,
@@ -126,7 +126,7 @@ def build_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Mani
             shards=written.shards,
             ann=None,
             state=state,
-            rejects_bytes=list_rejects(out, 0, written),
+            rejects_bytes=rejects_bytes,
             shard_rows=rows,
             versions=dict(versions()),
             changed=now(),
@@ -167,8 +167,7 @@ def add_to_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Man
 
         written = write_groups(out, fresh, embedder, rows, plan.total, first)
         if not written.splits:
-            remove_unnamed(out, [file.name for file in old.files])
-            (out / JOB).unlink(missing_ok=True)
+            _drop(out, old.files)
             raise InputError(
                 f"none of the {written.rejected} rows can be added",
                 remedy="check the input; ids that the index holds must be deleted first",
@@ -261,6 +260,13 @@ def _claim(out: Path, job: str, shard_rows: int, generation: int) -> int:
     begun = {"job": job, "generation": generation, "shard_rows": shard_rows, "first": first}
     write_json(out / JOB, begun)
     return shard_rows
+
+
+def _drop(out: Path, kept: Iterable[File]) -> None:
+    """Give a job up: remove what it wrote."""
+    with writing(out):
+        (out / JOB).unlink(missing_ok=True)
+    remove_unnamed(out, (file.name for file in kept))
 
 
 def _read_job(out: Path) -> dict[str, Any]:

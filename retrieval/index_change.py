@@ -130,17 +130,15 @@ def _without(index: Index, gone: NDArray[np.int64]) -> list[Shard]:
 
 def _empty_rows(folder: Path, number: int, shard: OpenShard, rows: NDArray[np.int64]) -> None:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    gone = np.zeros(len(shard.vectors), np.bool_)
-    gone[rows] = True
-    mask = pa.array(gone)
-    columns: dict[str, Any] = {}
-    for column in shard.table.schema:
-        nothing = pa.scalar(0 if column.name in DIGESTS else None, column.type)
-        columns[column.name] = pc.if_else(mask, nothing, shard.table[column.name])
+    columns: dict[str, list[Any]] = {}
+    for name in shard.table.column_names:
+        # cell by cell: Arrow's own functions may keep the bytes of what they set to null
+        columns[name] = shard.table[name].to_pylist()
+        for row in rows.tolist():
+            columns[name][row] = 0 if name in DIGESTS else None
     vectors = np.array(shard.vectors)
-    vectors[gone] = 0
+    vectors[rows] = 0
     write_vectors(folder / f"{number:08d}{VECTORS}", vectors)
     write_table(folder / f"{number:08d}{TABLE}", pa.table(columns, schema=schema()))
 

@@ -237,13 +237,14 @@ def remove_unnamed(folder: Path, kept: Iterable[str]) -> None:
 
 
 def refuse_strange(folder: Path) -> None:
-    """Refuse a folder that holds files of another origin.
+    """Refuse a folder that holds files of another origin than a build that indexed nothing.
 
     Raises:
         OutputError: it does.
     """
+    known = {".lock", REJECTS, LABEL_SET, STATE}
     strange = [
-        p.name for p in folder.iterdir() if p.name != ".lock" and not p.name.endswith(".tmp")
+        p.name for p in folder.iterdir() if p.name not in known and not p.name.endswith(".tmp")
     ]
     if strange:
         raise OutputError(

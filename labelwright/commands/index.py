@@ -95,13 +95,10 @@ def _add_kind_flags(parser: argparse.ArgumentParser, *, default: str | None) -> 
     for name, text in PARAMETERS.items():
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=positive, metavar="N", help=text)
-    parser.add_argument(
-        "--opq", action="store_true", default=None, help="ivfpq: rotate the vectors first"
-    )
 
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, int]:
-    given = {name: getattr(arguments, name) for name in (*PARAMETERS, "opq")}
+    given = {name: getattr(arguments, name) for name in PARAMETERS}
     return {name: int(value) for name, value in given.items() if value is not None}
 
 
