@@ -37,12 +37,14 @@ class Course(ABC, Generic[Task, Ready]):
 
     Attributes:
         kind: its flags.
+        task: the task of the label sets that it is for, and the command for the other one.
         files: the files of a split, with ``{}`` for the split's name; those of ``train`` must
             be there.
         decisive: the flags of its own that decide the result.
     """
 
     kind: Kind[Task]
+    task: ClassVar[tuple[str, str]]
     files: ClassVar[tuple[str, ...]]
     decisive: ClassVar[tuple[str, ...]]
 
@@ -88,7 +90,7 @@ class Course(ABC, Generic[Task, Ready]):
             sys.stdout.write(arguments.help_text(self.kind))
             return 0
         settings = arguments.parse(self.kind, argv)
-        data = open_data_folder(str(settings.task.data), [n.format("train") for n in self.files])
+        data = self._open(str(settings.task.data))
         if settings.task.dry_run:
             with tempfile.TemporaryDirectory() as scratch:
                 ready = self.prepare(settings, data, Path(scratch))
@@ -98,6 +100,18 @@ class Course(ABC, Generic[Task, Ready]):
         else:
             self._train(settings, data)
         return 0
+
+    def _open(self, folder: str) -> DataFolder:
+        names = [name.format("train") for name in self.files]
+        data = open_data_folder(folder, names[:1])
+        task, other = self.task
+        if data.label_set.task != task:
+            raise ConfigError(
+                f"label set {data.label_set.name} is of the task {data.label_set.task}, not {task}",
+                remedy=f"use {other}, or build with another label set",
+                source=folder,
+            )
+        return open_data_folder(folder, names)
 
     def _train(self, settings: Settings[Task], data: DataFolder) -> None:
         training, state = settings.training, settings.training.distributed_state

@@ -21,6 +21,7 @@ from baselines.encoder_prepare import Ready, prepare
 from baselines.encoder_save import finish
 from baselines.outcome import Outcome
 from labelwright.data_folder import DataFolder
+from labelwright.label_set import CERTAINTY
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -30,6 +31,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
     """Reports and labels in, an encoder with heads out."""
 
     kind = ENCODER
+    task: ClassVar[tuple[str, str]] = (CERTAINTY, "labelwright train-tagger")
     files: ClassVar[tuple[str, ...]] = (REPORTS, LABELS)
     decisive: ClassVar[tuple[str, ...]] = ("max_length", "head_dropout", "on_long")
 

@@ -21,8 +21,7 @@ from baselines.tagger_tags import Tagging
 from baselines.tagger_words import WordReader
 from baselines.token_classifier import MULTILABEL, TokenClassifier
 from labelwright.data_folder import DataFolder
-from labelwright.errors import CheckpointError, ConfigError
-from labelwright.label_set import ENTITIES
+from labelwright.errors import CheckpointError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -51,12 +50,6 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
     """
     from transformers import set_seed
 
-    if data.label_set.task != ENTITIES:
-        raise ConfigError(
-            f"label set {data.label_set.name} asks for {data.label_set.task}, not for entities",
-            remedy="use labelwright train-encoder, or a label set with 'task: entities'",
-            source=data.path,
-        )
     task = settings.task
     set_seed(settings.training.seed)
     tagging = Tagging(data.label_set, task.scheme, task.head == MULTILABEL)

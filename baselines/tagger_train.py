@@ -21,6 +21,7 @@ from baselines.tagger_data import ENTITIES, REPORTS
 from baselines.tagger_prepare import Ready, judge, prepare, read_answers
 from baselines.tagger_save import finish
 from baselines.token_classifier import WordPadding
+from labelwright import label_set
 from labelwright.data_folder import DataFolder
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
     """Reports and entities in, a tagger out."""
 
     kind = TAGGER
+    task: ClassVar[tuple[str, str]] = (label_set.ENTITIES, "labelwright train-encoder")
     files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
     decisive: ClassVar[tuple[str, ...]] = (
         "max_length",

@@ -140,9 +140,10 @@ class WordReader:
         cuts: list[tuple[int, int]] = []
         start = before = 0
         while True:
-            origin = int(firsts[start])
-            end = int(np.searchsorted(bounds, origin + self._room, side="right"))
-            end = min(max(end, start + 1), count)
+            end = self._end(firsts, bounds, start)
+            if end <= before:  # the shared words leave no room for the next one
+                start = before
+                end = self._end(firsts, bounds, start)
             cuts.append((start, end))
             if end == count:
                 break
@@ -160,3 +161,8 @@ class WordReader:
             whole = np.concatenate([self._head, ids, self._tail]).astype(np.int32)
             windows.append(Window(whole, near.astype(np.int32), start, keep))
         return windows
+
+    def _end(self, firsts: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
+        """The end of the longest window from a word on, which it always holds."""
+        fits = int(np.searchsorted(bounds, firsts[start] + self._room, side="right"))
+        return max(fits, start + 1)
