@@ -9,7 +9,7 @@ from typing import Any
 from inference import server_answers
 from inference.server_client import Failure, ServerClient
 from labelwright.errors import ConfigError, ServerError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 
 VLLM, LLAMA, TRANSFORMERS, OPENAI = "vllm", "llama.cpp", "transformers", "openai"
 KINDS = (VLLM, LLAMA, TRANSFORMERS, OPENAI)
@@ -119,7 +119,9 @@ def settings(kind: str, mode: str, label_set: LabelSet, *, probs: bool) -> dict[
         # This server computes its repetition penalty as 1 + frequency_penalty.
         asked |= {"frequency_penalty": 0.0}
     if probs and kind != TRANSFORMERS:
-        asked |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
+        asked |= {"logprobs": True}
+        if label_set.task != ENTITIES:
+            asked |= {"top_logprobs": ALTERNATIVES}
     return asked if mode == "free" else asked | _constraint(kind, label_set)
 
 

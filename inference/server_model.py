@@ -13,7 +13,7 @@ from inference.prompts import SPARE_TOKENS, longest_answer
 from labelwright.certainty import slots
 from labelwright.checkpoint import SENTENCE, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.manifest import sha256_model
 from labelwright.special_tokens import spelled_out
 
@@ -31,7 +31,7 @@ class Known:
     """What a local folder of the model says; all but ``label_set`` may be unknown.
 
     Attributes:
-        room: tokens that the longest answer may take.
+        room: tokens that the longest answer may take; 0 where that depends on the text.
         special: the spellings that would end a turn of the chat.
         context: the longest sequence in tokens.
         neighbours: how similar reports stood in the prompts of its training.
@@ -101,6 +101,8 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
 
 def _most_tokens(label_set: LabelSet) -> int:
     """A bound for the tokens of any answer without knowing the tokenizer: one per byte."""
+    if label_set.task == ENTITIES:
+        return 0
     as_json = json.dumps({s.prefix: max(s.options.values(), key=len) for s in slots(label_set)})
     return (
         max(*(len(line.encode()) for line in _longest(label_set)), len(as_json.encode()))
@@ -116,10 +118,13 @@ def _of_tokenizer(file: Path, label_set: LabelSet) -> tuple[int, re.Pattern[str]
         tokenizer = Tokenizer.from_file(str(file))
     except Exception:  # noqa: BLE001  it raises the base class, for a missing file too
         return _most_tokens(label_set), CHAT_TOKENS
+    added = tokenizer.get_added_tokens_decoder().values()
+    special = spelled_out(token.content for token in added)
+    if label_set.task == ENTITIES:
+        return 0, special
     lines = _longest(label_set)
     room = max(len(tokenizer.encode(line, add_special_tokens=False)) for line in lines)
-    added = tokenizer.get_added_tokens_decoder().values()
-    return room + SPARE_TOKENS, spelled_out(token.content for token in added)
+    return room + SPARE_TOKENS, special
 
 
 def _own_context(file: Path) -> int | None:

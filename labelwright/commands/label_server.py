@@ -20,6 +20,10 @@ FLAGS = {
     "server_timeout": "timeout",
     "allow_remote": "allow_remote",
     "model_folder": "folder",
+    "prompt": "prompt",
+    "price_in": "price_in",
+    "price_out": "price_out",
+    "answer_tokens": "answer_tokens",
 }
 """Flags that mean something beside ``--server`` only, and what the labeler calls them."""
 
@@ -62,6 +66,40 @@ def add_server_flags(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="allow a server on another machine: report text is sent there",
     )
+
+    group.add_argument(
+        "--prompt",
+        choices=("labelwright", "almeida"),
+        help="for entities: the label set's own (the default), or the few-shot prompt of a "
+        "published benchmark (Almeida et al.)",
+    )
+    group.add_argument(
+        "--price-in",
+        type=_price,
+        metavar="X",
+        help="price of a million prompt tokens, in any currency; with --price-out every "
+        "prediction and the manifest say what they cost",
+    )
+    group.add_argument(
+        "--price-out", type=_price, metavar="X", help="price of a million completion tokens"
+    )
+    group.add_argument(
+        "--answer-tokens",
+        type=positive,
+        metavar="N",
+        help="that an answer may take (default: as the label set or the text needs); give more "
+        "to models that reason before they answer",
+    )
+
+
+def _price(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError("must be a price, 0 or more")
+    return value
 
 
 def refuse_server_flags(arguments: argparse.Namespace) -> None:
