@@ -19,6 +19,7 @@ from data_builders.note_windows import Windows
 from data_builders.oversample import Oversampling, oversampling
 from data_builders.plan import Plan, SplitOptions, make_plan
 from data_builders.prepare import Prepared, prepare
+from data_builders.tag_files import TagFiles
 from data_builders.writer import Writer
 from labelwright.errors import InputError
 from labelwright.jsonl import atomic_write, write_json
@@ -41,6 +42,7 @@ class Job:
         augmentation: variants of the training reports, or ``None``.
         oversample: one of :data:`data_builders.oversample.RULES`, or ``None`` for no copies.
         windows: divides the records of long notes, or ``None``.
+        tags: writes every token with its tag too, or ``None``.
         facts: what else the manifest shall say, such as the inputs.
     """
 
@@ -54,6 +56,7 @@ class Job:
     augmentation: Augmentation | None = None
     oversample: str | None = None
     windows: Windows | None = None
+    tags: TagFiles | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -93,6 +96,7 @@ def build(
                 augmentation=job.augmentation,
                 copies={} if copied is None else copied.copies,
                 windows=job.windows,
+                tags=job.tags,
             )
             writer.write(collected, plan, log)
             if job.notes is not None and job.notes.normaliser is not None:
@@ -104,6 +108,7 @@ def build(
             **_data(job, collected, plan, log, gold),
             "oversampling": None if copied is None else dict(copied.facts),
             "windows": None if job.windows is None else job.windows.facts(),
+            "tags": None if job.tags is None else job.tags.facts(),
             "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
             "versions": dict(versions()),
             "began": began.isoformat(timespec="seconds"),

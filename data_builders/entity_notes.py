@@ -135,14 +135,13 @@ class EntityNotes:
         found: list[Entity] = []
         unknown: Counter[str] = Counter()
         for entity in given:
-            spans = checked_spans(text, entity)
             kind = self._types.find(entity.type)
             if self.rules.only and kind not in self.rules.only:
                 left_out["type not asked for"] += 1
             elif kind is None:
                 unknown[entity.type] += 1
             else:
-                certainty = self._certainty(entity)
+                spans, certainty = checked_spans(text, entity), self._certainty(entity)
                 found.append(Entity.of(text, kind, *spans, certainty=certainty))
         if unknown:
             self.unknown += unknown

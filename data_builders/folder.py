@@ -18,8 +18,9 @@ REJECTS = "rejects.jsonl"
 CLASSES = "classes.csv"
 LABEL_SET = "label_set.yaml"
 NORMALISE = "normalise.yaml"
-KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL)
-"""The files of a split, after its name: records, texts, labels or entities."""
+CONLL = ".conll"
+KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL, CONLL)
+"""The files of a split, after its name: records, texts, labels or entities, tags."""
 
 NAMES = (
     MANIFEST,

@@ -17,6 +17,7 @@ from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
 from data_builders.plan import Plan
 from data_builders.split import SPLITS
+from data_builders.tag_files import TagFiles
 from labelwright.jsonl import atomic_write, dumps
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
@@ -49,6 +50,7 @@ class Writer:
             patient, right behind it; ``None`` for none.
         copies: how many copies of a training report to write behind it, by row.
         windows: divides the records of long notes, those of the test split excepted.
+        tags: writes tags of every token too.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Writer:
     augmentation: Augmentation | None = None
     copies: Mapping[int, int] = field(default_factory=dict)
     windows: Windows | None = None
+    tags: TagFiles | None = None
 
     def write(self, collected: Collected, plan: Plan, log: RejectLog) -> None:
         """Write records, texts, gold, classes and the label set; log what is left out.
@@ -92,6 +95,8 @@ class Writer:
         return atomic_write(self.folder / name, mode=mode)
 
     def _files(self, split: str, stack: ExitStack, ids: NewIds) -> _Files:
+        if self.tags is not None:
+            self.tags.open(self.folder, split, stack)
         kinds = (".jsonl", ".reports.jsonl", self.gold.suffix)
         records, texts, gold = (stack.enter_context(self._open(split + kind)) for kind in kinds)
         return _Files(self, split, records, texts, self.gold.rows(gold), ids)
@@ -144,6 +149,8 @@ class _Files:
             self._record(self.ids.new(report["id"], "#"), text, part.entities, told)
         self.texts.write(dumps(report) + "\n")
         self.add_gold(report["id"], known)
+        if self.writer.tags is not None:
+            self.writer.tags.add(self.split, report, known)
 
     def _record(self, identifier: str, text: str, known: Any, meta: Mapping[str, Any]) -> None:
         writer = self.writer

@@ -2,11 +2,96 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from labelwright.cli import main
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "notes.jsonl"
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_example_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step at once: splits by patient, windows, copies, tags."""
+    out = tmp_path / "out"
+    base = ["build", str(EXAMPLE), "--label-set", "disease-1", "--split", "0.6,0.2,0.2"]
+    more = ["--windows", "12", "--oversample", "rare", "--tags", "bioes"]
+    assert main([*base, *more, "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "30 rows in = 30 records + 0 rejected" in shown
+    assert "46 entities in = 46 in records + 0 in rejected notes + 0 left out" in shown
+    patients = []
+    gold = []
+    for split in ("train", "validation", "test"):
+        reports = rows(out / f"{split}.reports.jsonl")
+        patients.append({report["patient"] for report in reports})
+        texts = {report["id"]: report["text"] for report in reports}
+        for row in rows(out / f"{split}.entities.jsonl"):
+            for entity in row["entities"]:
+                (span,) = entity["spans"]
+                assert texts[row["id"]][slice(*span)] == entity["text"]
+                gold.append(entity["text"])
+        tags = (out / f"{split}.conll").read_text()
+        assert tags.count("# id = ") == len(reports)
+        starts = tags.count("\tB-Disease") + tags.count("\tS-Disease")
+        assert starts == sum(len(row["entities"]) for row in rows(out / f"{split}.entities.jsonl"))
+    assert len(gold) == 46
+    assert not patients[0] & patients[1]
+    assert not patients[2] & (patients[0] | patients[1])
+    windows = json.loads((out / "manifest.json").read_text())["windows"]
+    records = [row["id"] for row in rows(out / "train.jsonl")]
+    assert sum("#" in name for name in records) == windows["windows"]["train"] > 0
+    assert "notes of train and validation stand in" in shown
+
+
+def test_other_formats_give_the_same_folder(tmp_path: Path) -> None:
+    found = {}
+    for name, made in (
+        (None, EXAMPLE),
+        ("brat", "notes"),
+        ("doccano", "reports.jsonl"),
+        ("conll", "reports.conll"),
+    ):
+        path, out = Path(made), tmp_path / f"out-{name}"
+        if name is not None:
+            folder = tmp_path / name
+            assert main(["convert", str(EXAMPLE), "--to", name, "--out", str(folder)]) == 0
+            path = folder / made
+        base = ["build", str(path), "--label-set", "disease-1", "--split", "none"]
+        assert main([*base, "--out", str(out)]) == 0
+        found[name] = sorted(row["completion"][0]["content"] for row in rows(out / "train.jsonl"))
+    # CoNLL evens out white space and knows no text beside its tokens; the others are the same
+    assert len(found[None]) == 30
+    assert found["brat"] == found[None]
+    assert found["doccano"] == found[None]
+    assert "Disease: community - acquired pneumonia\nDisease: asthma" in found["conll"]
+    assert len(found["conll"]) == 30
+
+
+def test_preview(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["build", str(EXAMPLE), "--label-set", "disease-1", "--preview", "1"]
+    assert main(base) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("=== note01\n--- system\nYou extract entities")
+    assert shown.endswith("--- assistant\nDisease: community-acquired pneumonia\nDisease: asthma\n")
+    assert main([*base, "--windows", "10"]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("===")] == [
+        "=== note01#1",
+        "=== note01#2",
+    ]
+    assert shown.endswith("--- assistant\nnone\n")
+    unknown = tmp_path / "n.jsonl"
+    entity = {"type": "Organ", "spans": [[0, 4]], "text": "Lung"}
+    unknown.write_text(json.dumps({"id": "a", "text": "Lung.", "entities": [entity]}) + "\n")
+    assert main(["build", str(unknown), *base[2:]]) == 2
+    assert "label set disease-1 lacks: Organ; map a type with" in capsys.readouterr().err
 
 
 def test_show_and_check_label_sets_of_entities(capsys: pytest.CaptureFixture[str]) -> None:

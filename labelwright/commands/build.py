@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.build_entities import check_task, entity_notes, windows_of
+from labelwright.commands.build_entities import check_task, entity_notes, tags_of, windows_of
 from labelwright.commands.build_flags import SOURCES, add_arguments, check
 from labelwright.commands.build_summary import summary
 from labelwright.commands.reading import read_options
@@ -65,6 +65,7 @@ def _job(
         augmentation=_augmentation(arguments, label_set),
         oversample=arguments.oversample,
         windows=windows_of(arguments),
+        tags=tags_of(arguments),
         facts={**facts, **split_facts},
     )
     return found, job
@@ -171,6 +172,17 @@ def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
     return options, {} if path is None else {"split_file": inputs([path])[0]}
 
 
+def _parts(report: Report, known: Any, job: Job) -> list[tuple[str, str, Any]]:
+    """Id, text and what is known of each record of a report: one, or its windows."""
+    parts = [] if job.windows is None else job.windows.divide("preview", report.text, known)
+    if len(parts) < 2:
+        return [(report.id, report.text, known)]
+    return [
+        (f"{report.id}#{number}", report.text[part.start : part.end], part.entities)
+        for number, part in enumerate(parts, 1)
+    ]
+
+
 def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
     from data_builders.build import prepared
     from data_builders.gold import gold_of
@@ -182,9 +194,9 @@ def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
         known = None if isinstance(item, Reject) else gold.known(item)
         if isinstance(item, Reject) or known is None:
             continue
-        answer = gold.answer(known, item.report.text, "preview")
-        made = record(job.label_set, item.report.id, item.report.text, answer, meta={})
-        sys.stdout.write(readable(made))
+        for name, text, part in _parts(item.report, known, job):
+            answer = gold.answer(part, text, "preview")
+            sys.stdout.write(readable(record(job.label_set, name, text, answer, meta={})))
         shown += 1
         if shown == count:
             return

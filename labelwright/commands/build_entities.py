@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.annotations.tags import SCHEMES
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from data_builders.entity_notes import EntityNotes
     from data_builders.entity_sources import EntitySource
     from data_builders.note_windows import Windows
+    from data_builders.tag_files import TagFiles
 
 OF_ENTITIES = (
     "entity_table",
@@ -29,6 +31,7 @@ OF_ENTITIES = (
     "unmarked",
     "windows",
     "window_overlap",
+    "tags",
 )
 OF_CERTAINTY = (
     "labels",
@@ -121,6 +124,11 @@ def add_entity_flags(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="that two windows share, at most (default: a quarter of --windows)",
     )
+    add(
+        "--tags",
+        choices=SCHEMES,
+        help="write every split as a CoNLL file too, each token with its tag of this scheme",
+    )
 
 
 def check_task(arguments: argparse.Namespace, label_set: LabelSet) -> None:
@@ -210,6 +218,15 @@ def windows_of(arguments: argparse.Namespace) -> Windows | None:
     from data_builders.note_windows import Windows
 
     return Windows(arguments.windows, arguments.window_overlap)
+
+
+def tags_of(arguments: argparse.Namespace) -> TagFiles | None:
+    """What writes tags of every token, if that is asked for."""
+    if arguments.tags is None:
+        return None
+    from data_builders.tag_files import TagFiles
+
+    return TagFiles(arguments.tags)
 
 
 def _types(text: str) -> tuple[str, ...]:

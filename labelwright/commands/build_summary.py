@@ -31,6 +31,7 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
             f"{augmentation['made']} variants of {augmentation['reports']} training reports "
             "were added to them"
         )
+    yield from _records(manifest)
     yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
     if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
         yield (
@@ -39,6 +40,23 @@ def _notes(manifest: Mapping[str, Any]) -> Iterator[str]:
         )
     for pair, count in split["near_duplicates"]["reports"].items():
         yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
+
+
+def _records(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the records have beside one for each report."""
+    if copies := manifest["oversampling"]:
+        yield (
+            f"{copies['copies']} copies of {copies['reports_copied']} training reports with rare "
+            "classes were added to them"
+        )
+    if windows := manifest["windows"]:
+        notes, records = (sum(windows[key].values()) for key in ("notes_divided", "windows"))
+        yield f"{notes} notes of train and validation stand in {records} windows"
+        if longer := windows["sentences_longer_than_a_window"]:
+            yield f"  {longer} windows are longer than asked, to keep an entity in one piece"
+    if tags := manifest["tags"]:
+        for reason, count in tags["left_out"].items():
+            yield f"  not in the tag files {count}: {reason}"
 
 
 def _entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
@@ -51,5 +69,7 @@ def _entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
     )
     for reason, count in counts["left_out"].items():
         yield f"  left out {count}: {reason}"
+    if widened := counts.get("widened_by_normalising"):
+        yield f"  {widened} cover a part of what normalising replaced, and now all of it"
     if unsaid := sum(counts["place_not_said_by_answer"].values()):
         yield f"  {unsaid} stand where the words of their answer line would not be looked for"
