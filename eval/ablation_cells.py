@@ -70,8 +70,8 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """How the page calls it."""
-        return self.method if self.k == 0 else f"{self.method} k={self.k}"
+        """How the page calls it; "none is better than" would say the contrary of what it means."""
+        return "k=0" if self.k == 0 else f"{self.method} k={self.k}"
 
     @property
     def folder(self) -> str:

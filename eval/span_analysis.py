@@ -26,7 +26,7 @@ from labelwright.errors import ConfigError
 
 SCHEME_TEXT: Mapping[str, tuple[str, str]] = {
     "strict": ("strict", "mentions with the gold's place and type"),
-    "exact": ("exact place", "mentions with the gold's place, whatever their type"),
+    "exact": ("exact", "mentions with the gold's place, whatever their type"),
     "partial": (
         "partial",
         "mentions with the gold's place, and half of each that only overlaps it, whatever their "
@@ -37,12 +37,12 @@ SCHEME_TEXT: Mapping[str, tuple[str, str]] = {
         "mentions that overlap a mention of their type in the gold, one to one (SemEval-2013)",
     ),
     "overlap": (
-        "any overlap",
+        "overlap",
         "mentions that overlap any mention of their type on the other side",
     ),
-    CERTAINTY: ("with certainty", "mentions with the gold's place, type and certainty"),
-    WORDS: ("words", "words (characters where texts are not known) marked with a type"),
-    WORDS_O: ("words with O", "words marked with a type, and words of no type as a further class"),
+    CERTAINTY: ("certainty", "mentions with the gold's place, type and certainty"),
+    WORDS: ("word", "words (characters where texts are not known) marked with a type"),
+    WORDS_O: ("word and O", "words marked with a type, and words of no type as a further class"),
 }
 """Short name and definition of each scheme."""
 METRICS = tuple(
@@ -91,12 +91,13 @@ class SpanAnalysis(Tested):
     @property
     def short(self) -> str:
         """The metric per type in two or three words."""
-        return f"F1 ({SCHEME_TEXT[parts_of(self.metric)[1]][0]})"
+        return f"{SCHEME_TEXT[parts_of(self.metric)[1]][0]} F1"
 
     @property
     def headline(self) -> str:
         """The metric over all types."""
-        return f"{parts_of(self.metric)[0]} {self.short}"
+        average, scheme = parts_of(self.metric)
+        return f"{SCHEME_TEXT[scheme][0]} {average} F1"
 
     @property
     def whole(self) -> str:

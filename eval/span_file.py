@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from eval.label_table import PREDICTIONS_FILE
+from eval.provenance import Source, read_source
 from labelwright.errors import InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.manifest import sha256_file
 from labelwright.readers.annotated_json_rows import is_doccano, is_own
 from labelwright.readers.dispatch import read_reports
 from labelwright.readers.options import ReadOptions
@@ -58,8 +61,8 @@ def read_spans(
 ) -> SpanFile:
     """Read and check a file of mentions.
 
-    Places are put in order and parts that touch are joined, so that equal sets of characters are
-    equal places.
+    Types may be written as name, key or synonym of the label set, in any case. Places are put in
+    order and parts that touch are joined, so that equal sets of characters are equal places.
 
     Args:
         path: a run folder, JSON lines of labelwright, or any annotated input.
@@ -89,6 +92,21 @@ def read_spans(
     return SpanFile(str(path), found)
 
 
+def read_span_source(name: str, path: str | Path) -> Source:
+    """Where a labeler's mentions came from: a run with its manifest, or files alone.
+
+    Raises:
+        InputError: the files cannot be read.
+    """
+    file = prediction_file(path)
+    if not file.is_dir():
+        return replace(read_source(name, file), path=str(path))
+    digest = hashlib.sha256()
+    for each in sorted(p for p in file.rglob("*") if p.is_file()):
+        digest.update(f"{each.relative_to(file).as_posix()}\0{sha256_file(each)}\n".encode())
+    return Source(name, str(path), digest.hexdigest(), None)
+
+
 def joined_spans(spans: tuple[Span, ...]) -> tuple[Span, ...]:
     """The same characters as ranges in order and apart from each other."""
     if len(spans) < 2:
@@ -109,6 +127,11 @@ class _Checked:
         self.source = source
         self.label_set = label_set
         self.gold = gold
+        self.names = {
+            form.casefold(): label.name
+            for label in label_set.labels
+            for form in (*label.synonyms, label.key, label.name)
+        }
 
     def report(self, marked: Marked) -> Marked:
         if marked.entities is None:
@@ -125,7 +148,8 @@ class _Checked:
         return replace(marked, entities=entities)
 
     def mention(self, entity: Entity, row: int) -> Entity:
-        if entity.type not in self.label_set.by_name:
+        name = self.names.get(entity.type.casefold())
+        if name is None:
             raise self.error(
                 f"type {entity.type!r} is not in label set {self.label_set.name}",
                 f"give the label set of the file (--label-set), which has: "
@@ -153,7 +177,9 @@ class _Checked:
                 row,
             )
         spans = joined_spans(entity.spans)
-        return entity if spans == entity.spans else replace(entity, spans=spans)
+        if (name, spans) == (entity.type, entity.spans):
+            return entity
+        return replace(entity, type=name, spans=spans)
 
     def outside(self, row: int) -> InputError:
         return outside(self.source, row)

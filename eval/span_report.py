@@ -152,7 +152,7 @@ def _context(page: SpanPage) -> dict[str, Any]:
         "types": a.comparison.types,
         "kinds": KINDS.values(),
         "headline": sentence(a.headline),
-        "metric_name": a.short,
+        "metric_name": sentence(a.short),
         "cards": cards(span_tables.labelers(a)),
         "tables": tables,
         "score_tables": [tables[n] for n in _SCORE_TABLES if n in tables],

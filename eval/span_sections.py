@@ -104,7 +104,9 @@ def _curves(analysis: SpanAnalysis) -> Section | None:
     shown = [t for t in (ALL, *c.types) if any(f[t].average is not None for f in known.values())]
     panels = {t: {n: found[t] for n, found in known.items()} for t in shown[:MOST_PANELS]}
     without = [name for name in c.names if name not in known]
-    figures = [both_widths(partial(precision_recall, panels, places=places))] if panels else []
+    caption = "Across: recall; upwards: precision. A mark stands for all mentions of a labeler."
+    draw = partial(precision_recall, panels, places=places)
+    figures = [both_widths(draw, caption=caption)] if panels else []
     return Section(
         id="curves",
         title="Precision and recall",

@@ -14,15 +14,17 @@ from eval.tables import Column, Table, Value, sentence
 def labelers(analysis: SpanAnalysis) -> Table:
     """One row per labeler: the metric, the loosest and the strictest score, failures."""
     c = analysis.comparison
+    other = "macro" if analysis.metric == "micro_f1_strict" else "micro"
     rows: list[tuple[Value, ...]] = []
     for name in c.names:
         scores, coverage = analysis.scores[name], c.coverage[name]
+        strict = scores.schemes["strict"]
         failed = len(coverage.missing) * (c.missing == "error") + len(coverage.undetermined)
         rows.append(
             (
                 name,
                 analysis.mean(name),
-                scores.schemes["strict"].macro.f1,
+                (strict.macro if other == "macro" else strict.micro).f1,
                 scores.schemes["overlap"].micro.f1,
                 scores.perfect,
                 failed,
@@ -35,8 +37,8 @@ def labelers(analysis: SpanAnalysis) -> Table:
         columns=(
             Column("Labeler"),
             Column(sentence(analysis.headline), "score"),
-            Column("Macro F1 (strict)", "score"),
-            Column("Micro F1 (any overlap)", "score"),
+            Column(f"Strict {other} F1", "score"),
+            Column("Overlap micro F1", "score"),
             Column("All right", "percent"),
             Column("No answer", "count"),
             Column("Not in the text", "count"),
@@ -62,7 +64,7 @@ def main(analysis: SpanAnalysis) -> Table:
     ]
     return Table(
         name="scores",
-        title=f"{analysis.short} per type",
+        title=f"{sentence(analysis.short)} per type",
         columns=(
             Column("Type"),
             Column("mentions", "count", group="Gold"),

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelwright.commands import evaluate_sections
+from labelwright.commands import evaluate_entities, evaluate_sections
 from labelwright.errors import ConfigError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 
 METRICS = (
     "chexbert_all",
@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "labelwright eval ablation … compares labeling with and without similar reports."
     )
     parser.add_argument(
-        "--gold", required=True, metavar="FILE", help="reference labels in CheXpert's coding"
+        "--gold",
+        required=True,
+        metavar="FILE",
+        help="reference labels in CheXpert's coding, or annotated reports for entities",
     )
     parser.add_argument(
         "--pred",
@@ -77,7 +80,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_text_flags(parser)
     evaluate_sections.add_arguments(parser)
-    add_test_flags(parser)
+    evaluate_entities.add_arguments(parser)
+    add_test_flags(parser, (*METRICS, *evaluate_entities.METRICS), default=None)
 
 
 def _add_text_flags(parser: argparse.ArgumentParser) -> None:
@@ -91,14 +95,20 @@ def _add_text_flags(parser: argparse.ArgumentParser) -> None:
     text.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
 
 
-def add_test_flags(parser: argparse.ArgumentParser) -> None:
+def add_test_flags(
+    parser: argparse.ArgumentParser,
+    metrics: Sequence[str] = METRICS,
+    *,
+    default: str | None = METRICS[0],
+) -> None:
     """``--metric``, ``--margin`` and what else scores and tests depend on."""
     tests = parser.add_argument_group("scores and tests")
+    usual = f"{METRICS[0]}; entities: {evaluate_entities.METRICS[0]}"
     tests.add_argument(
         "--metric",
-        choices=METRICS,
-        default=METRICS[0],
-        help="what the verdict is about (default: %(default)s)",
+        choices=metrics,
+        default=default,
+        help=f"what the verdict is about (default: {default or usual})",
     )
     tests.add_argument(
         "--margin",
@@ -135,17 +145,26 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.verdict import verdicts
     from eval.write import check_folder, write_report
 
+    label_set = LabelSet.load(arguments.label_set)
+    if arguments.seed < 0:
+        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
+    if label_set.task == ENTITIES:
+        return evaluate_entities.run(
+            arguments,
+            label_set,
+            named_paths(arguments.pred) if arguments.pred else {},
+            usual=_parser().get_default,
+        )
+    evaluate_entities.refuse(arguments)
     predictions = named_paths(arguments.pred)
     id_columns = _columns(arguments.id_column)
     _check_text_flags(arguments)
     evaluate_sections.check(arguments)
     check_folder(arguments.out)
-    if arguments.seed < 0:
-        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
     comparison = load_comparison(
         arguments.gold,
         predictions,
-        LabelSet.load(arguments.label_set),
+        label_set,
         id_columns=id_columns,
         missing=arguments.missing,
         patients=arguments.patients,
@@ -160,7 +179,7 @@ def run(arguments: argparse.Namespace) -> int:
             margin=arguments.margin,
             seed=arguments.seed,
         ),
-        metric=arguments.metric,
+        metric=arguments.metric or METRICS[0],
         reference=arguments.reference,
     )
     page = Page(
@@ -185,6 +204,12 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.writelines(f"{verdict}\n" for verdict in verdicts(analysis))
     sys.stdout.write(f"{path}\n")
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(add_help=False)
+    add_arguments(parser)
+    return parser
 
 
 def named_paths(values: Sequence[str], flag: str = "--pred") -> dict[str, str]:
