@@ -88,18 +88,18 @@ def test_labels_every_cell_and_compares_it_with_the_one_without(data: Path, vote
     ]
     found = scores(votes)
     cells = found["sections"]["ablation"]
-    base = cells["none"]["score"]["value"]
+    base = cells["k=0"]["score"]["value"]
     for name in ("knn k=1", "knn k=3"):
         change = cells[name]["difference"]
         assert change["value"] == pytest.approx(cells[name]["score"]["value"] - base)
         assert change["low"] < change["value"] < change["high"]
         assert cells[name]["neighbours_per_report"] == cells[name]["k"]
         assert cells[name]["reports_per_second"] > 0
-    assert cells["none"]["difference"] is None
+    assert cells["k=0"]["difference"] is None
     # Two comparisons, both with k = 0, and no third between the numbers of neighbours.
     assert [(pair["a"], pair["b"]) for pair in found["pairs"]] == [
-        ("none", "knn k=1"),
-        ("none", "knn k=3"),
+        ("k=0", "knn k=1"),
+        ("k=0", "knn k=3"),
     ]
     raw = [pair["randomization"]["p"] for pair in found["pairs"]]
     expected = multipletests(raw, method="holm")[1]
@@ -113,7 +113,7 @@ def test_scores_are_those_of_the_ordinary_comparison(data: Path, votes: Path) ->
     assert main(["eval", *fixed, *pred, "--out", str(out), *FAST]) == 0
     here, there = scores(votes), scores(out)
     cells = here["sections"]["ablation"]
-    for cell, name in (("knn k=1", "one"), ("none", "none")):
+    for cell, name in (("knn k=1", "one"), ("k=0", "none")):
         own = there["labelers"][name]
         assert cells[cell]["score"] == own["scores"]["chexbert_all"]["mean"]
         assert cells[cell]["micro_f1_positive"] == own["tasks"]["positive"]["micro"]["f1"]
@@ -210,7 +210,7 @@ def test_prompts_with_neighbours_by_a_generative_model(
     flags = ("--limit", "4", "--missing", "drop", "--neighbour-words", "60", "--device", "cpu")
     assert run(data, out, "--model", str(model), *cells, *flags) == 0
     rows = scores(out)["sections"]["ablation"]
-    assert list(rows) == ["none", "context k=1", "few-shot k=2"]
+    assert list(rows) == ["k=0", "context k=1", "few-shot k=2"]
     manifests = {
         name: json.loads((out / "runs" / name / "manifest.json").read_text(encoding="utf-8"))
         for name in ("none", "context-k1", "few-shot-k2")
@@ -260,7 +260,7 @@ def errors(data: Path, votes: Path) -> dict[str, tuple[list[str], str]]:
         "votes of a model": ([*reports, *index, "--cell", "knn:3=rules"], "need no model"),
         "two models": (
             [*reports, *index, "--cell", "none=a", "--cell", "context:0=b"],
-            "two models for none",
+            "two models for k=0",
         ),
         "entities": ([none, one, "--label-set", "disease-1"], "asks for entities"),
         "margin": ([none, one, "--margin", "2"], "margin 2 is not between 0 and 1"),

@@ -28,7 +28,7 @@ def runs_of(comparison: Comparison, **facts: dict[str, Any]) -> list[Run]:
     """A run per labeler, with what its manifest says of the labeler."""
     found = []
     for name in comparison.names:
-        cell = WITHOUT if name == "none" else Cell(name.split()[0], int(name.split("=")[1]))
+        cell = WITHOUT if name == "k=0" else Cell(name.split()[0], int(name.split("=")[1]))
         labeler = facts.get(cell.folder.replace("-", "_"), {})
         manifest = {"labeler": labeler} if labeler else None
         source = Source(name, f"{cell.folder}.csv", "ab" * 32, manifest)
@@ -46,7 +46,7 @@ def analysed(comparison: Comparison, metric: str = "chexbert_all") -> Analysis:
 
 def test_what_helps_harms_and_cannot_be_told() -> None:
     rates = {
-        "none": 0.3,
+        "k=0": 0.3,
         "context k=1": 0.05,
         "context k=3": 0.6,
         "few-shot k=1": 0.25,
@@ -80,8 +80,8 @@ def test_the_same_answers_are_no_gain_where_reports_are_many() -> None:
         (400, "Showing few-shot neighbours does not help: "),
         (60, "Whether showing few-shot neighbours helps cannot be told: "),
     ):
-        comparison = compared({"none": 0.2, "few-shot k=5": 0.2}, reports=reports)
-        same = replace(comparison, pred=dict.fromkeys(comparison.names, comparison.pred["none"]))
+        comparison = compared({"k=0": 0.2, "few-shot k=5": 0.2}, reports=reports)
+        same = replace(comparison, pred=dict.fromkeys(comparison.names, comparison.pred["k=0"]))
         (sentence,) = section_of(same).statements
         assert sentence.startswith(claim)
         assert "k\u00a0=\u00a05 (0.000, p\u00a0>\u00a00.99)" in sentence
@@ -91,7 +91,7 @@ def test_the_same_answers_are_no_gain_where_reports_are_many() -> None:
 def test_no_gain_is_claimed_only_outside_the_interval_shown(seed: int, expected: str) -> None:
     # Equal error rates. With seed 8 the one-sided test rules a gain of 0.02 out, but the
     # two-sided interval that stands beside it holds 0.02: the claim would look wrong.
-    comparison = compared({"none": 0.2, "few-shot k=1": 0.2}, reports=300, seed=seed)
+    comparison = compared({"k=0": 0.2, "few-shot k=1": 0.2}, reports=300, seed=seed)
     analysis = analysed(comparison)
     (pair,) = analysis.pairs
     test = analysis.equivalence(pair)
@@ -104,14 +104,14 @@ def test_no_gain_is_claimed_only_outside_the_interval_shown(seed: int, expected:
 
 @pytest.mark.parametrize("reports", [1, 4])
 def test_few_reports_tell_nothing(reports: int) -> None:
-    comparison = compared({"none": 0.9, "context k=1": 0.0}, reports=reports)
+    comparison = compared({"k=0": 0.9, "context k=1": 0.0}, reports=reports)
     (sentence,) = section_of(comparison).statements
     assert sentence.startswith("Whether showing context neighbours helps cannot be told")
     assert ("CI" in sentence) == (reports > 1)
 
 
 def test_a_metric_without_cases_is_not_spoken_of() -> None:
-    comparison = compared({"none": 0.1, "knn k=1": 0.5}, reports=40)
+    comparison = compared({"k=0": 0.1, "knn k=1": 0.5}, reports=40)
     blank = replace(comparison, gold=np.full_like(comparison.gold, 1))
     analysis = analysed(blank, "macro_f1_positive")
     found = ablation_section(analysis, runs_of(blank))
@@ -124,7 +124,7 @@ def test_a_metric_without_cases_is_not_spoken_of() -> None:
 
 
 def test_what_else_differs_between_cells_is_said() -> None:
-    comparison = compared({"none": 0.1, "context k=1": 0.1, "context k=3": 0.1, "knn k=3": 0.2})
+    comparison = compared({"k=0": 0.1, "context k=1": 0.1, "context k=3": 0.1, "knn k=3": 0.2})
     shown = {"method": "context", "split": "train", "most_similar": None, "words": 400}
     model = {"kind": "generative", "model_sha256": "aa"}
     votes = {"kind": "nearest neighbours", "k": 3, "split": "train", "index_sha256": "11"}
@@ -228,6 +228,6 @@ def test_the_figure_has_a_mark_per_cell_and_the_level_of_none() -> None:
 
 
 def test_coverage_is_not_needed_by_the_section() -> None:
-    comparison = compared({"none": 0.1, "knn k=1": 0.2})
+    comparison = compared({"k=0": 0.1, "knn k=1": 0.2})
     empty = replace(comparison, coverage={n: coverage() for n in comparison.names})
     assert section_of(empty).numbers == section_of(comparison).numbers
