@@ -14,7 +14,7 @@ from labelwright import manifest
 from labelwright.annotations.formats import WRITERS
 from labelwright.annotations.writing import Writer, Written
 from labelwright.errors import ConfigError, OutputError
-from labelwright.jsonl import write_json, write_jsonl, writing
+from labelwright.jsonl import atomic_write, dumps, write_json, writing
 from labelwright.lock import LOCK_FILE, locked
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.records import Reject
@@ -64,9 +64,13 @@ def convert(
         _clear(out)
         form = WRITERS[to]
         job = _Job(files, replace(options, keep_layout=True))
-        with form.open(out / form.name, scheme=scheme) as writer:
-            rejects = write_jsonl(out / REJECTS, (r.to_json() for r in job.run(writer)))
-        counts = job.counts(writer.written, rejects)
+        with (
+            atomic_write(out / REJECTS) as rejects,
+            form.open(out / form.name, scheme=scheme) as writer,
+        ):
+            for reject in job.run(writer):
+                rejects.write(dumps(reject.to_json()) + "\n")
+        counts = job.counts(writer.written)
         made = {
             "command": "convert",
             "inputs": seen.inputs,
@@ -92,8 +96,14 @@ class _Job:
         self._options = options
         self._reports = 0
         self._entities = 0
+        self._rejects = 0
 
     def run(self, writer: Writer) -> Iterator[Reject]:
+        for reject in self._written(writer):
+            self._rejects += 1
+            yield reject
+
+    def _written(self, writer: Writer) -> Iterator[Reject]:
         for item in read_reports(self._files, self._options):
             if isinstance(item, Reject):
                 yield item
@@ -104,7 +114,7 @@ class _Job:
                 reason = f"{_entities(left.total())} left out; {reasons(left)}"
                 yield Reject(item.id, item.source, item.row, reason)
 
-    def counts(self, written: Written, rejects: int) -> dict[str, Any]:
+    def counts(self, written: Written) -> dict[str, Any]:
         left = dict(sorted(written.left_out.items()))
         return {
             "reports": self._reports,
@@ -113,7 +123,7 @@ class _Job:
             "entities_written": written.entities,
             "entities_left_out": left,
             "written_otherwise": dict(sorted(written.changed.items())),
-            "rejects": rejects,
+            "rejects": self._rejects,
         }
 
 
