@@ -12,12 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from labelwright.errors import CheckpointError, InputError, MissingExtraError
 from labelwright.manifest import sha256_model
 from retrieval.embed import check_texts
-from retrieval.embed_windows import LEAST_ROOM, Windows, unit_rows, vectors_of
+from retrieval.embed_windows import FAR, LEAST_ROOM, NEAR, Windows, unit_rows, vectors_of
 from retrieval.images import read_image
 from retrieval.pretrained import (
     check_folder,
@@ -30,6 +28,7 @@ from retrieval.pretrained import (
 )
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
 
@@ -38,7 +37,7 @@ KINDS = frozenset({"clip", "siglip", "vision-text-dual-encoder"})
 FULL_LENGTH = frozenset({"siglip"})
 """Architectures trained on texts padded to the full context, which read them no other way."""
 PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
-TEXT_BATCH, IMAGE_BATCH = 32, 16
+IMAGE_BATCH = 16
 
 
 class ClipEmbedder:
@@ -63,6 +62,7 @@ class ClipEmbedder:
                 source=name,
             )
         self._windows = Windows(self._count, room)
+        self._batch = NEAR if self._model.device.type == "cpu" else FAR
         self._dimension = int(self._encode(["report"]).shape[1])
 
     @classmethod
@@ -136,7 +136,9 @@ class ClipEmbedder:
             ValueError: a text is empty; the row is named.
         """
         check_texts(texts)
-        return vectors_of(texts, self._windows, self._encode, dimension=self._dimension)
+        return vectors_of(
+            texts, self._windows, self._encode, dimension=self._dimension, batch=self._batch
+        )
 
     def images(self, paths: Sequence[Path]) -> list[NDArray[np.float32] | str]:
         """One vector of length one per image, or the reason why it cannot be read.
@@ -165,30 +167,21 @@ class ClipEmbedder:
         yield from unit_rows(_array(features))
 
     def _encode(self, windows: list[str]) -> NDArray[np.float32]:
-        """Vectors of windows, in order; like lengths are read together."""
+        """Vectors of windows of like lengths, in order."""
         import torch
 
-        order = sorted(range(len(windows)), key=lambda row: len(windows[row]))
         full = self._kind in FULL_LENGTH
-        rows: list[NDArray[np.float32]] = []
-        for start in range(0, len(order), TEXT_BATCH):
-            encoded = self._tokenizer(
-                [windows[row] for row in order[start : start + TEXT_BATCH]],
-                padding="max_length" if full else True,
-                max_length=self.limit if full else None,
-                split_special_tokens=True,
-                return_tensors="pt",
-            ).to(self._model.device)
-            with torch.inference_mode():
-                if full:
-                    features = self._model.get_text_features(input_ids=encoded["input_ids"])
-                else:
-                    features = self._model.get_text_features(**encoded)
-                rows.append(_array(features))
-        stacked = np.concatenate(rows)
-        vectors = np.empty_like(stacked)
-        vectors[order] = stacked
-        return vectors
+        encoded = self._tokenizer(
+            windows,
+            padding="max_length" if full else True,
+            max_length=self.limit if full else None,
+            split_special_tokens=True,
+            return_tensors="pt",
+        ).to(self._model.device)
+        kept = ["input_ids"] if full else list(encoded)
+        with torch.inference_mode():
+            features = self._model.get_text_features(**{name: encoded[name] for name in kept})
+        return _array(features)
 
     def _count(self, texts: Sequence[str]) -> list[int]:
         frame = len(self._ids([""])[0])

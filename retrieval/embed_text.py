@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labelwright.errors import CheckpointError, MissingExtraError
 from labelwright.manifest import sha256_model
 from retrieval.embed import check_texts
-from retrieval.embed_windows import LEAST_ROOM, Windows, vectors_of
+from retrieval.embed_windows import FAR, LEAST_ROOM, NEAR, Windows, vectors_of
 from retrieval.pretrained import (
     MINILM,
     check_folder,
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 PARTS = frozenset({"Transformer", "Pooling", "Dense", "Normalize", "LayerNorm"})
 """Modules of Sentence Transformers that are read; others may bring code or pickled weights."""
-BATCH = 32
 NO_LIMIT_ROOM = 512
 """Window of models that set no limit of their own, in tokens."""
 NO_LIMIT = 1_000_000
@@ -60,6 +59,7 @@ class TextEmbedder:
                 source=name,
             )
         self._windows = Windows(self._count, room)
+        self._batch = NEAR if model.device.type == "cpu" else FAR
 
     @classmethod
     def load(cls, name: str, *, device: str = "auto") -> TextEmbedder:
@@ -127,12 +127,14 @@ class TextEmbedder:
             ValueError: a text is empty; the row is named.
         """
         check_texts(texts)
-        return vectors_of(texts, self._windows, self._encode, dimension=self._dimension)
+        return vectors_of(
+            texts, self._windows, self._encode, dimension=self._dimension, batch=self._batch
+        )
 
     def _encode(self, windows: list[str]) -> NDArray[np.float32]:
         with silent():
             rows: NDArray[np.float32] = self._model.encode(
-                windows, batch_size=BATCH, show_progress_bar=False, convert_to_numpy=True
+                windows, batch_size=len(windows), show_progress_bar=False, convert_to_numpy=True
             )
         return rows
 

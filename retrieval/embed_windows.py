@@ -6,7 +6,7 @@ many tokens as it has, brought back to length one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,6 +21,10 @@ LEAST_ROOM = 8
 """Tokens of text that a window must hold; a context that leaves less is no context."""
 LENGTH_FLOOR = 1e-6
 """A mean shorter than this is no direction: its windows cancel each other out."""
+
+NEAR, FAR = (32, 8192), (256, 65_536)
+"""Windows, and tokens with padding, that are read together: on a CPU, on other devices. Larger
+batches are no faster, and windows of long contexts would fill the memory."""
 
 Counter = Callable[[Sequence[str]], list[int]]
 """Tokens of each text, without what the model puts around it."""
@@ -99,24 +103,26 @@ def vectors_of(
     encode: Callable[[list[str]], NDArray[np.float32]],
     *,
     dimension: int,
+    batch: tuple[int, int] = NEAR,
 ) -> NDArray[np.float32]:
-    """One row of length one per text. Windows that are equal are encoded once.
+    """One row of length one per text; equal windows are encoded once, like lengths together.
 
     Args:
-        encode: one vector per window, of any length above zero.
+        encode: one vector per window of a batch, of any length above zero.
+        batch: the most windows of a batch, and the most tokens with padding.
 
     Raises:
         CheckpointError: the model gives values that are no numbers, or zeros.
     """
     parts = windows.of(texts)
-    places: dict[str, int] = {}
-    for group in parts:
-        for window in group:
-            places.setdefault(window.text, len(places))
+    order = sorted(
+        {window for group in parts for window in group}, key=lambda w: (w.tokens, w.text)
+    )
+    places = {window.text: place for place, window in enumerate(order)}
     vectors = np.zeros((len(texts), dimension), dtype=np.float32)
     if not places:
         return vectors
-    encoded = unit_rows(encode(list(places)))
+    encoded = unit_rows(np.concatenate([encode(block) for block in _batches(order, *batch)]))
     for row, group in enumerate(parts):
         own = encoded[[places[window.text] for window in group]]
         weights = np.array([max(window.tokens, 1) for window in group], dtype=np.float32)
@@ -124,6 +130,18 @@ def vectors_of(
         length = np.linalg.norm(mean)
         vectors[row] = mean / length if length > LENGTH_FLOOR else own[weights.argmax()]
     return vectors
+
+
+def _batches(windows: Sequence[Window], most: int, most_tokens: int) -> Iterator[list[str]]:
+    """Windows, given from short to long, in batches within the limits; one window at least."""
+    block: list[str] = []
+    for window in windows:
+        if block and (len(block) == most or (len(block) + 1) * window.tokens > most_tokens):
+            yield block
+            block = []
+        block.append(window.text)
+    if block:
+        yield block
 
 
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:

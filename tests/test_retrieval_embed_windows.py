@@ -96,8 +96,21 @@ def test_equal_windows_are_encoded_once() -> None:
         return compass(windows)
 
     vectors = vectors_of(["n n. e e.", "e  e.", "n n."], Windows(words, 2), encode, dimension=2)
-    assert asked == ["n n.", "e e."]
+    assert asked == ["e e.", "n n."]
     np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [1, 0], [0, 1]], atol=1e-6)
+
+
+def test_batches_keep_to_windows_and_tokens() -> None:
+    asked: list[list[str]] = []
+
+    def encode(windows: list[str]) -> NDArray[np.float32]:
+        asked.append(windows)
+        return compass(windows)
+
+    texts = ["n n n n", "e", "n e", "n", "n n", "e e e", "n n n n n n n"]
+    vectors = vectors_of(texts, Windows(words, 7), encode, dimension=2, batch=(3, 6))
+    assert asked == [["e", "n", "n e"], ["n n", "e e e"], ["n n n n"], ["n n n n n n n"]]
+    assert vectors[:, 1].tolist() == [1, 0, 1, 1, 1, 0, 1]
 
 
 def test_no_text_gives_no_row() -> None:
