@@ -79,10 +79,15 @@ class Index:
         """
         folder = Path(path)
         manifest = Manifest.read(folder)
-        if only_rows:
-            manifest = replace(manifest, ann=None)
-        check_sizes(folder, manifest)
-        return cls(folder, manifest, open_shards(folder, manifest))
+        while True:
+            needed = replace(manifest, ann=None) if only_rows else manifest
+            try:
+                check_sizes(folder, needed)
+                return cls(folder, needed, open_shards(folder, needed))
+            except InputError:
+                before, manifest = manifest, Manifest.read(folder)
+                if before.generation == manifest.generation:
+                    raise  # else the files were replaced while they were opened
 
     @property
     def rows(self) -> int:
@@ -106,8 +111,11 @@ class Index:
             raise damaged(path, "has changed")
         return found
 
-    def embedder(self, device: str = "auto") -> Embedder:
+    def embedder(self, device: str = "auto", *, name: str | None = None) -> Embedder:
         """The embedder that the index was built with.
+
+        Args:
+            name: what it goes by now, where its folder has moved.
 
         Raises:
             CheckpointError: what goes by its name now makes other vectors.
@@ -119,7 +127,7 @@ class Index:
 
         stored = self.manifest.state
         state = None if stored is None else load_file(self.path / stored.name)
-        made = embedder_for(str(self.embedder_facts["name"]), device=device, state=state)
+        made = embedder_for(name or str(self.embedder_facts["name"]), device=device, state=state)
         self.check(made)
         return made
 

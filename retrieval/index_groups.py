@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from labelwright.errors import OutputError
 from labelwright.jsonl import atomic_write, dumps, read_jsonl
+from labelwright.readers.id_registry import IdRegistry
 from labelwright.records import Reject
 from retrieval.index_files import PART, REJECTS, TABLE, Shard
 from retrieval.index_shards import Entry, shard_facts, write_shard
@@ -60,7 +61,7 @@ def write_groups(
     Raises:
         OutputError: a group cannot be written, or one that stands is not of these rows.
     """
-    stream = iter(items())
+    stream = _each_once(items())
     number = first
     written = Written()
     with tqdm(total=total, unit="report", desc=embedder.name, disable=None) as bar:
@@ -71,6 +72,17 @@ def write_groups(
             bar.update(len(group))
             number += 1
     return written
+
+
+def _each_once(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, with a reject in place of every report whose id came before."""
+    seen = IdRegistry()
+    for item in items:
+        if isinstance(item, Entry) and seen.add(item.report.id, 0, item.report.row):
+            report = item.report
+            yield Reject(report.id, report.source, report.row, "duplicate id")
+        else:
+            yield item
 
 
 def _store(out: Path, number: int, group: Sequence[Item], embedder: Embedder) -> None:

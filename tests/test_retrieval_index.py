@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from labelwright.errors import CheckpointError, ConfigError, InputError, OutputError
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
+from retrieval import index as module
 from retrieval.embed import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
+from retrieval.index_change import delete
 from retrieval.index_files import Manifest, verify
 
 CANARY = "kestrel-0417"
@@ -90,6 +92,22 @@ def test_the_embedder_comes_back_as_it_was(tmp_path: Path) -> None:
         index.check(embedder_for("hashed:32"))
 
 
+def test_a_folder_changed_while_it_is_opened_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(tmp_path / "index", circle(6))
+    check = module.check_sizes
+
+    def late(folder: Path, manifest: Manifest) -> None:
+        monkeypatch.setattr(module, "check_sizes", check)
+        delete(folder, ["r0"])
+        check(folder, manifest)
+
+    monkeypatch.setattr(module, "check_sizes", late)
+    index = Index.open(tmp_path / "index")
+    assert (index.manifest.generation, index.get("r0")) == (2, None)
+
+
 class Stopped(Numbers):
     """Stops in the group whose first report is ``at``."""
 
@@ -101,6 +119,16 @@ class Stopped(Numbers):
         if texts[0].endswith(f"report {self.at}"):
             raise KeyboardInterrupt
         return super().texts(texts)
+
+
+def test_no_id_stands_twice(tmp_path: Path) -> None:
+    """Two splits of a folder that somebody edited: the second use is a reject, resumed or not."""
+    items = [entry("a", "1 0 0"), entry("b", "0 1 0 report b"), entry("a", "0 0 1", "test")]
+    with pytest.raises(KeyboardInterrupt):
+        built(tmp_path / "index", items, Stopped("b"), rows=1)
+    index = built(tmp_path / "index", items, rows=1)
+    assert (index.rows, index.split_of("a")) == (2, "train")
+    assert '"duplicate id"' in (tmp_path / "index" / "rejects.jsonl").read_text()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from labelwright.commands import index_augment
 from labelwright.commands.flags import positive
 from labelwright.commands.index_input import add_source_flags, check_images, names, source_of
-from labelwright.commands.index_search import add_search_flags, search
+from labelwright.commands.index_search import add_embedder_flag, add_search_flags, search
 from labelwright.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = verbs.add_parser("add", help="more reports into an index")
     add.add_argument("index", type=Path, metavar="INDEX", help="the index folder")
     add_source_flags(add)
+    add_embedder_flag(add)
     delete = verbs.add_parser("delete", help="take reports out of an index, texts too")
     delete.add_argument("index", type=Path, metavar="INDEX")
     delete.add_argument("--ids", type=names, default=(), metavar="A,B", help="ids of reports")
@@ -128,7 +129,7 @@ def _add(arguments: argparse.Namespace) -> str:
 
     index = Index.open(arguments.index)
     source = source_of(arguments)
-    embedder = index.embedder(arguments.device)
+    embedder = index.embedder(arguments.device, name=arguments.embedder)
     plan = Plan(source=source.facts, label_set=source.label_set, total=source.total)
     check_images(arguments, embedder)
     manifest = add_to_index(arguments.index, source.items, embedder, plan)

@@ -42,6 +42,16 @@ def add_search_flags(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--show-text", action="store_true", help="print the reports too")
     parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps")
+    add_embedder_flag(parser)
+
+
+def add_embedder_flag(parser: argparse.ArgumentParser) -> None:
+    """``--embedder``, for indexes whose embedder has moved."""
+    parser.add_argument(
+        "--embedder",
+        metavar="NAME",
+        help="the index's own, where its folder has moved: text:FOLDER or clip:FOLDER",
+    )
 
 
 def search(arguments: argparse.Namespace) -> str:
@@ -84,7 +94,7 @@ def _query(
                 source=arguments.index,
             )
         return vector, report.text, report.patient
-    embedder = index.embedder(arguments.device)
+    embedder = index.embedder(arguments.device, name=arguments.embedder)
     if arguments.image is not None:
         from retrieval.embed import ImageEmbedder
 
