@@ -27,6 +27,8 @@ PROMPT_VERSION = "entities-1"
 """Changes whenever the prompt or :func:`render` of this task is written otherwise."""
 
 NONE = "none"
+_AROUND = "\"'“”„«»`*_.,; "
+"""What models like to write around a mention."""
 MOST_LINES = 10_000
 """An answer of more lines is cut there; its problems say so."""
 
@@ -153,6 +155,8 @@ def parse(
         if entity is None:
             continue
         spans, ordered = grounder.place(entity.type, entity.text)
+        if not spans and (bare := entity.text.strip(_AROUND)) != entity.text:
+            spans, ordered = grounder.place(entity.type, bare)
         if not spans:
             problems[f"not in the text: {entity.type}"] += 1
             found.append(replace(entity, prob=prob))
@@ -204,7 +208,7 @@ def _line(
     plain = " ".join(head.split())
     name, certainty = _head(label_set, plain)
     if name is None:
-        name, certainty = _head(label_set, plain.lstrip("-*•0123456789.) "))
+        name, certainty = _head(label_set, plain.lstrip("-*•_`0123456789.) ").rstrip("*_` "))
     if name is None:
         problems["unknown type"] += 1
         return None

@@ -171,6 +171,22 @@ def test_types_by_name_key_synonym_and_list_marks_are_understood_with_a_note() -
 
 
 @pytest.mark.parametrize(
+    "line",
+    ['Disease: "ataxia"', "Disease: ataxia.", "**Disease**: `ataxia`", "- *Disease:* ataxia"],
+)
+def test_what_models_write_around_a_mention_does_not_count(line: str) -> None:
+    parsed = parse(PLAIN, line, "no ataxia")
+    assert [(e.type, e.spans, e.text) for e in parsed.entities] == [
+        ("Disease", ((3, 9),), "ataxia")
+    ]
+    assert not parsed.problems
+    assert parsed.notes
+    # Where the text has it so, it is a part of the mention.
+    (quoted,) = parse(PLAIN, 'Disease: "ataxia"', 'no "ataxia"').entities
+    assert quoted.text == '"ataxia"'
+
+
+@pytest.mark.parametrize(
     ("head", "certainty", "problems"),
     [
         ("Disease negated", Certainty.NEGATIVE, ()),

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +13,7 @@ from typing import Any
 import pytest
 from conftest import REPORTS
 from decoding_tools import learn_by_heart
-from server_tools import serving
+from server_tools import serving, transformers_serve
 
 from inference.labeler import Labeler
 from inference.load import load
@@ -54,30 +49,8 @@ def taught(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 @pytest.fixture(scope="module")
 def server(taught: Path) -> Iterator[str]:
     """``transformers serve`` with the model, as a process of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    program = Path(sys.executable).with_name("transformers")
-    words = ["serve", str(taught), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    log = taught.parent / "server.log"
-    with open(log, "w") as handle:
-        process = subprocess.Popen(
-            [str(program), *words], stdout=handle, stderr=handle, env=environment
-        )
-    try:
-        until = time.monotonic() + 120
-        while True:
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait(20)
+    with transformers_serve(taught) as url:
+        yield url
 
 
 def test_the_same_answers_as_without_a_server(taught: Path, server: str) -> None:
