@@ -25,6 +25,7 @@ from labelwright.commands import (
     index,
     label,
     label_set,
+    pseudo_label,
     train,
     train_encoder,
     train_tagger,
@@ -68,6 +69,11 @@ COMMANDS = {
         resumes=True,
     ),
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
+    "pseudo-label": Command(
+        "sure answers of a labeling run -> more training data",
+        pseudo_label.add_arguments,
+        pseudo_label.run,
+    ),
     "eval": Command(
         "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
     ),
