@@ -35,6 +35,9 @@ EXPORTS = {
     "fhir": "observations.ndjson",
 }
 """Further files that a finished folder can hold, by the name that ``--also`` takes."""
+EXPORT_FOLDERS = {"brat": "brat"}
+"""Further folders, likewise."""
+FURTHER = {**EXPORTS, **EXPORT_FOLDERS}
 RETRY = "retry"
 """Folder of a retry (:mod:`inference.retry`); with a manifest in it, it is ready to move up."""
 
@@ -111,7 +114,7 @@ def begin(out: Path, job: Job, *, shard_rows: int) -> int:
         if differs := _differences(_key(state), _key(job.to_json())):
             raise _foreign(out, "the unfinished result of another job", differs)
         return int(state["shard_rows"])
-    known = (*OUTPUTS, *EXPORTS.values(), PARTS, RETRY)
+    known = (*OUTPUTS, *FURTHER.values(), PARTS, RETRY)
     strange = [name for name in known if (out / name).exists()]
     if strange:
         raise OutputError(
@@ -151,8 +154,8 @@ def move_up(out: Path) -> None:
     if not (ready / MANIFEST).exists():
         return
     with writing(out):
-        for name in EXPORTS.values():
-            (out / name).unlink(missing_ok=True)
+        for name in FURTHER.values():
+            _remove(out / name)
         for name in (*OUTPUTS, MANIFEST):
             if (ready / name).exists():
                 (ready / name).replace(out / name)
@@ -161,13 +164,20 @@ def move_up(out: Path) -> None:
 
 def remove_torn_files(out: Path) -> None:
     """Remove temporary files that a killed run left behind; only with the lock held."""
-    ours = (*OUTPUTS, *EXPORTS.values(), MANIFEST, JOB_FILE)
+    ours = (*OUTPUTS, *FURTHER.values(), MANIFEST, JOB_FILE)
     with writing(out):
         for torn in out.glob(".*.tmp"):
             if any(torn.name.startswith(f".{name}.") for name in ours):
-                torn.unlink()
+                _remove(torn)
         for torn in (out / PARTS).glob(".*.tmp"):
             torn.unlink()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -33,6 +33,16 @@ def sha256_file(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def sha256_folder(folder: str | Path) -> str:
+    """SHA-256 over the names and contents of all files below a folder."""
+    digest = hashlib.sha256()
+    root = Path(folder)
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        name = path.relative_to(root).as_posix()
+        digest.update(f"{name}\0{sha256_file(path)}\n".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
 def sha256_model(folder: str | Path) -> str:
     """One SHA-256 over a model folder's weights and settings, file names included.
 

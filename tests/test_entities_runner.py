@@ -15,14 +15,16 @@ from entity_tools import PLAIN, SURE, Finder, jsonl, notes
 
 from inference.batch import Summary, run
 from inference.dry_run import dry_run
-from inference.job import EXPORTS
+from inference.job import FURTHER
 from inference.outputs.export import check_also, export
 from inference.retry import retry
 from inference.tables import id_clash
 from labelwright.calibrated import Calibrated
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.manifest import sha256_file
+from labelwright.manifest import sha256_file, sha256_folder
+from labelwright.readers import read_reports
+from labelwright.readers.options import ReadOptions
 from labelwright.records import Prediction, Reject, Report
 
 TEXTS = {
@@ -246,9 +248,62 @@ def test_omop_says_of_a_negated_mention_that_it_is_not_there(tmp_path: Path) -> 
     assert rows[0]["term_modifiers"].startswith("certainty=negative;")
 
 
+def test_brat_has_every_labeled_text_with_its_mentions(tmp_path: Path) -> None:
+    label(tmp_path, Finder(SURE))
+    (path,) = also(tmp_path, "brat", label_set=SURE)
+    files = {p.name for p in path.iterdir()}
+    assert {"a.txt", "a.ann", "=b.ann", "c.txt", "d.ann"} <= files
+    assert "c.ann" not in files  # its answer was not readable
+    assert "e.txt" not in files  # rejected before it was asked
+    assert (path / "a.txt").read_text() == TEXTS["a"]
+    assert (path / "a.ann").read_text().splitlines()[:2] == [
+        "T1\tDisease 0 5\tFever",
+        "T2\tDisease 10 15\tcough",
+    ]
+    assert (path / "f.ann").read_text().splitlines()[0] == "T1\tDisease 6 11;19 24\tfever cough"
+    assert (path / "d.ann").read_text() == ""
+    read = {r.id: r for r in read_reports([path], ReadOptions()) if isinstance(r, Report)}
+    again = {r["id"]: r["entities"] for r in jsonl(tmp_path / "predictions.jsonl")}
+    assert [e.spans for e in read["a"].entities or ()] == [
+        tuple(map(tuple, e["spans"])) for e in again["a"]
+    ]
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["outputs"]["brat"] == sha256_folder(path)
+    assert also(tmp_path, "brat", label_set=SURE) == []
+
+
+def test_brat_of_ids_and_texts_that_are_no_text(tmp_path: Path) -> None:
+    texts = {"\udcff1": "A \ud800 fever", "2": "\udfff\udfff=sum"}
+    label(tmp_path, texts=texts)
+    (path,) = export(tmp_path, ["brat"], label_set=PLAIN, reports=lambda: notes(texts))
+    assert sorted(p.name for p in path.glob("*.ann")) == ["2.ann", "\\udcff1.ann"]
+    assert (path / "2.txt").read_text() == "??=sum"
+    assert (path / "\\udcff1.ann").read_text() == "T1\tDisease 4 9\tfever\n"
+
+
+def test_a_brat_folder_is_made_anew_after_a_retry(tmp_path: Path) -> None:
+    label(tmp_path)
+    also(tmp_path, "brat")
+    torn = tmp_path / ".brat.99.tmp"
+    torn.mkdir()
+    (torn / "x.txt").write_text("half")
+    settings: dict[str, Any] = {
+        "inputs": [{"path": "in.csv", "bytes": 1, "sha256": "aa"}],
+        "options": {"sections": "full"},
+        "shard_rows": 2,
+    }
+    retry(Finder(fixed=True), lambda: notes(TEXTS), tmp_path, **settings)
+    assert not (tmp_path / "brat").exists()
+    assert not torn.exists()
+    assert [path.name for path in also(tmp_path)] == ["brat"]
+    assert (tmp_path / "brat" / "c.ann").read_text() == ""
+
+
 def test_what_is_not_for_entities_is_refused() -> None:
     with pytest.raises(ConfigError, match="--also fhir is not for label sets of task 'entities'"):
         check_also(["parquet", "fhir"], PLAIN)
-    check_also(list(EXPORTS), LabelSet.load("head-ct-5"))
+    with pytest.raises(ConfigError, match="--also brat is not for label sets of task 'certainty'"):
+        check_also(list(FURTHER), LabelSet.load("head-ct-5"))
+    check_also(["parquet", "omop", "brat"], PLAIN)
     with pytest.raises(ConfigError, match="--calibration is for observations"):
         Calibrated.from_file(Finder(), Path("calibration.json"))

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 import labelwright
-from inference.job import EXPORTS, MANIFEST, PREDICTIONS, remove_torn_files
+from inference.job import FURTHER, MANIFEST, PREDICTIONS, remove_torn_files
 from inference.merge import lines_of
-from inference.outputs import note_nlp, observations, parquet_table
+from inference.outputs import brat_folder, note_nlp, observations, parquet_table
 from inference.outputs.rows import Context, Row
 from inference.retry import beside
 from inference.shards import Item
@@ -23,7 +23,7 @@ from labelwright.errors import ConfigError, OutputError
 from labelwright.jsonl import atomic_write, write_json
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.lock import locked
-from labelwright.manifest import sha256_file
+from labelwright.manifest import sha256_file, sha256_folder
 from labelwright.records import Report
 
 WRITERS: Mapping[str, Callable[[IO[Any], Iterable[Row], Context], None]] = {
@@ -32,6 +32,7 @@ WRITERS: Mapping[str, Callable[[IO[Any], Iterable[Row], Context], None]] = {
     "fhir": observations.write,
 }
 BINARY = {"parquet"}
+FOLDERS: Mapping[str, Callable[[Path, Iterable[Row], Context], None]] = {"brat": brat_folder.write}
 
 
 def export(
@@ -45,7 +46,7 @@ def export(
     """Write the files ``names`` of the finished folder ``out``, and those that it lacks.
 
     Args:
-        names: of :data:`inference.job.EXPORTS`.
+        names: of :data:`inference.job.FURTHER`.
         reports: opens the stream of reports, in input order; read where a file needs
             patients or text.
         text: whether ``omop`` holds words of the reports.
@@ -62,13 +63,13 @@ def export(
         manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         before: dict[str, Any] = manifest.get("also", {})
         also = before | {name: {"text": text} if name == "omop" else {} for name in names}
-        there = {n for n, file in EXPORTS.items() if file in manifest["outputs"]}
+        there = {n for n, file in FURTHER.items() if file in manifest["outputs"]}
         to_do = [
             name
             for name in also
             if name not in there
             or also[name] != before[name]
-            or (name in names and not (out / EXPORTS[name]).is_file())
+            or (name in names and not (out / FURTHER[name]).exists())
         ]
         if not to_do:
             return []
@@ -81,14 +82,18 @@ def export(
                 text=bool(also[name].get("text")),
                 whole=manifest["options"].get("sections") == "full",
             )
-            needs = name == "fhir" or context.text
+            needs = name in ("fhir", "brat") or context.text
             rows = _with_reports(out, reports()) if needs else _rows(out)
-            path = out / EXPORTS[name]
+            path = out / FURTHER[name]
+            if name in FOLDERS:
+                FOLDERS[name](path, rows, context)
+                manifest["outputs"][path.name] = sha256_folder(path)
+                continue
             with atomic_write(path, binary=name in BINARY) as handle:
                 WRITERS[name](handle, rows, context)
             manifest["outputs"][path.name] = sha256_file(path)
         write_json(out / MANIFEST, manifest | {"also": also})
-    return [out / EXPORTS[name] for name in to_do]
+    return [out / FURTHER[name] for name in to_do]
 
 
 def check_also(names: Sequence[str], label_set: LabelSet) -> None:
@@ -97,12 +102,12 @@ def check_also(names: Sequence[str], label_set: LabelSet) -> None:
     Raises:
         ConfigError: there are such among ``names``.
     """
-    not_for = {"fhir"} if label_set.task == ENTITIES else set()
+    not_for = {"fhir"} if label_set.task == ENTITIES else {"brat"}
     for name in names:
         if name in not_for:
             raise ConfigError(
                 f"--also {name} is not for label sets of task {label_set.task!r}",
-                remedy=f"choose from: {', '.join(n for n in EXPORTS if n not in not_for)}",
+                remedy=f"choose from: {', '.join(n for n in FURTHER if n not in not_for)}",
             )
 
 

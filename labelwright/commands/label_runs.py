@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labelwright.readers.options import ReadOptions
     from labelwright.records import Reject, Report
 
-ALSO = ("parquet", "omop", "fhir")
+ALSO = ("parquet", "omop", "fhir", "brat")
 DRY_ROWS = 20
 
 
@@ -33,7 +33,8 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="A,B",
         help="further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
-        "(observations.ndjson); also for a finished folder, without labeling again",
+        "(observations.ndjson), brat (a folder of texts and mentions, for entities); also for a "
+        "finished folder, without labeling again",
     )
     group.add_argument(
         "--also-text",
