@@ -7,7 +7,7 @@ print them, with their caveat (:func:`eval.paired.over_labels_caveat`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -167,6 +167,7 @@ def compare_counts(
     clustered: bool,
     reference: str | None = None,
     right: Callable[[str, str], McNemar] | None = None,
+    at_once: Collection[str] | None = None,
 ) -> Significance:
     """The same for any counts per cluster, ``[clusters, ...]``, and statistics of their sums.
 
@@ -175,6 +176,7 @@ def compare_counts(
         clustered: whether the clusters are patients.
         reference: as for :func:`compare`.
         right: McNemar's test of two labelers, where there is one.
+        at_once: statistics that three and more labelers are tested by at once; all by default.
 
     Raises:
         ConfigError: as :func:`compare`.
@@ -207,7 +209,7 @@ def compare_counts(
             )
             for s in used
         },
-        several=_several(counts, joined, settings) if len(counts) > 2 else {},
+        several=_several(counts, joined, settings, at_once) if len(counts) > 2 else {},
         clusters=len(next(iter(counts.values()))),
         clustered=clustered,
     )
@@ -327,7 +329,10 @@ def _difference(
 
 
 def _several(
-    counts: Mapping[str, Counts], joined: _Joined, settings: Settings
+    counts: Mapping[str, Counts],
+    joined: _Joined,
+    settings: Settings,
+    at_once: Collection[str] | None,
 ) -> dict[str, Several]:
     by_labeler = {name: joined.over_observations(table) for name, table in counts.items()}
     return {
@@ -335,4 +340,5 @@ def _several(
             s.name, {n: each[s.name] for n, each in by_labeler.items()}, alpha=settings.alpha
         )
         for s in joined.used
+        if at_once is None or s.name in at_once
     }

@@ -162,6 +162,7 @@ def analyse_spans(
             span_statistics(ordered.types, schemes=schemes, undefined=settings.undefined),
             settings=replace(settings, statistics=tuple(shown)),
             clustered=ordered.clusters is not None,
+            at_once=(metric,),
         ),
     )
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hypothesis import strategies as st
 
-from labelwright.records import Entity
+from labelwright.jsonl import write_jsonl
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Entity, Prediction
 
 TYPES = ("A", "B", "C")
 
@@ -68,3 +72,118 @@ mentions = st.builds(Entity, st.sampled_from(TYPES), places(), st.just("x"))
 
 answers = st.one_of(mentions, mentions, mentions, st.builds(e, st.sampled_from(TYPES)))
 """The same, now and then without a place."""
+
+FOUR_TYPES = """\
+name: four-types
+version: "1"
+task: entities
+language: en
+instruction: "Find every mention. Types: {labels}."
+labels:
+  - {name: Disease, key: DIS, synonyms: [Disorder]}
+  - {name: Anatomy}
+  - {name: Drug}
+  - {name: Procedure}
+"""
+WITH_CERTAINTIES = FOUR_TYPES + "certainties: [positive, negative, uncertain]\n"
+WORDS = (
+    *("the", "left", "lung", "shows", "opacity", "after", "aspirin"),
+    *("and", "biopsy", "of", "nodes", "near", "old", "fibrosis"),
+)
+CANARY = "canaryphrase"
+"""A word of every note, to see where report text goes."""
+
+
+def label_set(text: str = FOUR_TYPES) -> LabelSet:
+    return LabelSet.from_text(text)
+
+
+def notes(
+    count: int, *, seed: int = 1, certain: bool = False
+) -> list[tuple[str, str, tuple[Entity, ...]]]:
+    """Id, text and mentions: two to five of one to three words each."""
+    draw = random.Random(seed)
+    names = label_set().names
+    found = []
+    for number in range(count):
+        parts, entities, length = [CANARY], [], len(CANARY) + 1
+        for _ in range(draw.randint(2, 5)):
+            gap, piece = draw.choice(WORDS), " ".join(draw.choices(WORDS, k=draw.randint(1, 3)))
+            start = length + len(gap) + 1
+            sure = draw.choice(list(Certainty)[:3]) if certain else None
+            span = (start, start + len(piece))
+            entities.append(Entity(draw.choice(names), (span,), piece, sure))
+            parts += [gap, piece]
+            length = span[1] + 1
+        found.append((f"n{number}", " ".join(parts), tuple(entities)))
+    return found
+
+
+def erring(
+    made: Sequence[tuple[str, str, tuple[Entity, ...]]],
+    rate: float,
+    *,
+    seed: int = 2,
+    probs: bool = False,
+) -> list[tuple[Entity, ...]]:
+    """What a labeler says that is wrong in a share of mentions, in every way there is."""
+    draw = random.Random(seed)
+    names = label_set().names
+    answers = []
+    for _, text, entities in made:
+        said: list[Entity] = []
+        for gold in entities:
+            wrong = draw.random() < rate
+            way = draw.randrange(6) if wrong else -1
+            prob = (draw.uniform(0.1, 0.7) if wrong else draw.uniform(0.4, 1)) if probs else None
+            start, end = gold.spans[0]
+            sure, kind = gold.certainty, gold.type
+            if way == 0:
+                continue
+            if way == 1:
+                end = max(start + 1, end - 3)
+            elif way == 2:
+                kind = names[(names.index(kind) + 1) % 4]
+            elif way == 3:
+                said.append(Entity(kind, (), "elsewhere", sure, prob))
+                continue
+            elif way == 4:
+                said.append(Entity(kind, ((0, 3),), text[:3], sure, prob))
+            elif way == 5 and sure is not None:
+                sure = next(c for c in Certainty if c is not sure)
+            said.append(Entity(kind, ((start, end),), text[start:end], sure, prob))
+        answers.append(tuple(said))
+    return answers
+
+
+def write_case(
+    folder: Path,
+    rates: Mapping[str, float],
+    *,
+    count: int = 60,
+    probs: bool = True,
+    certain: bool = False,
+    texts: bool = True,
+) -> Path:
+    """``labels.yaml``, ``gold.jsonl`` and a run folder per labeler."""
+    made = notes(count, certain=certain)
+    text = WITH_CERTAINTIES if certain else FOUR_TYPES
+    (folder / "labels.yaml").write_text(text, encoding="utf-8")
+    write_jsonl(
+        folder / "gold.jsonl",
+        (
+            {"id": i, "entities": [m.to_json() for m in entities]} | ({"text": t} if texts else {})
+            for i, t, entities in made
+        ),
+    )
+    for number, (name, rate) in enumerate(rates.items()):
+        (folder / name).mkdir()
+        said = erring(made, rate, seed=number + 5, probs=probs)
+        write_jsonl(
+            folder / name / "predictions.jsonl",
+            (
+                Prediction(i, {}, name, entities=mentions).to_json()
+                for (i, _, _), mentions in zip(made, said, strict=True)
+            ),
+        )
+    return folder
