@@ -59,6 +59,8 @@ def _claim(method: str, found: set[Outcome | None]) -> str:
     if "open" in found:
         what = "votes (knn) do better" if votes else f"showing {method} neighbours helps"
         return f"Whether {what} cannot be told"
+    if found == {"lower"}:
+        return "Votes (knn) do worse" if votes else f"Showing {method} neighbours harms"
     return "Votes (knn) do no better" if votes else f"Showing {method} neighbours does not help"
 
 

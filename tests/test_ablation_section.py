@@ -63,7 +63,7 @@ def test_what_helps_harms_and_cannot_be_told() -> None:
     )
     assert "is higher with k\u00a0=\u00a03 (+0." in few_shot
     assert "it shows no difference with k\u00a0=\u00a01" in few_shot
-    assert votes.startswith("Votes (knn) do no better: ")
+    assert votes.startswith("Votes (knn) do worse: ")
     assert "is lower with k\u00a0=\u00a01 (−0." in votes
     assert [found.numbers[n]["result"] for n in rates] == [
         None,
