@@ -9,7 +9,7 @@ from labelwright.annotations.tags import SCHEMES
 from labelwright.readers.annotated import BAD_ANNOTATIONS
 from labelwright.readers.conll import DOCUMENTS
 from labelwright.readers.formats import FORMATS
-from labelwright.readers.offsets import UNITS
+from labelwright.annotations.offsets import UNITS
 from labelwright.readers.options import ReadOptions
 
 
@@ -49,10 +49,11 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         choices=tuple(FORMATS),
         help="where suffix or folder do not tell",
     )
-    _add_annotation_flags(parser)
+    add_annotation_flags(parser)
 
 
-def _add_annotation_flags(parser: argparse.ArgumentParser) -> None:
+def add_annotation_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how annotated input is read."""
     group = parser.add_argument_group("annotated input")
     group.add_argument(
         "--bad-annotations",
