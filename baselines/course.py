@@ -40,12 +40,14 @@ class Course(ABC, Generic[Task, Ready]):
         task: the task of the label sets that it is for, and the command for the other one.
         files: the files of a split, with ``{}`` for the split's name; those of ``train`` must
             be there.
+        extra: other files of the data folder that decide the result, where they are.
         decisive: the flags of its own that decide the result.
     """
 
     kind: Kind[Task]
     task: ClassVar[tuple[str, str]]
     files: ClassVar[tuple[str, ...]]
+    extra: ClassVar[tuple[str, ...]] = ()
     decisive: ClassVar[tuple[str, ...]]
 
     @abstractmethod
@@ -151,6 +153,7 @@ class Course(ABC, Generic[Task, Ready]):
         folder = Path(name)
         local = task.scratch is None and folder.is_dir()
         files = [name.format(split) for split in ("train", "validation") for name in self.files]
+        files += self.extra
         return {
             "start": sha256_model(folder) if local else f"{name} {task.model_revision}",
             "data": {name: sha256_file(path) for name in files if (path := data.file(name))},

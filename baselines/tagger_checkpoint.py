@@ -2,7 +2,8 @@
 
 It holds the encoder as transformers saves it (``config.json``, ``model.safetensors``, tokenizer),
 ``tags.safetensors`` (the layer over the encoder) and ``tags.json`` (what its outputs mean, and the
-thresholds), and the two files that say what it labels (:mod:`labelwright.checkpoint`).
+thresholds), the table by which its training texts were normalised (``normalise.yaml``), if they
+were, and the two files that say what it labels (:mod:`labelwright.checkpoint`).
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from baselines.tagger_tags import SCHEMES, Tagging
 from baselines.token_classifier import HEADS, MULTILABEL, TokenClassifier
 from labelwright.checkpoint import TAGS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
-from labelwright.jsonl import write_json, writing
+from labelwright.jsonl import atomic_write, write_json, writing
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.manifest import sha256_model
+from labelwright.normalise import Normaliser
 from labelwright.prompt import prompt_version
 from retrieval.pretrained import silent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-WEIGHTS, SETTINGS = "tags.safetensors", "tags.json"
+WEIGHTS, SETTINGS, NORMALISE = "tags.safetensors", "tags.json", "normalise.yaml"
 RESTORE = "restore it from the training output"
 
 
@@ -46,6 +48,7 @@ class Shape:
         max_length: the longest window in tokens.
         stride: words that neighbouring windows share.
         thresholds: one per class for the head ``multilabel``, else ``None``.
+        normaliser: what its texts pass first, or ``None``.
     """
 
     tagging: Tagging
@@ -54,6 +57,7 @@ class Shape:
     stride: int
     dropout: float
     thresholds: NDArray[np.float64] | None = None
+    normaliser: Normaliser | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contents of ``tags.json``."""
@@ -65,10 +69,13 @@ class Shape:
             "stride": self.stride,
             "dropout": self.dropout,
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            "normalised_by": None if self.normaliser is None else self.normaliser.facts(),
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], label_set: LabelSet) -> Shape:
+    def from_json(
+        cls, value: Mapping[str, Any], label_set: LabelSet, normaliser: Normaliser | None = None
+    ) -> Shape:
         """The inverse of :meth:`to_json`.
 
         Raises:
@@ -85,6 +92,8 @@ class Shape:
                 raise ValueError("thresholds")
         if list(value["tags"]) != list(tagging.names):
             raise ValueError("tags")
+        if value["normalised_by"] != (None if normaliser is None else normaliser.facts()):
+            raise ValueError("normalised_by")
         return cls(
             tagging=tagging,
             head=head,
@@ -92,6 +101,7 @@ class Shape:
             stride=int(value["stride"]),
             dropout=float(value["dropout"]),
             thresholds=thresholds,
+            normaliser=normaliser,
         )
 
 
@@ -135,6 +145,9 @@ def save_tagger(
         weights = {n: w.detach().cpu().contiguous() for n, w in model.own_weights().items()}
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     write_json(folder / SETTINGS, shape.to_json())
+    if shape.normaliser is not None:
+        with atomic_write(folder / NORMALISE, mode=0o644) as handle:
+            handle.write(shape.normaliser.text)
     info = TaskInfo(
         label_set_sha256=label_set.fingerprint,
         prompt_version=prompt_version(label_set),
@@ -164,10 +177,13 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
             source=root,
         )
     try:
-        shape = Shape.from_json(json.loads((root / SETTINGS).read_text("utf-8")), label_set)
+        table = Normaliser.load(root / NORMALISE) if (root / NORMALISE).is_file() else None
+        shape = Shape.from_json(json.loads((root / SETTINGS).read_text("utf-8")), label_set, table)
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(
-            f"{SETTINGS} is missing, damaged or of another label set", remedy=RESTORE, source=root
+            f"{SETTINGS} is missing, damaged, or does not fit label set and {NORMALISE}",
+            remedy=RESTORE,
+            source=root,
         ) from None
     encoder, tokenizer = load_parts(root, name=str(root), dtype=dtype)
     model = TokenClassifier(

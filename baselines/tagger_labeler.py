@@ -20,7 +20,8 @@ from baselines.token_classifier import CRF, WordPadding
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
-from labelwright.records import Prediction, Reject, Report
+from labelwright.normalised_text import NormalisedText
+from labelwright.records import Entity, Prediction, Reject, Report
 from retrieval.pretrained import pick_device
 
 
@@ -35,7 +36,8 @@ class TaggerLabeler:
     """Finds entities with a tagger; a :class:`labelwright.labeler.ReportLabeler`.
 
     Every entity has ``prob``, the mean probability of its words' tags. A report longer than the
-    context is read in windows; nothing is cut.
+    context is read in windows; nothing is cut. Where the training texts were normalised, so are the
+    reports, and the entities are given at their places in the report as it was.
     """
 
     def __init__(
@@ -126,6 +128,7 @@ class TaggerLabeler:
                 "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
                 "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
             },
+            "normalised_by": None if shape.normaliser is None else shape.normaliser.facts(),
             "dtype": str(next(encoder.parameters()).dtype).removeprefix("torch."),
             "context": shape.max_length,
             "on_long": "windows",
@@ -143,7 +146,8 @@ class TaggerLabeler:
         A report without text is rejected.
         """
         began = time.perf_counter()
-        read = self._reader.read([report.text for report in reports])
+        texts = [self._text(report.text) for report in reports]
+        read = self._reader.read([_plain(text) for text in texts])
         share = (time.perf_counter() - began) / max(len(reports), 1)
         tags = len(self._loaded.shape.tagging.names)
         scores = [np.zeros((len(words), tags), dtype=np.float32) for words in read]
@@ -161,9 +165,12 @@ class TaggerLabeler:
                 scores[piece.report][first:end] = found[own]
                 seconds[piece.report] += took
         results: list[Prediction | Reject] = []
-        for report, words, found, time_of_it in zip(reports, read, scores, seconds, strict=True):
+        for n, report in enumerate(reports):
             if report.text.strip():
-                results.append(self._prediction(report, words.spans, found, time_of_it))
+                said = self._entities(texts[n], read[n].spans, scores[n])
+                results.append(
+                    Prediction(report.id, {}, self.name, seconds=seconds[n], entities=said)
+                )
             else:
                 results.append(Reject(report.id, report.source, report.row, EMPTY))
         return results
@@ -177,22 +184,23 @@ class TaggerLabeler:
         found: NDArray[np.float32] = logits.cpu().numpy()
         return found
 
-    def _prediction(
-        self,
-        report: Report,
-        spans: NDArray[np.int64],
-        scores: NDArray[np.float32],
-        seconds: float,
-    ) -> Prediction:
-        began = time.perf_counter()
+    def _text(self, text: str) -> NormalisedText | str:
+        normaliser = self._loaded.shape.normaliser
+        return text if normaliser is None else normaliser.apply(text)
+
+    def _entities(
+        self, given: NormalisedText | str, spans: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> tuple[Entity, ...]:
+        """The entities of one report, at their places in its original text."""
         tagging = self._loaded.shape.tagging
         best, chances = self._model.chances(scores)
-        scored = Scored(report.text, spans, best, chances)
-        entities = tagging.entities(report.text, spans, mentions(tagging, scored, self._thresholds))
-        return Prediction(
-            id=report.id,
-            labels={},
-            model=self.name,
-            seconds=seconds + time.perf_counter() - began,
-            entities=entities,
-        )
+        text = _plain(given)
+        scored = Scored(text, spans, best, chances)
+        found = tagging.entities(text, spans, mentions(tagging, scored, self._thresholds))
+        if isinstance(given, str):
+            return found
+        return tuple(given.entity_to_original(entity) for entity in found)
+
+
+def _plain(text: NormalisedText | str) -> str:
+    return text if isinstance(text, str) else text.text

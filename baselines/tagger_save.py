@@ -96,6 +96,7 @@ def _facts(ready: Ready, shape: Shape) -> dict[str, Any]:
         "scheme": tagging.scheme,
         "tags": list(tagging.names),
         "stride_words": shape.stride,
+        "normalised_by": None if shape.normaliser is None else shape.normaliser.facts(),
         "class_weights": weights,
         "thresholds": thresholds,
     }

@@ -17,6 +17,7 @@ from baselines.course import Course, steps_line
 from baselines.encoder_model import parameters_of
 from baselines.outcome import Outcome
 from baselines.tagger_arguments import TAGGER, Settings, TaggerArguments
+from baselines.tagger_checkpoint import NORMALISE
 from baselines.tagger_data import ENTITIES, REPORTS
 from baselines.tagger_prepare import Ready, judge, prepare, read_answers
 from baselines.tagger_save import finish
@@ -33,6 +34,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
 
     kind = TAGGER
     task: ClassVar[tuple[str, str]] = (label_set.ENTITIES, "labelwright train-encoder")
+    extra: ClassVar[tuple[str, ...]] = (NORMALISE,)
     files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
     decisive: ClassVar[tuple[str, ...]] = (
         "max_length",

@@ -172,7 +172,11 @@ class _Adder:
                 source=report.source,
                 row=report.row,
             )
-        text, entities = self._normalised(report.text, entities)
+        text, moved = self._normalised(report.text, entities)
+        if len(moved) < len(entities):
+            self._this.reasons["normalising leaves nothing of an entity"] += 1
+            return
+        entities = moved
         digest = _digest(text)
         if report.id in known.ids or digest in known.texts:
             self._this.reasons["it stands in the data already"] += 1

@@ -78,3 +78,17 @@ def write_notes(
     }
     write_json(folder / "manifest.json", facts)
     return folder
+
+
+CANARY = "Zyxwellian"
+FAST = [
+    *("--scratch=tiny", "--learning_rate=5e-3", "--per_device_train_batch_size=10"),
+    *("--gradient_accumulation_steps=1", "--num_train_epochs=8", "--logging_steps=3"),
+    *("--report_to=none", "--disable_tqdm=true", "--head_dropout=0"),
+]
+FLAT = [note(seed, nested=False) for seed in range(30)]
+NESTED = [note(seed, nested=True) for seed in range(30)]
+
+
+def command(data: Path, out: Path, *flags: str) -> list[str]:
+    return ["train-tagger", "--data", str(data), "--output_dir", str(out), *FAST, *flags]

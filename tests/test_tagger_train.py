@@ -11,27 +11,15 @@ from typing import Any
 
 import pytest
 import torch
-from tagger_tools import LABEL_SET, note, write_notes
+from tagger_tools import CANARY, FAST, FLAT, LABEL_SET, NESTED, command, write_notes
 
-from baselines.arguments import parse
-from baselines.tagger_arguments import RECIPES, TAGGER
-from baselines.tagger_checkpoint import SETTINGS, WEIGHTS
+from baselines.tagger_checkpoint import NORMALISE
 from baselines.tagger_labeler import TaggerLabeler
 from baselines.tagger_tags import key_of
-from labelwright.checkpoint import LABEL_SET_FILE, has_heads, has_tags
 from labelwright.cli import main
-from labelwright.errors import CheckpointError, ConfigError
+from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity, Prediction, Reject, Report
-
-CANARY = "Zyxwellian"
-FAST = [
-    *("--scratch=tiny", "--learning_rate=5e-3", "--per_device_train_batch_size=10"),
-    *("--gradient_accumulation_steps=1", "--num_train_epochs=8", "--logging_steps=3"),
-    *("--report_to=none", "--disable_tqdm=true", "--head_dropout=0"),
-]
-FLAT = [note(seed, nested=False) for seed in range(30)]
-NESTED = [note(seed, nested=True) for seed in range(30)]
+from labelwright.records import Entity, Prediction, Report
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +32,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "flat": write_notes(base / "flat", flat),
         "nested": write_notes(base / "nested", NESTED),
     }
-
-
-def command(data: Path, out: Path, *flags: str) -> list[str]:
-    return ["train-tagger", "--data", str(data), "--output_dir", str(out), *FAST, *flags]
 
 
 def manifest(folder: Path) -> dict[str, Any]:
@@ -252,13 +236,27 @@ def test_answers_do_not_depend_on_the_batch(trained: Callable[[str], Path]) -> N
         )
 
 
-def test_empty_reports_are_rejected(trained: Callable[[str], Path]) -> None:
-    labeler = TaggerLabeler.from_checkpoint(trained("bio"), device="cpu")
-    found = labeler.label_reports([Report("a", " \n", "s", 3), Report("b", "\u0301", "s", 4)])
-    assert found[0] == Reject("a", "s", 3, "the report is empty")
-    assert isinstance(found[1], Prediction)
-    assert found[1].entities == ()
-    assert labeler.label_reports([]) == []
+def test_reports_are_normalised_as_the_training_texts_were(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """``&`` stands for "kidney" and "colon" for "liver": places are those of the report itself."""
+    data = Path(shutil.copytree(folders["flat"], tmp_path / "data"))
+    table = 'name: short\nversion: "1"\nterms: {"&": kidney, colon: liver}\n'
+    (data / NORMALISE).write_text(table, encoding="utf-8")
+    out = tmp_path / "out"
+    assert main(command(data, out)) == 0
+    assert (out / NORMALISE).read_text() == table
+    text = "There is a cyst of the &. Known colon abscess. No sign of carcinoma of the kidney."
+    [found] = label(out, [text])
+    sites = [(e.text, e.spans) for e in found.entities or () if e.type == "Site"]
+    assert sites == [
+        (word, ((text.index(word), text.index(word) + len(word)),))
+        for word in ("&", "colon", "kidney")
+    ]
+    assert manifest(out)["tagger"]["normalised_by"]["name"] == "short"
+    (out / NORMALISE).unlink()
+    with pytest.raises(CheckpointError, match="does not fit"):
+        TaggerLabeler.from_checkpoint(out, device="cpu")
 
 
 def test_the_label_command(
@@ -307,164 +305,6 @@ def test_a_threshold_at_labeling_takes_the_place_of_the_tuned_ones(
             assert covered >= {place for place, letter in enumerate(text) if letter.isalnum()}
         assert prediction.entities != usual.entities
     assert all(found.entities == () for found in label(trained("nested"), texts, threshold=1.0))
-
-
-def without_weights(folder: Path) -> None:
-    (folder / WEIGHTS).unlink()
-
-
-def with_torn_weights(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:100])
-
-
-def with_other_tags(folder: Path) -> None:
-    value = json.loads((folder / SETTINGS).read_text())
-    value["tags"].reverse()
-    (folder / SETTINGS).write_text(json.dumps(value))
-
-
-def with_another_scheme(folder: Path) -> None:
-    value = json.loads((folder / SETTINGS).read_text())
-    value["scheme"] = "BIOUX"
-    (folder / SETTINGS).write_text(json.dumps(value))
-
-
-def with_another_label_set(folder: Path) -> None:
-    (folder / LABEL_SET_FILE).write_text(LABEL_SET.replace("Site", "Place"))
-
-
-def with_pickled_weights(folder: Path) -> None:
-    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    (folder / WEIGHTS).rename(folder / "tags.bin")
-
-
-HARMS = [
-    (without_weights, r"tags\.safetensors cannot be loaded"),
-    (with_torn_weights, r"tags\.safetensors cannot be loaded"),
-    (with_other_tags, r"tags\.json is missing, damaged or of another label set"),
-    (with_another_scheme, r"tags\.json is missing, damaged or of another label set"),
-    (with_another_label_set, "differs from the label set"),
-    (with_pickled_weights, "has no weights in safetensors"),
-]
-
-
-@pytest.mark.parametrize(("harm", "words"), HARMS, ids=lambda value: getattr(value, "__name__", ""))
-def test_incomplete_folders(
-    trained: Callable[[str], Path], tmp_path: Path, harm: Callable[[Path], None], words: str
-) -> None:
-    folder = Path(shutil.copytree(trained("bio"), tmp_path / "model"))
-    assert has_tags(folder)
-    assert not has_heads(folder)
-    harm(folder)
-    with pytest.raises(CheckpointError, match=words) as caught:
-        TaggerLabeler.from_checkpoint(folder, device="cpu")
-    assert "\n" not in caught.value.line()
-
-
-@pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
-def test_recipes(name: str) -> None:
-    settings = parse(TAGGER, ["--config", name, "--data", "x", "--output_dir", "y"])
-    assert settings.evaluates
-    assert settings.training.metric_for_best_model == "micro_f1"
-
-
-def test_defaults_are_the_published_settings() -> None:
-    """Almeida et al.: rate 5e-5, batch 10, accumulation 5, 512 tokens, patience 5."""
-    settings = parse(TAGGER, ["--data=x", "--output_dir=y", "--scratch=tiny"])
-    training, task = settings.training, settings.task
-    assert (training.learning_rate, training.per_device_train_batch_size) == (5e-5, 10)
-    assert (training.gradient_accumulation_steps, task.max_length, task.patience) == (5, 512, 5)
-
-
-MISTAKES = [
-    (["--shceme=IO"], "unknown flag --shceme; did you mean --scheme"),
-    (["--scheme=IOB"], "invalid choice"),
-    (["--crf", "--head=multilabel"], "one tag a word"),
-    (["--crf", "--class-weights=plain"], "class weights mean nothing to a random field"),
-    (["--thresholds=per-label"], "thresholds are for --head multilabel"),
-    (["--thresholds=test-set", "--head=multilabel"], "searched on the evaluated reports"),
-    (["--stride=-1"], "stride is below 0"),
-    (["--metric_for_best_model=accuracy"], "choose one of: micro_f1, macro_f1, loss"),
-    (["--config", "no-such"], "give a YAML file or one of: almeida, minilm, scratch-cpu"),
-]
-
-
-@pytest.mark.parametrize(("flags", "words"), MISTAKES)
-def test_mistakes_in_flags(flags: list[str], words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        parse(TAGGER, ["--data=x", "--output_dir=y", "--scratch=tiny", *flags])
-
-
-def add(row: dict[str, Any]) -> Callable[[list[str]], list[str]]:
-    return lambda lines: [*lines, json.dumps(row)]
-
-
-def change(**parts: Any) -> Callable[[list[str]], list[str]]:
-    """Another entity in the first row."""
-    entity = {"type": "Site", "spans": [[0, 3]], "text": "abc"} | parts
-    return lambda lines: [json.dumps({"id": "train-0", "entities": [entity]}), *lines[1:]]
-
-
-DAMAGE = [
-    ("train.entities.jsonl", lambda lines: lines[:-1], "no row in train.entities.jsonl"),
-    ("train.reports.jsonl", lambda lines: lines[:-1], "1 rows of train.entities.jsonl have no"),
-    ("train.entities.jsonl", add({"id": "train-0", "entities": []}), "the id stands twice"),
-    ("train.entities.jsonl", add({"id": "z"}), "no list of entities"),
-    ("train.entities.jsonl", change(type="Organ"), "label set lesion-2 has no type 'Organ'"),
-    ("train.entities.jsonl", change(spans=[]), "no place in the text"),
-    ("train.entities.jsonl", change(spans=[[3, 3]]), "one of them is none"),
-    ("train.entities.jsonl", change(spans=[[3, 99999]]), "ends behind the report's end"),
-    ("train.entities.jsonl", change(certainty="negative"), "an entity has a certainty"),
-    ("label_set.yaml", lambda lines: [*lines, "# changed"], "not the one that the records"),
-]
-
-
-@pytest.mark.parametrize(("name", "harm", "words"), DAMAGE)
-def test_damaged_data(
-    folders: dict[str, Path],
-    tmp_path: Path,
-    name: str,
-    harm: Callable[[list[str]], list[str]],
-    words: str,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    folder = Path(shutil.copytree(folders["flat"], tmp_path / "data"))
-    path = folder / name
-    path.write_text("\n".join(harm(path.read_text().splitlines())) + "\n", encoding="utf-8")
-    assert main(command(folder, tmp_path / "out")) == 2
-    error = capfd.readouterr().err
-    assert words in error
-    assert CANARY not in error
-    assert error.count("\n") == 1
-
-
-def test_dry_run_says_what_cannot_be_learned(
-    folders: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """Each of the 90 sites lies within a lesion, and one tag a word keeps the longer one."""
-    out = tmp_path / "out"
-    flags = ("--dry-run", "--class-weights=plain", "--eval_strategy=no")
-    assert main(command(folders["nested"], out, *flags)) == 0
-    shown = capfd.readouterr()
-    assert "head: softmax, 5 BIO tags for 2 classes of label set lesion-2" in shown.out
-    assert "180 entities, 90 of them exact in tags" in shown.out
-    assert "weights: O 1, B-Lesion 0, I-Lesion 0, B-Site 0, I-Site 0" in shown.out
-    assert "steps: 24 of 10 windows, 3 an epoch" in shown.out
-    assert "90 of 180 entities cannot be said exactly" in shown.err
-    assert "overlapping ones want --head multilabel" in shown.err
-    assert "weight 0; --class-weights clamped keeps it at 1" in shown.err
-    assert not out.exists()
-    assert CANARY not in shown.out + shown.err
-
-
-def test_certainty_data_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "data"
-    build = ["build", "--synthetic", "20", "--label-set", "head-ct-5", "--out", str(folder)]
-    assert main(build) == 0
-    assert main(command(folder, tmp_path / "out")) == 2
-    assert "is of the task certainty, not entities; use labelwright train-encoder" in (
-        capfd.readouterr().err
-    )
 
 
 def test_encoders_of_other_numbers(trained: Callable[[str], Path]) -> None:
