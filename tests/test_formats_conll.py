@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading_tools import PLAIN, failure, read, saved
 from seqeval.metrics.sequence_labeling import get_entities
@@ -240,12 +240,14 @@ def chunked(draw: st.DrawFn) -> tuple[int, list[Chunk]]:
 
 
 @pytest.mark.parametrize("scheme", ["bio", "iob1", "bioes", "bilou"])
+@settings(deadline=None)
 @given(sentence=chunked())
 def test_tags_give_back_the_mentions(scheme: str, sentence: tuple[int, list[Chunk]]) -> None:
     length, chunks = sentence
     assert decode(encode(length, chunks, scheme), scheme) == chunks
 
 
+@settings(deadline=None)
 @given(sentence=chunked())
 def test_io_joins_neighbours_of_one_type_and_nothing_else(
     sentence: tuple[int, list[Chunk]],
@@ -259,6 +261,7 @@ def test_io_joins_neighbours_of_one_type_and_nothing_else(
     assert decode(encode(length, chunks, "io"), "io") == joined
 
 
+@settings(deadline=None)
 @given(sentences=st.lists(chunked(), min_size=1, max_size=4), scheme=st.sampled_from(SCHEMES))
 def test_the_scheme_found_gives_the_same_mentions(
     sentences: list[tuple[int, list[Chunk]]], scheme: str
@@ -282,6 +285,7 @@ TAG_LISTS = {
 
 
 @pytest.mark.parametrize("scheme", TAG_LISTS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_repaired_as_conlleval_and_seqeval_do(scheme: str, data: st.DataObject) -> None:
     """seqeval's default mode is conlleval's; of a lone ``B-X B-X`` in BIOES both make two."""
@@ -291,6 +295,7 @@ def test_repaired_as_conlleval_and_seqeval_do(scheme: str, data: st.DataObject) 
     assert [(c.type, c.start, c.end) for c in found] == wanted
 
 
+@settings(deadline=None)
 @given(written=TAG_LISTS["bioes"], scheme=st.sampled_from(["bio", "iob1", "bioes"]))
 def test_counts_of_neighbours_agree_with_what_is_decoded(written: list[str], scheme: str) -> None:
     sentence = [tag for w in written if (tag := tag_of(w))]

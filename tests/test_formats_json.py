@@ -57,12 +57,17 @@ def test_spans_without_words_are_taken_and_kept_lines_only_on_request(tmp_path: 
         "id": "a",
         "text": TEXT,
         "entities": [{"type": "Organ", "spans": [[5, 9]]}],
-        "meta": {"brat": "x", "age": 7},
+        "meta": {"brat": "x", "conll": "y", "conll_scheme": "bio", "age": 7},
     }
     path = lines(tmp_path, row)
     assert only(read(path)).entities == (LUNG,)
     assert only(read(path)).meta == {"age": "7"}
-    assert only(read(path, ReadOptions(keep_layout=True))).meta == {"brat": "x", "age": "7"}
+    assert only(read(path, ReadOptions(keep_layout=True))).meta == {
+        "brat": "x",
+        "conll": "y",
+        "conll_scheme": "bio",
+        "age": "7",
+    }
 
 
 OUT = "offsets outside the text, empty or out of order"

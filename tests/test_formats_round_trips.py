@@ -73,7 +73,7 @@ def through(name: str, reports: Sequence[Report], **how: Any) -> tuple[list[Repo
 
 
 @pytest.mark.parametrize("name", HOLDS)
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_a_format_can_hold_comes_back(name: str, data: st.DataObject) -> None:
     report = data.draw(notes(**HOLDS[name]))
@@ -82,7 +82,8 @@ def test_what_a_format_can_hold_comes_back(name: str, data: st.DataObject) -> No
     assert again.patient == (None if name == "brat" else report.patient)
     assert report.entities is not None
     assert (written.entities, written.left_out.total()) == (len(report.entities), 0)
-    assert not set(written.changed) - {"ids written otherwise"}
+    assert written.changed["patients left out"] == (name == "brat" and report.patient is not None)
+    assert set(written.changed) <= {"patients left out"}
 
 
 @pytest.mark.parametrize("name", [*HOLDS, "conll"])
@@ -156,7 +157,7 @@ def squeezed(text: str) -> str:
 
 
 @pytest.mark.parametrize("scheme", ["bio", "iob1", "bioes", "bilou"])
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(report=notes(parts=1, certain=False, probs=False))
 def test_any_text_through_conll(scheme: str, report: Report) -> None:
     """White space is lost, all else stays: mentions that do not overlap come back in order."""
@@ -175,6 +176,7 @@ def test_any_text_through_conll(scheme: str, report: Report) -> None:
     assert (third.text, third.entities, third.meta) == (again.text, again.entities, again.meta)
 
 
+@settings(deadline=None)
 @given(text=TEXTS, cuts=st.lists(st.integers(0, 60), max_size=5))
 def test_tokens_cover_everything_but_white_space(text: str, cuts: list[int]) -> None:
     spans = tokens(text, cuts)

@@ -74,7 +74,7 @@ class BratWriter:
             if entities is not None:
                 lines = self._as_read(report, entities) or self._lines(in_order(kept))
                 self._file(stem, ".ann", "".join(f"{line}\n" for line in lines))
-        count(self.written, kept, left)
+        count(self.written, report, len(kept), left, patient=False)
         count_plain(self.written, kept, certainty=False)
         return left
 

@@ -18,6 +18,7 @@ from labelwright.annotations.tokens import tokens
 from labelwright.annotations.writing import (
     OVERLAPPING,
     Written,
+    count,
     count_plain,
     in_one_piece,
     placed,
@@ -79,9 +80,7 @@ class ConllWriter:
         else:
             lines = _filled(layout, report.id, tags)
         self._write(report, lines, kept=layout is not None)
-        self.written.reports += 1
-        self.written.entities += out
-        self.written.left_out.update(left)
+        count(self.written, report, out, left)
         count_plain(self.written, chosen)
         return left
 

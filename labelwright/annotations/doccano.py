@@ -41,7 +41,7 @@ class DoccanoWriter:
         if report.patient is not None:
             row["patient"] = report.patient
         self._handle.write(dumps(row) + "\n")
-        count(self.written, kept, left)
+        count(self.written, report, len(kept), left)
         count_plain(self.written, kept)
         return left
 

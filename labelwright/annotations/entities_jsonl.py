@@ -34,7 +34,7 @@ class EntitiesWriter:
         if report.meta:
             row["meta"] = dict(report.meta)
         self._handle.write(dumps(row) + "\n")
-        count(self.written, kept, left)
+        count(self.written, report, len(kept), left, meta=True)
         return left
 
 

@@ -42,7 +42,7 @@ class LabelStudioWriter:
             "annotations": [] if entities is None else [{"result": results}],
         }
         self._handle.write(("[\n" if not self.written.reports else ",\n") + dumps(task))
-        count(self.written, kept, left)
+        count(self.written, report, len(kept), left)
         count_plain(self.written, kept, certainty=False)
         self.written.types.update((e.type, e.type) for e in kept)
         return left

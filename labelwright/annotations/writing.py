@@ -16,6 +16,10 @@ DISCONTINUOUS = "discontinuous"
 OVERLAPPING = "overlapping another"
 NO_CERTAINTY = "certainties left out"
 NO_PROB = "probabilities left out"
+NO_PATIENT = "patients left out"
+NO_META = "reports whose metadata are left out"
+LAYOUTS = ("brat", "conll", "conll_scheme")
+"""Keys of ``Report.meta`` that say how a file looked; each writer knows its own."""
 
 
 @dataclass(slots=True)
@@ -72,11 +76,28 @@ def in_one_piece(entities: Sequence[Entity], left: Counter[str]) -> list[Entity]
     return found
 
 
-def count(written: Written, entities: Sequence[Entity], left: Counter[str]) -> None:
-    """Add one report to the counts."""
+def count(
+    written: Written,
+    report: Report,
+    entities: int,
+    left: Counter[str],
+    *,
+    patient: bool = True,
+    meta: bool = False,
+) -> None:
+    """Add one report to the counts.
+
+    Args:
+        entities: how many of its mentions were written.
+        patient, meta: whether the format holds them.
+    """
     written.reports += 1
-    written.entities += len(entities)
+    written.entities += entities
     written.left_out.update(left)
+    if not patient and report.patient is not None:
+        written.changed[NO_PATIENT] += 1
+    if not meta and report.meta.keys() - set(LAYOUTS):
+        written.changed[NO_META] += 1
 
 
 def count_plain(written: Written, entities: Sequence[Entity], *, certainty: bool = True) -> None:

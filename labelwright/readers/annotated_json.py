@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from labelwright.annotations.writing import LAYOUTS
 from labelwright.entities import in_order
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers.annotated import Bad, settled
@@ -19,8 +20,6 @@ from labelwright.readers.strict_json import has_twice, numbered_lines, object_of
 from labelwright.records import Entity, Reject, Report
 from labelwright.sections import Composer
 
-LAYOUTS = ("brat", "conll")
-"""Keys of ``meta`` that hold how other formats' files looked; passed on where that is asked for."""
 _PEEKED = 100
 
 
