@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqeval.metrics import classification_report
+from seqeval.metrics import classification_report, f1_score
 from seqeval.scheme import IOB2
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 from span_tools import TYPES, answers, e, from_tags, mentions, tag_pairs
@@ -53,6 +53,7 @@ def test_strict_scores_are_those_of_seqeval(
         theirs = classification_report(
             gold, pred, mode="strict", scheme=IOB2, output_dict=True, zero_division=0
         )
+        conlleval = f1_score(gold, pred, average="micro", zero_division=0)
     for row, kind in enumerate(TYPES):
         if kind in theirs:
             values = strict.precision[row], strict.recall[row], strict.f1[row]
@@ -63,6 +64,7 @@ def test_strict_scores_are_those_of_seqeval(
             assert strict.undefined[row]
     micro, macro = theirs["micro avg"], theirs["macro avg"]
     assert strict.micro.f1 == pytest.approx(micro["f1-score"])
+    assert strict.micro.f1 == pytest.approx(conlleval)
     assert strict.micro.precision == pytest.approx(micro["precision"])
     assert strict.micro.recall == pytest.approx(micro["recall"])
     assert strict.macro.f1 == pytest.approx(macro["f1-score"])
