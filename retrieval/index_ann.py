@@ -37,6 +37,8 @@ _SPARE = {HNSW: 16, IVFPQ: 64}
 """Candidates beyond ``k``; codes are coarse, so more of them are compared again."""
 _FEW = 20_000
 """Allowed rows that are searched exactly, whatever the kind."""
+_SHARE = 0.2
+"""A smaller share of allowed rows is searched exactly: FAISS would pass over most it meets."""
 
 
 def check_parameters(kind: str, given: Mapping[str, int]) -> dict[str, int]:
@@ -213,7 +215,7 @@ class Approximate:
         found: list[Found] = [[] for _ in queries]
         open_queries = list(range(len(queries)))
         many = int(allowed.sum())
-        if many > _FEW:
+        if many > max(_FEW, _SHARE * len(allowed)):
             for fetch in self._fetches(k, many):
                 if not open_queries:
                     break

@@ -133,6 +133,7 @@ def test_exactly_what_is_allowed_is_found(
         patch.setattr(index_search, "QUERIES", 2)
         patch.setattr(index_search, "_KEPT", 1)
         patch.setattr(index_ann, "_FEW", 0)
+        patch.setattr(index_ann, "_SHARE", 0)
         index = prepared(Path(name) / "index", rows, kind)
         for k, split, limit, other in choices:
             if not any(split in (None, row.split) for row in rows if not row.deleted):
