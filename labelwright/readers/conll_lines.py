@@ -159,12 +159,11 @@ def _scheme(pairs: Counter[Pair], options: ReadOptions, path: Path) -> str:
         return options.tag_scheme
     if (found := detect(pairs)) is not None:
         return found
-    counts = {scheme: misfits(scheme, pairs) for scheme in SCHEMES}
-    wrong = ", ".join(f"{count} not {name}" for name, count in counts.items() if count)
-    if not wrong:
+    if not prefixes_of(pairs) <= {"B", "I"}:
         raise InputError(
             "the tags mix bioes and bilou", remedy="write them in one scheme", source=path
         )
+    wrong = ", ".join(f"{misfits(name, pairs)} not {name}" for name in ("bio", "iob1"))
     raise InputError(
         f"tags are out of place in every scheme: {wrong}",
         remedy="name the scheme with --tag-scheme; --bad-annotations says what becomes of the rest",
