@@ -8,6 +8,7 @@ from pathlib import Path
 
 from data_builders.gold import ENTITIES_JSONL, LABELS_CSV
 from data_builders.split import SPLITS
+from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.errors import OutputError
 from labelwright.jsonl import writing
 from labelwright.lock import locked
@@ -17,7 +18,7 @@ MANIFEST = "manifest.json"
 REJECTS = "rejects.jsonl"
 CLASSES = "classes.csv"
 LABEL_SET = "label_set.yaml"
-NORMALISE = "normalise.yaml"
+NORMALISE = NORMALISE_FILE
 CONLL = ".conll"
 KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL, CONLL)
 """The files of a split, after its name: records, texts, labels or entities, tags."""

@@ -77,6 +77,7 @@ def with_neighbours(
             remedy="build them without --augment",
             source=data,
         )
+    _no_parts(folder.manifest, data)
     if data.resolve() == out.resolve():
         raise ConfigError("--out is the data folder itself", remedy="choose another --out")
     opened = Index.open(index)
@@ -111,6 +112,18 @@ def with_neighbours(
             },
         )
     return told
+
+
+def _no_parts(manifest: Mapping[str, Any], data: Path) -> None:
+    """Refuse records that stand beside others of the same note."""
+    for fact, flag in (("oversampling", "--oversample"), ("windows", "--windows")):
+        if manifest.get(fact):
+            raise InputError(
+                "the records hold copies or windows of notes, which would be each other's "
+                "neighbours",
+                remedy=f"build them without {flag}",
+                source=data,
+            )
 
 
 def _others(data: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from labelwright.prompt import prompt_version
 
 LABEL_SET_FILE = "label_set.yaml"
 TASK_FILE = "labelwright.json"
+NORMALISE_FILE = "normalise.yaml"
+"""The table by which training texts were normalised, in data folders and model folders."""
 REPORT, SENTENCE = UNITS = ("report", "sentence")
 """What a model may read at once."""
 HEADS = "heads"
@@ -37,6 +39,7 @@ class TaskInfo:
         unit: what it reads at once: ``report``, or ``sentence``, whose answers are merged.
         neighbours: how similar reports stand in its prompts (:mod:`retrieval.augment`), JSON-ready;
             ``None`` for prompts without.
+        normalise_sha256: fingerprint of the table by which its texts were normalised.
     """
 
     label_set_sha256: str
@@ -46,14 +49,25 @@ class TaskInfo:
     base_model: str
     unit: str = REPORT
     neighbours: Mapping[str, Any] | None = None
+    normalise_sha256: str | None = None
 
 
-def save_task(folder: str | Path, label_set: LabelSet, info: TaskInfo) -> None:
+def save_task(
+    folder: str | Path, label_set: LabelSet, info: TaskInfo, *, normalise: Path | None = None
+) -> None:
     """Write both files into a model folder.
+
+    Args:
+        normalise: the data folder's table; it is copied if there is one.
 
     Raises:
         OutputError: the folder cannot be written.
     """
+    if normalise is not None and normalise.is_file():
+        table = normalise.read_text(encoding="utf-8")
+        info = replace(info, normalise_sha256=hashlib.sha256(table.encode()).hexdigest())
+        with atomic_write(Path(folder) / NORMALISE_FILE, mode=0o644) as handle:
+            handle.write(table)
     with atomic_write(Path(folder) / LABEL_SET_FILE, mode=0o644) as handle:
         handle.write(label_set.text)
     write_json(Path(folder) / TASK_FILE, asdict(info))
@@ -99,6 +113,8 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
             remedy="restore the file, or train again with the new label set",
             source=root,
         )
+    if info.normalise_sha256 is not None:
+        _check_table(root / NORMALISE_FILE, info.normalise_sha256)
     label_set = LabelSet.from_text(text, root / LABEL_SET_FILE)
     written = prompt_version(label_set)
     if info.layouts not in ((HEADS,), (TAGS,)) and info.prompt_version != written:
@@ -109,6 +125,15 @@ def load_task(folder: str | Path) -> tuple[LabelSet, TaskInfo]:
             source=root,
         )
     return label_set, info
+
+
+def _check_table(path: Path, sha256: str) -> None:
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise CheckpointError(
+            "the table by which the model's texts were normalised is missing or was changed",
+            remedy="restore it from the training output",
+            source=path,
+        )
 
 
 def has_heads(folder: str | Path) -> bool:

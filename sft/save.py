@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.answer_tokens import BRANCHES, LINE
-from labelwright.checkpoint import TaskInfo, save_task
+from labelwright.checkpoint import NORMALISE_FILE, TaskInfo, save_task
 from labelwright.jsonl import atomic_write, write_json, writing
 from labelwright.manifest import inputs, sha256_file, versions
 from labelwright.prompt import prompt_version
@@ -74,7 +74,7 @@ def finish(
         neighbours=records.neighbours and records.neighbours["recipe"],
     )
     for place in folders:
-        save_task(place, records.label_set, info)
+        save_task(place, records.label_set, info, normalise=records.folder / NORMALISE_FILE)
         _card(place, settings, records, facts, name=folder.name)
     write_json(folder / DONE, facts)
 

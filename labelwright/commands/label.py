@@ -254,13 +254,14 @@ def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, i
     if has_heads(arguments.model):
         return _encoder(arguments)
     from inference.labeler import Labeler
+    from labelwright.normalising import normalising
 
     flags_of_it = (*MODEL_ONLY, *GENERATIVE_ONLY, "label_set", "sections")
     named = {name: getattr(arguments, name) for name in flags_of_it}
     given_flags: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = Labeler.from_checkpoint(arguments.model, **given_flags)
     shown = with_neighbours(model, arguments, model.neighbours)
-    return shown, model.sections, model.window
+    return normalising(shown, arguments.model), model.sections, model.window
 
 
 def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
