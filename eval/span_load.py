@@ -86,7 +86,10 @@ def load_span_comparison(
     for file in files.values():
         if not file.reports.keys() & truth.reports.keys():
             raise InputError(
-                "no id of the gold stands in it", remedy="check the ids of both", source=file.source
+                "no id of the gold stands in it",
+                remedy="check the ids of both; reports of CoNLL and text files are named after "
+                "their files",
+                source=file.source,
             )
     every = list(truth.reports)
     ids = [i for i in every if all(i in f.reports for f in files.values())]

@@ -248,6 +248,12 @@ def test_equal_mentions_are_matched_as_often_as_both_sides_have_them() -> None:
     assert kinds(pred, gold) == (["repeated"], [])
 
 
+def test_a_wrong_mention_marked_twice_is_wrong_once_for_itself() -> None:
+    assert kinds([e("A", (0, 4))], [e("A", (0, 9))] * 3) == (["long"], ["long", *["repeated"] * 2])
+    assert kinds([], [e("A", (0, 9))] * 2) == ([], ["invented", "repeated"])
+    assert kinds([e("A", (0, 4))], [e("B", (0, 4))] * 2) == (["type"], ["type", "repeated"])
+
+
 def test_parts_of_a_discontinuous_mention_must_all_agree() -> None:
     whole = e("A", (0, 4), (10, 14))
     assert counted([whole], [whole])["STRICT"] == 1
