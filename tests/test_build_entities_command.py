@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from labelwright.cli import main
+from labelwright.entities import parse, render
+from labelwright.label_set import ENTITIES, LabelSet, shipped_names
+from labelwright.prompt import system_prompt
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "notes.jsonl"
 
@@ -94,6 +97,26 @@ def test_preview(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "label set disease-1 lacks: Organ; map a type with" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in shipped_names() if LabelSet.load(name).task == ENTITIES]
+)
+def test_shipped_label_sets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The prompt names every type, and a model that copies the example is understood."""
+    label_set = LabelSet.load(name)
+    prompt = system_prompt(label_set)
+    for label in label_set.labels:
+        assert f"{label.key} ({label.name})" in prompt or f"{label.key}: " in prompt
+        assert label.description in prompt
+    (example,) = label_set.examples
+    answer = render(label_set, example.entities)
+    read = parse(label_set, answer, example.text, ended=True)
+    assert read.entities == example.entities
+    assert (read.problems, read.notes) == ((), ())
+    assert answer in prompt
+    assert main(["label-set", "show", name]) == 0
+    assert capsys.readouterr().out.endswith(f"# an answer\n{answer}\n")
+
+
 def test_show_and_check_label_sets_of_entities(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["label-set", "check", "disease-1"]) == 0
     assert capsys.readouterr().out.startswith("disease-1 1.0: 1 type of entities that stand apart")
@@ -132,3 +155,55 @@ def test_flags_that_do_not_fit(
     assert code == 2
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_no_text_of_a_note_is_in_any_file_that_is_not_private(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A word of every note, marked or not, of notes that are used and of notes that are not."""
+    canary = "zanzibar"
+    text = f"{canary} has flu and gout {canary}"
+
+    def note(name: str, *spans: tuple[int, int], kind: str = "Disease") -> dict[str, Any]:
+        marked = [{"type": kind, "spans": [[a, b]], "text": text[a:b]} for a, b in spans]
+        return {"id": name, "text": f"{text} {name}", "entities": marked}
+
+    bad = note("bad", (0, 8))
+    bad["entities"][0]["text"] = f"{canary}s"
+    notes = [
+        note("good", (13, 16), (21, 25)),
+        note("overlapping", (0, 16), (13, 25)),
+        note("all", (0, 34)),
+        bad,
+        {"id": "unknown", "text": text},
+    ]
+    source, out, table = tmp_path / "n.jsonl", tmp_path / "out", tmp_path / "table.yaml"
+    source.write_text("".join(json.dumps(row) + "\n" for row in notes))
+    table.write_text('name: t\nversion: "1"\nlower_case: true\n')
+    base = ["build", str(source), "--label-set", "disease-1", "--split", "none", "--tags", "bio"]
+    more = ["--windows", "4", "--normalise", str(table), "--out", str(out)]
+    assert main([*base, *more]) == 0
+    source.write_text(json.dumps(note("x", (0, 8), kind="Person")) + "\n")
+    assert main([*base, *more, "--overwrite"]) == 2
+    shown = capsys.readouterr()
+    assert canary not in shown.out + shown.err
+    private = {path.name for path in out.iterdir() if path.stat().st_mode & 0o777 == 0o600}
+    assert private == {
+        *("train.jsonl", "train.reports.jsonl", "train.entities.jsonl", "train.conll"),
+        "rejects.jsonl",
+    }
+    for path in out.iterdir():
+        holds = canary in path.read_text()
+        assert holds == (path.name in private - {"rejects.jsonl"})
+    assert len(rows(out / "rejects.jsonl")) == 3
+
+
+def test_an_input_in_the_folder_that_is_replaced_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "normalise.yaml").write_text('name: t\nversion: "1"\nlower_case: true\n')
+    base = ["build", str(EXAMPLE), "--label-set", "disease-1", "--out", str(out), "--overwrite"]
+    assert main([*base, "--normalise", str(out / "normalise.yaml")]) == 2
+    assert "is read and stands in --out, whose files are replaced" in capsys.readouterr().err

@@ -116,7 +116,10 @@ def _reports(
     if not scanned:
         return found, {}, None
     seen = scan(arguments.files, options)
-    return _bar(found, seen.rows), {"inputs": list(seen.inputs)}, None
+    facts = {"inputs": list(seen.inputs)}
+    if annotations := options.annotations():
+        facts["reading"] = annotations
+    return _bar(found, seen.rows), facts, None
 
 
 def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report | Reject]:

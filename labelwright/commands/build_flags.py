@@ -159,7 +159,14 @@ def _refuse_own_inputs(arguments: argparse.Namespace) -> None:
     """An input inside the folder that --overwrite empties would be lost."""
     if arguments.out is None:
         return
-    read = [*arguments.files, arguments.labels, arguments.test_labels, arguments.split_file]
+    read = [
+        *arguments.files,
+        arguments.labels,
+        arguments.test_labels,
+        arguments.split_file,
+        arguments.entity_table,
+        arguments.normalise,
+    ]
     for path in map(Path, filter(None, read)):
         if path.is_file() and path.resolve().parent == arguments.out.resolve():
             raise ConfigError(
