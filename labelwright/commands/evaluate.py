@@ -103,12 +103,18 @@ def add_test_flags(
 ) -> None:
     """``--metric``, ``--margin`` and what else scores and tests depend on."""
     tests = parser.add_argument_group("scores and tests")
-    usual = f"{METRICS[0]}; entities: {evaluate_entities.METRICS[0]}"
+    both = (
+        f"; for labels one of {', '.join(METRICS)} (default: {METRICS[0]}); for entities "
+        "micro_f1_SCHEME or macro_f1_SCHEME, SCHEME one of "
+        f"{', '.join(evaluate_entities.SCHEMES)} (default: {evaluate_entities.METRICS[0]}), or "
+        "macro_f1_words_o"
+    )
     tests.add_argument(
         "--metric",
         choices=metrics,
+        metavar=None if default else "NAME",
         default=default,
-        help=f"what the verdict is about (default: {default or usual})",
+        help="what the verdict is about" + (" (default: %(default)s)" if default else both),
     )
     tests.add_argument(
         "--margin",
