@@ -99,11 +99,11 @@ def read_answers(
         start, end = window.keep
         part = logits[place, start - window.start : end - window.start]
         whole[split.rows.place[row]][start:end] = part
-    found = []
-    for note, scores in zip(split.notes, whole, strict=True):
-        best, chances = ready.model.chances(scores, exact=False)
-        found.append(Scored(note.text, note.spans, best, chances))
-    return found
+    answers = ready.model.chances(whole, exact=False)
+    return [
+        Scored(note.text, note.spans, best, chances)
+        for note, (best, chances) in zip(split.notes, answers, strict=True)
+    ]
 
 
 def judge(

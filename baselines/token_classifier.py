@@ -21,6 +21,8 @@ NO_LABEL = -100
 SOFTMAX, CRF, MULTILABEL = HEADS = ("softmax", "crf", "multilabel")
 CHAIN = 2048
 """Words that the random field sees at once; a longer text is read in chains of so many."""
+CHAINS = 64
+"""Chains that pass the random field together."""
 
 
 class TokenClassifier(nn.Module):
@@ -96,16 +98,16 @@ class TokenClassifier(nn.Module):
         return nn.functional.cross_entropy(logits[there], labels[there], weight=self.weights)
 
     def chances(
-        self, logits: NDArray[np.floating], *, exact: bool = True
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Best tags and probabilities of one text's words.
+        self, texts: Sequence[NDArray[np.floating]], *, exact: bool = True
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Best tags and probabilities of the words of each text.
 
         With a random field these are the tags of the best path and the marginal probabilities,
         which are what is left of the path's one-hot tags when the gradient of its likelihood
         is taken away.
 
         Args:
-            logits: ``[words, tags]``.
+            texts: logits, ``[words, tags]`` each.
             exact: compute the marginals of a random field, which takes as long as a training step;
                 else those of each word by itself stand for them.
 
@@ -113,27 +115,54 @@ class TokenClassifier(nn.Module):
             Numbers of the tags ``[words]`` and probabilities ``[words, tags]``. Where a word can
             have several tags, the numbers are those of the likeliest.
         """
-        scores = torch.as_tensor(np.asarray(logits, dtype=np.float32))
-        if self.head == MULTILABEL:
-            alone = torch.sigmoid(scores)
-        else:
-            alone = torch.softmax(scores, dim=-1)
-        if self.field is None or not len(scores):
-            return alone.argmax(dim=-1).numpy(), alone.numpy()
-        field, paths, marginals = self.field, [], []
-        scores = scores.to(self.scores.weight.device)
-        for start in range(0, len(scores), CHAIN):
-            with torch.inference_mode(mode=False), torch.enable_grad():
-                chain = scores[start : start + CHAIN].clone().unsqueeze(0).requires_grad_()
-                there = torch.ones(chain.shape[:2], dtype=torch.bool, device=chain.device)
-                path = torch.tensor(field.decode(chain.detach(), there), device=chain.device)
-                paths.append(path[0])
+        found = []
+        for logits in texts:
+            scores = torch.as_tensor(np.asarray(logits, dtype=np.float32))
+            alone = torch.sigmoid(scores) if self.head == MULTILABEL else scores.softmax(dim=-1)
+            found.append((alone.argmax(dim=-1).numpy(), alone.numpy()))
+        if self.field is None:
+            return found
+        chains = [
+            (place, start, min(start + CHAIN, len(best)))
+            for place, (best, _) in enumerate(found)
+            for start in range(0, len(best), CHAIN)
+        ]
+        chains.sort(key=lambda chain: chain[1] - chain[2])
+        for first in range(0, len(chains), CHAINS):
+            batch = chains[first : first + CHAINS]
+            logits_of = [np.asarray(texts[place][start:end]) for place, start, end in batch]
+            answers = self._paths(logits_of, exact=exact)
+            for (place, start, end), (path, sure) in zip(batch, answers, strict=True):
+                found[place][0][start:end] = path
                 if exact:
-                    [slope] = torch.autograd.grad(field(chain, path, there), chain)
-                    sure = nn.functional.one_hot(path, scores.shape[-1]) - slope
-                    marginals.append(sure[0].clamp(0, 1))
-        probabilities = torch.cat(marginals).cpu() if exact else alone
-        return torch.cat(paths).cpu().numpy(), probabilities.numpy()
+                    found[place][1][start:end] = sure
+        return found
+
+    def _paths(
+        self, chains: Sequence[NDArray[np.floating]], *, exact: bool
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Best path and marginals of chains, the longest first, through the random field."""
+        field: Any = self.field
+        place = self.scores.weight.device
+        sizes = [len(chain) for chain in chains]
+        there = torch.arange(sizes[0]) < torch.tensor(sizes)[:, None]
+        padded = torch.zeros((len(chains), sizes[0], chains[0].shape[1]))
+        for row, chain in enumerate(chains):
+            padded[row, : len(chain)] = torch.as_tensor(chain.astype(np.float32))
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            scores, there = padded.clone().to(place).requires_grad_(), there.clone().to(place)
+            paths = field.decode(scores.detach(), there)
+            tags = torch.zeros(there.shape, dtype=torch.long, device=place)
+            for row, path in enumerate(paths):
+                tags[row, : len(path)] = torch.tensor(path, device=place)
+            sure = padded
+            if exact:
+                [slope] = torch.autograd.grad(field(scores, tags, there), scores)
+                sure = (nn.functional.one_hot(tags, scores.shape[-1]) - slope).clamp(0, 1)
+        return [
+            (np.array(path), sure[row, : len(path)].detach().cpu().numpy())
+            for row, path in enumerate(paths)
+        ]
 
     def own_weights(self) -> dict[str, torch.Tensor]:
         """Everything but the encoder, by name."""

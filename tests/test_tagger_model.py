@@ -114,7 +114,7 @@ def test_the_random_field_against_all_paths() -> None:
     paths = all_paths(made, scores)
     values = np.array(list(paths.values()))
     chances = dict(zip(paths, np.exp(values - np.logaddexp.reduce(values)), strict=True))
-    best, marginals = made.chances(scores.numpy())
+    [(best, marginals)] = made.chances([scores.numpy()])
     assert tuple(best.tolist()) == max(paths, key=lambda path: paths[path])
     for word in range(5):
         for tag in range(3):
@@ -129,14 +129,24 @@ def test_the_random_field_against_all_paths() -> None:
     assert float(out["loss"]) == pytest.approx(expected / 5, rel=1e-4)
 
 
-def test_long_texts_pass_the_random_field_in_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_pass_the_random_field_together_and_long_ones_in_chains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("baselines.token_classifier.CHAIN", 4)
-    made, scores = model("crf", 3), np.random.default_rng(0).normal(size=(9, 3))
-    best, sure = made.chances(scores)
-    parts = [made.chances(scores[start : start + 4]) for start in (0, 4, 8)]
-    assert best.tolist() == [tag for part, _ in parts for tag in part.tolist()]
-    assert sure == pytest.approx(np.concatenate([part for _, part in parts]))
-    assert made.chances(scores[:0])[0].tolist() == []
+    monkeypatch.setattr("baselines.token_classifier.CHAINS", 2)
+    made, rng = model("crf", 3), np.random.default_rng(0)
+    texts = [rng.normal(size=(size, 3)) for size in (3, 9, 0, 1)]
+    together = made.chances(texts)
+    for logits, (best, sure) in zip(texts, together, strict=True):
+        pieces = [logits[start : start + 4] for start in range(0, len(logits), 4)]
+        parts = [made.chances([piece])[0] for piece in pieces]
+        assert best.tolist() == [tag for part, _ in parts for tag in part.tolist()]
+        marginals = np.concatenate([np.zeros((0, 3)), *(part for _, part in parts)])
+        assert np.allclose(sure, marginals, atol=1e-6)
+    quick = made.chances(texts, exact=False)
+    for (best, _), (path, alone), logits in zip(together, quick, texts, strict=True):
+        assert path.tolist() == best.tolist()
+        assert alone == pytest.approx(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))
 
 
 def test_weights_of_rare_classes() -> None:
