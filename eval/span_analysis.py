@@ -13,7 +13,6 @@ from eval.span_errors import Wrong, wrong_mentions
 from eval.span_load import SpanComparison
 from eval.span_scores import (
     CERTAINTY,
-    SCHEMES,
     WORDS,
     WORDS_O,
     SpanScores,
@@ -186,6 +185,3 @@ def counted(
             for gold, pred, found in zip(comparison.gold, answers, matchings, strict=True)
         ]
     return counts, wrong
-
-
-__all__ = ["METRICS", "SCHEMES", "SCHEME_TEXT", "SpanAnalysis", "analyse_spans", "counted"]

@@ -42,7 +42,6 @@ class SpanPage:
         split: what gold and training data share, where asked for.
         include_text: whether the page may show the reports' texts.
         seeds: section on several runs of each labeler, where there are some.
-        warnings: further sentences above the verdict's numbers.
     """
 
     analysis: SpanAnalysis
@@ -51,7 +50,6 @@ class SpanPage:
     include_text: bool = False
     title: str = TITLE
     seeds: Section | None = None
-    warnings: Sequence[str] = ()
     sections: Sequence[Section] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -96,9 +94,11 @@ class SpanPage:
         c, shared = self.analysis.comparison, shared_notices(self.analysis)
         grave = source_notices(self.sources, c.label_set.fingerprint)
         grave += independence_notice(self.split)
-        grave += [*self.warnings, *shared.grave]
+        grave += shared.grave
         unused = [n for n in c.types if not any(e.type == n for m in c.gold for e in m)]
         other = list(shared.other)
+        if c.gold_patients:
+            other.append("Patients are those that the gold names.")
         if unused and len(unused) < len(c.types):
             other.append(f"Never marked in the gold: {', '.join(unused)}.")
         for name, count in (("the gold", c.gold_elsewhere), *c.elsewhere.items()):

@@ -159,3 +159,24 @@ def test_texts_that_lack_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFix
     flags = ("--include-text", "--reports", str(texts))
     assert evaluate(case, tmp_path / "out", *preds(case, "ours"), *flags) == 0
     assert CANARY in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_made_up_example_of_the_manual_can_be_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent.parent / "benchmarks"))
+    import span_scoring
+
+    made = span_scoring.make_notes(12, 8, 7)
+    assert all(
+        text[start:end] == mention.text
+        for text, mentions in made
+        for mention in mentions
+        for start, end in mention.spans
+    )
+    span_scoring.write(tmp_path, made)
+    flags = ["--gold", str(tmp_path / "gold.jsonl"), "--pred", f"large={tmp_path / 'large-1'}"]
+    flags += ["--label-set", str(tmp_path / "four-types.yaml"), "--out", str(tmp_path / "out")]
+    assert main(["eval", *flags, *FAST]) == 0
+    assert "large reaches a strict micro F1 of " in capsys.readouterr().out
+    assert span_scoring.score(made, [list(mentions) for _, mentions in made]) >= 0

@@ -34,7 +34,7 @@ RATES = {"ours": 0.1, "other": 0.12, "rules": 0.6}
 
 
 def compared(folder: Path, rates: Mapping[str, float] = RATES, **options: bool) -> SpanComparison:
-    write_case(folder, rates, **options)  # type: ignore[arg-type]
+    write_case(folder, rates, **options)
     text = WITH_CERTAINTIES if options.get("certain") else None
     return load_span_comparison(
         folder / "gold.jsonl",
