@@ -33,6 +33,7 @@ class EntityNotes:
         left_out: those left out of notes that stay, by reason.
         unknown: types that the label set lacks, with their number of entities.
         widened: entities that covered a part of what normalising replaced, and now cover it all.
+        unasked: certainties of entities that the label set does not ask for.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EntityNotes:
         self.left_out: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.widened = 0
+        self.unasked = 0
         self._label_set = label_set
         self._types = Types(label_set, self.rules.renames)
 
@@ -100,6 +102,8 @@ class EntityNotes:
             "rejected": self.rejected,
             "left_out": dict(sorted(self.left_out.items())),
         }
+        if self.unasked:
+            counted["certainties_not_asked_for"] = self.unasked
         if self.normaliser is not None:
             counted["widened_by_normalising"] = self.widened
         return counted
@@ -151,6 +155,7 @@ class EntityNotes:
     def _certainty(self, entity: Entity) -> Certainty | None:
         words = self._label_set.words
         if not words:
+            self.unasked += entity.certainty is not None
             return None
         found = self.rules.unmarked if entity.certainty is None else entity.certainty
         if found is None:

@@ -281,10 +281,11 @@ def test_certainties(tmp_path: Path) -> None:
         "Finding present: Tear\nFinding absent: effusion"
     )
     # a label set without certainties does not read them
-    out, _ = built(tmp_path, [report])
+    out, made = built(tmp_path, [report])
     assert rows(out / "train.jsonl")[0]["completion"][0]["content"] == (
         "Finding: Tear\nFinding: effusion"
     )
+    assert made.manifest["counts"]["entities"]["certainties_not_asked_for"] == 1
 
 
 def test_mentions_whose_place_the_answer_cannot_say_are_counted_and_kept(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ def _entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
     )
     for reason, count in counts["left_out"].items():
         yield f"  left out {count}: {reason}"
+    if unasked := counts.get("certainties_not_asked_for"):
+        yield f"  {unasked} have a certainty, which the label set does not ask for"
     if widened := counts.get("widened_by_normalising"):
         yield f"  {widened} cover a part of what normalising replaced, and now all of it"
     if unsaid := sum(counts["place_not_said_by_answer"].values()):
