@@ -159,6 +159,13 @@ class _Collector:
 
 def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
     for line, raw in read_jsonl(path):
+        if "entities" in raw and not raw.get("labels"):
+            raise InputError(
+                f"the row holds entities, and label set {label_set.name} asks for none",
+                remedy="give the label set of the entities (--label-set)",
+                source=path,
+                row=line,
+            )
         try:
             prediction = Prediction.from_json(raw)
         except (KeyError, ValueError, TypeError, AttributeError):

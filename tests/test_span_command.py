@@ -150,6 +150,15 @@ def test_flags_of_entities_are_refused_for_certainties(
         assert f"{name} for label sets of entities" in capsys.readouterr().err
 
 
+def test_a_label_set_of_certainties_does_not_fit_entities(
+    case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pred = preds(case, "ours")
+    assert main(["eval", "--gold", str(case / "gold.jsonl"), *pred, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "gold.jsonl:1: the row holds entities, and label set chexpert-14 asks for none" in error
+
+
 def test_texts_that_lack_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = write_case(tmp_path, {"ours": 0.3}, count=6, texts=False)
     assert evaluate(case, tmp_path / "out", *preds(case, "ours"), "--include-text") == 2
