@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import IO, Any
-from xml.sax.saxutils import quoteattr
 
 from labelwright.annotations.writing import Written, count, count_plain, in_one_piece, placed
 from labelwright.entities import in_order
@@ -71,8 +71,8 @@ def open_file(path: Path, *, scheme: str | None = None) -> Iterator[LabelStudioW
 
 def labeling_interface(types: Iterable[str]) -> str:
     """The labeling interface (XML) for these types and the certainties of mentions."""
-    labels = "".join(f"    <Label value={quoteattr(name)}/>\n" for name in sorted(types))
-    choices = "".join(f"    <Choice value={quoteattr(c.value)}/>\n" for c in Certainty)
+    labels = "".join(f'    <Label value="{escape(name)}"/>\n' for name in sorted(types))
+    choices = "".join(f'    <Choice value="{c.value}"/>\n' for c in Certainty)
     return (
         f'<View>\n  <Labels name="label" toName="text">\n{labels}  </Labels>\n'
         '  <Text name="text" value="$text"/>\n'
