@@ -1,6 +1,7 @@
 """Entities of texts of any length: asked whole or in parts, what the parts say put together.
 
-A text that is too long is asked in windows of whole sentences that share some. A part whose
+A text that is too long is asked in windows of whole sentences that share some; a model that reads
+sentence by sentence is asked each of them, equal ones of the texts at hand once. A part whose
 answer does not come to its end is divided at a sentence border, and both halves are asked.
 Every mention is found in the part that the model read, so its place is one of the whole text.
 Where parts overlap, the part decides in which the mention is more central: what another part
@@ -13,11 +14,13 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Protocol
 
 from inference.answer import Answer
 from inference.prompts import Refusal
+from labelwright.checkpoint import REPORT, SENTENCE
 from labelwright.entities import ParsedEntities, in_order, parse, shifted
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Span
@@ -56,31 +59,17 @@ class Asker(Protocol):
         ...
 
 
-class Parser(Protocol):
-    """Reads an answer as :func:`labelwright.entities.parse` does."""
-
-    def __call__(
-        self,
-        label_set: LabelSet,
-        answer: str,
-        text: str,
-        *,
-        ended: bool | None,
-        probs: Sequence[float] | None,
-    ) -> ParsedEntities:
-        """Read one answer."""
-        ...
-
-
 @dataclass
 class _Asked:
     """How far one text is.
 
     Attributes:
+        first: the parts that were asked first.
         spent: seconds and usage of answers that did not come to their end.
     """
 
     text: str
+    first: Sequence[Span]
     parts: list[tuple[Span, Said]] = field(default_factory=list)
     refusal: Refusal | None = None
     spent: list[Said] = field(default_factory=list)
@@ -91,27 +80,40 @@ class EntityReader:
 
     Args:
         long: ``windows``, or ``reject`` for no answer to a text that is too long.
+        unit: what is asked first: a ``report``, or each ``sentence`` by itself.
     """
 
-    def __init__(
-        self, label_set: LabelSet, asker: Asker, *, long: str, parser: Parser = parse
-    ) -> None:
+    def __init__(self, label_set: LabelSet, asker: Asker, *, long: str, unit: str = REPORT) -> None:
         self._label_set = label_set
         self._asker = asker
         self._long = long
-        self._parser = parser
+        self._unit = unit
 
     def read(self, texts: Sequence[str]) -> list[Answer | Refusal]:
         """One answer or refusal per text, in order."""
-        every = [_Asked(text) for text in texts]
-        open_: list[tuple[_Asked, Span]] = [(asked, (0, len(asked.text))) for asked in every]
+        every = [_Asked(text, self._first(text)) for text in texts]
+        open_ = [(asked, span) for asked in every for span in asked.first]
         while open_:
-            outcomes = self._asker.ask([asked.text[start:end] for asked, (start, end) in open_])
+            outcomes = self._ask([asked.text[start:end] for asked, (start, end) in open_])
             following: list[tuple[_Asked, Span]] = []
             for (asked, span), outcome in zip(open_, outcomes, strict=True):
                 following += [(asked, part) for part in self._settle(asked, span, outcome)]
             open_ = [(asked, span) for asked, span in following if asked.refusal is None]
         return [asked.refusal or self._answer(asked) for asked in every]
+
+    def _first(self, text: str) -> Sequence[Span]:
+        sentences = sentence_spans(text) if self._unit == SENTENCE else []
+        return sentences or [(0, len(text))]
+
+    def _ask(self, texts: Sequence[str]) -> Iterator[Said | Refusal]:
+        """One outcome per text; of equal texts, the first bears time and cost."""
+        wanted = dict.fromkeys(texts)
+        outcomes = dict(zip(wanted, self._asker.ask(list(wanted)), strict=True))
+        for text in texts:
+            outcome = outcomes[text]
+            yield outcome
+            if isinstance(outcome, Said):
+                outcomes[text] = replace(outcome, seconds=0.0, usage=None)
 
     def _settle(self, asked: _Asked, span: Span, outcome: Said | Refusal) -> list[Span]:
         """Keep an answer, or say what to ask instead."""
@@ -136,7 +138,7 @@ class EntityReader:
     def _answer(self, asked: _Asked) -> Answer:
         parts = sorted(asked.parts, key=lambda part: part[0])
         parsed = [
-            self._parser(
+            parse(
                 self._label_set,
                 said.raw,
                 asked.text[start:end],
@@ -149,7 +151,7 @@ class EntityReader:
         said = [said for _, said in parts]
         notes = dict.fromkeys(note for one in said for note in one.notes)
         notes |= dict.fromkeys(note for one in parsed for note in one.notes)
-        if len(parts) > 1:
+        if len(parts) != len(asked.first):
             notes[f"parts: {len(parts)}"] = None
         readable = any(one.readable for one in parsed)
         entities = merged(self._label_set, len(asked.text), spans, parsed)
@@ -198,10 +200,11 @@ def halves_of(text: str) -> list[Span] | None:
 def merged(
     label_set: LabelSet, length: int, spans: Sequence[Span], parsed: Sequence[ParsedEntities]
 ) -> tuple[Entity, ...]:
-    """The entities of a text of ``length`` characters from those of its parts."""
+    """The entities of a text of ``length`` characters from those of its parts, sorted."""
     if len(spans) == 1:
         start, _ = spans[0]
         return tuple(_placed(parsed[0].entities, start))
+    reach = list(accumulate((end for _, end in spans), max))
     found: list[tuple[float, int, Entity]] = []
     elsewhere: list[Entity] = []
     for number, (part, one) in enumerate(zip(spans, parsed, strict=True)):
@@ -209,10 +212,14 @@ def merged(
             if not entity.spans:
                 elsewhere.append(entity)
                 continue
-            rooms = [_room(entity, span, length) for span in spans]
-            best = max(range(len(spans)), key=rooms.__getitem__)
-            if rooms[number] == rooms[best]:
-                found.append((rooms[number], number, entity))
+            low = high = number
+            while low and reach[low - 1] > entity.start:
+                low -= 1
+            while high + 1 < len(spans) and spans[high + 1][0] < entity.end:
+                high += 1
+            own = _room(entity, part, length)
+            if own >= max(_room(entity, span, length) for span in spans[low : high + 1]):
+                found.append((own, number, entity))
     kept = Kept(nesting=label_set.nesting)
     found.sort(key=lambda item: (-item[0], item[1], item[2].start))
     return (*in_order(e for _, _, e in found if kept.takes(e)), *elsewhere)

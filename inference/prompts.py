@@ -10,7 +10,7 @@ from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
 from labelwright.certainty import END, slots
 from labelwright.errors import CheckpointError
-from labelwright.label_set import LabelSet
+from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.prompt import messages
 from labelwright.special_tokens import break_up, spelled_out
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16
 """Room for an answer that is written longer than ours, and for its end."""
+SOME_LINES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,12 @@ class PromptWriter:
 
 
 def answer_room(loaded: Loaded) -> int:
-    """Tokens that the longest possible answer needs, by key or by full name, and some to spare."""
+    """Tokens that the longest possible answer needs, by key or by full name, and some to spare.
+
+    For entities, whose answers have no longest, room for some lines.
+    """
+    if loaded.label_set.task == ENTITIES:
+        return SOME_LINES
     tokenizer = loaded.tokenizer
     lines = (longest_answer(loaded.label_set, full_names=full) for full in (False, True))
     return max(len(tokenizer(line)["input_ids"]) for line in lines) + SPARE_TOKENS

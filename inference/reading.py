@@ -155,13 +155,11 @@ class Entities:
     """Reads reports for all mentions of the label set's types."""
 
     mode = FREE
-    unit = REPORT
 
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
         refused = {
             f"--decode {options.decode}": options.decode not in (AUTO, FREE),
             "--evidence": options.evidence is not None,
-            f"--unit {options.unit}": options.unit not in (None, REPORT),
             "--batch-tokens": options.batch_tokens is not None,
         }
         for flag, given in refused.items():
@@ -172,7 +170,9 @@ class Entities:
                 )
         self._asker = ModelAsker(loaded, decode)
         self.writer = self._asker.writer
-        self._reader = EntityReader(loaded.label_set, self._asker, long=options.long)
+        self.unit = options.unit or (REPORT if loaded.task is None else loaded.task.unit)
+        asked = (loaded.label_set, self._asker)
+        self._reader = EntityReader(*asked, long=options.long, unit=self.unit)
 
     def describe(self) -> Mapping[str, Any]:
         """Those of the asker."""

@@ -260,7 +260,6 @@ def _fit_to_task(task: TrainArguments) -> None:
         return
     wanted = {
         f"--layout {task.layout}": task.layout not in (None, "line"),
-        f"--unit {task.unit}": task.unit not in (None, "report"),
         "--on-long cut": task.on_long == "cut",
     }
     for name, asked in wanted.items():

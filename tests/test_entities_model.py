@@ -101,7 +101,6 @@ def test_a_dry_run_shows_answers_with_their_loss(
     [
         ["--layout", "both"],
         ["--layout", "branches"],
-        ["--unit", "sentence"],
         ["--on_long", "cut"],
     ],
     ids=lambda flags: " ".join(flags),
@@ -240,7 +239,6 @@ def test_an_answer_that_does_not_end_is_cut_at_the_room_of_its_text(
         {"decode": "one-pass"},
         {"decode": "constrained"},
         {"evidence": "context"},
-        {"unit": "sentence"},
         {"batch_tokens": 64},
     ],
     ids=lambda options: next(iter(options)),

@@ -105,6 +105,22 @@ def test_parts_of_any_size_say_what_the_whole_says(
     assert answer.usage == {"tokens": 2 * answer.seconds}
 
 
+@settings(max_examples=50, deadline=None)
+@given(SENTENCES, st.integers(20, 160), st.integers(20, 200))
+def test_sentence_by_sentence_says_what_the_whole_says(
+    sentences: list[str], limit: int, ends: int
+) -> None:
+    text = "\n".join(sentences)
+    reader = Reader(limit=max(limit, 40), ends=max(ends, 40))
+    answer = read(reader, text, unit="sentence")
+    assert entities(answer) == wanted(text)
+    # Equal sentences are asked once, and only once they cost time.
+    assert reader.asked == list(dict.fromkeys(sentences))
+    assert answer.seconds == len(reader.asked)
+    assert answer.usage == {"tokens": 2 * len(reader.asked)}
+    assert answer.notes == ()
+
+
 def test_a_text_that_fits_is_asked_once() -> None:
     reader = Reader()
     answer = read(reader, "No fever.")
