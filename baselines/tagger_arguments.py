@@ -1,6 +1,6 @@
 """Flags and recipes of tagger training: ours and transformers' ``TrainingArguments``.
 
-Without a recipe, the settings of Almeida et al.'s encoders apply where they name any: learning
+Without a recipe, the settings of de Almeida et al.'s encoders apply where they name any: learning
 rate 5e-5, batch 10, accumulation 5, at most 512 tokens, and a stop after five epochs without a
 better micro F1 on validation.
 """
