@@ -30,6 +30,7 @@ Place = tuple[Span, ...]
 
 _SAME = str.maketrans({**dict.fromkeys("‘’‚‛`´", "'"), **dict.fromkeys("“”„‟«»", '"')})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_PLAIN = re.compile("[!-~]+(?: [!-~]+)*")
 _GAP = re.compile(r"\s*(?:\.\.\.|…)\s*")
 _NO_WIDTH = frozenset(
     map(chr, (0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x2060, 0x2065)))
@@ -60,6 +61,13 @@ def fold(text: str) -> Folded:
     at = 0
     while at < len(text):
         end = at + 1
+        plain = _plain_run(text, at)
+        if plain > at:  # most of most texts, all at once
+            parts.append(text[at:plain].lower())
+            starts += range(at, plain)
+            ends += range(end, plain + 1)
+            at = plain
+            continue
         if text[at] in _NO_WIDTH:
             at = end
             continue
@@ -76,6 +84,15 @@ def fold(text: str) -> Folded:
         ends += [end] * len(folded)
         at = end
     return Folded("".join(parts), tuple(starts), tuple(ends))
+
+
+def _plain_run(text: str, at: int) -> int:
+    """Where the ASCII characters from ``at`` on end that fold to themselves but for their case."""
+    match = _PLAIN.match(text, at)
+    if match is None:
+        return at
+    end = match.end()
+    return end - 1 if end < len(text) and _belongs(text[end]) else end
 
 
 def _belongs(char: str) -> bool:
