@@ -109,7 +109,8 @@ def test_what_entities_cannot_be_trained_with(tmp_path: Path, flags: list[str]) 
     start = ["--data", str(write_data(tmp_path)), "--output_dir", str(tmp_path / "out")]
     with pytest.raises(ConfigError, match="is not for records of entities"):
         parse([*start, "--scratch", "tiny", *flags])
-    assert parse([*start, "--scratch", "tiny", "--packing"]).task.layout == "line"
+    allowed = parse([*start, "--scratch", "tiny", "--packing", "--unit", "sentence"]).task
+    assert (allowed.layout, allowed.unit) == ("line", "sentence")
 
 
 @pytest.mark.parametrize(
@@ -217,6 +218,18 @@ def test_long_notes_are_read_in_windows_at_places_of_the_whole_note(loaded: Load
     (rejected,) = labeled(narrow, [text], long="reject")
     assert isinstance(rejected, Reject)
     assert rejected.reason.startswith("too long for the model: ")
+
+
+def test_sentence_by_sentence_a_note_is_what_its_sentences_are(loaded: Loaded) -> None:
+    alone = [NOTES["n4"], NOTES["n1"], NOTES["n5"], NOTES["n2"]]
+    text = "\n\n".join([*alone, *alone])
+    (result,) = labeled(loaded, [text], unit="sentence")
+    assert mentions(result) == wanted(text)
+    assert isinstance(result, Prediction)
+    assert (result.problems, result.notes) == ((), ())
+    assert Labeler(loaded, LabelerOptions(unit="sentence")).describe()["decoding"]["unit"] == (
+        "sentence"
+    )
 
 
 def test_an_answer_that_does_not_end_is_cut_at_the_room_of_its_text(
