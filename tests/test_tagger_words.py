@@ -96,6 +96,43 @@ def test_one_word_longer_than_a_window(tokenizer: Any) -> None:
         WordReader(tokenizer, limit=2, stride=0)
 
 
+MIXED = "The  cyst\n\n of na\u00efve, (\U0001d518) \u00e93.5cm\u2014T2\u2026"
+
+
+def other_tokenizer(kind: str) -> Any:
+    """Tokenizers of other kinds of encoders: RoBERTa's and ModernBERT's bytes, XLM-R's pieces."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    if kind == "pieces":
+        made = Tokenizer(models.Unigram())
+        made.normalizer = normalizers.NFKC()
+        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        unknown = {"unk_token": "<unk>", "special_tokens": ["<unk>"]}
+        trainer = trainers.UnigramTrainer(vocab_size=60, show_progress=False, **unknown)
+    else:
+        made = Tokenizer(models.BPE())
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=kind == "bytes, prefix")
+        made.post_processor = processors.ByteLevel(trim_offsets=kind != "bytes, untrimmed")
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(
+            vocab_size=300, initial_alphabet=alphabet, show_progress=False
+        )
+    made.train_from_iterator((*TEXTS, MIXED), trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=made)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "bytes, prefix", "bytes, untrimmed", "pieces"])
+def test_other_kinds_of_tokenizers_give_the_same_words(kind: str) -> None:
+    made = other_tokenizer(kind)
+    [words] = WordReader(made, limit=64, stride=4).read([MIXED])
+    assert words.spans.tolist() == find_words(MIXED).tolist()
+    [window] = words.windows
+    heads = [made.decode([int(window.ids[n])]).strip() for n in window.firsts]
+    assert [heads[place] for place in (4, 5, 7, 9)] == [",", "(", ")", "."]
+    assert (np.diff(window.firsts) > 0).all()
+
+
 def test_texts_without_words(tokenizer: Any) -> None:
     for words in WordReader(tokenizer, limit=8, stride=2).read(["", " \n", "\u0301"]):
         assert len(words) == 0
