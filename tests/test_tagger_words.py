@@ -105,20 +105,18 @@ def other_tokenizer(kind: str) -> Any:
     from transformers import PreTrainedTokenizerFast
 
     if kind == "pieces":
-        made = Tokenizer(models.Unigram())
+        letters = sorted({*unicodedata.normalize("NFKC", MIXED)} - {" ", "\n"})
+        pieces = [("<unk>", 0.0), ("\u2581", -1.0), ("\u2581na", -1.0)]
+        made = Tokenizer(models.Unigram([*pieces, *((c, -2.0) for c in letters)], unk_id=0))
         made.normalizer = normalizers.NFKC()
         made.pre_tokenizer = pre_tokenizers.Metaspace()
-        unknown = {"unk_token": "<unk>", "special_tokens": ["<unk>"]}
-        trainer = trainers.UnigramTrainer(vocab_size=60, show_progress=False, **unknown)
-    else:
-        made = Tokenizer(models.BPE())
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=kind == "bytes, prefix")
-        made.post_processor = processors.ByteLevel(trim_offsets=kind != "bytes, untrimmed")
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(
-            vocab_size=300, initial_alphabet=alphabet, show_progress=False
-        )
-    made.train_from_iterator((*TEXTS, MIXED), trainer)
+        return PreTrainedTokenizerFast(tokenizer_object=made)
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=kind == "bytes, prefix")
+    made.post_processor = processors.ByteLevel(trim_offsets=kind != "bytes, untrimmed")
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
+    made.train_from_iterator(TEXTS, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=made)
 
 
