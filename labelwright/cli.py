@@ -22,6 +22,7 @@ from labelwright.commands import (
     evaluate,
     evidence,
     export,
+    grid,
     index,
     label,
     label_set,
@@ -82,6 +83,12 @@ COMMANDS = {
         ablation.add_arguments,
         ablation.run,
         passes_on=True,
+        resumes=True,
+    ),
+    "grid": Command(
+        "training settings in every combination -> one table of scores",
+        grid.add_arguments,
+        grid.run,
         resumes=True,
     ),
     "evidence": Command(

@@ -53,7 +53,7 @@ MISTAKES = [
     (["--thresholds=test-set", "--head=multilabel"], "searched on the evaluated reports"),
     (["--stride=-1"], "stride is below 0"),
     (["--metric_for_best_model=accuracy"], "choose one of: micro_f1, macro_f1, loss"),
-    (["--config", "no-such"], "give a YAML file or one of: almeida, minilm, scratch-cpu"),
+    (["--config", "no-such"], "give a YAML file or one of: almeida2025, .*scratch-cpu"),
 ]
 
 

@@ -6,7 +6,8 @@ import argparse
 
 EPILOG = """\
 training flags (a recipe holds the same names; a flag wins over the recipe)
-  --config RECIPE             a YAML file, or a shipped one: almeida, minilm, scratch-cpu
+  --config RECIPE             a YAML file, or a shipped one: almeida2025, aprilia2025,
+                              almeida2025-breast-cancer, minilm, scratch-cpu
   --data DIR                  folder that labelwright build wrote for a label set of entities
   --output_dir DIR            where the model, its checkpoints and its manifest go
   --model_name_or_path MODEL  local encoder folder, a name on the hub, or minilm (the encoder
