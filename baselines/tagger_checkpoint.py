@@ -2,8 +2,7 @@
 
 It holds the encoder as transformers saves it (``config.json``, ``model.safetensors``, tokenizer),
 ``tags.safetensors`` (the layer over the encoder) and ``tags.json`` (what its outputs mean, and the
-thresholds), the table by which its training texts were normalised (``normalise.yaml``), if they
-were, and the two files that say what it labels (:mod:`labelwright.checkpoint`).
+thresholds), and the files that say what it labels (:mod:`labelwright.checkpoint`).
 """
 
 from __future__ import annotations
@@ -26,17 +25,16 @@ from baselines.tagger_tags import SCHEMES, Tagging
 from baselines.token_classifier import HEADS, MULTILABEL, TokenClassifier
 from labelwright.checkpoint import TAGS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
-from labelwright.jsonl import atomic_write, write_json, writing
+from labelwright.jsonl import write_json, writing
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.manifest import sha256_model
-from labelwright.normalise import Normaliser
 from labelwright.prompt import prompt_version
 from retrieval.pretrained import silent
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-WEIGHTS, SETTINGS, NORMALISE = "tags.safetensors", "tags.json", "normalise.yaml"
+WEIGHTS, SETTINGS = "tags.safetensors", "tags.json"
 RESTORE = "restore it from the training output"
 
 
@@ -48,7 +46,6 @@ class Shape:
         max_length: the longest window in tokens.
         stride: words that neighbouring windows share.
         thresholds: one per class for the head ``multilabel``, else ``None``.
-        normaliser: what its texts pass first, or ``None``.
     """
 
     tagging: Tagging
@@ -57,7 +54,6 @@ class Shape:
     stride: int
     dropout: float
     thresholds: NDArray[np.float64] | None = None
-    normaliser: Normaliser | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The contents of ``tags.json``."""
@@ -69,13 +65,10 @@ class Shape:
             "stride": self.stride,
             "dropout": self.dropout,
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
-            "normalised_by": None if self.normaliser is None else self.normaliser.facts(),
         }
 
     @classmethod
-    def from_json(
-        cls, value: Mapping[str, Any], label_set: LabelSet, normaliser: Normaliser | None = None
-    ) -> Shape:
+    def from_json(cls, value: Mapping[str, Any], label_set: LabelSet) -> Shape:
         """The inverse of :meth:`to_json`.
 
         Raises:
@@ -92,8 +85,6 @@ class Shape:
                 raise ValueError("thresholds")
         if list(value["tags"]) != list(tagging.names):
             raise ValueError("tags")
-        if value["normalised_by"] != (None if normaliser is None else normaliser.facts()):
-            raise ValueError("normalised_by")
         return cls(
             tagging=tagging,
             head=head,
@@ -101,7 +92,6 @@ class Shape:
             stride=int(value["stride"]),
             dropout=float(value["dropout"]),
             thresholds=thresholds,
-            normaliser=normaliser,
         )
 
 
@@ -131,8 +121,12 @@ def save_tagger(
     *,
     sections: str,
     base_model: str,
+    normalise: Path | None = None,
 ) -> None:
     """Write every file that :func:`load_tagger` reads; weights as safetensors only.
+
+    Args:
+        normalise: the data folder's table of normalisation; it is copied if there is one.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -145,9 +139,6 @@ def save_tagger(
         weights = {n: w.detach().cpu().contiguous() for n, w in model.own_weights().items()}
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     write_json(folder / SETTINGS, shape.to_json())
-    if shape.normaliser is not None:
-        with atomic_write(folder / NORMALISE, mode=0o644) as handle:
-            handle.write(shape.normaliser.text)
     info = TaskInfo(
         label_set_sha256=label_set.fingerprint,
         prompt_version=prompt_version(label_set),
@@ -155,7 +146,7 @@ def save_tagger(
         sections=sections,
         base_model=base_model,
     )
-    save_task(folder, label_set, info)
+    save_task(folder, label_set, info, normalise=normalise)
 
 
 def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> LoadedTagger:
@@ -177,13 +168,10 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
             source=root,
         )
     try:
-        table = Normaliser.load(root / NORMALISE) if (root / NORMALISE).is_file() else None
-        shape = Shape.from_json(json.loads((root / SETTINGS).read_text("utf-8")), label_set, table)
+        shape = Shape.from_json(json.loads((root / SETTINGS).read_text("utf-8")), label_set)
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(
-            f"{SETTINGS} is missing, damaged, or does not fit label set and {NORMALISE}",
-            remedy=RESTORE,
-            source=root,
+            f"{SETTINGS} is missing, damaged or of another label set", remedy=RESTORE, source=root
         ) from None
     encoder, tokenizer = load_parts(root, name=str(root), dtype=dtype)
     model = TokenClassifier(

@@ -20,7 +20,6 @@ from baselines.token_classifier import CRF, WordPadding
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.manifest import versions
-from labelwright.normalised_text import NormalisedText
 from labelwright.records import Entity, Prediction, Reject, Report
 from retrieval.pretrained import pick_device
 
@@ -36,8 +35,8 @@ class TaggerLabeler:
     """Finds entities with a tagger; a :class:`labelwright.labeler.ReportLabeler`.
 
     Every entity has ``prob``, the mean probability of its words' tags. A report longer than the
-    context is read in windows; nothing is cut. Where the training texts were normalised, so are the
-    reports, and the entities are given at their places in the report as it was.
+    context is read in windows; nothing is cut. Reports are taken as they are: where the training
+    texts were normalised, :func:`labelwright.normalising.normalising` goes before it.
     """
 
     def __init__(
@@ -128,7 +127,6 @@ class TaggerLabeler:
                 "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
                 "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
             },
-            "normalised_by": None if shape.normaliser is None else shape.normaliser.facts(),
             "dtype": str(next(encoder.parameters()).dtype).removeprefix("torch."),
             "context": shape.max_length,
             "on_long": "windows",
@@ -146,8 +144,7 @@ class TaggerLabeler:
         A report without text is rejected.
         """
         began = time.perf_counter()
-        texts = [self._text(report.text) for report in reports]
-        read = self._reader.read([_plain(text) for text in texts])
+        read = self._reader.read([report.text for report in reports])
         share = (time.perf_counter() - began) / max(len(reports), 1)
         tags = len(self._loaded.shape.tagging.names)
         scores = [np.zeros((len(words), tags), dtype=np.float32) for words in read]
@@ -170,7 +167,7 @@ class TaggerLabeler:
         results: list[Prediction | Reject] = []
         for n, report in enumerate(reports):
             if report.text.strip():
-                said = self._entities(texts[n], read[n].spans, *answers[n])
+                said = self._entities(report.text, read[n].spans, *answers[n])
                 took = seconds[n] + share
                 results.append(Prediction(report.id, {}, self.name, seconds=took, entities=said))
             else:
@@ -186,26 +183,13 @@ class TaggerLabeler:
         found: NDArray[np.float32] = logits.cpu().numpy()
         return found
 
-    def _text(self, text: str) -> NormalisedText | str:
-        normaliser = self._loaded.shape.normaliser
-        return text if normaliser is None else normaliser.apply(text)
-
     def _entities(
         self,
-        given: NormalisedText | str,
+        text: str,
         spans: NDArray[np.int64],
         best: NDArray[np.int64],
         chances: NDArray[np.float32],
     ) -> tuple[Entity, ...]:
-        """The entities of one report, at their places in its original text."""
         tagging = self._loaded.shape.tagging
-        text = _plain(given)
         scored = Scored(text, spans, best, chances)
-        found = tagging.entities(text, spans, mentions(tagging, scored, self._thresholds))
-        if isinstance(given, str):
-            return found
-        return tuple(given.entity_to_original(entity) for entity in found)
-
-
-def _plain(text: NormalisedText | str) -> str:
-    return text if isinstance(text, str) else text.text
+        return tagging.entities(text, spans, mentions(tagging, scored, self._thresholds))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baselines.course import say
 from baselines.encoder_prepare import check_validation, new_start
 from baselines.tagger_arguments import Settings
-from baselines.tagger_checkpoint import NORMALISE, Shape, load_tagger, thresholds_of
+from baselines.tagger_checkpoint import Shape, load_tagger, thresholds_of
 from baselines.tagger_data import Split, class_weights, encode_split, read_split
 from baselines.tagger_scores import Scored, f1_scores, mentions, tune
 from baselines.tagger_tags import Tagging
@@ -22,7 +22,6 @@ from baselines.tagger_words import WordReader
 from baselines.token_classifier import MULTILABEL, TokenClassifier
 from labelwright.data_folder import DataFolder
 from labelwright.errors import CheckpointError
-from labelwright.normalise import Normaliser
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -70,7 +69,6 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
     weights = class_weights(splits["train"].counts, tagging, task.class_weights)
     model.weigh(weights)
     _remarks(settings, tagging, splits, weights)
-    table = data.file(NORMALISE)
     shape = Shape(
         tagging=tagging,
         head=task.head,
@@ -78,7 +76,6 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
         stride=task.stride,
         dropout=task.head_dropout,
         thresholds=thresholds_of(tagging),
-        normaliser=None if table is None else Normaliser.load(table),
     )
     return Ready(model, tokenizer, base, shape, splits, weights)
 

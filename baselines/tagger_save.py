@@ -17,7 +17,7 @@ from baselines.tagger_curves import write_curves
 from baselines.tagger_data import ENTITIES, REPORTS, Split
 from baselines.tagger_prepare import Ready, judge, read_answers
 from baselines.token_classifier import TokenClassifier, WordPadding
-from labelwright.checkpoint import TAGS
+from labelwright.checkpoint import NORMALISE_FILE, TAGS
 from labelwright.data_folder import DataFolder
 from labelwright.jsonl import write_json
 from labelwright.run_folder import DONE
@@ -55,7 +55,13 @@ def finish(
         "validation": scores,
     }
     save_tagger(
-        folder, model, ready.tokenizer, shape, sections=data.sections, base_model=ready.base
+        folder,
+        model,
+        ready.tokenizer,
+        shape,
+        sections=data.sections,
+        base_model=ready.base,
+        normalise=data.path / NORMALISE_FILE,
     )
     write_curves(folder, outcome.history)
     shown = {**facts, "parameters": parameters_of(model), "max_length": shape.max_length}
@@ -96,7 +102,6 @@ def _facts(ready: Ready, shape: Shape) -> dict[str, Any]:
         "scheme": tagging.scheme,
         "tags": list(tagging.names),
         "stride_words": shape.stride,
-        "normalised_by": None if shape.normaliser is None else shape.normaliser.facts(),
         "class_weights": weights,
         "thresholds": thresholds,
     }

@@ -17,12 +17,12 @@ from baselines.course import Course, steps_line
 from baselines.encoder_model import parameters_of
 from baselines.outcome import Outcome
 from baselines.tagger_arguments import TAGGER, Settings, TaggerArguments
-from baselines.tagger_checkpoint import NORMALISE
 from baselines.tagger_data import ENTITIES, REPORTS
 from baselines.tagger_prepare import Ready, judge, prepare, read_answers
 from baselines.tagger_save import finish
 from baselines.token_classifier import WordPadding
 from labelwright import label_set
+from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.data_folder import DataFolder
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
 
     kind = TAGGER
     task: ClassVar[tuple[str, str]] = (label_set.ENTITIES, "labelwright train-encoder")
-    extra: ClassVar[tuple[str, ...]] = (NORMALISE,)
+    extra: ClassVar[tuple[str, ...]] = (NORMALISE_FILE,)
     files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
     decisive: ClassVar[tuple[str, ...]] = (
         "max_length",

@@ -15,7 +15,6 @@ from tagger_tools import FLAT, LABEL_SET, label_set
 from baselines.encoder_scratch import PRESETS, make_scratch_encoder
 from baselines.encoder_start import load_parts
 from baselines.tagger_checkpoint import (
-    NORMALISE,
     SETTINGS,
     WEIGHTS,
     Shape,
@@ -120,10 +119,6 @@ def with_another_label_set(folder: Path) -> None:
     (folder / LABEL_SET_FILE).write_text(LABEL_SET.replace("Site", "Place"))
 
 
-def with_a_table(folder: Path) -> None:
-    (folder / NORMALISE).write_text('name: low\nversion: "1"\nlower_case: true\n')
-
-
 def with_pickled_weights(folder: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     (folder / WEIGHTS).rename(folder / "tags.bin")
@@ -132,9 +127,8 @@ def with_pickled_weights(folder: Path) -> None:
 HARMS = [
     (without_weights, r"tags\.safetensors cannot be loaded"),
     (with_torn_weights, r"tags\.safetensors cannot be loaded"),
-    (with_other_tags, r"tags\.json is missing, damaged, or does not fit"),
-    (with_another_scheme, r"tags\.json is missing, damaged, or does not fit"),
-    (with_a_table, r"does not fit label set and normalise\.yaml"),
+    (with_other_tags, r"tags\.json is missing, damaged or of another label set"),
+    (with_another_scheme, r"tags\.json is missing, damaged or of another label set"),
     (with_another_label_set, "differs from the label set"),
     (with_pickled_weights, "has no weights in safetensors"),
 ]

@@ -13,11 +13,10 @@ import pytest
 import torch
 from tagger_tools import CANARY, FAST, FLAT, LABEL_SET, NESTED, command, write_notes
 
-from baselines.tagger_checkpoint import NORMALISE
 from baselines.tagger_labeler import TaggerLabeler
 from baselines.tagger_tags import key_of
+from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.cli import main
-from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Prediction, Report
 
@@ -242,21 +241,20 @@ def test_reports_are_normalised_as_the_training_texts_were(
     """``&`` stands for "kidney" and "colon" for "liver": places are those of the report itself."""
     data = Path(shutil.copytree(folders["flat"], tmp_path / "data"))
     table = 'name: short\nversion: "1"\nterms: {"&": kidney, colon: liver}\n'
-    (data / NORMALISE).write_text(table, encoding="utf-8")
-    out = tmp_path / "out"
-    assert main(command(data, out)) == 0
-    assert (out / NORMALISE).read_text() == table
+    (data / NORMALISE_FILE).write_text(table, encoding="utf-8")
+    model, out = tmp_path / "model", tmp_path / "out"
+    assert main(command(data, model)) == 0
+    assert (model / NORMALISE_FILE).read_text() == table
     text = "There is a cyst of the &. Known colon abscess. No sign of carcinoma of the kidney."
-    [found] = label(out, [text])
+    note = tmp_path / "note.txt"
+    note.write_text(text, encoding="utf-8")
+    assert main(["label", str(note), "--model", str(model), "--out", str(out)]) == 0
+    found = Prediction.from_json(json.loads((out / "predictions.jsonl").read_text()))
     sites = [(e.text, e.spans) for e in found.entities or () if e.type == "Site"]
     assert sites == [
         (word, ((text.index(word), text.index(word) + len(word)),))
         for word in ("&", "colon", "kidney")
     ]
-    assert manifest(out)["tagger"]["normalised_by"]["name"] == "short"
-    (out / NORMALISE).unlink()
-    with pytest.raises(CheckpointError, match="does not fit"):
-        TaggerLabeler.from_checkpoint(out, device="cpu")
 
 
 def test_the_label_command(

@@ -281,14 +281,17 @@ def _encoder(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
 def _tagger(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     from baselines.tagger_labeler import TaggerLabeler
     from inference.batch import SHARD_ROWS
+    from labelwright.normalising import normalising
 
+    refuse_neighbour_flags(arguments, "a tagger")
     if given_here := _given(arguments, GENERATIVE_ONLY):
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given_here)
         raise ConfigError(f"{flags} means nothing to a tagger", remedy="leave it out")
     named = {name: getattr(arguments, name) for name in (*MODEL_ONLY, "label_set", "threshold")}
     given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     model = TaggerLabeler.from_checkpoint(arguments.model, **given)
-    return model, arguments.sections or model.sections, SHARD_ROWS
+    shown = normalising(model, arguments.model)
+    return shown, arguments.sections or model.sections, SHARD_ROWS
 
 
 def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
