@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from eval.plots import COLOURS
 from eval.provenance import Independence, Source, source_notices
 from eval.section import SUBGROUPS, Section
 from eval.tables import Table, main_text, sentence, sort_key, span_text
-from eval.verdict import Notices, facts, notices, verdicts
+from eval.verdict import Notices, Verdict, facts, notices, verdicts
 from labelwright.records import Certainty
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Page:
         split: what gold and training data share, where asked for.
         texts: report text by id; ``None`` keeps all text out of the page.
         sections: further sections.
+        opening: id of the section whose statements and first figure open the page, in place of
+            the verdicts and the forest plot.
     """
 
     analysis: Analysis
@@ -55,6 +57,7 @@ class Page:
     texts: Mapping[str, str] | None = None
     title: str = TITLE
     sections: Sequence[Section] = ()
+    opening: str = ""
 
     def tables(self) -> list[Table]:
         """Every table that is also written as CSV and LaTeX, in the order of the page."""
@@ -154,11 +157,12 @@ def _context(page: Page) -> dict[str, Any]:
     tables = {table.name: table for table in page.tables()}
     drawn = figures(a)
     plain = a.signature("f1 per certainty", intervals=False)
+    first = next((s for s in page.sections if s.id == page.opening and s.figures), None)
     return {
         "version": labelwright.__version__,
         "title": page.title,
         "contents": _contents(page),
-        "verdicts": verdicts(a),
+        "verdicts": verdicts(a) if first is None else [_claim(s) for s in first.statements],
         "facts": facts(a),
         "notices": page.notices(),
         "reference": a.reference,
@@ -174,7 +178,8 @@ def _context(page: Page) -> dict[str, Any]:
         "task_tables": [tables[f"extraction-{task}"] for task in TASKS],
         "test_tables": [tables[n] for n in _TEST_TABLES if n in tables],
         "test_text": TEST_TEXT,
-        "forest": drawn.get("forest"),
+        "forest": drawn.get("forest") if first is None else first.figures[0],
+        "forest_below": None if first is None else drawn.get("forest"),
         "bars": drawn["bars"],
         "heat_maps": [drawing for name, drawing in drawn.items() if name.startswith("heat")],
         "ranks": drawn.get("ranks"),
@@ -183,7 +188,10 @@ def _context(page: Page) -> dict[str, Any]:
             "differences": a.signature(tests=True),
             "plain": plain,
         },
-        "extra_sections": page.sections,
+        "extra_sections": [
+            replace(s, statements=(), figures=s.figures[1:]) if s is first else s
+            for s in page.sections
+        ],
         "confusion": _confusion(a),
         "failures_text": _failures_text(a),
         "errors_text": _errors_text(page),
@@ -194,6 +202,12 @@ def _context(page: Page) -> dict[str, Any]:
         ],
         **provenance_context(page.sources),
     }
+
+
+def _claim(statement: str) -> Verdict:
+    """A sentence of a section as one that opens the page: what is claimed, then its numbers."""
+    claim, colon, numbers = statement.partition(":")
+    return Verdict(claim + colon, numbers)
 
 
 def provenance_context(sources: Sequence[Source]) -> dict[str, Any]:

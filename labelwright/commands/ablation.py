@@ -175,6 +175,7 @@ def _page(
         sources=[run.source for run in runs],
         title=arguments.title,
         sections=[section],
+        opening=section.id,
     )
     return page, section.statements
 
