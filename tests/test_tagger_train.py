@@ -165,18 +165,29 @@ def test_curves(trained: Callable[[str], Path]) -> None:
     assert len(first.split()) == len(losses)
 
 
-def test_the_best_state_is_kept_and_patience_ends_the_training(
+def test_patience_ends_the_training_where_it_would_have_if_it_is_resumed(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    out = tmp_path / "out"
-    flags = ("--num_train_epochs=40", "--patience=2")
-    assert main(command(folders["flat"], out, *flags)) == 0
-    facts = manifest(out)
+    """The best state is kept; the checkpoint one epoch after it leads to the same end."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    flags = ("--num_train_epochs=40", "--patience=2", "--save_total_limit=40")
+    assert main(command(folders["flat"], one, *flags)) == 0
+    facts = manifest(one)
     scores = [row["eval_micro_f1"] for row in facts["history"] if "eval_micro_f1" in row]
     assert len(scores) < 40
     assert scores.index(max(scores)) == len(scores) - 3
     assert facts["best"]["value"] == max(scores)
     assert facts["validation"]["micro_f1"] == pytest.approx(max(scores))
+    two.mkdir()
+    shutil.copy(one / "run.json", two)
+    before = facts["steps"] - 3
+    for step in range(3, before + 1, 3):
+        shutil.copytree(one / f"checkpoint-{step}", two / f"checkpoint-{step}")
+    assert main(command(folders["flat"], two, *flags)) == 0
+    again = manifest(two)
+    assert again["resumed_from"] == f"checkpoint-{before}"
+    assert again["steps"] == facts["steps"]
+    assert (two / "tags.safetensors").read_bytes() == (one / "tags.safetensors").read_bytes()
 
 
 def test_runs_go_on_and_belong_to_their_settings(
