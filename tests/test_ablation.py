@@ -126,6 +126,7 @@ def test_scores_are_those_of_the_ordinary_comparison(data: Path, votes: Path) ->
 
 def test_the_page_holds_the_section_and_no_report(data: Path, votes: Path) -> None:
     page = (votes / "index.html").read_text(encoding="utf-8")
+    assert page.split('<p class="verdict"><strong>')[1].startswith("Votes (knn) ")
     checked(page)
     assert '<section id="ablation">' in page
     assert "Votes (knn) do " in page
