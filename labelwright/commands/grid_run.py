@@ -32,6 +32,8 @@ PRELOADED = (
 )
 """Modules that the steps' processes find loaded already."""
 INTERRUPTED = 130
+REPLACED = ("build", "pseudo-label")
+"""Commands that do not go on where they were stopped, but begin again."""
 
 
 @dataclass
@@ -171,12 +173,12 @@ def _run(step: Step, folder: Folder) -> str | None:
     from multiprocessing import get_context
 
     folder.begin(step)
-    log = folder.log(step)
+    log, words = folder.log(step), step.command_line(folder.out)
+    if step.command in REPLACED and (folder.out / step.folder).exists():
+        words.append("--overwrite")
     context = get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(
-        target=_in_own_process, args=(step.command_line(folder.out), str(log))
-    )
+    process = context.Process(target=_in_own_process, args=(words, str(log)))
     process.start()
     try:
         process.join()

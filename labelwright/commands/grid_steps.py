@@ -110,9 +110,10 @@ def check(steps: Iterable[Step]) -> None:
 
     out, seen = Path("out"), set()
     for step in steps:
-        if step in seen:
+        flags = [flag for flag, _ in step.places]
+        if (key := (step.command, step.words, len(step.inside), *flags)) in seen:
             continue
-        seen.add(step)
+        seen.add(key)
         words = step.command_line(out)
         if step.command == "train-tagger":
             parse(TAGGER, words[1:])

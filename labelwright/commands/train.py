@@ -7,7 +7,8 @@ import argparse
 EPILOG = """\
 flags (a recipe holds the same names; a flag wins over the recipe)
   --config RECIPE             a YAML file, or a shipped one: abdullah2025, labelwright-chest,
-                              qwen2.5-0.5b-lora, qwen2.5-0.5b-qlora, scratch-cpu
+                              qwen2.5-0.5b-lora, qwen2.5-0.5b-qlora, scratch-cpu,
+                              almeida2025-generative, aprilia2025-generative
   --data DIR                  folder that labelwright build wrote
   --output_dir DIR            where the model, its checkpoints and its manifest go
   --model_name_or_path MODEL  local model folder, or a name on the hub
