@@ -121,21 +121,6 @@ def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parse
     return reader.finish(body + stop)
 
 
-@lru_cache(maxsize=64)
-def _forms(label_set: LabelSet) -> dict[str, str]:
-    return {
-        form.casefold(): label.name
-        for label in label_set.labels
-        for form in (label.name, label.key, *label.synonyms)
-    }
-
-
-@lru_cache(maxsize=64)
-def _words(label_set: LabelSet) -> dict[str, Certainty]:
-    plain = {c.value: c for c in label_set.certainties}
-    return plain | {word.casefold(): c for c, word in label_set.words.items()}
-
-
 class _Reader:
     def __init__(self, label_set: LabelSet) -> None:
         self.label_set = label_set
@@ -150,7 +135,7 @@ class _Reader:
             return
         name = self._label(match["form"], first=first)
         word = match["word"]
-        certainty = _words(self.label_set).get(word.casefold())
+        certainty = self.label_set.word_forms.get(word.casefold())
         if name is None:
             self.problems.append("chatter" if certainty is None else "unknown observation")
             return
@@ -188,7 +173,7 @@ class _Reader:
         return Parsed(labels, tuple(dict.fromkeys(self.problems)), tuple(dict.fromkeys(self.notes)))
 
     def _label(self, form: str, *, first: bool) -> str | None:
-        forms = _forms(self.label_set)
+        forms = self.label_set.name_forms
         plain = " ".join(form.split())
         name = forms.get(plain.casefold())
         if name is None and first:
@@ -207,4 +192,4 @@ class _Reader:
 
     def _could_grow(self, word: str) -> bool:
         folded = word.casefold()
-        return any(w != folded and w.startswith(folded) for w in _words(self.label_set))
+        return any(w != folded and w.startswith(folded) for w in self.label_set.word_forms)

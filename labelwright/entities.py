@@ -181,21 +181,6 @@ def _counted(kinds: Counter[str]) -> tuple[str, ...]:
     return tuple(kind if count == 1 else f"{kind} ({count})" for kind, count in kinds.items())
 
 
-@lru_cache(maxsize=64)
-def _forms(label_set: LabelSet) -> dict[str, str]:
-    return {
-        form.casefold(): label.name
-        for label in label_set.labels
-        for form in (label.name, label.key, *label.synonyms)
-    }
-
-
-@lru_cache(maxsize=64)
-def _words(label_set: LabelSet) -> dict[str, Certainty]:
-    plain = {c.value: c for c in label_set.words}
-    return plain | {word.casefold(): c for c, word in label_set.words.items()}
-
-
 def _line(
     label_set: LabelSet, line: str, problems: Counter[str], notes: Counter[str]
 ) -> Entity | None:
@@ -226,12 +211,12 @@ def _line(
 
 
 def _head(label_set: LabelSet, head: str) -> tuple[str | None, Certainty | None]:
-    forms = _forms(label_set)
+    forms = label_set.name_forms
     name = forms.get(head.casefold())
     if name is not None or not label_set.words:
         return name, None
     front, _, last = head.rpartition(" ")
-    certainty = _words(label_set).get(last.strip("()").casefold())
+    certainty = label_set.word_forms.get(last.strip("()").casefold())
     return (forms.get(front.casefold()), certainty) if certainty is not None else (None, None)
 
 

@@ -149,6 +149,21 @@ class LabelSet:
         return tuple(self.words)
 
     @cached_property
+    def name_forms(self) -> Mapping[str, str]:
+        """Observation or type by what an answer may call it: name, key, synonyms; case-folded."""
+        return {
+            form.casefold(): label.name
+            for label in self.labels
+            for form in (label.name, label.key, *label.synonyms)
+        }
+
+    @cached_property
+    def word_forms(self) -> Mapping[str, Certainty]:
+        """Certainty by what an answer may call it, case-folded; the label set's words win."""
+        plain = {certainty.value: certainty for certainty in self.words}
+        return plain | {word.casefold(): certainty for certainty, word in self.words.items()}
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the YAML text, so that two runs know whether they ask the same."""
         return hashlib.sha256(self.text.encode()).hexdigest()
