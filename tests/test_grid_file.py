@@ -121,6 +121,12 @@ def test_flags_given_win_and_replace_the_start(tmp_path: Path) -> None:
     assert not any(word.startswith("--scratch") for word in words)
 
 
+def test_names_too_long_for_a_folder(tmp_path: Path) -> None:
+    grid = read_grid(write(tmp_path, TEXT.replace("plain:", f"{'x' * 240}:")))
+    with pytest.raises(ConfigError, match="shorten axes or options"):
+        runs_of(grid)
+
+
 def test_values_as_words() -> None:
     flags = {"with_empty": True, "quiet": False, "rename_type": ["A=B", "C=D"], "n": 0.5}
     assert words_of(flags) == ("--with-empty", "--rename-type=A=B", "--rename-type=C=D", "--n=0.5")

@@ -234,9 +234,16 @@ def _files(step: Step) -> list[str]:
     found = []
     for word in step.words:
         path = word.partition("=")[2] if word.startswith("--") else word
-        if path and Path(path).exists():
+        if path and _exists(path):
             found.append(path)
     return list(dict.fromkeys(found))
+
+
+def _exists(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except OSError:  # too long for a path
+        return False
 
 
 def _difference(words: Sequence[str], step: Step) -> str:

@@ -18,6 +18,8 @@ TEST, GOLD = "test.reports.jsonl", "test.entities.jsonl"
 ROUNDS, START = "rounds", "start"
 """Flags of the stage ``pseudo`` that are the grid's: how often, and from where training starts."""
 FRESH, GOING_ON = "fresh", "continue"
+LONGEST = 240
+"""Bytes of a folder's name, so that its log has one too."""
 _OF_CHOICE = ("min_prob", "with_empty")
 
 
@@ -60,7 +62,6 @@ class Run:
     Attributes:
         steps: in order; the last one labels the test notes.
         data: the folder whose gold the run is scored with.
-        trainings: the models that were trained for it.
     """
 
     cell: Cell
@@ -95,6 +96,11 @@ def plan(
     if not files:
         raise ConfigError("no annotated notes", remedy="give their files after the grid's name")
     runs = [_run(grid, cell, files, unlabeled, seed) for cell in cells for seed in seeds]
+    long = next((r for r in runs for s in r.steps if len(s.folder.encode()) > LONGEST), None)
+    if long is not None:
+        raise ConfigError(
+            f"{long.cell.name}: too long for a folder's name", remedy="shorten axes or options"
+        )
     check(step for run in runs for step in run.steps)
     return runs
 
