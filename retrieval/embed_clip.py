@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, InputError, MissingExtraError
 from labelwright.manifest import sha256_model
-from retrieval.embed import check_texts
-from retrieval.embed_windows import FAR, LEAST_ROOM, NEAR, Windows, unit_rows, vectors_of
+from retrieval.embed_windows import WindowedEmbedder, unit_rows
 from retrieval.images import read_image
 from retrieval.pretrained import (
     check_folder,
@@ -40,12 +39,11 @@ PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
 IMAGE_BATCH = 16
 
 
-class ClipEmbedder:
+class ClipEmbedder(WindowedEmbedder):
     """An image-text model; made by :meth:`load`."""
 
     def __init__(self, parts: tuple[Any, Any, Any], *, name: str, digest: str) -> None:
         self._model, self._tokenizer, self._processor = parts
-        self._name = name
         self._digest = digest
         self._kind = str(self._model.config.model_type)
         known = (
@@ -53,16 +51,12 @@ class ClipEmbedder:
             self._model.config.text_config.max_position_embeddings,
             self._tokenizer.model_max_length,
         )
-        self.limit = min(int(limit) for limit in known if limit)
-        room = self.limit - len(self._ids([""])[0])
-        if room < LEAST_ROOM:
-            raise CheckpointError(
-                f"the model reads {self.limit} tokens at once, which leaves none for the report",
-                remedy="use another model",
-                source=name,
-            )
-        self._windows = Windows(self._count, room)
-        self._batch = NEAR if self._model.device.type == "cpu" else FAR
+        super().__init__(
+            name=name,
+            limit=min(int(limit) for limit in known if limit),
+            frame=len(self._ids([""])[0]),
+            device=self._model.device.type,
+        )
         self._dimension = int(self._encode(["report"]).shape[1])
 
     @classmethod
@@ -106,16 +100,6 @@ class ClipEmbedder:
                 digest=sha256_model(folder),
             )
 
-    @property
-    def name(self) -> str:
-        """``clip:`` with the folder or hub name."""
-        return self._name
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._dimension
-
     def describe(self) -> Mapping[str, Any]:
         """All that the vectors depend on."""
         return {
@@ -127,18 +111,6 @@ class ClipEmbedder:
             "window": self._windows.room,
             "windows": "sentences, mean weighted by tokens",
         }
-
-    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of length one per text.
-
-        Raises:
-            CheckpointError: the model gives values that are no numbers.
-            ValueError: a text is empty; the row is named.
-        """
-        check_texts(texts)
-        return vectors_of(
-            texts, self._windows, self._encode, dimension=self._dimension, batch=self._batch
-        )
 
     def images(self, paths: Sequence[Path]) -> list[NDArray[np.float32] | str]:
         """One vector of length one per image, or the reason why it cannot be read.

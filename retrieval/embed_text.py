@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, MissingExtraError
 from labelwright.manifest import sha256_model
-from retrieval.embed import check_texts
-from retrieval.embed_windows import FAR, LEAST_ROOM, NEAR, Windows, vectors_of
+from retrieval.embed_windows import WindowedEmbedder
 from retrieval.pretrained import (
     MINILM,
     check_folder,
@@ -39,27 +38,18 @@ NO_LIMIT = 1_000_000
 """Tokenizers without a limit of their own give a huge number instead."""
 
 
-class TextEmbedder:
+class TextEmbedder(WindowedEmbedder):
     """A Sentence Transformers model; made by :meth:`load`."""
 
     def __init__(self, model: Any, *, name: str, files: Mapping[str, str]) -> None:
         self._model = model
-        self._name = name
         self._files = dict(files)
         self._dimension = int(model.get_embedding_dimension())
         self._prompt = str((model.prompts or {}).get(model.default_prompt_name) or "")
         self._frame = self._lengths([self._prompt])[0]
-        self.limit = _limit(model)
-        room = self.limit - self._frame
-        if room < LEAST_ROOM:
-            raise CheckpointError(
-                f"the model reads {self.limit} tokens at once, of which {max(room, 0)} are left "
-                "for the report",
-                remedy="use another model",
-                source=name,
-            )
-        self._windows = Windows(self._count, room)
-        self._batch = NEAR if model.device.type == "cpu" else FAR
+        super().__init__(
+            name=name, limit=_limit(model), frame=self._frame, device=model.device.type
+        )
 
     @classmethod
     def load(cls, name: str, *, device: str = "auto") -> TextEmbedder:
@@ -97,16 +87,6 @@ class TextEmbedder:
                 full_name = f"text:{folder if Path(name).expanduser().is_dir() else name}"
             return cls(model.eval(), name=full_name, files=files)
 
-    @property
-    def name(self) -> str:
-        """``minilm``, or ``text:`` with the folder or hub name."""
-        return self._name
-
-    @property
-    def dimension(self) -> int:
-        """Length of a vector."""
-        return self._dimension
-
     def describe(self) -> Mapping[str, Any]:
         """All that the vectors depend on."""
         return {
@@ -118,18 +98,6 @@ class TextEmbedder:
             "window": self._windows.room,
             "windows": "sentences, mean weighted by tokens",
         }
-
-    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """One row of length one per text.
-
-        Raises:
-            CheckpointError: the model gives values that are no numbers.
-            ValueError: a text is empty; the row is named.
-        """
-        check_texts(texts)
-        return vectors_of(
-            texts, self._windows, self._encode, dimension=self._dimension, batch=self._batch
-        )
 
     def _encode(self, windows: list[str]) -> NDArray[np.float32]:
         with silent():

@@ -6,6 +6,7 @@ many tokens as it has, brought back to length one.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from labelwright.errors import CheckpointError
 from labelwright.sentences import sentence_spans
+from retrieval.embed import check_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,6 +97,65 @@ class Windows:
         places = [place for place in (before, after) if place > 0]
         cut = min(places, key=lambda place: abs(place - middle), default=middle)
         return self._halves(text[:cut].rstrip()) + self._halves(text[cut:].lstrip())
+
+
+class WindowedEmbedder(ABC):
+    """What embedders with a model have in common; subclasses set ``_dimension``.
+
+    Args:
+        limit: the longest sequence in tokens that the model reads.
+        frame: tokens of it that the model itself, or its prompt, puts around a text.
+        device: kind of the device that the model is on.
+
+    Raises:
+        CheckpointError: the model leaves no room for a text.
+    """
+
+    _dimension: int
+
+    def __init__(self, *, name: str, limit: int, frame: int, device: str) -> None:
+        self._name = name
+        self.limit = limit
+        room = limit - frame
+        if room < LEAST_ROOM:
+            raise CheckpointError(
+                f"the model reads {limit} tokens at once, of which {max(room, 0)} are left "
+                "for the report",
+                remedy="use another model",
+                source=name,
+            )
+        self._windows = Windows(self._count, room)
+        self._batch = NEAR if device == "cpu" else FAR
+
+    @property
+    def name(self) -> str:
+        """As :func:`retrieval.embed.embedder_for` takes it; a folder in it is absolute."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._dimension
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """One row of length one per text.
+
+        Raises:
+            CheckpointError: the model gives values that are no numbers.
+            ValueError: a text is empty; the row is named.
+        """
+        check_texts(texts)
+        return vectors_of(
+            texts, self._windows, self._encode, dimension=self._dimension, batch=self._batch
+        )
+
+    @abstractmethod
+    def _encode(self, windows: list[str]) -> NDArray[np.float32]:
+        """Vectors of windows of like lengths, in order."""
+
+    @abstractmethod
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text without the frame."""
 
 
 def vectors_of(
