@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,10 +279,17 @@ def _curves(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     for cell, group in _cells(scored).items():
         first = next((s.run for s in group if s.scores), None)
         paths = [] if first is None else [model / CURVES for model in first.models]
-        pictures = [Markup(p.read_text(encoding="utf-8")) for p in paths if p.is_file()]  # noqa: S704 - our own file
+        pictures = [_picture(path) for path in paths if path.is_file()]
         if first is not None and pictures:
             found.append({"name": " · ".join(cell), "seed": first.seed, "pictures": pictures})
     return found
+
+
+def _picture(path: Path) -> Markup:
+    """The drawing; the page's style for text would win over the colours of its legend."""
+    drawn = path.read_text(encoding="utf-8")
+    own = re.sub(r'(<text [^>]*)fill="(#[0-9a-f]{6})"', r'\1style="fill:\2"', drawn)
+    return Markup(own)  # noqa: S704 - our own file
 
 
 def _seconds(models: Sequence[Path]) -> float | None:
