@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference.answer import DecodeOptions
+from inference.entity_constraint import Constraint
 from inference.entity_reader import Said
 from inference.generate import Greedy, Written
 from inference.line_probs import line_probs
@@ -23,11 +24,18 @@ OVERLAP = 2
 
 
 class ModelAsker:
-    """Asks a model in this process; it implements :class:`inference.entity_reader.Asker`."""
+    """Asks a model in this process; it implements :class:`inference.entity_reader.Asker`.
 
-    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+    Args:
+        guide: lets it write only what stands in the text; it writes freely if not given.
+    """
+
+    def __init__(
+        self, loaded: Loaded, options: DecodeOptions, guide: Constraint | None = None
+    ) -> None:
         self._loaded = loaded
-        self._greedy = Greedy(loaded, options, probs=True)
+        self._mode = "free" if guide is None else "constrained"
+        self._greedy = Greedy(loaded, options, probs=True, guide=guide)
         probe = loaded.tokenizer(prompt_text(loaded, "x"), add_special_tokens=False)["input_ids"]
         self._frame = len(probe) - 1
         self.writer = PromptWriter(loaded, room=lambda count: self._room(count, least=True))
@@ -35,7 +43,7 @@ class ModelAsker:
     def describe(self) -> Mapping[str, Any]:
         """For the manifest."""
         return {
-            "mode": "free",
+            "mode": self._mode,
             "strategy": "greedy",
             "answer_tokens": f"{MOST_TOKENS} + {MOST_SHARE} per token of text",
             "overlap": OVERLAP,
@@ -44,9 +52,13 @@ class ModelAsker:
     def ask(self, texts: Sequence[str]) -> list[Said | Refusal]:
         """One answer or refusal per text, in order; ``seconds`` is its share of a batch."""
         written = self.writer.write(texts)
-        prompts = [prompt for prompt in written if isinstance(prompt, Prompt)]
+        pairs = zip(written, texts, strict=True)
+        asked = [(prompt, text) for prompt, text in pairs if isinstance(prompt, Prompt)]
+        prompts = [prompt for prompt, _ in asked]
         rooms = [self._room(len(prompt.tokens), least=False) for prompt in prompts]
-        answers = iter(zip(self._greedy.write(prompts, rooms), prompts, strict=True))
+        answers = iter(
+            zip(self._greedy.write(prompts, rooms, [t for _, t in asked]), prompts, strict=True)
+        )
         return [
             outcome if isinstance(outcome, Refusal) else self._said(*next(answers))
             for outcome in written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from inference.answer import Answer, DecodeOptions
 from inference.load import Loaded
@@ -36,31 +36,59 @@ class Written:
     seconds: float
 
 
+class Guide(Protocol):
+    """Says which tokens may be written."""
+
+    def processor(
+        self, texts: Sequence[str], ends: Sequence[int], chances: list[Any]
+    ) -> Callable[[Any, Any], Any]:
+        """A logits processor for a batch of texts, which notes the tokens' probabilities."""
+        ...
+
+
 class Greedy:
     """The likeliest next token again and again until the model ends its answer.
 
     Args:
         probs: whether to note the probability of every token.
+        guide: which tokens may be written; all if not given. It notes probabilities too.
     """
 
-    def __init__(self, loaded: Loaded, options: DecodeOptions, *, probs: bool = False) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        options: DecodeOptions,
+        *,
+        probs: bool = False,
+        guide: Guide | None = None,
+    ) -> None:
         self._loaded = loaded
+        self._guide = guide
         self._size = 1 if options.deterministic else options.batch_size
         self._probs = probs
 
-    def write(self, prompts: Sequence[Prompt], rooms: Sequence[int]) -> list[Written]:
+    def write(
+        self, prompts: Sequence[Prompt], rooms: Sequence[int], texts: Sequence[str] = ()
+    ) -> list[Written]:
         """One answer per prompt, in the order given, each of at most so many tokens.
 
         Prompts are sorted by length so that a batch pads little, the longest first so that a
         lack of memory shows at once; the batch is halved then. Padding is masked: an answer
         does not depend on its batch beyond the rounding of the arithmetic.
+
+        Args:
+            texts: of the prompts, for the guide.
         """
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
         written: list[Written | None] = [None] * len(prompts)
         while order:
             batch = order[: self._size]
             try:
-                found = self._generate([prompts[i] for i in batch], [rooms[i] for i in batch])
+                found = self._generate(
+                    [prompts[i] for i in batch],
+                    [rooms[i] for i in batch],
+                    [texts[i] for i in batch] if self._guide else (),
+                )
             except Exception as error:
                 if len(batch) == 1 or not out_of_memory(error):
                     raise
@@ -74,7 +102,9 @@ class Greedy:
             order = order[len(batch) :]
         return [answer for answer in written if answer is not None]
 
-    def _generate(self, prompts: Sequence[Prompt], rooms: Sequence[int]) -> list[Written]:
+    def _generate(
+        self, prompts: Sequence[Prompt], rooms: Sequence[int], texts: Sequence[str]
+    ) -> list[Written]:
         import torch
         from transformers import GenerationConfig
 
@@ -98,7 +128,7 @@ class Greedy:
                 tokens.to(loaded.model.device),
                 attention_mask=mask.to(loaded.model.device),
                 generation_config=config,
-                logits_processor=[_noting(chances)] if self._probs else None,
+                logits_processor=self._processors(texts, ends, chances),
             )
         rows = output[:, tokens.shape[1] :].tolist()
         probs = torch.stack(chances, dim=1).tolist() if chances else [[] for _ in rows]
@@ -107,6 +137,13 @@ class Greedy:
             _written(loaded, row[:room], sure, ends, share)
             for row, sure, room in zip(rows, probs, rooms, strict=True)
         ]
+
+    def _processors(
+        self, texts: Sequence[str], ends: Sequence[int], chances: list[torch.Tensor]
+    ) -> list[Callable[[Any, Any], Any]] | None:
+        if self._guide is not None:
+            return [self._guide.processor(texts, ends, chances)]
+        return [_noting(chances)] if self._probs else None
 
 
 def _noting(chances: list[torch.Tensor]) -> Callable[[Any, Any], Any]:

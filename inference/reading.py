@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from inference.answer import Answer, DecodeOptions
 from inference.by_sentence import SentenceReader
 from inference.entity_ask import ModelAsker
+from inference.entity_constraint import Constraint
 from inference.entity_reader import EntityReader
 from inference.evidence_places import Locator
 from inference.evidence_views import VIEWS
@@ -17,11 +18,11 @@ from inference.prompts import Prompt, PromptWriter, Refusal
 from inference.ways import AUTO, DECODINGS, decoder_for
 from inference.windows import TextReader
 from labelwright.checkpoint import REPORT, SENTENCE, UNITS
-from labelwright.errors import ConfigError
+from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import ENTITIES
 from labelwright.records import Report
 
-FREE = "free"
+FREE, CONSTRAINED = "free", "constrained"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +155,21 @@ class Observations:
 class Entities:
     """Reads reports for all mentions of the label set's types."""
 
-    mode = FREE
-
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
         refused = {
-            f"--decode {options.decode}": options.decode not in (AUTO, FREE),
+            f"--decode {options.decode}": options.decode not in (AUTO, FREE, CONSTRAINED),
             "--evidence": options.evidence is not None,
             "--batch-tokens": options.batch_tokens is not None,
         }
         for flag, given in refused.items():
             if given:
                 raise ConfigError(
-                    f"{flag} is not for entities, which are written freely, mention by mention",
+                    f"{flag} is not for entities, which are written mention by mention",
                     remedy="leave it out",
                 )
-        self._asker = ModelAsker(loaded, decode)
+        guide = None if options.decode == FREE else _guide(loaded, options.decode)
+        self.mode = FREE if guide is None else CONSTRAINED
+        self._asker = ModelAsker(loaded, decode, guide)
         self.writer = self._asker.writer
         self.unit = options.unit or (REPORT if loaded.task is None else loaded.task.unit)
         asked = (loaded.label_set, self._asker)
@@ -181,3 +182,13 @@ class Entities:
     def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
         """Whole, or in parts."""
         return self._reader.read([report.text for report in reports])
+
+
+def _guide(loaded: Loaded, decode: str) -> Constraint | None:
+    """What keeps answers to mentions of the text; none if not asked for and not to be had."""
+    try:
+        return Constraint(loaded)
+    except CheckpointError:
+        if decode == CONSTRAINED:
+            raise
+        return None

@@ -250,7 +250,6 @@ def test_an_answer_that_does_not_end_is_cut_at_the_room_of_its_text(
     "options",
     [
         {"decode": "one-pass"},
-        {"decode": "constrained"},
         {"evidence": "context"},
         {"batch_tokens": 64},
     ],
@@ -264,6 +263,8 @@ def test_what_means_nothing_to_entities_is_refused(loaded: Loaded, options: Any)
 def test_the_manifest_says_how_answers_come_about(loaded: Loaded) -> None:
     said = Labeler(loaded, LabelerOptions()).describe()
     assert said["prompt_version"] == "entities-1"
+    assert said["decoding"]["mode"] == "constrained"
+    said = Labeler(loaded, LabelerOptions(decode="free")).describe()
     assert said["decoding"]["mode"] == "free"
     assert said["decoding"]["unit"] == "report"
 

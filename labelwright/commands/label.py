@@ -102,7 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decode",
         metavar="WAY",
         help="one-pass, constrained or free (default: one-pass where the model was trained for "
-        "it, else constrained)",
+        "it, else constrained; entities: constrained or free)",
     )
     model.add_argument(
         "--batch-tokens",
