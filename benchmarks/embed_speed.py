@@ -19,12 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import csv
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cpu_clock import seconds
 from numpy.typing import NDArray
 
 from retrieval.embed import Embedder, embedder_for
@@ -36,16 +35,6 @@ def rows(name: str) -> list[dict[str, str]]:
     """A table of the examples."""
     with (EXAMPLES / name).open(newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """CPU seconds of one call, the better of two."""
-    best = float("inf")
-    for _ in range(2):
-        started = time.process_time()
-        run()
-        best = min(best, time.process_time() - started)
-    return best
 
 
 def alike(similar: NDArray[Any], patients: NDArray[Any], labels: NDArray[Any]) -> float:

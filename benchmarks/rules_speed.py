@@ -13,8 +13,9 @@ from __future__ import annotations
 import argparse
 import random
 import re
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+
+from cpu_clock import seconds
 
 from baselines import rule_book
 from baselines.phrases import PhraseTrie, Sentence, sentences
@@ -94,16 +95,6 @@ def by_loop(compiled: Sequence[tuple[str, re.Pattern[str]]], sentence: Sentence)
         for phrase, regex in compiled
         for match in regex.finditer(joined)
     }
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """CPU seconds of one call, the better of two."""
-    best = float("inf")
-    for _ in range(2):
-        started = time.process_time()
-        run()
-        best = min(best, time.process_time() - started)
-    return best
 
 
 def main() -> None:

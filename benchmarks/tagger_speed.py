@@ -13,11 +13,10 @@ from __future__ import annotations
 import argparse
 import random
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from cpu_clock import seconds
 
 from baselines.encoder_scratch import PRESETS, make_scratch_encoder
 from baselines.encoder_start import find_encoder, load_parts
@@ -47,16 +46,6 @@ def notes(count: int, sentences: int, seed: int = 0) -> list[str]:
         " ".join(rng.choice(SENTENCES).format(n=rng.randrange(1000)) for _ in range(sentences))
         for _ in range(count)
     ]
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """CPU seconds of one call, the better of two."""
-    best = float("inf")
-    for _ in range(2):
-        started = time.process_time()
-        run()
-        best = min(best, time.process_time() - started)
-    return best
 
 
 def tagger(source: str, folder: Path, head: str) -> Path:
