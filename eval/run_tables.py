@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eval.analysis import Analysis
+from eval.load import Coverage
 from eval.plots import colour
 from eval.provenance import Source
 from eval.tables import Column, Table
@@ -13,35 +14,40 @@ from eval.tested import Tested
 
 def failures(analysis: Analysis) -> Table:
     """What each labeler left unanswered."""
-    c = analysis.comparison
-    rows = tuple(
-        (
-            name,
-            coverage.rows,
-            len(coverage.missing),
-            len(coverage.undetermined),
-            coverage.undetermined_cells,
-            coverage.extra,
-            coverage.read_as_blank,
-        )
-        for name, coverage in c.coverage.items()
+    return answers(
+        analysis,
+        {
+            "predictions": lambda _, c: c.rows,
+            "missing": lambda _, c: len(c.missing),
+            "with open observations": lambda _, c: len(c.undetermined),
+            "open observations": lambda _, c: c.undetermined_cells,
+            "without gold": lambda _, c: c.extra,
+            "negatives read as blank": lambda _, c: c.read_as_blank,
+        },
+        caption="Predictions without gold are ignored; negatives are read as blank where the "
+        "observation can only be positive or blank.",
     )
+
+
+def answers(
+    analysis: Tested, columns: Mapping[str, Callable[[str, Coverage], int | None]], *, caption: str
+) -> Table:
+    """The table of answers of any task, one row per labeler.
+
+    Args:
+        columns: what is counted by heading, from a labeler's name and coverage.
+    """
+    found = analysis.comparison.coverage
     return Table(
         name="failures",
         title="Answers",
-        columns=(
-            Column("Labeler"),
-            Column("predictions", "count"),
-            Column("missing", "count"),
-            Column("with open observations", "count"),
-            Column("open observations", "count"),
-            Column("without gold", "count"),
-            Column("negatives read as blank", "count"),
+        columns=(Column("Labeler"), *(Column(heading, "count") for heading in columns)),
+        rows=tuple(
+            (name, *(count(name, coverage) for count in columns.values()))
+            for name, coverage in found.items()
         ),
-        rows=rows,
-        caption="Predictions without gold are ignored; negatives are read as blank where the "
-        "observation can only be positive or blank.",
-        keys=tuple(colour(i) for i in range(len(rows))),
+        caption=caption,
+        keys=tuple(colour(i) for i in range(len(found))),
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from eval import run_tables
 from eval.plots import colour
 from eval.span_analysis import SCHEME_TEXT, SpanAnalysis
 from eval.span_errors import GOLD, KINDS, PRED
-from eval.span_tables import keys
 from eval.tables import Column, Table, Value, sentence
 
 
@@ -106,35 +106,20 @@ def kind_counts(analysis: SpanAnalysis, name: str) -> Counter[tuple[str, str]]:
 
 def answers(analysis: SpanAnalysis) -> Table:
     """What each labeler left unanswered, and what its file holds."""
-    c = analysis.comparison
-    rows = tuple(
-        (
-            name,
-            coverage.rows,
-            len(coverage.missing),
-            len(coverage.undetermined),
-            coverage.extra,
-            sum(map(len, c.pred[name])),
-            c.absent[name],
-            c.elsewhere[name] if c.texts is not None else None,
-        )
-        for name, coverage in c.coverage.items()
-    )
-    return Table(
-        name="failures",
-        title="Answers",
-        columns=(
-            Column("Labeler"),
-            Column("reports", "count"),
-            Column("missing", "count"),
-            Column("unusable", "count"),
-            Column("without gold", "count"),
-            Column("mentions", "count"),
-            Column("not in the text", "count"),
-            Column("other words there", "count"),
-        ),
-        rows=rows,
+    found = analysis.comparison
+    return run_tables.answers(
+        analysis,
+        {
+            "reports": lambda _, c: c.rows,
+            "missing": lambda _, c: len(c.missing),
+            "unusable": lambda _, c: len(c.undetermined),
+            "without gold": lambda _, c: c.extra,
+            "mentions": lambda name, _: sum(map(len, found.pred[name])),
+            "not in the text": lambda name, _: found.absent[name],
+            "other words there": lambda name, _: (
+                found.elsewhere[name] if found.texts is not None else None
+            ),
+        },
         caption="Predictions without gold are ignored. Other words there: mentions whose own words "
         "are not those at their place; the place counts.",
-        keys=keys(analysis),
     )
