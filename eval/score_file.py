@@ -76,8 +76,8 @@ def page_json(
     }
 
 
-def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
-    scores, coverage = a.scores[source.name], a.comparison.coverage[source.name]
+def source_json(a: Tested, source: Source) -> dict[str, Any]:
+    """What is said of every labeler, whatever the task: its file, its model, its scores."""
     return {
         "source": source.path,
         "sha256": source.sha256,
@@ -86,6 +86,13 @@ def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
             statistic: marks_json(a, statistic, a.marks(source.name, statistic))
             for statistic in a.tests.settings.statistics
         },
+    }
+
+
+def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
+    scores, coverage = a.scores[source.name], a.comparison.coverage[source.name]
+    return {
+        **source_json(a, source),
         "tasks": {task: _task_json(a, found) for task, found in scores.tasks.items()},
         "kappa": scores.kappa.mean,
         "accuracy": scores.accuracy.mean,

@@ -228,17 +228,11 @@ def _first_method(a: SpanAnalysis) -> str:
 
 
 def _labeler_json(a: SpanAnalysis, source: Source) -> dict[str, Any]:
-    from eval.score_file import marks_json
+    from eval.score_file import source_json
 
     scores, coverage = a.scores[source.name], a.comparison.coverage[source.name]
     return {
-        "source": source.path,
-        "sha256": source.sha256,
-        "model": source.model,
-        "scores": {
-            statistic: marks_json(a, statistic, a.marks(source.name, statistic))
-            for statistic in a.tests.settings.statistics
-        },
+        **source_json(a, source),
         "schemes": {name: _scheme_json(a, found) for name, found in scores.schemes.items()},
         "accuracy_words": scores.accuracy,
         "certainty_accuracy": scores.certainty_accuracy,
