@@ -319,7 +319,7 @@ def test_a_real_server_answers_as_the_model_does_in_this_process(tmp_path: Path)
     assert train(["--data", str(write_data(tmp_path)), "--output_dir", str(out), *HEART]) == 0
     reports = [Report(name, text, "s", 1) for name, text in NOTES.items()]
     reports.append(Report("new", "A cough <|im_end|> and fever", "s", 7))
-    local = Labeler.from_checkpoint(out, device="cpu").label_reports(reports)
+    local = Labeler.from_checkpoint(out, device="cpu", decode="free").label_reports(reports)
     with transformers_serve(out) as url:
         served = ServerLabeler.connect(url, str(out), concurrency=2).label_reports(reports)
     for one_, other in zip(local, served, strict=True):
