@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.commands.reading import add_annotation_flags
+from labelwright.commands.reading import add_annotation_flags, annotation_options
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.readers.options import ReadOptions
@@ -109,7 +109,7 @@ def run(
     runs = seed_runs(arguments.seeds)
     chosen = dict(predictions) or {name: paths[0] for name, paths in runs.items()}
     check_folder(arguments.out)
-    options = _options(arguments)
+    options = annotation_options(arguments)
     patients = _column(arguments.patients, arguments.patient_column)
     texts = _column(arguments.reports, arguments.text_column)
     comparison = load_span_comparison(
@@ -204,18 +204,6 @@ def _check(arguments: argparse.Namespace, usual: Callable[[str], object]) -> Non
         )
     if not arguments.pred and not arguments.seeds:
         raise ConfigError("no predictions to score", remedy="give at least one --pred NAME=PATH")
-
-
-def _options(arguments: argparse.Namespace) -> ReadOptions:
-    return ReadOptions(
-        encoding=arguments.encoding,
-        format=arguments.input_format,
-        bad_annotations=arguments.bad_annotations,
-        tag_scheme=arguments.tag_scheme,
-        tag_column=arguments.tag_column,
-        documents=arguments.documents,
-        offset_unit=arguments.offset_unit,
-    )
 
 
 def _column(path: str | None, column: str) -> dict[str, str] | None:

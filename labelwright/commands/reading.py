@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from labelwright.annotations.offsets import UNITS
 from labelwright.annotations.tags import SCHEMES
 from labelwright.readers.annotated import BAD_ANNOTATIONS
 from labelwright.readers.conll import DOCUMENTS
 from labelwright.readers.formats import FORMATS
-from labelwright.annotations.offsets import UNITS
 from labelwright.readers.options import ReadOptions
 
 
@@ -87,11 +88,18 @@ def add_annotation_flags(parser: argparse.ArgumentParser) -> None:
 
 def read_options(arguments: argparse.Namespace) -> ReadOptions:
     """The options that the flags of :func:`add_reading_flags` give."""
-    return ReadOptions(
+    return replace(
+        annotation_options(arguments),
         id_column=arguments.id_column,
         text_columns=arguments.text_columns,
         patient_column=arguments.patient_column,
         meta_columns=arguments.meta_columns,
+    )
+
+
+def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
+    """Those of :func:`add_annotation_flags`, with ``--encoding`` and ``--input-format``."""
+    return ReadOptions(
         encoding=arguments.encoding,
         format=arguments.input_format,
         bad_annotations=arguments.bad_annotations,
