@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.commands.comparing import (
+    add_missing_flag,
+    add_patients_flag,
+    check_seed,
+    id_columns,
+    settings_of,
+)
 from labelwright.commands.evaluate import add_test_flags
 from labelwright.errors import ConfigError
 
@@ -55,22 +62,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: id)",
     )
     parser.add_argument("--title", default=TITLE, help="title of the page")
-    parser.add_argument(
-        "--patients",
-        metavar="FILE",
-        help="table or JSONL file with the patient of each report; tests then resample patients",
-    )
+    add_patients_flag(parser)
     parser.add_argument(
         "--patient-column",
         metavar="NAME",
         help="column of the patient in that file and in the reports (default: patient)",
     )
-    parser.add_argument(
-        "--missing",
-        choices=("error", "drop"),
-        default="error",
-        help="reports without a prediction: errors of the cell (default), or left out for all",
-    )
+    add_missing_flag(parser, "cell")
     _add_labeling_flags(parser)
     add_test_flags(parser)
 
@@ -183,7 +181,6 @@ def _page(
 def _analysis(arguments: argparse.Namespace, runs: Sequence[Run], label_set: LabelSet) -> Analysis:
     from eval.analysis import analyse
     from eval.load import load_comparison
-    from eval.significance import Settings
 
     comparison = load_comparison(
         arguments.gold,
@@ -194,20 +191,13 @@ def _analysis(arguments: argparse.Namespace, runs: Sequence[Run], label_set: Lab
         patients=arguments.patients,
         patient_column=arguments.patient_column or "patient",
     )
-    settings = Settings(
-        undefined=arguments.undefined,
-        permutations=arguments.permutations,
-        resamples=arguments.resamples,
-        margin=arguments.margin,
-        seed=arguments.seed,
-    )
+    settings = settings_of(arguments)
     return analyse(comparison, settings, metric=arguments.metric, all_pairs=False)
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse flags that cannot work before anything is read."""
-    if arguments.seed < 0:
-        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
+    check_seed(arguments)
     if not 0 < arguments.margin < 1:
         raise ConfigError(
             f"margin {arguments.margin:g} is not between 0 and 1",
@@ -238,10 +228,4 @@ def _check_gold(arguments: argparse.Namespace, label_set: LabelSet) -> None:
 
 
 def _id_columns(arguments: argparse.Namespace) -> tuple[str, ...]:
-    given: str = arguments.id_column or "id"
-    names = tuple(part.strip() for part in given.split(","))
-    if not all(names):
-        raise ConfigError(
-            f"--id-column {given!r} has an empty name", remedy="write NAME or NAME,NAME"
-        )
-    return names
+    return id_columns(arguments.id_column or "id")

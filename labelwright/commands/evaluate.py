@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labelwright.commands import evaluate_entities, evaluate_sections
+from labelwright.commands.comparing import (
+    add_missing_flag,
+    add_patients_flag,
+    check_seed,
+    id_columns,
+    settings_of,
+)
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 
@@ -59,20 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--title", help="title of the page")
     parser.add_argument("--reference", metavar="NAME", help="compare this labeler with the others")
-    parser.add_argument(
-        "--patients",
-        metavar="FILE",
-        help="table or JSONL file with the patient of each report; tests then resample patients",
-    )
+    add_patients_flag(parser)
     parser.add_argument(
         "--patient-column", default="patient", metavar="NAME", help="default: %(default)s"
     )
-    parser.add_argument(
-        "--missing",
-        choices=("error", "drop"),
-        default="error",
-        help="reports without a prediction: errors of the labeler (default), or left out for all",
-    )
+    add_missing_flag(parser, "labeler")
     parser.add_argument(
         "--data",
         metavar="DIR",
@@ -147,13 +145,11 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.load import load_comparison
     from eval.provenance import independence, read_source
     from eval.report import TITLE, Page
-    from eval.significance import Settings
     from eval.verdict import verdicts
     from eval.write import check_folder, write_report
 
     label_set = LabelSet.load(arguments.label_set)
-    if arguments.seed < 0:
-        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
+    check_seed(arguments)
     if label_set.task == ENTITIES:
         return evaluate_entities.run(
             arguments,
@@ -163,7 +159,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     evaluate_entities.refuse(arguments)
     predictions = named_paths(arguments.pred)
-    id_columns = _columns(arguments.id_column)
+    columns = id_columns(arguments.id_column)
     _check_text_flags(arguments)
     evaluate_sections.check(arguments)
     check_folder(arguments.out)
@@ -171,20 +167,14 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.gold,
         predictions,
         label_set,
-        id_columns=id_columns,
+        id_columns=columns,
         missing=arguments.missing,
         patients=arguments.patients,
         patient_column=arguments.patient_column,
     )
     analysis = analyse(
         comparison,
-        Settings(
-            undefined=arguments.undefined,
-            permutations=arguments.permutations,
-            resamples=arguments.resamples,
-            margin=arguments.margin,
-            seed=arguments.seed,
-        ),
+        settings_of(arguments),
         metric=arguments.metric or METRICS[0],
         reference=arguments.reference,
     )
@@ -194,7 +184,7 @@ def run(arguments: argparse.Namespace) -> int:
         split=independence(arguments.data, comparison.ids, comparison.clusters)
         if arguments.data
         else None,
-        texts=_texts(arguments, id_columns),
+        texts=_texts(arguments, columns),
         title=arguments.title or TITLE,
         sections=evaluate_sections.sections(
             arguments,
@@ -203,7 +193,7 @@ def run(arguments: argparse.Namespace) -> int:
             calibration=named_paths(arguments.calibration_pred, "--calibration-pred")
             if arguments.calibration_pred
             else {},
-            id_columns=id_columns,
+            id_columns=columns,
         ),
     )
     path = write_report(page, arguments.out)
@@ -246,15 +236,6 @@ def named_paths(values: Sequence[str], flag: str = "--pred") -> dict[str, str]:
     return found
 
 
-def _columns(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in text.split(","))
-    if not all(names):
-        raise ConfigError(
-            f"--id-column {text!r} has an empty name", remedy="write NAME or NAME,NAME"
-        )
-    return names
-
-
 def _check_text_flags(arguments: argparse.Namespace) -> None:
     if arguments.include_text and not arguments.reports:
         raise ConfigError("--include-text needs the texts", remedy="give them with --reports FILE")
@@ -265,9 +246,9 @@ def _check_text_flags(arguments: argparse.Namespace) -> None:
         )
 
 
-def _texts(arguments: argparse.Namespace, id_columns: Sequence[str]) -> dict[str, str] | None:
+def _texts(arguments: argparse.Namespace, columns: Sequence[str]) -> dict[str, str] | None:
     if not arguments.include_text:
         return None
     from eval.label_table import read_column
 
-    return read_column(arguments.reports, arguments.text_column, id_columns=id_columns)
+    return read_column(arguments.reports, arguments.text_column, id_columns=columns)

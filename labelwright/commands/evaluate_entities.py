@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.commands.comparing import settings_of
 from labelwright.commands.reading import add_annotation_flags, annotation_options
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
@@ -97,7 +98,6 @@ def run(
         usual: the default of a flag.
     """
     from eval.provenance import independence
-    from eval.significance import Settings
     from eval.span_analysis import analyse_spans
     from eval.span_file import read_span_source
     from eval.span_load import load_span_comparison
@@ -125,13 +125,7 @@ def run(
         raise ConfigError(
             "--include-text needs the texts of all reports", remedy="give them with --reports FILE"
         )
-    settings = Settings(
-        undefined=arguments.undefined,
-        permutations=arguments.permutations,
-        resamples=arguments.resamples,
-        margin=arguments.margin,
-        seed=arguments.seed,
-    )
+    settings = settings_of(arguments)
     analysis = analyse_spans(
         comparison,
         settings,
