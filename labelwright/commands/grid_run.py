@@ -183,7 +183,7 @@ def _run(step: Step, folder: Folder) -> str | None:
     try:
         process.join()
     except KeyboardInterrupt:
-        process.join(30)
+        process.join(10)
         if process.is_alive():
             process.terminate()
             process.join()
