@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError, InputError
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.labeler import ReportLabeler, key_of
+from labelwright.label_set import ENTITIES
+from labelwright.labeler import ReportLabeler, Wrapping
 from labelwright.manifest import sha256_file
 from labelwright.records import Prediction, Reject, Report
 
@@ -23,13 +23,13 @@ SMALLEST = 1e-12
 """Probabilities are rounded in files; a zero counts as this."""
 
 
-class Calibrated:
+class Calibrated(Wrapping):
     """Wraps a labeler; implements :class:`labelwright.labeler.ReportLabeler`."""
 
     def __init__(
         self, labeler: ReportLabeler, temperatures: Mapping[str, float], sha256: str
     ) -> None:
-        self._labeler = labeler
+        super().__init__(labeler)
         self._temperatures = dict(temperatures)
         self._sha256 = sha256
 
@@ -80,20 +80,6 @@ class Calibrated:
             remedy="fit them with this model's own predictions of other reports",
             source=path,
         )
-
-    def key(self, report: Report) -> bytes:
-        """The wrapped labeler's."""
-        return key_of(self._labeler, report)
-
-    @property
-    def name(self) -> str:
-        """The wrapped labeler's."""
-        return self._labeler.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The wrapped labeler's."""
-        return self._labeler.label_set
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped labeler's, and the hash of the calibration."""

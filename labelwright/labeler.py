@@ -54,3 +54,24 @@ def key_of(labeler: ReportLabeler, report: Report) -> bytes:
     for section in report.sections:
         digest.update(f"\0{section.name} {section.start} {section.end}".encode())
     return digest.digest()
+
+
+class Wrapping:
+    """A labeler around another: what it does not change is the wrapped labeler's."""
+
+    def __init__(self, labeler: ReportLabeler) -> None:
+        self._labeler = labeler
+
+    @property
+    def name(self) -> str:
+        """The wrapped labeler's."""
+        return self._labeler.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The wrapped labeler's."""
+        return self._labeler.label_set
+
+    def key(self, report: Report) -> bytes:
+        """The wrapped labeler's."""
+        return key_of(self._labeler, report)

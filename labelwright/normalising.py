@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.checkpoint import NORMALISE_FILE
-from labelwright.label_set import LabelSet
-from labelwright.labeler import ReportLabeler, key_of
+from labelwright.labeler import ReportLabeler, Wrapping, key_of
 from labelwright.normalise import Normaliser
 from labelwright.normalised_text import NormalisedText
 from labelwright.records import Prediction, Reject, Report
 from labelwright.sections import split_sections
 
 
-class Normalising:
+class Normalising(Wrapping):
     """Wraps a labeler; implements :class:`labelwright.labeler.ReportLabeler`.
 
     The wrapped labeler sees normalised reports. Entities and evidence are given at their places
@@ -25,18 +24,8 @@ class Normalising:
     """
 
     def __init__(self, labeler: ReportLabeler, normaliser: Normaliser) -> None:
-        self._labeler = labeler
+        super().__init__(labeler)
         self._normaliser = normaliser
-
-    @property
-    def name(self) -> str:
-        """The wrapped labeler's."""
-        return self._labeler.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The wrapped labeler's."""
-        return self._labeler.label_set
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped labeler's, and which table it is."""

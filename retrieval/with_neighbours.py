@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 from labelwright.entities import parse
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.labeler import ReportLabeler
+from labelwright.label_set import ENTITIES
+from labelwright.labeler import ReportLabeler, Wrapping
 from labelwright.records import Prediction, Reject, Report
 from retrieval.augment import Augmenter, Shown, report_part
 
@@ -26,7 +26,7 @@ class Measures(Protocol):
         ...
 
 
-class WithNeighbours:
+class WithNeighbours(Wrapping):
     """Writes neighbours before every report and lets another labeler answer.
 
     A prompt that is too long is tried with fewer neighbours, at last with none, so that no
@@ -36,22 +36,12 @@ class WithNeighbours:
     """
 
     def __init__(self, inner: ReportLabeler, augmenter: Augmenter) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._augmenter = augmenter
-
-    @property
-    def name(self) -> str:
-        """The inner labeler's name."""
-        return self._inner.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The inner labeler's label set."""
-        return self._inner.label_set
 
     def describe(self) -> Mapping[str, Any]:
         """The inner labeler's facts and those of the neighbours."""
-        return {**self._inner.describe(), "neighbours": self._augmenter.describe()}
+        return {**self._labeler.describe(), "neighbours": self._augmenter.describe()}
 
     def key(self, report: Report) -> bytes:
         """Equal texts have different neighbours where id or patient differ."""
@@ -74,7 +64,7 @@ class WithNeighbours:
         while open_:
             asked = [_written(reports[i], each[i].leads[level[i]]) for i in open_]
             again = []
-            for index, result in zip(open_, self._inner.label_reports(asked), strict=True):
+            for index, result in zip(open_, self._labeler.label_reports(asked), strict=True):
                 more = level[index] + 1 < len(each[index].leads)
                 if isinstance(result, Reject) and result.reason.startswith(TOO_LONG) and more:
                     level[index] += 1
@@ -87,11 +77,11 @@ class WithNeighbours:
     def _levels(self, reports: Sequence[Report], each: Sequence[Shown]) -> list[int]:
         """With how many neighbours left out each prompt fits, where the labeler can tell."""
         level = [0] * len(reports)
-        if not isinstance(self._inner, Measures):
+        if not isinstance(self._labeler, Measures):
             return level
         open_ = [index for index, shown in enumerate(each) if len(shown.leads) > 1]
         while open_:
-            fit = self._inner.fits([each[i].leads[level[i]] + reports[i].text for i in open_])
+            fit = self._labeler.fits([each[i].leads[level[i]] + reports[i].text for i in open_])
             for index, fits in zip(open_, fit, strict=True):
                 level[index] += not fits
             open_ = [
