@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from neighbour_tools import REPORTS, Recorder, make_index, report
 
@@ -76,6 +76,7 @@ def test_no_neighbour_is_the_report_its_patient_or_of_another_split(
     ]
 
 
+@settings(deadline=None)
 @given(words=st.integers(1, 60), method=st.sampled_from(["context", "few-shot"]))
 def test_the_budget_holds_and_nothing_is_half_an_example(
     words: int, method: str, index_folder: Path, chexpert: LabelSet
