@@ -22,8 +22,7 @@ import numpy as np
 import torch
 
 from data_builders.synthetic import write_reports
-from inference.answer import Answer
-from inference.generate import Free, end_tokens
+from inference.generate import Free, Greedy, end_tokens
 from inference.linear import quicken
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter
@@ -125,6 +124,7 @@ class ForcedFree(Free):
 
     def __init__(self, loaded: Loaded, options: Any, answers: AnswerTokens) -> None:
         super().__init__(loaded, options)
+        self._greedy = Greedy(loaded, options, guide=self)
         labels = [
             {s.label: rng.choice(list(s.options)) for s in answers.slots}
             for rng in map(random.Random, range(16))
@@ -132,14 +132,13 @@ class ForcedFree(Free):
         self._lines = [[*answers.line(row), end_tokens(loaded)[0]] for row in labels]
         self.steps = 0
 
-    def _generate(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        model: Any = self._loaded.model
-        original = model.generate
-        start = max(len(prompt.tokens) for prompt in prompts)
-        lines = [self._lines[row % len(self._lines)] for row in range(len(prompts))]
+    def processor(self, texts: Sequence[str], *_: Any) -> Callable[[Any, Any], Any]:
+        """The lines of a batch, token by token, as :class:`inference.generate.Guide` does."""
+        lines = [self._lines[row % len(self._lines)] for row in range(len(texts))]
+        begun = self.steps
 
-        def force(ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            step = ids.shape[1] - start
+        def force(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            step = self.steps - begun
             self.steps += 1
             wanted = torch.tensor([line[min(step, len(line) - 1)] for line in lines])
             scores.fill_(-torch.inf)
@@ -147,14 +146,7 @@ class ForcedFree(Free):
                 (torch.arange(len(lines)), wanted), torch.zeros((), dtype=scores.dtype)
             )
 
-        def generate(*args: Any, **kwargs: Any) -> Any:
-            return original(*args, logits_processor=[force], **kwargs)
-
-        model.generate = generate
-        try:
-            return super()._generate(prompts)
-        finally:
-            del model.generate
+        return force
 
 
 class Drawn(Scores):

@@ -87,7 +87,7 @@ class Greedy:
                 found = self._generate(
                     [prompts[i] for i in batch],
                     [rooms[i] for i in batch],
-                    [texts[i] for i in batch] if self._guide else (),
+                    [texts[i] if texts else "" for i in batch],
                 )
             except Exception as error:
                 if len(batch) == 1 or not out_of_memory(error):
