@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reading_tools import PEAK, STATUS, failure, read, saved, table, texts
 
@@ -218,6 +218,7 @@ def test_rows_without_end_are_refused(tmp_path: Path, name: str) -> None:
     after=st.lists(st.sampled_from(["1,b", '"c\nd",e', ""]), max_size=3),
     cut=st.integers(1, 200),
 )
+@example(cells=["\r\n"], after=[], cut=2)
 def test_passing_over_ends_where_the_csv_module_ends(
     cells: list[str], after: list[str], cut: int
 ) -> None:

@@ -34,10 +34,12 @@ def pass_over(handle: TextIO, first: str, quoted: bool, delimiter: str, limit: i
     """
     state = _State.QUOTED if quoted else _State.FIELD_START
     stop = re.compile(f"[{re.escape(delimiter)}\r\n]")
-    piece, size, lines = first, 0, 0
+    piece, size, lines, last = first, 0, 0, ""
     while piece:
         state = _after(piece, state, delimiter, stop)
-        lines += piece[-1] in "\r\n"
+        halved = piece == "\n" and last == "\r"  # one line end, read in two pieces
+        lines += piece[-1] in "\r\n" and not halved
+        last = piece[-1]
         if state is _State.END:
             return lines
         size += len(piece)
