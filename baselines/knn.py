@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import labelwright
 from labelwright.errors import ConfigError
 from labelwright.label_rules import settle
 from labelwright.label_set import CERTAINTY, LabelSet
+from labelwright.labeler import key_of_one
 from labelwright.records import Certainty, Prediction, Reject, Report
 from retrieval.augment import CONTEXT, Recipe
 from retrieval.find import Finder
@@ -89,8 +89,7 @@ class NearestNeighbours:
 
     def key(self, report: Report) -> bytes:
         """Equal texts have different neighbours where id or patient differ."""
-        parts = "\0".join((report.id, report.patient or "", report.text))
-        return blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return key_of_one(report)
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per report, in order."""

@@ -11,7 +11,7 @@ Valid is decided byte by byte, so that a token may hold half a letter, or a line
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -181,16 +181,13 @@ class Constraint:
 
         def process(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             rows = scores.float()
-            taken = [
-                ends[0] if state is None else self._best(row, answer, state, ends)
-                for row, answer, state in zip(rows, answers, states, strict=True)
-            ]
-            for place, token in enumerate(taken):
-                state = states[place]
-                ended = state is None or token in ends
-                states[place] = (
-                    None if ended else answers[place].advance(state, self._pieces[token])  # type: ignore[arg-type]
-                )
+            taken = []
+            for place, state in enumerate(states):
+                token, after = ends[0], None
+                if state is not None:
+                    token, after = self._best(rows[place], answers[place], state, ends)
+                taken.append(token)
+                states[place] = after
             picked = torch.tensor(taken, device=scores.device)[:, None]
             chosen = rows.gather(1, picked)[:, 0]
             chances.append((chosen - rows.logsumexp(dim=-1)).exp())
@@ -198,19 +195,23 @@ class Constraint:
 
         return process
 
-    def _best(self, row: torch.Tensor, answers: Answers, state: State, ends: Sequence[int]) -> int:
-        """The likeliest token that keeps the answer valid."""
-        first = row.topk(min(FIRST_LOOK, len(row))).indices.tolist()
-        for token in first:
-            if self._valid(token, answers, state, ends):
-                return int(token)
-        for token in row.argsort(descending=True).tolist()[len(first) :]:
-            if self._valid(token, answers, state, ends):
-                return int(token)
-        return ends[0]
+    def _best(
+        self, row: torch.Tensor, answers: Answers, state: State, ends: Sequence[int]
+    ) -> tuple[int, State | None]:
+        """The likeliest token that keeps the answer valid, and the state behind it."""
+        for token in _likeliest(row):
+            if token in ends:
+                if answers.may_end(state):
+                    return token, None
+            elif piece := self._pieces.get(token):
+                after = answers.advance(state, piece)
+                if after is not None:
+                    return token, after
+        return ends[0], None
 
-    def _valid(self, token: int, answers: Answers, state: State, ends: Sequence[int]) -> bool:
-        if token in ends:
-            return answers.may_end(state)
-        piece = self._pieces.get(token)
-        return bool(piece) and answers.advance(state, piece or b"") is not None
+
+def _likeliest(row: torch.Tensor) -> Iterator[int]:
+    """All tokens, the likeliest first; all are sorted only if the first do not serve."""
+    first = min(FIRST_LOOK, len(row))
+    yield from row.topk(first).indices.tolist()
+    yield from row.argsort(descending=True).tolist()[first:]

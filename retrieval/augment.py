@@ -16,7 +16,7 @@ on the model that is trained on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -230,16 +230,12 @@ def _count(text: str) -> int:
 def _fitting(text: str, room: int) -> str:
     """The first sentences of a text that have at most ``room`` words and marks."""
     last = 0
-    for start, end in _sentences(text):
+    for start, end in sentence_spans(text):
         room -= _count(text[start:end])
         if room < 0:
             break
         last = end
     return text[:last]
-
-
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    yield from sentence_spans(text)
 
 
 def _settled(index: Index, recipe: Recipe, label_set: LabelSet) -> Recipe:

@@ -13,7 +13,7 @@ from labelwright.errors import ConfigError
 from labelwright.records import Report
 
 if TYPE_CHECKING:
-    from retrieval.embed import Embedder
+    from retrieval.embed import Embedder, ImageEmbedder
     from retrieval.index import Index, Neighbour
     from retrieval.index_sources import Images
 
@@ -79,7 +79,7 @@ class Finder:
     def _embedder(self) -> Embedder:
         return self._index.embedder(self._device)
 
-    def _image_embedder(self) -> Embedder:
+    def _image_embedder(self) -> ImageEmbedder:
         from retrieval.embed import ImageEmbedder
 
         if not isinstance(self._embedder, ImageEmbedder):
@@ -90,28 +90,20 @@ class Finder:
         return self._embedder
 
     def _vectors(self, reports: Sequence[Report]) -> list[Vector | str]:
-        vectors: list[Vector | str | None] = [self._stored(report) for report in reports]
-        new = [place for place, vector in enumerate(vectors) if vector is None]
-        made: Sequence[Vector | str] = []
-        if new and self._images is None:
-            made = list(self._embedder.texts([reports[place].text for place in new]))
-        elif new and self._images is not None:
-            made = self._of_images([reports[place] for place in new], self._images)
-        for place, vector in zip(new, made, strict=True):
-            vectors[place] = vector
-        return [vector for vector in vectors if vector is not None]
+        stored = [self._stored(report) for report in reports]
+        new = [r for r, vector in zip(reports, stored, strict=True) if vector is None]
+        made = iter(self._embedded(new) if new else ())
+        return [next(made) if vector is None else vector for vector in stored]
 
     def _stored(self, report: Report) -> Vector | None:
         """The vector of a report that the index holds with the same text."""
         known = self._index.get(report.id)
         return self._index.vector(report.id) if known and known.text == report.text else None
 
-    def _of_images(self, reports: Sequence[Report], images: Images) -> list[Vector | str]:
-        from retrieval.embed import ImageEmbedder
-
-        paths = [images.of(report) for report in reports]
-        embedder = self._embedder
-        if not isinstance(embedder, ImageEmbedder):  # looked at when this was made
-            raise TypeError("the embedder reads no images")
-        made = iter(embedder.images([path for path in paths if not isinstance(path, str)]))
+    def _embedded(self, reports: Sequence[Report]) -> Sequence[Vector | str]:
+        if self._images is None:
+            return list(self._embedder.texts([report.text for report in reports]))
+        paths = [self._images.of(report) for report in reports]
+        read = [path for path in paths if not isinstance(path, str)]
+        made = iter(self._image_embedder().images(read))
         return [path if isinstance(path, str) else next(made) for path in paths]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 from labelwright.entities import parse
 from labelwright.label_set import ENTITIES
-from labelwright.labeler import ReportLabeler, Wrapping
+from labelwright.labeler import ReportLabeler, Wrapping, key_of_one
 from labelwright.records import Prediction, Reject, Report
 from retrieval.augment import Augmenter, Shown, report_part
 
@@ -45,12 +44,7 @@ class WithNeighbours(Wrapping):
 
     def key(self, report: Report) -> bytes:
         """Equal texts have different neighbours where id or patient differ."""
-        parts = (report.id, report.patient or "", report.text)
-        digest = blake2b(digest_size=16)
-        for part in parts:
-            data = part.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "big") + data)
-        return digest.digest()
+        return key_of_one(report)
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per report, in order."""
@@ -110,8 +104,7 @@ class WithNeighbours(Wrapping):
         parsed = parse(
             self.label_set, result.raw, report.text, ended="cut off" not in result.problems
         )
-        problems = (*(p for p in result.problems if p == "cut off"), *parsed.problems)
-        return replace(found, entities=parsed.entities, problems=tuple(dict.fromkeys(problems)))
+        return replace(found, entities=parsed.entities, problems=parsed.problems)
 
 
 def _written(report: Report, lead: str) -> Report:
