@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from baselines.encoder_text import BATCH, TextEncoder
-from labelwright.data_folder import AGAIN, DataFolder
+from labelwright.data_folder import AGAIN, REPORTS, DataFolder, joined
 from labelwright.errors import ConfigError, InputError
-from labelwright.jsonl import read_jsonl
 from labelwright.label_csv import read_labels
 from labelwright.label_set import LabelSet
 
-REPORTS, LABELS = "{}.reports.jsonl", "{}.labels.csv"
+LABELS = "{}.labels.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,27 +77,10 @@ def read_split(data: DataFolder, split: str) -> Iterator[Example]:
         InputError: a report has no text or no labels, an id stands twice, or a label is one
             that its observation cannot take.
     """
-    path = data.path / REPORTS.format(split)
-    labels = _labels(data.path / LABELS.format(split), data.label_set)
-    for row, value in read_jsonl(path):
-        identifier, text = str(value.get("id", "")), value.get("text")
-        classes = labels.pop(identifier, None)
-        if classes is None:
-            raise InputError(
-                f"the report has no labels in {LABELS.format(split)}, or its id stands twice",
-                remedy=AGAIN,
-                source=path,
-                row=row,
-            )
-        if not isinstance(text, str) or not text.strip():
-            raise InputError("the report has no text", remedy=AGAIN, source=path, row=row)
+    name = LABELS.format(split)
+    labels = _labels(data.path / name, data.label_set)
+    for _, identifier, text, classes in joined(data, split, labels, file=name, what="labels"):
         yield Example(identifier, text, classes)
-    if labels:
-        raise InputError(
-            f"{len(labels)} rows of {LABELS.format(split)} have no report",
-            remedy=AGAIN,
-            source=path,
-        )
 
 
 def encode_split(

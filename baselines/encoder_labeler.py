@@ -97,11 +97,7 @@ class EncoderLabeler:
             "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
             "context": loaded.max_length,
             "on_long": "cut",
-            "versions": {
-                name: found
-                for name, found in versions().items()
-                if name in {"labelwright", "torch", "transformers"}
-            },
+            "versions": versions("labelwright", "torch", "transformers"),
             "runtime": {"batch_size": self.batch_size, "device": self._device.type},
         }
 

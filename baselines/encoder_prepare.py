@@ -15,12 +15,12 @@ from baselines.arguments import Task
 from baselines.course import say
 from baselines.encoder_arguments import Settings
 from baselines.encoder_checkpoint import load_encoder
-from baselines.encoder_data import REPORTS, Lengths, Rows, encode_split, read_split
+from baselines.encoder_data import Lengths, Rows, encode_split, read_split
 from baselines.encoder_model import EncoderModel
 from baselines.encoder_scratch import PRESETS, make_scratch_encoder
 from baselines.encoder_start import context_of, find_encoder, load_parts
 from baselines.encoder_text import TextEncoder
-from labelwright.data_folder import DataFolder
+from labelwright.data_folder import REPORTS, DataFolder
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.run_folder import START
 

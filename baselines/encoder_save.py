@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from baselines.encoder_arguments import Settings
 from baselines.encoder_checkpoint import save_encoder
-from baselines.encoder_data import LABELS, REPORTS, Lengths
+from baselines.encoder_data import LABELS, Lengths
 from baselines.encoder_model import EncoderModel, parameters_of
 from baselines.outcome import Outcome, manifest, write_papers
 from labelwright.checkpoint import HEADS
-from labelwright.data_folder import DataFolder
+from labelwright.data_folder import REPORTS, DataFolder
 from labelwright.jsonl import write_json
 from labelwright.run_folder import DONE
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.course import Course, steps_line
 from baselines.encoder_arguments import ENCODER, EncoderArguments, Settings
-from baselines.encoder_data import LABELS, REPORTS
+from baselines.encoder_data import LABELS
 from baselines.encoder_model import Padding, parameters_of, scores
 from baselines.encoder_prepare import Ready, prepare
 from baselines.encoder_save import finish
 from baselines.outcome import Outcome
-from labelwright.data_folder import DataFolder
+from labelwright.data_folder import REPORTS, DataFolder
 from labelwright.label_set import CERTAINTY
 
 if TYPE_CHECKING:

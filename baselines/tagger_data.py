@@ -14,13 +14,13 @@ from torch.utils.data import Dataset
 
 from baselines.tagger_tags import Tagging
 from baselines.tagger_words import BATCH, Window, WordReader
-from labelwright.data_folder import AGAIN, DataFolder
+from labelwright.data_folder import AGAIN, REPORTS, DataFolder, joined
 from labelwright.errors import ConfigError, InputError
 from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity
 
-REPORTS, ENTITIES = "{}.reports.jsonl", "{}.entities.jsonl"
+ENTITIES = "{}.entities.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,34 +112,17 @@ def read_split(data: DataFolder, split: str) -> Iterator[Note]:
         InputError: a report has no text or no row of entities, an id stands twice, or an entity
             is none of the label set or lies outside of the text.
     """
-    path = data.path / REPORTS.format(split)
-    entities = _entities(data, split)
-    for row, value in read_jsonl(path):
-        identifier, text = str(value.get("id", "")), value.get("text")
-        found = entities.pop(identifier, None)
-        if found is None:
+    name = ENTITIES.format(split)
+    known = _entities(data, split)
+    for row, identifier, text, entities in joined(data, split, known, file=name, what="row"):
+        if any(entity.end > len(text) for entity in entities):
             raise InputError(
-                f"the report has no row in {ENTITIES.format(split)}, or its id stands twice",
+                f"an entity in {name} ends behind the report's end",
                 remedy=AGAIN,
-                source=path,
+                source=data.path / REPORTS.format(split),
                 row=row,
             )
-        if not isinstance(text, str) or not text.strip():
-            raise InputError("the report has no text", remedy=AGAIN, source=path, row=row)
-        if any(entity.end > len(text) for entity in found):
-            raise InputError(
-                f"an entity in {ENTITIES.format(split)} ends behind the report's end",
-                remedy=AGAIN,
-                source=path,
-                row=row,
-            )
-        yield Note(identifier, text, found)
-    if entities:
-        raise InputError(
-            f"{len(entities)} rows of {ENTITIES.format(split)} have no report",
-            remedy=AGAIN,
-            source=path,
-        )
+        yield Note(identifier, text, entities)
 
 
 def encode_split(

@@ -130,11 +130,7 @@ class TaggerLabeler:
             "dtype": str(next(encoder.parameters()).dtype).removeprefix("torch."),
             "context": shape.max_length,
             "on_long": "windows",
-            "versions": {
-                name: found
-                for name, found in versions().items()
-                if name in {"labelwright", "torch", "transformers"}
-            },
+            "versions": versions("labelwright", "torch", "transformers"),
             "runtime": {"batch_size": self.batch_size, "device": self._device.type},
         }
 

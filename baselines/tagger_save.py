@@ -14,11 +14,11 @@ from baselines.outcome import Outcome, manifest, write_papers
 from baselines.tagger_arguments import Settings
 from baselines.tagger_checkpoint import Shape, save_tagger
 from baselines.tagger_curves import write_curves
-from baselines.tagger_data import ENTITIES, REPORTS, Split
+from baselines.tagger_data import ENTITIES, Split
 from baselines.tagger_prepare import Ready, judge, read_answers
 from baselines.token_classifier import TokenClassifier, WordPadding
 from labelwright.checkpoint import NORMALISE_FILE, TAGS
-from labelwright.data_folder import DataFolder
+from labelwright.data_folder import REPORTS, DataFolder
 from labelwright.jsonl import write_json
 from labelwright.run_folder import DONE
 

@@ -17,13 +17,13 @@ from baselines.course import Course, steps_line
 from baselines.encoder_model import parameters_of
 from baselines.outcome import Outcome
 from baselines.tagger_arguments import TAGGER, Settings, TaggerArguments
-from baselines.tagger_data import ENTITIES, REPORTS
+from baselines.tagger_data import ENTITIES
 from baselines.tagger_prepare import Ready, judge, prepare, read_answers
 from baselines.tagger_save import finish
 from baselines.token_classifier import WordPadding
 from labelwright import label_set
 from labelwright.checkpoint import NORMALISE_FILE
-from labelwright.data_folder import DataFolder
+from labelwright.data_folder import REPORTS, DataFolder
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainerCallback

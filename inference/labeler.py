@@ -134,11 +134,7 @@ class Labeler:
             "dtype": str(loaded.model.dtype).removeprefix("torch."),
             "quantized": loaded.quantized,
             "context": loaded.context,
-            "versions": {
-                name: found
-                for name, found in versions().items()
-                if name in {"labelwright", "torch", "transformers", "peft"}
-            },
+            "versions": versions("labelwright", "torch", "transformers", "peft"),
             "runtime": {
                 "batch_size": self._decode_options.batch_size,
                 "batch_tokens": self._decode_options.batch_tokens,

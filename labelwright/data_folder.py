@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from labelwright.errors import InputError
+from labelwright.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 
 AGAIN = "run labelwright build again"
+REPORTS = "{}.reports.jsonl"
+"""The texts of a split."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,37 @@ def open_data_folder(folder: str | Path, needed: Sequence[str]) -> DataFolder:
             source=root,
         )
     return DataFolder(root, label_set, str(manifest.get("sections") or ""), manifest)
+
+
+def joined(
+    data: DataFolder, split: str, known: dict[str, T], *, file: str, what: str
+) -> Iterator[tuple[int, str, str, T]]:
+    """Yield row, id, text and what is known of every report of a split; ``known`` is used up.
+
+    Args:
+        file: where ``known`` was read from.
+        what: what a row of it is called in errors.
+
+    Raises:
+        InputError: a report has no text or is not known, an id stands twice, or something is
+            known of a report that is not there.
+    """
+    path = data.path / REPORTS.format(split)
+    for row, value in read_jsonl(path):
+        identifier, text = str(value.get("id", "")), value.get("text")
+        found = known.pop(identifier, None)
+        if found is None:
+            raise InputError(
+                f"the report has no {what} in {file}, or its id stands twice",
+                remedy=AGAIN,
+                source=path,
+                row=row,
+            )
+        if not isinstance(text, str) or not text.strip():
+            raise InputError("the report has no text", remedy=AGAIN, source=path, row=row)
+        yield row, identifier, text, found
+    if known:
+        raise InputError(f"{len(known)} rows of {file} have no report", remedy=AGAIN, source=path)
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -72,12 +72,16 @@ def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     ]
 
 
-def versions() -> Mapping[str, str]:
-    """Versions of labelwright, Python and the installed packages that shape an answer."""
+def versions(*only: str) -> Mapping[str, str]:
+    """Versions of labelwright, Python and the installed packages that shape an answer.
+
+    Args:
+        only: those to give; all if none is named.
+    """
     found = {"labelwright": labelwright.__version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return {name: found[name] for name in found if not only or name in only}
