@@ -70,6 +70,7 @@ RULES_GAPS = {
     ("Thick-walled cavity in the right apex.", "Lung Lesion"),
     ("Upper lobe blood diversion.", "Edema"),
     ("No evidence of failure.", "Edema"),
+    ("Prominent central vessels, possibly early edema.", "Edema"),
     ("Infective changes at the left base.", "Pneumonia"),
     ("No infective focus.", "Pneumonia"),
     ("Skin fold or small pneumothorax.", "Pneumothorax"),
