@@ -67,6 +67,7 @@ RULES_GAPS = {
     ("Ankle edema. The lungs are clear.", "Edema"),
     ("Large anterior mediastinal mass.", "Enlarged Cardiomediastinum"),
     ("Patchy shadowing in the right mid zone.", "Lung Opacity"),
+    ("Peribronchial thickening.", "Lung Opacity"),
     ("Thick-walled cavity in the right apex.", "Lung Lesion"),
     ("Upper lobe blood diversion.", "Edema"),
     ("No evidence of failure.", "Edema"),
