@@ -24,6 +24,7 @@ from labelwright.errors import ConfigError, LabelwrightError
 from labelwright.label_set import LabelSet
 from labelwright.labeler import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
+from labelwright.threads import wait_asleep
 
 Factory = Callable[[], tuple[ReportLabeler, str, int]]
 """Loads a labeler in a worker; also the sections it reads and the rows to store together."""
@@ -62,6 +63,7 @@ class Worker:
     """Runs in a process of Ray's, with a labeler that is loaded once."""
 
     def __init__(self, make: Factory) -> None:
+        wait_asleep()  # a cluster's workers do not inherit the environment of the command
         self._make = make
         self._labeler: ReportLabeler | None = None
 

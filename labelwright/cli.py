@@ -33,6 +33,7 @@ from labelwright.commands import (
 )
 from labelwright.commands.flags import Parser
 from labelwright.errors import LabelwrightError
+from labelwright.threads import wait_asleep
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
     """
+    wait_asleep()
     _ready_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     if "" in words:

@@ -22,6 +22,7 @@ from typing import Any
 from labelwright import run_folder
 from labelwright.errors import ConfigError, LabelwrightError, OutputError
 from labelwright.manifest import sha256_file, sha256_model
+from labelwright.threads import wait_asleep
 from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse
 from sft.data import Records, open_records
@@ -36,6 +37,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         LabelwrightError: the user can mend what is wrong.
     """
+    wait_asleep()
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # peft imports it, and it warns of a kernel that would have to come from the hub.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
