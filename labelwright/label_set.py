@@ -62,6 +62,7 @@ class LabelSet:
 
     ``words`` are the certainties with their words in answers: of a certainty task always, of
     an entities task only where every entity has one. ``nesting`` allows entities to overlap.
+    ``about`` says what its reports are about (:mod:`labelwright.labelers.about`), where it does.
     ``text`` is the YAML it came from: checkpoints and runs store exactly this, and two
     label sets are equal when their texts are.
     """
@@ -77,6 +78,7 @@ class LabelSet:
     text: str = field(repr=False)
     nesting: bool = False
     examples: tuple[Example, ...] = ()
+    about: Any = field(default=None, repr=False)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> LabelSet:
@@ -125,6 +127,7 @@ class LabelSet:
             text=text,
             nesting=bool(value.get("nesting", False)),
             examples=tuple(_example(item, value) for item in value.get("examples") or ()),
+            about=value.get("about"),
         )
 
     def __eq__(self, other: object) -> bool:

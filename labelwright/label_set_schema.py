@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from labelwright.label_set_examples import check_examples
+from labelwright.labelers.about import check as check_about
 from labelwright.records import Certainty
 from labelwright.yaml_lines import Step, YamlFile
 
@@ -13,7 +14,7 @@ CERTAINTY, ENTITIES = TASKS = ("certainty", "entities")
 """Task kinds that this version can run."""
 
 BOTH = ("name", "version", "task", "language", "instruction", "certainties", "labels")
-TOP = {CERTAINTY: (*BOTH, "exclusive"), ENTITIES: (*BOTH, "nesting", "examples")}
+TOP = {CERTAINTY: (*BOTH, "exclusive", "about"), ENTITIES: (*BOTH, "nesting", "examples")}
 LABEL = ("name", "key", "description", "synonyms", "parent", "codes", "certainties")
 """Keys of one label; a type of entities has no certainties of its own."""
 EXCLUSIVE = ("label", "with")
@@ -56,6 +57,8 @@ def checked(file: YamlFile) -> dict[str, Any]:
     if not isinstance(value.get("nesting", False), bool):
         file.problem(["nesting"], "nesting must be true or false")
     check_examples(file, value, names, words)
+    if value.get("about") is not None:
+        check_about(file, ["about"], value["about"])
     file.finish("mistake in the label set")
     value["certainties"] = words
     return value

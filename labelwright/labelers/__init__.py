@@ -1,0 +1,1 @@
+"""Labelers around labelers, and what is asked of all of them."""

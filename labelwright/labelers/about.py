@@ -1,0 +1,258 @@
+"""What a label set is about: its language, its examination, and how its reports say "normal".
+
+That is knowledge of data, not of code: the key ``about`` of a label set, or the file of its name in
+``label_sets/about`` (a shipped label set keeps its text, which trained models are bound to). A label
+set without either asks nothing of its texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import LabelSetError
+from labelwright.labelers.language import foreign
+from labelwright.labelers.words import Vocabulary, WordList, phrases
+from labelwright.yaml_lines import Step, YamlFile
+
+SHIPPED = Path(__file__).parents[1] / "label_sets" / "about"
+LISTS = ("subject", "findings", "normal", "denies", "says", "endings")
+KEYS = ("language", "words", *LISTS, "others")
+
+FEWEST = 4
+"""Words below which nothing is said about a text's language or its words."""
+FEWEST_ALONE = 8
+"""The same where no vocabulary helps to tell."""
+KNOWN = 0.5
+"""Share of known words below which a text is looked at closely."""
+SURE, SURE_ALONE = 0.3, 0.6
+"""Probability from which on another language counts: with most words unknown, and without a list."""
+KNOWN_WORD, SUBJECT, FINDING, NORMAL, DENIAL, FIRST_OTHER = (1 << n for n in range(6))
+REMEMBERED = 50_000
+"""Words whose lists are kept."""
+MANY, TIMES = 4, 3
+"""So many words of another examination, and so many times those of this one, outweigh it."""
+
+
+@dataclass(frozen=True, eq=False)
+class About:
+    """What is known of the reports that a label set is for; empty lists ask nothing.
+
+    Attributes:
+        language: their ISO 639 code; ``None`` where the label set does not say.
+        subject: words that only reports of this examination use.
+        others: words of other examinations, by name.
+        sha256: of all that stands here, so that runs know whether they asked the same.
+    """
+
+    language: str | None
+    subject: WordList
+    findings: WordList
+    normal: WordList
+    denies: WordList
+    says: re.Pattern[str] | None
+    others: Mapping[str, WordList]
+    known: Vocabulary | None
+    sha256: str
+    _kinds: dict[str, int] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> About:
+        """From the mapping of a YAML file that :func:`problems_in` finds nothing wrong with."""
+        lists = {name: [str(word) for word in value.get(name) or ()] for name in LISTS}
+        words, digest = _vocabulary(value.get("words"))
+        digest.update(repr(sorted((k, str(v)) for k, v in value.items())).encode())
+        others = {str(k): WordList(map(str, v)) for k, v in (value.get("others") or {}).items()}
+        subject, findings, normal, denies = (
+            WordList(lists[name]) for name in ("subject", "findings", "normal", "denies")
+        )
+        return cls(
+            language=value.get("language"),
+            subject=subject,
+            findings=findings,
+            normal=normal,
+            denies=denies,
+            says=phrases(lists["says"]),
+            others=others,
+            known=Vocabulary(words, lists["endings"]) if words else None,
+            sha256=digest.hexdigest(),
+        )
+
+    def misfit(self, words: Sequence[str], text: str) -> tuple[str, ...]:
+        """What speaks against a text being a report that this label set is for, by name.
+
+        Args:
+            words: of the text, as :func:`labelwright.labelers.words.words_of` gives them.
+            text: what the report says, and what was examined.
+        """
+        kinds = {word: self._kind(word) for word in words}
+        if problem := self._strange(words, kinds, text):
+            return (problem,)
+        return self._other(kinds.values())
+
+    def _strange(self, words: Sequence[str], kinds: Mapping[str, int], text: str) -> str | None:
+        """Another language, or words that are mostly unknown."""
+        if self.known is None:
+            if self.language is None or len(words) < FEWEST_ALONE:
+                return None
+            code = foreign(text, self.language, SURE_ALONE)
+            return None if code is None else f"language: {code}"
+        share = sum(kinds[word] > 0 for word in words) / max(len(words), 1)
+        if len(words) < FEWEST or share >= KNOWN:
+            return None
+        code = foreign(text, self.language, SURE) if self.language is not None else None
+        return f"unknown words: {1 - share:.0%}" if code is None else f"language: {code}"
+
+    def _other(self, kinds: Iterable[int]) -> tuple[str, ...]:
+        """The examination that a text is about where it is not this one."""
+        own = 0
+        counts = [0] * len(self.others)
+        for kind in kinds:
+            own += kind & SUBJECT > 0
+            for index, bit in enumerate(self._bits):
+                counts[index] += kind & bit > 0
+        most = max(counts, default=0)
+        if most and (not own or (most >= MANY and most >= TIMES * own)):
+            return (f"examination: {list(self.others)[counts.index(most)]}",)
+        return ()
+
+    @cached_property
+    def _bits(self) -> tuple[int, ...]:
+        return tuple(FIRST_OTHER << index for index in range(len(self.others)))
+
+    def _kind(self, word: str) -> int:
+        """Which lists a word stands in, as bits; 0 if it is not known at all."""
+        found = self._kinds.get(word)
+        if found is None:
+            lists = (self.subject, self.findings, self.normal, self.denies, *self.others.values())
+            bits = (SUBJECT, FINDING, NORMAL, DENIAL, *self._bits)
+            found = sum(bit for bit, own in zip(bits, lists, strict=True) if word in own)
+            if len(word) == 1 or (self.known is not None and word in self.known):
+                found |= KNOWN_WORD
+            if len(self._kinds) >= REMEMBERED:
+                self._kinds.clear()
+            self._kinds[word] = found
+        return found
+
+    def states(self, sentence: str) -> bool:
+        """Whether a sentence says by itself that nothing is found."""
+        return self.says is not None and self.says.search(sentence) is not None
+
+    def denies_something(self, words: Sequence[str]) -> bool:
+        """Whether a sentence denies a finding, or calls a part of the body normal."""
+        kinds = [self._kind(word) for word in words]
+        negated = False
+        for kind in kinds:
+            if kind & DENIAL:
+                negated = True
+            elif kind & NORMAL and not negated:
+                return True
+        return negated and any(kind & (SUBJECT | FINDING) for kind in kinds)
+
+    def tells(self, words: Sequence[str]) -> bool:
+        """Whether a sentence has any word of denial or of normality, at little cost."""
+        return any(self._kind(word) & (NORMAL | DENIAL) for word in words)
+
+
+def about(name: str, own: Any) -> About | None:
+    """What a label set is about; ``None`` if it does not say and none is shipped under its name.
+
+    Args:
+        name: of the label set.
+        own: its key ``about``: a mapping, the name of a shipped file, or ``None``.
+    """
+    if isinstance(own, Mapping):
+        return About.of(own)
+    return shipped(str(own or name))
+
+
+@cache
+def shipped(name: str) -> About | None:
+    """The shipped file of this name, or ``None``.
+
+    Raises:
+        LabelSetError: it has mistakes.
+    """
+    path = SHIPPED / f"{name}.yaml"
+    if path.parent != SHIPPED or not path.is_file():
+        return None
+    file = YamlFile.read(path)
+    check(file, [], file.value)
+    file.finish("mistake in the file")
+    return About.of(file.value)
+
+
+def shipped_names() -> list[str]:
+    """What the key ``about`` may name."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def check(file: YamlFile, path: list[Step], value: object) -> None:
+    """Note every mistake of the key ``about`` in its file."""
+    if isinstance(value, str):
+        if value not in shipped_names():
+            file.problem(path, f"unknown about {value!r}; use one of: {', '.join(shipped_names())}")
+        return
+    if not isinstance(value, dict):
+        file.problem(path, "about must be a mapping or a name; write 'about: {language: en, …}'")
+        return
+    file.unknown_keys(path, value, KEYS)
+    if not isinstance(value.get("language", ""), str):
+        file.problem([*path, "language"], 'language must be text; write "no" in quotes')
+    for name in LISTS:
+        _check_list(file, [*path, name], value.get(name), phrase=name == "says")
+    words = value.get("words")
+    if isinstance(words, str):
+        if not (SHIPPED / f"words-{words}.txt").is_file():
+            file.problem([*path, "words"], f"unknown word list {words!r}; write a list of words")
+    else:
+        _check_list(file, [*path, "words"], words)
+    others = value.get("others")
+    if others is not None and not isinstance(others, dict):
+        file.problem([*path, "others"], "others must be a mapping; write 'knee: [knee*, menisc*]'")
+    else:
+        for name, listed in (others or {}).items():
+            _check_list(file, [*path, "others", str(name)], listed)
+
+
+def _check_list(
+    file: YamlFile, path: list[Step], value: object, *, phrase: bool = False
+) -> None:
+    name = str(path[-1])
+    if value is None:
+        return
+    if not isinstance(value, list):
+        file.problem(path, f"{name} must be a list; write [a, b]")
+        return
+    for index, word in enumerate(value):
+        where = [*path, index]
+        if not isinstance(word, str):
+            hint = "YAML reads yes, no, on, off and numbers as something else; quote it"
+            file.problem(where, f"{name} must hold text, not {type(word).__name__}; {hint}")
+        elif not phrase and (not word.strip("*") or " " in word):
+            file.problem(where, f"{word!r} is not one word; write words one by one")
+        elif phrase and not any(part.strip("*?|~0123456789") for part in word.split()):
+            file.problem(where, f"{word!r} holds no word; delete it")
+
+
+def _vocabulary(words: Any) -> tuple[list[str], Any]:
+    """The known words, and a hash that knows them."""
+    digest = hashlib.sha256()
+    if not isinstance(words, str):
+        return [str(word).casefold() for word in words or ()], digest
+    path = SHIPPED / f"words-{words}.txt"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LabelSetError(
+            f"the word list cannot be read ({error.strerror})",
+            remedy="install labelwright again",
+            source=path,
+        ) from None
+    digest.update(text.encode())
+    return [line for line in text.split() if not line.startswith("#")], digest

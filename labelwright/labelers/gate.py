@@ -1,0 +1,143 @@
+"""The gate around every labeler: nothing is called normal that does not say so.
+
+A label that stands for the absence of others (it heads an exclusive rule of the label set, such as
+"No Finding") is what is left when nothing was found, and so it is also what a labeler says of a text
+that says nothing. The gate keeps these apart, whatever the labeler:
+
+- A text that says nothing (a placeholder, headings alone) is rejected with its reason.
+- A text in another language, of another examination, or of words that are mostly unknown gets a
+  problem that names it, and such a label becomes blank.
+- Such a label stays positive only where a sentence says so or denies something; that sentence is its
+  evidence. Else it becomes blank, and a problem says why.
+
+What another examination is, and how a report says "normal", the label set knows
+(:mod:`labelwright.labelers.about`); one that knows nothing of it gets the first check alone.
+Probabilities stay the labeler's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from labelwright.labeler import ReportLabeler, Wrapping
+from labelwright.labelers.about import About, about
+from labelwright.labelers.nothing import Span, nothing_said, told
+from labelwright.labelers.words import words_of
+from labelwright.label_set import CERTAINTY, LabelSet
+from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.sections import split_sections
+from labelwright.sentences import sentence_spans
+
+VERSION = 1
+"""Of what the gate does with a text; part of a run's fingerprint."""
+
+LANGUAGE, EXAMINATION, UNKNOWN, UNSAID = KINDS = (
+    "language",
+    "examination",
+    "unknown words",
+    "nothing said",
+)
+"""Kinds of problems that the gate names."""
+
+EXAMINED = frozenset({"examination", "technique"})
+"""Sections that say what was examined."""
+
+
+class Gated(Wrapping):
+    """Wraps a labeler of certainties; implements :class:`labelwright.labeler.ReportLabeler`."""
+
+    def __init__(self, labeler: ReportLabeler) -> None:
+        super().__init__(labeler)
+        self._about = about_of(labeler.label_set)
+        self._heads = {rule.label: rule.others for rule in labeler.label_set.exclusive}
+
+    def describe(self) -> Mapping[str, Any]:
+        """The wrapped labeler's, and what the gate knows."""
+        known = None if self._about is None else self._about.sha256
+        return {**self._labeler.describe(), "gate": {"version": VERSION, "about_sha256": known}}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """The wrapped labeler's results, but for what must not be called normal."""
+        parts = [told(report.text, report.sections) for report in reports]
+        why = [nothing_said(r.text, own) for r, own in zip(reports, parts, strict=True)]
+        asked = [r for r, reason in zip(reports, why, strict=True) if reason is None]
+        answers = iter(self._labeler.label_reports(asked) if asked else ())
+        results: list[Prediction | Reject] = []
+        for report, own, reason in zip(reports, parts, why, strict=True):
+            if reason is not None:
+                results.append(Reject(report.id, report.source, report.row, reason))
+                continue
+            answer = next(answers)
+            results.append(answer if isinstance(answer, Reject) else self._kept(answer, report, own))
+        return results
+
+    def _kept(self, answer: Prediction, report: Report, parts: Sequence[Span]) -> Prediction:
+        if self._about is None:
+            return answer
+        problems = self._misfit(report, parts)
+        heads = [name for name in self._heads if answer.labels.get(name) is Certainty.POSITIVE]
+        labels = dict(answer.labels)
+        evidence = {k: v for k, v in (answer.evidence or {}).items() if k not in heads}
+        for name in heads:
+            spans = None if problems else self._saying(answer, name, report.text, parts)
+            if spans:
+                evidence[name] = spans
+                continue
+            labels[name] = Certainty.BLANK
+            if not problems:
+                answer = replace(answer, problems=(*answer.problems, f"{UNSAID}: {name}"))
+        return replace(
+            answer,
+            labels=labels,
+            problems=(*answer.problems, *problems),
+            evidence=evidence if evidence or answer.evidence is not None else None,
+        )
+
+    def _misfit(self, report: Report, parts: Sequence[Span]) -> tuple[str, ...]:
+        assert self._about is not None  # noqa: S101
+        text = report.text
+        whole = sum(end - start for start, end in parts) == len(text)
+        examined = [
+            (section.start, section.end)
+            for section in (() if whole else report.sections or split_sections(text))
+            if section.name in EXAMINED
+        ]
+        read = "\n".join(text[start:end] for start, end in (*examined, *parts))
+        return self._about.misfit(words_of(read), read)
+
+    def _saying(
+        self, answer: Prediction, name: str, text: str, parts: Sequence[Span]
+    ) -> list[list[int]]:
+        """The sentences that say that nothing is found, else those that deny something."""
+        assert self._about is not None  # noqa: S101
+        sentences = [
+            (start + first, start + last)
+            for start, end in parts
+            for first, last in sentence_spans(text[start:end])
+        ]
+        if saying := [span for span in sentences if self._about.states(text[slice(*span)])]:
+            return [list(span) for span in saying]
+        denied = {
+            (span[0], span[1])
+            for other in self._heads[name]
+            if answer.labels.get(other) is Certainty.NEGATIVE
+            for span in (answer.evidence or {}).get(other, ())
+        }
+        return [
+            [start, end]
+            for start, end in sentences
+            if any(start < last and first < end for first, last in denied)
+            or self._about.denies_something(words_of(text[start:end]))
+        ]
+
+
+def about_of(label_set: LabelSet) -> About | None:
+    """What a label set is about, by its own key or by the shipped file of its name."""
+    return about(label_set.name, label_set.about)
+
+
+def gated(labeler: ReportLabeler) -> ReportLabeler:
+    """The labeler behind the gate; one of entities is left as it is."""
+    return Gated(labeler) if labeler.label_set.task == CERTAINTY else labeler
