@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Summary:
         labeled_now: rows that this run labeled or rejected itself; the others were done.
         seconds: time of this run.
         finished_before: the folder already held the whole result; nothing was done.
+        remarks: predictions per kind of problem and note.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class Summary:
     labeled_now: int
     seconds: float
     finished_before: bool = False
+    remarks: Mapping[str, int] = field(default_factory=dict)
 
 
 def run(
@@ -95,7 +97,10 @@ def run(
             jobs.clear(out)
             jobs.remove_torn_files(out)
             counts = done["counts"]
-            return Summary(**counts, labeled_now=0, seconds=0.0, finished_before=True)
+            remarks = {**done.get("problems", {}), **done.get("notes", {})}
+            return Summary(
+                **counts, labeled_now=0, seconds=0.0, finished_before=True, remarks=remarks
+            )
         shard_rows = jobs.begin(out, job, shard_rows=shard_rows)
         with writing(out):
             (out / jobs.PARTS).mkdir(exist_ok=True)
@@ -109,6 +114,7 @@ def run(
             undetermined=merged.undetermined,
             labeled_now=now,
             seconds=time.monotonic() - began,
+            remarks={**merged.problems, **merged.notes},
         )
         write_json(out / jobs.MANIFEST, _manifest(labeler, job, merged, summary, out))
         jobs.clear(out)

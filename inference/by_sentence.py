@@ -31,17 +31,9 @@ from inference.windows import TextReader, merge
 from labelwright.certainty import render
 from labelwright.label_rules import settle
 from labelwright.label_set import LabelSet
+from labelwright.labelers.nothing import NO_WORDS, nothing_said, told
 from labelwright.records import Certainty, Section
-from labelwright.sections import split_sections
 from labelwright.sentences import sentence_spans
-
-ASIDE = frozenset(
-    {
-        *("indication", "history", "comparison", "technique", "examination"),
-        *("date", "signature", "notification"),
-    }
-)
-"""Sections that say nothing of what the images show; their sentences are not asked."""
 
 REMEMBERED = 10_000
 """Sentences whose answers are kept, those used last."""
@@ -133,16 +125,16 @@ class SentenceReader:
 def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Span]] | Refusal:
     """What to ask of a report and where it stands in it, or why there is nothing to ask.
 
-    Sentences of :data:`ASIDE` are left out, headings and list numbers stripped, and white space
-    (the line ends of wrapped text) is one space each.
+    Headings, list numbers and sections that say nothing of the images are left out, and white
+    space (the line ends of wrapped text) is one space each.
 
     Args:
         sections: of the report where they are known; else they are found by their headings.
     """
-    told = _told(text, sections)
+    parts = told(text, sections)
     found: dict[str, list[Span]] = {}
     count = 0
-    for begin, stop in told:
+    for begin, stop in parts:
         for start, end in sentence_spans(text[begin:stop]):
             first, last = begin + start, begin + end
             mark = _MARK.match(text, first, last)
@@ -154,27 +146,7 @@ def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Spa
             return Refusal(f"more than {MOST_SENTENCES:,} sentences")
     if found:
         return found
-    if not text.strip():
-        return Refusal("the report is empty")
-    if any(char.isalpha() for char in text) and not told:
-        return Refusal("the report says nothing beside indication, comparison and the like")
-    return Refusal("the report holds no words")
-
-
-def _told(text: str, sections: Sequence[Section]) -> list[Span]:
-    """The parts of a report that say what the images show, without headings.
-
-    A section that a reader knows (a column of a table) may have headings of its own inside.
-    """
-    if not sections:
-        return [(s.start, s.end) for s in split_sections(text) if s.name not in ASIDE]
-    return [
-        (whole.start + part.start, whole.start + part.end)
-        for whole in sections
-        if whole.name not in ASIDE
-        for part in split_sections(text[whole.start : whole.end])
-        if part.name not in ASIDE
-    ]
+    return Refusal(nothing_said(text, parts) or NO_WORDS)
 
 
 def together(label_set: LabelSet, asked: Asked) -> Answer:

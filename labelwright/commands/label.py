@@ -84,6 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows stored together; a stopped job keeps its first value",
     )
+    parser.add_argument(
+        "--unchecked",
+        action="store_true",
+        help="take the labeler's answers as they are: no check whether a text is a report of the "
+        "label set's examination and language, and whether it says what is called normal",
+    )
     add_run_flags(parser)
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -215,11 +221,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     """The labeler, the sections it reads, and how many rows to store together."""
     labeler, sections, shard_rows = _plain_labeler(arguments)
-    if arguments.calibration is None:
-        return labeler, sections, shard_rows
-    from labelwright.calibrated import Calibrated
+    if arguments.calibration is not None:
+        from labelwright.calibrated import Calibrated
 
-    return Calibrated.from_file(labeler, arguments.calibration), sections, shard_rows
+        labeler = Calibrated.from_file(labeler, arguments.calibration)
+    if not arguments.unchecked:
+        from labelwright.labelers.gate import gated
+
+        labeler = gated(labeler)
+    return labeler, sections, shard_rows
 
 
 def _plain_labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:

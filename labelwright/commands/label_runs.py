@@ -22,6 +22,15 @@ if TYPE_CHECKING:
 
 ALSO = ("parquet", "omop", "fhir", "brat")
 DRY_ROWS = 20
+REMARKS = {
+    "language": "in another language",
+    "examination": "of another examination",
+    "unknown words": "mostly of unknown words",
+    "nothing said": "not called normal since no sentence says so",
+    "rule": "where a rule of the label set overrode the likeliest label",
+    "contradiction": "with labels that a rule of the label set forbids together",
+}
+"""What the closing line says of predictions with a problem or note of a kind."""
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> None:
@@ -155,6 +164,9 @@ def closing(summary: Summary, table: Path, whole: int) -> str:
     parts = [_counts(head, summary, table)]
     if whole:
         parts.append(f"{whole:,} without headings read whole")
+    for kind, words in REMARKS.items():
+        if count := summary.remarks.get(kind):
+            parts.append(f"{count:,} {words}")
     if not summary.finished_before:
         if summary.labeled_now < summary.rows:
             parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")

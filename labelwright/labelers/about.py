@@ -21,7 +21,8 @@ from labelwright.labelers.words import Vocabulary, WordList, phrases
 from labelwright.yaml_lines import Step, YamlFile
 
 SHIPPED = Path(__file__).parents[1] / "label_sets" / "about"
-LISTS = ("subject", "findings", "normal", "denies", "says", "endings")
+LISTS = ("subject", "findings", "normal", "denies", "says", "silent", "endings")
+PHRASES = ("says", "silent")
 KEYS = ("language", "words", *LISTS, "others")
 
 FEWEST = 4
@@ -46,7 +47,12 @@ class About:
     Attributes:
         language: their ISO 639 code; ``None`` where the label set does not say.
         subject: words that only reports of this examination use.
+        findings: words of what can be found or denied in any report.
+        normal, denies: words that call something normal, and that deny.
+        says: sentences that say by themselves that nothing is found.
+        silent: sentences that say nothing although they hold such words.
         others: words of other examinations, by name.
+        known: all known words of the language; ``None`` where they are not listed.
         sha256: of all that stands here, so that runs know whether they asked the same.
     """
 
@@ -56,6 +62,7 @@ class About:
     normal: WordList
     denies: WordList
     says: re.Pattern[str] | None
+    silent: re.Pattern[str] | None
     others: Mapping[str, WordList]
     known: Vocabulary | None
     sha256: str
@@ -78,6 +85,7 @@ class About:
             normal=normal,
             denies=denies,
             says=phrases(lists["says"]),
+            silent=phrases(lists["silent"]),
             others=others,
             known=Vocabulary(words, lists["endings"]) if words else None,
             sha256=digest.hexdigest(),
@@ -110,16 +118,16 @@ class About:
 
     def _other(self, kinds: Iterable[int]) -> tuple[str, ...]:
         """The examination that a text is about where it is not this one."""
-        own = 0
-        counts = [0] * len(self.others)
-        for kind in kinds:
-            own += kind & SUBJECT > 0
-            for index, bit in enumerate(self._bits):
-                counts[index] += kind & bit > 0
-        most = max(counts, default=0)
-        if most and (not own or (most >= MANY and most >= TIMES * own)):
-            return (f"examination: {list(self.others)[counts.index(most)]}",)
-        return ()
+        found = [kind for kind in kinds if kind >= SUBJECT]
+        own = sum(kind & SUBJECT > 0 for kind in found)
+        others = [kind for kind in found if kind >= FIRST_OTHER]
+        if not others or (own and len(others) < max(MANY, TIMES * own)):
+            return ()
+        counts = [sum(kind & bit > 0 for kind in others) for bit in self._bits]
+        most = max(counts)
+        if own and most < max(MANY, TIMES * own):
+            return ()
+        return (f"examination: {list(self.others)[counts.index(most)]}",)
 
     @cached_property
     def _bits(self) -> tuple[int, ...]:
@@ -141,7 +149,12 @@ class About:
 
     def states(self, sentence: str) -> bool:
         """Whether a sentence says by itself that nothing is found."""
-        return self.says is not None and self.says.search(sentence) is not None
+        found = self.says is not None and self.says.search(sentence) is not None
+        return found and not self.says_nothing(sentence)
+
+    def says_nothing(self, sentence: str) -> bool:
+        """Whether a sentence only looks as if it said that something is normal."""
+        return self.silent is not None and self.silent.search(sentence) is not None
 
     def denies_something(self, words: Sequence[str]) -> bool:
         """Whether a sentence denies a finding, or calls a part of the body normal."""
@@ -153,10 +166,6 @@ class About:
             elif kind & NORMAL and not negated:
                 return True
         return negated and any(kind & (SUBJECT | FINDING) for kind in kinds)
-
-    def tells(self, words: Sequence[str]) -> bool:
-        """Whether a sentence has any word of denial or of normality, at little cost."""
-        return any(self._kind(word) & (NORMAL | DENIAL) for word in words)
 
 
 def about(name: str, own: Any) -> About | None:
@@ -205,7 +214,7 @@ def check(file: YamlFile, path: list[Step], value: object) -> None:
     if not isinstance(value.get("language", ""), str):
         file.problem([*path, "language"], 'language must be text; write "no" in quotes')
     for name in LISTS:
-        _check_list(file, [*path, name], value.get(name), phrase=name == "says")
+        _check_list(file, [*path, name], value.get(name), phrase=name in PHRASES)
     words = value.get("words")
     if isinstance(words, str):
         if not (SHIPPED / f"words-{words}.txt").is_file():
@@ -220,9 +229,7 @@ def check(file: YamlFile, path: list[Step], value: object) -> None:
             _check_list(file, [*path, "others", str(name)], listed)
 
 
-def _check_list(
-    file: YamlFile, path: list[Step], value: object, *, phrase: bool = False
-) -> None:
+def _check_list(file: YamlFile, path: list[Step], value: object, *, phrase: bool = False) -> None:
     name = str(path[-1])
     if value is None:
         return

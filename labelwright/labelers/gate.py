@@ -21,11 +21,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from labelwright.label_set import CERTAINTY, LabelSet
 from labelwright.labeler import ReportLabeler, Wrapping
 from labelwright.labelers.about import About, about
 from labelwright.labelers.nothing import Span, nothing_said, told
 from labelwright.labelers.words import words_of
-from labelwright.label_set import CERTAINTY, LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.sections import split_sections
 from labelwright.sentences import sentence_spans
@@ -70,7 +70,9 @@ class Gated(Wrapping):
                 results.append(Reject(report.id, report.source, report.row, reason))
                 continue
             answer = next(answers)
-            results.append(answer if isinstance(answer, Reject) else self._kept(answer, report, own))
+            results.append(
+                answer if isinstance(answer, Reject) else self._kept(answer, report, own)
+            )
         return results
 
     def _kept(self, answer: Prediction, report: Report, parts: Sequence[Span]) -> Prediction:
@@ -119,17 +121,11 @@ class Gated(Wrapping):
         ]
         if saying := [span for span in sentences if self._about.states(text[slice(*span)])]:
             return [list(span) for span in saying]
-        denied = {
-            (span[0], span[1])
-            for other in self._heads[name]
-            if answer.labels.get(other) is Certainty.NEGATIVE
-            for span in (answer.evidence or {}).get(other, ())
-        }
         return [
             [start, end]
             for start, end in sentences
-            if any(start < last and first < end for first, last in denied)
-            or self._about.denies_something(words_of(text[start:end]))
+            if self._about.denies_something(words_of(text[start:end]))
+            and not self._about.says_nothing(text[start:end])
         ]
 
 

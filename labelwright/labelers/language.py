@@ -1,12 +1,69 @@
-"""The language of a text, by py3langid (139 languages, offline, its model comes with it)."""
+"""The language of a text, by py3langid (offline; its model comes with it)."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-NEVER = frozenset({"la", "pcm"})
-"""Latin, whose words are those of medicine, and Nigerian Pidgin, too near to English."""
+TOLD = (
+    *(
+        "af",
+        "ar",
+        "bg",
+        "bn",
+        "bs",
+        "ca",
+        "cs",
+        "cy",
+        "da",
+        "de",
+        "el",
+        "en",
+        "es",
+        "et",
+        "eu",
+        "fa",
+    ),
+    *(
+        "fi",
+        "fr",
+        "ga",
+        "gl",
+        "gu",
+        "he",
+        "hi",
+        "hr",
+        "hu",
+        "hy",
+        "id",
+        "is",
+        "it",
+        "ja",
+        "ka",
+        "kk",
+    ),
+    *(
+        "kn",
+        "ko",
+        "lt",
+        "lv",
+        "mk",
+        "ml",
+        "mr",
+        "ms",
+        "nl",
+        "no",
+        "pl",
+        "pt",
+        "ro",
+        "ru",
+        "sk",
+        "sl",
+    ),
+    *("sq", "sr", "sv", "sw", "ta", "te", "th", "tl", "tr", "uk", "ur", "uz", "vi", "zh"),
+)
+"""Languages that reports are written in, as far as the model knows them; others are too near to
+these, or, as Latin, to the words of medicine."""
 READ = 2_000
 """Characters that are looked at; a longer text is no clearer."""
 
@@ -24,21 +81,19 @@ def language_of(text: str) -> tuple[str, float]:
 def foreign(text: str, language: str, least: float) -> str | None:
     """The language of a text that is with ``least`` probability or more another than ``language``.
 
-    Related languages share what a short text shows, so what counts is that the likeliest one is
-    likely enough, and that ``language`` is not likely at all.
+    A language that cannot be told from others is never missed.
     """
-    code, sure = language_of(text)
     own = language.casefold().partition("-")[0]
-    return code if code != own and code not in NEVER and sure >= least else None
-
-
-def known_language(language: str) -> bool:
-    """Whether texts of this language can be told from others."""
-    return language.casefold().partition("-")[0] in _identifier().labels
+    if own not in _identifier().labels:
+        return None
+    code, sure = language_of(text)
+    return code if code != own and sure >= least else None
 
 
 @cache
 def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    found.set_languages(sorted(set(TOLD) & set(found.labels)))
+    return found

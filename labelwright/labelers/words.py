@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_MASKED = re.compile(r"x{2,}")
 _GAP = re.compile(r"~(\d)")
 _BETWEEN = r"[\s\-/]+"
 LONGEST_STEM = 3
@@ -26,7 +25,7 @@ def words_of(text: str) -> list[str]:
     ['no', 'of', 'ribs', 'it', "isn't", 'broken']
     """
     found = (word.lower().replace("’", "'") for word in WORD.findall(text))
-    return [word for word in found if not _MASKED.fullmatch(word)]
+    return [word for word in found if not word.startswith("xx") or word.strip("x")]
 
 
 class WordList:
@@ -95,20 +94,21 @@ def phrases(written: Iterable[str]) -> re.Pattern[str] | None:
 
 
 def _phrase(written: str) -> str:
+    """What may be missing brings the space on its side that is away from the last solid word."""
     parts = written.split()
-    last = max(index for index, part in enumerate(parts) if not part.endswith("?"))
+    last = max(i for i, part in enumerate(parts) if not part.endswith("?") and not _GAP.match(part))
     found = ""
     for index, part in enumerate(parts):
         if gap := _GAP.fullmatch(part):
-            found += rf"(?:[\w'’]+{_BETWEEN}){{0,{gap[1]}}}"
-            continue
-        unit = f"(?:{'|'.join(_unit(word) for word in part.removesuffix('?').split('|'))})"
-        if not part.endswith("?"):
-            found += unit + (_BETWEEN if index < last else "")
-        elif index < last:
-            found += f"(?:{unit}{_BETWEEN})?"
+            unit, times = r"[\w'’]+", f"{{0,{gap[1]}}}"
         else:
-            found += f"(?:{_BETWEEN}{unit})?"
+            words = part.removesuffix("?").split("|")
+            unit, times = f"(?:{'|'.join(map(_unit, words))})", "?" if part.endswith("?") else ""
+        if index < last:
+            unit += _BETWEEN
+        elif index > last:
+            unit = _BETWEEN + unit
+        found += f"(?:{unit}){times}"
     return found
 
 
