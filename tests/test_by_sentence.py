@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.answer import Answer
-from inference.by_sentence import ASIDE, MOST_SENTENCES, Asked, sentences, together
+from inference.by_sentence import MOST_SENTENCES, Asked, sentences, together
 from inference.prompts import Refusal
 from labelwright.records import Certainty, Section
 from labelwright.sections import Composer

@@ -1,8 +1,8 @@
 """What a label set is about: its language, its examination, and how its reports say "normal".
 
-That is knowledge of data, not of code: the key ``about`` of a label set, or the file of its name in
-``label_sets/about`` (a shipped label set keeps its text, which trained models are bound to). A label
-set without either asks nothing of its texts.
+That is knowledge of data, not of code: the key ``about`` of a label set, or the file of its name
+in ``label_sets/about`` (a shipped label set keeps its text, which trained models are bound to). A
+label set without either asks nothing of its texts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FEWEST_ALONE = 8
 KNOWN = 0.5
 """Share of known words below which a text is looked at closely."""
 SURE, SURE_ALONE = 0.3, 0.6
-"""Probability from which on another language counts: with most words unknown, and without a list."""
+"""Probability from which on another language counts: with most words unknown, without a list."""
 KNOWN_WORD, SUBJECT, FINDING, NORMAL, DENIAL, FIRST_OTHER = (1 << n for n in range(6))
 REMEMBERED = 50_000
 """Words whose lists are kept."""

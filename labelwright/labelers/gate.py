@@ -1,14 +1,14 @@
 """The gate around every labeler: nothing is called normal that does not say so.
 
-A label that stands for the absence of others (it heads an exclusive rule of the label set, such as
-"No Finding") is what is left when nothing was found, and so it is also what a labeler says of a text
-that says nothing. The gate keeps these apart, whatever the labeler:
+A label that stands for the absence of others (it heads an exclusive rule of the label set, as
+"No Finding" does) is what is left when nothing was found, and so it is also what a labeler says of
+a text that says nothing. The gate keeps these apart, whatever the labeler:
 
 - A text that says nothing (a placeholder, headings alone) is rejected with its reason.
 - A text in another language, of another examination, or of words that are mostly unknown gets a
   problem that names it, and such a label becomes blank.
-- Such a label stays positive only where a sentence says so or denies something; that sentence is its
-  evidence. Else it becomes blank, and a problem says why.
+- Such a label stays positive only where a sentence says so or denies something; that sentence is
+  its evidence. Else it becomes blank, and a problem says why.
 
 What another examination is, and how a report says "normal", the label set knows
 (:mod:`labelwright.labelers.about`); one that knows nothing of it gets the first check alone.
@@ -51,7 +51,7 @@ class Gated(Wrapping):
     def __init__(self, labeler: ReportLabeler) -> None:
         super().__init__(labeler)
         self._about = about_of(labeler.label_set)
-        self._heads = {rule.label: rule.others for rule in labeler.label_set.exclusive}
+        self._heads = [rule.label for rule in labeler.label_set.exclusive]
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped labeler's, and what the gate knows."""
@@ -83,7 +83,7 @@ class Gated(Wrapping):
         labels = dict(answer.labels)
         evidence = {k: v for k, v in (answer.evidence or {}).items() if k not in heads}
         for name in heads:
-            spans = None if problems else self._saying(answer, name, report.text, parts)
+            spans = None if problems else self._saying(report.text, parts)
             if spans:
                 evidence[name] = spans
                 continue
@@ -109,9 +109,7 @@ class Gated(Wrapping):
         read = "\n".join(text[start:end] for start, end in (*examined, *parts))
         return self._about.misfit(words_of(read), read)
 
-    def _saying(
-        self, answer: Prediction, name: str, text: str, parts: Sequence[Span]
-    ) -> list[list[int]]:
+    def _saying(self, text: str, parts: Sequence[Span]) -> list[list[int]]:
         """The sentences that say that nothing is found, else those that deny something."""
         assert self._about is not None  # noqa: S101
         sentences = [
