@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from inference.answer import Answer
 from inference.by_sentence import MOST_SENTENCES, Asked, sentences, together
 from inference.prompts import Refusal
+from labelwright.labelers.nothing import ASIDE, HEADINGS
 from labelwright.records import Certainty, Section
 from labelwright.sections import Composer
 
@@ -128,7 +129,7 @@ def test_a_sentence_that_stands_twice_is_asked_once_and_has_both_places() -> Non
         ("IMPRESSION: 1. 2.", "the report holds no words"),
         ("INDICATION: Cough.", NOTHING),
         ("COMPARISON: None.\nTECHNIQUE: Two views.", NOTHING),
-        ("FINDINGS:", NOTHING),
+        ("FINDINGS:", HEADINGS),
         ("A mass. " * (MOST_SENTENCES + 1), f"more than {MOST_SENTENCES:,} sentences"),
     ],
 )

@@ -141,7 +141,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
     capfd.readouterr()
     assert main(["evidence", *flags, "--pred", str(out), "--out", str(page)]) == 0
     assert capfd.readouterr().out == (
-        f"2 reports, 3 labels not blank; 2 with a place in the text.\n{page}\n"
+        f"2 reports, 3 labels not blank; 3 with a place in the text.\n{page}\n"
     )
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     data = embedded(page.read_text(encoding="utf-8"))
@@ -151,7 +151,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
         for label in row["l"]
         for start, end in label[3]
     }
-    assert quoted == {"effusion", "edema"}
+    assert quoted == {"effusion", "edema", "no edema."}
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def nothing_said(text: str, parts: Sequence[Span]) -> str | None:
     if not any(char.isalpha() for char in text):
         return NO_WORDS
     if not parts:
-        return REQUEST if split_sections(text) else HEADINGS
+        names = {section.name for section in split_sections(text)}
+        return HEADINGS if not names else REQUEST if names <= ASIDE else NO_WORDS
     if sum(end - start for start, end in parts) <= LONGEST and all(
         placeholder(text[start:end]) for start, end in parts
     ):
