@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from labelwright.errors import ConfigError
-from labelwright.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
+from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments

@@ -18,12 +18,12 @@ import torch
 
 from baselines import arguments
 from baselines.arguments import Kind, Settings, Task, as_dict
-from baselines.encoder_start import find_encoder
+from baselines.encoder.start import find_encoder
 from baselines.outcome import Outcome
-from labelwright import run_folder
-from labelwright.data_folder import DataFolder, open_data_folder
 from labelwright.errors import ConfigError
-from labelwright.manifest import sha256_file, sha256_model
+from labelwright.io import run_folder
+from labelwright.io.data_folder import DataFolder, open_data_folder
+from labelwright.io.manifest import sha256_file, sha256_model
 
 if TYPE_CHECKING:
     from transformers import Trainer

@@ -14,10 +14,10 @@ from typing import Any
 
 import labelwright
 from labelwright.errors import ConfigError
-from labelwright.label_rules import settle
 from labelwright.label_set import CERTAINTY, LabelSet
-from labelwright.labeler import key_of_one
+from labelwright.labelers.base import key_of_one
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.tasks.certainty.rules import settle
 from retrieval.augment import CONTEXT, Recipe
 from retrieval.find import Finder
 from retrieval.index import Index, Neighbour
@@ -30,7 +30,7 @@ LEAST_WEIGHT = 1e-6
 class NearestNeighbours:
     """Labels reports by the votes of their neighbours in an index.
 
-    It implements :class:`labelwright.labeler.ReportLabeler`.
+    It implements :class:`labelwright.labelers.base.ReportLabeler`.
 
     Raises:
         ConfigError: the index holds no labels of a certainty label set, or ``k`` is below 1.

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from baselines.arguments import Settings, Task, as_dict
-from labelwright.data_folder import DataFolder
-from labelwright.jsonl import atomic_write, write_jsonl, writing
-from labelwright.manifest import inputs, sha256_file, versions
-from labelwright.run_folder import START
+from labelwright.io.data_folder import DataFolder
+from labelwright.io.jsonl import atomic_write, write_jsonl, writing
+from labelwright.io.manifest import inputs, sha256_file, versions
+from labelwright.io.run_folder import START
 
 METRICS = "metrics.jsonl"
 

@@ -32,8 +32,8 @@ from decoding_setup import (
 )
 
 from inference.answer import DecodeOptions
-from inference.constrained import Constrained
-from inference.one_pass import OnePass
+from inference.decode.constrained import Constrained
+from inference.decode.one_pass import OnePass
 from labelwright.label_set import LabelSet
 
 BASE = "chexpert-14"

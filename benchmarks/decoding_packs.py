@@ -39,9 +39,9 @@ from decoding_setup import (
 )
 
 from inference.answer import Answer, DecodeOptions
+from inference.decode.one_pass import OnePass
+from inference.decode.packed import Memory
 from inference.load import Loaded, load
-from inference.one_pass import OnePass
-from inference.packed import Memory
 from labelwright.label_set import LabelSet
 
 SIZES = (128, 256, 512, 1024, 2048, 4096)

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from data_builders.synthetic import write_reports
-from inference.generate import Free, Greedy, end_tokens
-from inference.linear import quicken
+from data_builders.synthetic.reports import write_reports
+from inference.decode.generate import Free, Greedy, end_tokens
+from inference.decode.linear import quicken
+from inference.decode.scores import Scores
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter
-from inference.scores import Scores
-from labelwright.answer_tokens import BRANCHES, LINE, AnswerTokens
-from labelwright.certainty import PROMPT_VERSION
 from labelwright.checkpoint import TaskInfo
 from labelwright.label_set import LabelSet
+from labelwright.tasks.certainty.answer import PROMPT_VERSION
+from labelwright.tasks.certainty.slots import BRANCHES, LINE, AnswerTokens
 from sft.scratch import CHATML, EOS, PAD, TURN, train_tokenizer
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "reports.csv"
@@ -133,7 +133,7 @@ class ForcedFree(Free):
         self.steps = 0
 
     def processor(self, texts: Sequence[str], *_: Any) -> Callable[[Any, Any], Any]:
-        """The lines of a batch, token by token, as :class:`inference.generate.Guide` does."""
+        """The lines of a batch, token by token, as the ``Guide`` of generation does."""
         lines = [self._lines[row % len(self._lines)] for row in range(len(texts))]
         begun = self.steps
 

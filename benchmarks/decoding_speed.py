@@ -43,10 +43,10 @@ from decoding_setup import (
 )
 
 from inference.answer import DecodeOptions
-from inference.constrained import Constrained
-from inference.generate import Free
+from inference.decode.constrained import Constrained
+from inference.decode.generate import Free
+from inference.decode.one_pass import OnePass
 from inference.load import Loaded, load
-from inference.one_pass import OnePass
 from inference.prompts import Prompt
 from labelwright.label_set import LabelSet
 
@@ -79,7 +79,7 @@ def chexbert_way(texts: Sequence[str], device: str) -> Callable[[], None]:
     """BERT-base with 14 heads as its authors run it: batches of 18, padded, in input order."""
     from transformers import BertConfig, BertModel
 
-    from baselines.encoder_model import EncoderModel, Padding
+    from baselines.encoder.model import EncoderModel, Padding
 
     label_set = LabelSet.load("chexpert-14")
     config: Any = BertConfig()

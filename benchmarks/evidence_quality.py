@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from data_builders.synthetic import ReportWriter, SyntheticReport
-from inference.evidence import Evidence, Spans, Weights
-from inference.evidence_views import VIEWS, Read
+from data_builders.synthetic.reports import ReportWriter, SyntheticReport
+from inference.decode.evidence import Evidence, Spans, Weights
+from inference.decode.evidence_views import VIEWS, Read
 from inference.labeler import Labeler
 from labelwright.records import Certainty
-from labelwright.sentences import sentence_spans
+from labelwright.text.sentences import sentence_spans
 
 OTHER_SEED = 991
 """Of reports that no training has seen whose seed is another."""

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from decoding_setup import SHAPES, machine, random_model, ratio, timed
 
-from data_builders.synthetic import write_reports
+from data_builders.synthetic.reports import write_reports
 from inference.labeler import Labeler, LabelerOptions
 from labelwright.label_set import LabelSet
 from labelwright.records import Report

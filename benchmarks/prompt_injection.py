@@ -22,12 +22,12 @@ from pathlib import Path
 
 from injections import injections
 
-from baselines.rules import RulesLabeler
-from data_builders.synthetic import write_reports
+from baselines.rules.labeler import RulesLabeler
+from data_builders.synthetic.reports import write_reports
 from inference.labeler import DECODINGS, Labeler
 from labelwright.checkpoint import load_task
 from labelwright.label_set import LabelSet
-from labelwright.labeler import ReportLabeler
+from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Certainty, Prediction, Report
 
 LABEL_SET = LabelSet.load("chexpert-14")

@@ -18,10 +18,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.certainty import Statistic, statistics
-from eval.counts import report_counts
-from eval.load import Comparison
-from eval.resampling import randomization
+from eval.kinds.certainty.load import Comparison
+from eval.kinds.certainty.scores import Statistic, statistics
+from eval.stats.counts import report_counts
+from eval.stats.resampling import randomization
 from labelwright.label_set import LabelSet
 
 POSITIVE = 0

@@ -17,10 +17,9 @@ from collections.abc import Iterator, Sequence
 
 from cpu_clock import seconds
 
-from baselines import rule_book
-from baselines.phrases import PhraseTrie, Sentence, sentences
-from baselines.rule_book import RuleBook
-from baselines.rules import RulesLabeler
+from baselines.rules.labeler import RulesLabeler, rule_book
+from baselines.rules.phrases import PhraseTrie, Sentence, sentences
+from baselines.rules.rule_book import RuleBook
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 

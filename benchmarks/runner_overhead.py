@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inference.batch import SHARD_ROWS, run
+from inference.runs.batch import SHARD_ROWS, run
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 
@@ -138,7 +138,7 @@ def whole_command(rows: int, folder: Path, extra: Sequence[str]) -> float:
 def command(words: Sequence[str]) -> int:
     """``labelwright`` with the stub in the place of the labeler."""
     from labelwright.cli import main as labelwright
-    from labelwright.commands import label
+    from labelwright.commands.labeling import command as label
 
     label._labeler = lambda _: (Stub(), "full", SHARD_ROWS)
     return labelwright(words)

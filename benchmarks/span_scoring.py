@@ -20,10 +20,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from eval.span_counts import borders, span_counts
-from eval.span_errors import wrong_mentions
-from eval.span_scores import schemes_of, span_scores
-from labelwright.jsonl import write_jsonl
+from eval.kinds.entities.counts import borders, span_counts
+from eval.kinds.entities.errors import wrong_mentions
+from eval.kinds.entities.scores import schemes_of, span_scores
+from labelwright.io.jsonl import write_jsonl
 from labelwright.records import Entity, Prediction
 
 TYPES = ("Disease", "Anatomy", "Drug", "Procedure")

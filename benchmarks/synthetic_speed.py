@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from data_builders.synthetic import ReportWriter
+from data_builders.synthetic.reports import ReportWriter
 from labelwright.label_set import LabelSet
 
 

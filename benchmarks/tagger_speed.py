@@ -18,13 +18,13 @@ from pathlib import Path
 import torch
 from cpu_clock import seconds
 
-from baselines.encoder_scratch import PRESETS, make_scratch_encoder
-from baselines.encoder_start import find_encoder, load_parts
-from baselines.tagger_checkpoint import Shape, save_tagger, thresholds_of
-from baselines.tagger_labeler import TaggerLabeler
-from baselines.tagger_tags import Tagging
-from baselines.tagger_words import WordReader
-from baselines.token_classifier import HEADS, MULTILABEL, TokenClassifier, WordPadding
+from baselines.encoder.scratch import PRESETS, make_scratch_encoder
+from baselines.encoder.start import find_encoder, load_parts
+from baselines.tagger.checkpoint import Shape, save_tagger, thresholds_of
+from baselines.tagger.labeler import TaggerLabeler
+from baselines.tagger.tags import Tagging
+from baselines.tagger.token_classifier import HEADS, MULTILABEL, TokenClassifier, WordPadding
+from baselines.tagger.words import WordReader
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 

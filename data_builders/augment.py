@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from data_builders.lexicon import Lexicon
-from data_builders.noise import MASKS, Noise, Table, replaced, word_table
-from data_builders.phrases import Draw, pick, shuffled
-from labelwright.section_headings import BODY, FINDINGS_AND_IMPRESSION
-from labelwright.sections import split_sections
+from data_builders.synthetic.lexicon import Lexicon
+from data_builders.synthetic.noise import MASKS, Noise, Table, replaced, word_table
+from data_builders.synthetic.phrases import Draw, pick, shuffled
+from labelwright.text.section_headings import BODY, FINDINGS_AND_IMPRESSION
+from labelwright.text.sections import split_sections
 
 OPERATIONS = ("order", "synonyms", "spelling", "short forms", "masks", "slips", "headings", "case")
 SHARES = {

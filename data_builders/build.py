@@ -11,20 +11,20 @@ from typing import Any
 
 from data_builders.augment import Augmentation
 from data_builders.collect import Collected, RejectLog, collect, open_spool
-from data_builders.entity_notes import EntityNotes
 from data_builders.folder import MANIFEST, NAMES, NORMALISE, REJECTS, clear, output_folder
-from data_builders.gold import Gold, Table, gold_of
-from data_builders.label_sources import LabelSource
 from data_builders.note_windows import Windows
-from data_builders.oversample import Oversampling, oversampling
-from data_builders.plan import Plan, SplitOptions, make_plan
 from data_builders.prepare import Prepared, prepare
-from data_builders.tag_files import TagFiles
+from data_builders.sources.entity_notes import EntityNotes
+from data_builders.sources.labels import LabelSource
+from data_builders.sources.tag_files import TagFiles
+from data_builders.splits.oversample import Oversampling, oversampling
+from data_builders.splits.split_plan import Plan, SplitOptions, make_plan
+from data_builders.targets import Gold, Table, gold_of
 from data_builders.writer import Writer
 from labelwright.errors import InputError
-from labelwright.jsonl import atomic_write, write_json
+from labelwright.io.jsonl import atomic_write, write_json
+from labelwright.io.manifest import sha256_file, versions
 from labelwright.label_set import LabelSet
-from labelwright.manifest import sha256_file, versions
 from labelwright.prompt import prompt_version, system_prompt
 from labelwright.records import Reject, Report
 
@@ -37,10 +37,10 @@ class Job:
         source: labels, of a certainty task.
         notes: what prepares the annotated notes of an entities task.
         test_source: other labels for the test split.
-        sections: one of :data:`labelwright.sections.SECTION_CHOICES`.
+        sections: one of :data:`labelwright.text.sections.SECTION_CHOICES`.
         layout: one of :data:`data_builders.instructions.FORMATS`.
         augmentation: variants of the training reports, or ``None``.
-        oversample: one of :data:`data_builders.oversample.RULES`, or ``None`` for no copies.
+        oversample: one of :data:`data_builders.splits.oversample.RULES`, or ``None`` for no copies.
         windows: divides the records of long notes, or ``None``.
         tags: writes every token with its tag too, or ``None``.
         facts: what else the manifest shall say, such as the inputs.

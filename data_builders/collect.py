@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from data_builders.prepare import Packed, Prepared
-from data_builders.split import Item, text_digest
-from labelwright.jsonl import dumps, writing
+from data_builders.splits.split import Item, text_digest
+from labelwright.io.jsonl import dumps, writing
 from labelwright.records import Reject
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from data_builders.gold import ENTITIES_JSONL, LABELS_CSV
-from data_builders.split import SPLITS
+from data_builders.splits.split import SPLITS
+from data_builders.targets import ENTITIES_JSONL, LABELS_CSV
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.errors import OutputError
-from labelwright.jsonl import writing
-from labelwright.lock import locked
+from labelwright.io.jsonl import writing
+from labelwright.io.lock import locked
 
 TRAIN = SPLITS[0]
 MANIFEST = "manifest.json"

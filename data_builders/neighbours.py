@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from data_builders.folder import MANIFEST, NAMES, clear, output_folder
-from data_builders.split import SPLITS
-from labelwright.data_folder import open_data_folder
+from data_builders.splits.split import SPLITS
 from labelwright.errors import ConfigError, InputError
-from labelwright.jsonl import atomic_write, dumps, read_jsonl, write_json
-from labelwright.manifest import sha256_file, versions
+from labelwright.io.data_folder import open_data_folder
+from labelwright.io.jsonl import atomic_write, dumps, read_jsonl, write_json
+from labelwright.io.manifest import sha256_file, versions
 from labelwright.records import Report
 from retrieval.augment import BATCH, Augmenter, Recipe
 from retrieval.index import Index

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelwright.entities import shifted
 from labelwright.errors import ConfigError
 from labelwright.records import Entity, Span
-from labelwright.sentences import sentence_spans
+from labelwright.tasks.entities.answer import shifted
+from labelwright.text.sentences import sentence_spans
 
 _WORD = re.compile(r"\S+")
 

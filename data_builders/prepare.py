@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from data_builders.label_sources import Answer, LabelSource
+from data_builders.sources.labels import Answer, LabelSource
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity, Reject, Report
-from labelwright.sections import choose, split_sections
+from labelwright.text.sections import choose, split_sections
 
 Packed = tuple[Certainty, ...]
 """Certainties in the label set's order."""

@@ -12,13 +12,13 @@ from typing import IO, Any
 from data_builders.augment import Augmentation
 from data_builders.collect import Collected, RejectLog
 from data_builders.folder import CLASSES, LABEL_SET, TRAIN
-from data_builders.gold import Add, Gold
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
-from data_builders.plan import Plan
-from data_builders.split import SPLITS
-from data_builders.tag_files import TagFiles
-from labelwright.jsonl import atomic_write, dumps
+from data_builders.sources.tag_files import TagFiles
+from data_builders.splits.split import SPLITS
+from data_builders.splits.split_plan import Plan
+from data_builders.targets import Add, Gold
+from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
 

@@ -34,7 +34,8 @@ class DecodeOptions:
         batch_tokens: tokens computed together (packed decoding); halved where memory is short.
         deterministic: one prompt at a time, so that an answer is the same to the last bit
             whatever stands beside it.
-        evidence: a name of :data:`inference.evidence_views.VIEWS`; ``None`` for labels alone.
+        evidence: a name of :data:`inference.decode.evidence_views.VIEWS`; ``None`` for labels
+        alone.
     """
 
     batch_size: int

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from labelwright.errors import ConfigError
 from labelwright.records import Reject, Report
-from labelwright.section_headings import BODY
-from labelwright.sections import SECTION_CHOICES, choose, split_sections
+from labelwright.text.section_headings import BODY
+from labelwright.text.sections import SECTION_CHOICES, choose, split_sections
 
 
 def left_to_cut(paths: Sequence[Path], choice: str) -> str:
@@ -52,7 +52,7 @@ class SectionCut:
     headings, but none of the chosen kind, is rejected.
 
     Args:
-        choice: one of :data:`labelwright.sections.SECTION_CHOICES`.
+        choice: one of :data:`labelwright.text.sections.SECTION_CHOICES`.
 
     Raises:
         ConfigError: an unknown choice.

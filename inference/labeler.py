@@ -12,11 +12,11 @@ from typing import Any
 
 from inference.answer import Answer, DecodeOptions
 from inference.cut import SectionCut
+from inference.engine import FREE, LabelerOptions, reading_for
 from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, Refusal, prompt_text
-from inference.reading import FREE, LabelerOptions, reading_for
+from labelwright.io.manifest import versions
 from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.manifest import versions
 from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
 
@@ -32,7 +32,7 @@ SMALL = 50_000_000
 class Labeler:
     """Labels reports with a causal language model.
 
-    It implements :class:`labelwright.labeler.ReportLabeler`, so the batch runner takes it.
+    It implements :class:`labelwright.labelers.base.ReportLabeler`, so the batch runner takes it.
     """
 
     def __init__(self, loaded: Loaded, options: LabelerOptions | None = None) -> None:

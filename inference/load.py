@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.linear import quicken
+from inference.decode.linear import quicken
 from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
+from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
-from labelwright.manifest import sha256_model
-from retrieval.pretrained import pick_device
+from labelwright.runtime.pretrained import pick_device
 
 if TYPE_CHECKING:
     import torch

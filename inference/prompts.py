@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
-from labelwright.certainty import END, slots
 from labelwright.errors import CheckpointError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.prompt import messages
-from labelwright.special_tokens import break_up, spelled_out
+from labelwright.tasks.certainty.answer import END, slots
+from labelwright.text.special_tokens import break_up, spelled_out
 
 if TYPE_CHECKING:
-    from inference.evidence_places import Located
+    from inference.decode.evidence_places import Located
 
 PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16

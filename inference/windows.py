@@ -16,7 +16,7 @@ from inference.answer import Answer, Decoder
 from inference.prompts import Prompt, PromptWriter, Refusal
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.sentences import sentence_spans
+from labelwright.text.sentences import sentence_spans
 
 MOST_WINDOWS = 64
 """A text that needs more is no report."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import CheckpointError
-from labelwright.jsonl import atomic_write, write_json
+from labelwright.io.jsonl import atomic_write, write_json
 from labelwright.label_set import LabelSet
 from labelwright.prompt import prompt_version
 

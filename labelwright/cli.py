@@ -16,22 +16,22 @@ from dataclasses import dataclass
 
 import labelwright
 from labelwright.commands import (
-    ablation,
-    build,
     convert,
-    evaluate,
     evidence,
     export,
-    grid,
-    index,
-    label,
     label_set,
     pseudo_label,
     train,
     train_encoder,
     train_tagger,
 )
+from labelwright.commands.building import command as build
+from labelwright.commands.comparing import ablation
+from labelwright.commands.comparing import command as evaluate
 from labelwright.commands.flags import Parser
+from labelwright.commands.grid import command as grid
+from labelwright.commands.indexing import command as index
+from labelwright.commands.labeling import command as label
 from labelwright.errors import LabelwrightError
 from labelwright.threads import wait_asleep
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import LabelSetError
-from labelwright.grounding import Grounder
+from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set_schema import CERTAINTY, ENTITIES, checked
 from labelwright.records import Certainty, Entity
-from labelwright.yaml_lines import YamlFile
+from labelwright.text.grounding import Grounder
 
 __all__ = ["CERTAINTY", "ENTITIES", "Example", "Exclusive", "Label", "LabelSet", "shipped_names"]
 

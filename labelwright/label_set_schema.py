@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from labelwright.label_set_examples import check_examples
+from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.labelers.about import check as check_about
 from labelwright.records import Certainty
-from labelwright.yaml_lines import Step, YamlFile
+from labelwright.tasks.entities.examples import check_examples
 
 CERTAINTY, ENTITIES = TASKS = ("certainty", "entities")
 """Task kinds that this version can run."""

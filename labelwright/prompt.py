@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from labelwright import certainty, entities
 from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.tasks.certainty import answer as certainty
+from labelwright.tasks.entities import answer as entities
 
 
 def prompt_version(label_set: LabelSet) -> str:

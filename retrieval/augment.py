@@ -20,11 +20,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelwright import certainty, entities
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Certainty, Entity, Report
-from labelwright.sentences import sentence_spans
+from labelwright.tasks.certainty import answer as certainty
+from labelwright.tasks.entities import answer as entities
+from labelwright.text.sentences import sentence_spans
 from retrieval.find import Finder
 
 if TYPE_CHECKING:

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, InputError, MissingExtraError
-from labelwright.manifest import sha256_model
-from retrieval.embed_windows import WindowedEmbedder, unit_rows
-from retrieval.images import read_image
-from retrieval.pretrained import (
+from labelwright.io.manifest import sha256_model
+from labelwright.runtime.pretrained import (
     check_folder,
     find_folder,
     pick_device,
@@ -25,6 +23,8 @@ from retrieval.pretrained import (
     readable,
     refuse_gaps,
 )
+from retrieval.embed_windows import WindowedEmbedder, unit_rows
+from retrieval.images import read_image
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, MissingExtraError
-from labelwright.manifest import sha256_model
-from retrieval.embed_windows import WindowedEmbedder
-from retrieval.pretrained import (
+from labelwright.io.manifest import sha256_model
+from labelwright.runtime.pretrained import (
     MINILM,
     check_folder,
     find_folder,
@@ -25,6 +24,7 @@ from retrieval.pretrained import (
     refuse_gaps,
     silent,
 )
+from retrieval.embed_windows import WindowedEmbedder
 
 if TYPE_CHECKING:
     import numpy as np

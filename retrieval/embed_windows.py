@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from labelwright.errors import CheckpointError
-from labelwright.sentences import sentence_spans
+from labelwright.text.sentences import sentence_spans
 from retrieval.embed import check_texts
 
 if TYPE_CHECKING:

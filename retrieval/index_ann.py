@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelwright.errors import ConfigError, MissingExtraError
-from labelwright.jsonl import PRIVATE, writing
-from labelwright.manifest import sha256_file
+from labelwright.io.jsonl import PRIVATE, writing
+from labelwright.io.manifest import sha256_file
 from retrieval.index_files import File, Manifest, damaged, next_number
 from retrieval.index_search import Found, Matrix, Vectors, exact
 

@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelwright.errors import InputError, OutputError
-from labelwright.jsonl import atomic_write, write_json, writing
+from labelwright.io.jsonl import atomic_write, write_json, writing
+from labelwright.io.lock import locked
+from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
-from labelwright.lock import locked
-from labelwright.manifest import versions
 from labelwright.records import Reject
 from retrieval.index import Index, open_shards
 from retrieval.index_ann import check_parameters, write_ann

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelwright.errors import InputError, OutputError
-from labelwright.lock import locked
-from labelwright.manifest import versions
+from labelwright.io.lock import locked
+from labelwright.io.manifest import versions
 from retrieval.index import Index
 from retrieval.index_ann import check_parameters
 from retrieval.index_build import finish, now, unfinished

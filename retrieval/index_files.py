@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import InputError, OutputError
-from labelwright.jsonl import write_json, writing
-from labelwright.manifest import sha256_file
+from labelwright.io.jsonl import write_json, writing
+from labelwright.io.manifest import sha256_file
 
 FORMAT = 1
 """Version of the folder's layout."""

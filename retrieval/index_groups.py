@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from labelwright.errors import OutputError
-from labelwright.jsonl import atomic_write, dumps, read_jsonl
+from labelwright.io.jsonl import atomic_write, dumps, read_jsonl
 from labelwright.readers.id_registry import IdRegistry
 from labelwright.records import Reject
 from retrieval.index_files import PART, REJECTS, TABLE, Shard

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from labelwright.jsonl import atomic_write
+from labelwright.io.jsonl import atomic_write
 from labelwright.records import Report
 from retrieval.index_files import TABLE, VECTORS, File, Shard, damaged
 from retrieval.leakage import digest, patient_digest, text_digest

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelwright.data_folder import open_data_folder
-from labelwright.delimited import id_columns
 from labelwright.errors import InputError
-from labelwright.jsonl import read_jsonl
-from labelwright.label_csv import read_labels
+from labelwright.io.data_folder import open_data_folder
+from labelwright.io.delimited import id_columns
+from labelwright.io.jsonl import read_jsonl
+from labelwright.io.manifest import inputs, sha256_file
 from labelwright.label_set import LabelSet
-from labelwright.manifest import inputs, sha256_file
 from labelwright.readers import ReadOptions, read_reports
 from labelwright.records import Certainty, Reject, Report
+from labelwright.tasks.certainty.table import read_labels
 from retrieval.index_groups import Item, Items
 from retrieval.index_shards import Entry
 

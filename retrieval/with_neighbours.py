@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
-from labelwright.entities import parse
 from labelwright.label_set import ENTITIES
-from labelwright.labeler import ReportLabeler, Wrapping, key_of_one
+from labelwright.labelers.base import ReportLabeler, Wrapping, key_of_one
 from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks.entities.answer import parse
 from retrieval.augment import Augmenter, Shown, report_part
 
 TOO_LONG = "too long"
@@ -31,7 +31,7 @@ class WithNeighbours(Wrapping):
     A prompt that is too long is tried with fewer neighbours, at last with none, so that no
     report is lost to its neighbours. Evidence and entities are those of the report alone.
 
-    It implements :class:`labelwright.labeler.ReportLabeler`.
+    It implements :class:`labelwright.labelers.base.ReportLabeler`.
     """
 
     def __init__(self, inner: ReportLabeler, augmenter: Augmenter) -> None:

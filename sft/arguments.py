@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from labelwright.errors import ConfigError, LabelwrightError, MissingExtraError
+from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig

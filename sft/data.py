@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelwright.data_folder import AGAIN, open_data_folder
 from labelwright.errors import InputError
-from labelwright.jsonl import read_jsonl
+from labelwright.io.data_folder import AGAIN, open_data_folder
+from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.prompt import faults, prompt_version, system_prompt
 

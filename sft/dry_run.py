@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelwright.answer_tokens import Tree
+from labelwright.tasks.certainty.slots import Tree
 from sft.arguments import Settings
 from sft.encode import IGNORED, Encoded, Lengths
 

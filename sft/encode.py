@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from labelwright.answer_tokens import BRANCHES, LINE, AnswerTokens
-from labelwright.certainty import parse
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.special_tokens import break_up, spelled_out
+from labelwright.tasks.certainty.answer import parse
+from labelwright.tasks.certainty.slots import BRANCHES, LINE, AnswerTokens
+from labelwright.text.special_tokens import break_up, spelled_out
 from sft.data import Record
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import REPORT, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
+from labelwright.io.run_folder import START
 from labelwright.label_set import LabelSet
-from labelwright.run_folder import START
 from sft.scratch import CHATML, EOS, PRESETS, TURN, make_scratch_model
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.answer_tokens import LINE, Tree
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES
+from labelwright.tasks.certainty.slots import LINE, Tree
 from sft.arguments import Settings
 from sft.data import Records, read_records
 from sft.encode import Encoded, Encoder, Lengths, to_dataset

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.answer_tokens import BRANCHES, LINE
 from labelwright.checkpoint import NORMALISE_FILE, TaskInfo, save_task
-from labelwright.jsonl import atomic_write, write_json, writing
-from labelwright.manifest import inputs, sha256_file, versions
+from labelwright.io.jsonl import atomic_write, write_json, writing
+from labelwright.io.manifest import inputs, sha256_file, versions
+from labelwright.io.run_folder import DONE
 from labelwright.prompt import prompt_version
-from labelwright.run_folder import DONE
+from labelwright.tasks.certainty.slots import BRANCHES, LINE
 from sft.arguments import Settings, as_dict
 from sft.data import Records
 from sft.encode import Lengths

@@ -14,12 +14,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from labelwright.certainty import END, slots
-from labelwright.entities import NONE
 from labelwright.errors import ConfigError
-from labelwright.jsonl import writing
+from labelwright.io.jsonl import writing
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.prompt import system_prompt
+from labelwright.tasks.certainty.answer import END, slots
+from labelwright.tasks.entities.answer import NONE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

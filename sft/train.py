@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labelwright import run_folder
 from labelwright.errors import ConfigError, LabelwrightError, OutputError
-from labelwright.manifest import sha256_file, sha256_model
+from labelwright.io import run_folder
+from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.threads import wait_asleep
 from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse

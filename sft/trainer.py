@@ -16,7 +16,7 @@ from torch.nn import functional
 from transformers.utils import logging
 from trl import SFTTrainer
 
-from labelwright.answer_tokens import Tree
+from labelwright.tasks.certainty.slots import Tree
 from sft.branches import BranchCollator, BranchLoss
 
 IGNORED = -100

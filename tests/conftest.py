@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.certainty import PROMPT_VERSION, render
 from labelwright.checkpoint import TaskInfo, save_task
-from labelwright.jsonl import write_json, write_jsonl
+from labelwright.io.jsonl import write_json, write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.prompt import messages
 from labelwright.records import Certainty
+from labelwright.tasks.certainty.answer import PROMPT_VERSION, render
 
 REPORTS = (
     "The heart is mildly enlarged. No pneumothorax or pleural effusion.",

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TextIO
 
 from labelwright.annotations.writing import Written, count, count_plain, placed
-from labelwright.entities import in_order
 from labelwright.errors import OutputError
-from labelwright.jsonl import PRIVATE, writing
+from labelwright.io.jsonl import PRIVATE, writing
 from labelwright.records import Certainty, Entity, Report
+from labelwright.tasks.entities.answer import in_order
 
 NAME = "notes"
 LAYOUT, MARK = "brat", "\0"

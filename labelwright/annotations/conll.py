@@ -23,10 +23,10 @@ from labelwright.annotations.writing import (
     in_one_piece,
     placed,
 )
-from labelwright.entities import in_order
-from labelwright.jsonl import atomic_write
+from labelwright.io.jsonl import atomic_write
 from labelwright.records import Entity, Report, Span
-from labelwright.sentences import sentence_spans
+from labelwright.tasks.entities.answer import in_order
+from labelwright.text.sentences import sentence_spans
 
 NAME = "reports.conll"
 LAYOUT, SCHEME = "conll", "conll_scheme"

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labelwright import manifest
 from labelwright.annotations.formats import WRITERS
 from labelwright.annotations.writing import Writer, Written
 from labelwright.errors import ConfigError, OutputError
-from labelwright.jsonl import atomic_write, dumps, write_json, writing
-from labelwright.lock import LOCK_FILE, locked
+from labelwright.io import manifest
+from labelwright.io.jsonl import atomic_write, dumps, write_json, writing
+from labelwright.io.lock import LOCK_FILE, locked
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.records import Reject
 

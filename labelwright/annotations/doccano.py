@@ -13,9 +13,9 @@ from typing import IO, Any
 
 from labelwright.annotations.offsets import Utf16
 from labelwright.annotations.writing import Written, count, count_plain, in_one_piece, placed
-from labelwright.entities import in_order
-from labelwright.jsonl import atomic_write, dumps
+from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.records import Entity, Report
+from labelwright.tasks.entities.answer import in_order
 
 NAME = "reports.jsonl"
 

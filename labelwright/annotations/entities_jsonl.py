@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelwright.annotations.writing import Written, count, placed
-from labelwright.entities import in_order
-from labelwright.jsonl import atomic_write, dumps
+from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.records import Entity, Report
+from labelwright.tasks.entities.answer import in_order
 
 NAME = "reports.jsonl"
 

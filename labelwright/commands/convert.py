@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labelwright.annotations.formats import WRITERS
 from labelwright.annotations.tags import SCHEMES
-from labelwright.commands.reading import add_reading_flags, read_options
+from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.readers.formats import FORMATS
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.commands.flags import positive
-from labelwright.commands.reading import add_reading_flags, read_options
+from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.errors import ConfigError, InputError
-from labelwright.sections import SECTION_CHOICES
+from labelwright.text.sections import SECTION_CHOICES
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
 
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the page."""
-    from eval.evidence_page import MOST, collect, write_page
+    from eval.page.evidence_page import MOST, collect, write_page
     from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports
     from labelwright.readers.formats import ANNOTATION_FLAGS

@@ -12,7 +12,7 @@ from labelwright.commands.flags import positive
 from labelwright.errors import CheckpointError, ConfigError, InputError
 
 if TYPE_CHECKING:
-    from inference.gguf_check import Checked
+    from inference.exports.gguf_check import Checked
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 CHECKED_REPORTS = 20
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file; compare if asked to. 0 even where rounding changes an answer."""
-    from inference.gguf_check import need_llama
-    from inference.gguf_export import export_gguf
+    from inference.exports.gguf_check import need_llama
+    from inference.exports.gguf_export import export_gguf
 
     if arguments.check is None and arguments.check_rows is not None:
         raise ConfigError("--check-rows is for --check", remedy="leave it out")
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         f"-> {arguments.out}\n"
     )
     if texts:
-        from inference.gguf_check import check_gguf
+        from inference.exports.gguf_check import check_gguf
 
         sys.stdout.write(_agreement(check_gguf(arguments.model, arguments.out, texts)) + "\n")
     return 0

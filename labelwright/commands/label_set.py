@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from labelwright import certainty, entities
 from labelwright.errors import LabelSetError
 from labelwright.label_set import ENTITIES, LabelSet, shipped_names
 from labelwright.prompt import system_prompt
 from labelwright.records import Certainty, Entity
+from labelwright.tasks.certainty import answer as certainty
+from labelwright.tasks.entities import answer as entities
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from labelwright.commands.flags import share
-from labelwright.commands.reading import add_reading_flags, read_options
+from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES
 
@@ -58,9 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the data folder and say what was kept."""
-    from data_builders.pseudo_choice import Choice
-    from data_builders.pseudo_labels import add_pseudo_labels
-    from labelwright.data_folder import open_data_folder
+    from data_builders.sources.pseudo_choice import Choice
+    from data_builders.sources.pseudo_labels import add_pseudo_labels
+    from labelwright.io.data_folder import open_data_folder
     from labelwright.readers import read_reports
 
     names = ["train.jsonl", "train.reports.jsonl"]

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from labelwright.errors import ConfigError
-from labelwright.sections import SECTION_CHOICES
+from labelwright.text.sections import SECTION_CHOICES
 
 LABEL_SET = "chexpert-14"
 TOKENIZER = "bert-base-uncased"
@@ -46,7 +46,7 @@ released weights of CheXbert
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The conversion's flags and the help; :mod:`baselines.encoder_arguments` has the others."""
+    """The conversion's flags and the help; :mod:`baselines.encoder.arguments` has the others."""
     parser.usage = "labelwright train-encoder [--config RECIPE] --data DIR --output_dir DIR [flags]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
                 f"--{name.replace('_', '-')} belongs to --convert-pth",
                 remedy="leave it out (a training takes --output_dir, and the rest from --data)",
             )
-    from baselines.encoder_train import main
+    from baselines.encoder.train import main
 
     return main(["--help-all"] if arguments.help_all else arguments.rest)
 
@@ -82,7 +82,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise ConfigError(
             f"{arguments.rest[0]} means nothing to --convert-pth", remedy="leave it out"
         )
-    from baselines.chexbert_weights import convert
+    from baselines.chexbert.weights import convert
     from labelwright.label_set import LabelSet
 
     convert(

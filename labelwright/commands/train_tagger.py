@@ -51,7 +51,7 @@ train-tagger [flags]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The help; :mod:`baselines.tagger_arguments` has the flags."""
+    """The help; :mod:`baselines.tagger.arguments` has the flags."""
     parser.usage = "labelwright train-tagger [--config RECIPE] --data DIR --output_dir DIR [flags]"
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
@@ -62,6 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train with the flags that the command line did not know itself."""
-    from baselines.tagger_train import main
+    from baselines.tagger.train import main
 
     return main(["--help-all"] if arguments.help_all else arguments.rest)

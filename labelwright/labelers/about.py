@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import LabelSetError
+from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.labelers.language import foreign
 from labelwright.labelers.words import Vocabulary, WordList, phrases
-from labelwright.yaml_lines import Step, YamlFile
 
 SHIPPED = Path(__file__).parents[1] / "label_sets" / "about"
 LISTS = ("subject", "findings", "normal", "denies", "says", "silent", "endings")

@@ -22,13 +22,13 @@ from dataclasses import replace
 from typing import Any
 
 from labelwright.label_set import CERTAINTY, LabelSet
-from labelwright.labeler import ReportLabeler, Wrapping
 from labelwright.labelers.about import About, about
+from labelwright.labelers.base import ReportLabeler, Wrapping
 from labelwright.labelers.nothing import Span, nothing_said, told
 from labelwright.labelers.words import words_of
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.sections import split_sections
-from labelwright.sentences import sentence_spans
+from labelwright.text.sections import split_sections
+from labelwright.text.sentences import sentence_spans
 
 VERSION = 1
 """Of what the gate does with a text; part of a run's fingerprint."""
@@ -46,7 +46,7 @@ EXAMINED = frozenset({"examination", "technique"})
 
 
 class Gated(Wrapping):
-    """Wraps a labeler of certainties; implements :class:`labelwright.labeler.ReportLabeler`."""
+    """Wraps a labeler of certainties; a :class:`labelwright.labelers.base.ReportLabeler`."""
 
     def __init__(self, labeler: ReportLabeler) -> None:
         super().__init__(labeler)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from labelwright.io.yaml_lines import YamlFile
 from labelwright.labelers.words import phrases
 from labelwright.records import Section
-from labelwright.sections import split_sections
-from labelwright.sentences import sentence_spans
-from labelwright.yaml_lines import YamlFile
+from labelwright.text.sections import split_sections
+from labelwright.text.sentences import sentence_spans
 
 ASIDE = frozenset(
     {

@@ -8,17 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import InputError
-from labelwright.readers import conll, fhir, folders, hl7, json_stream, plain_text
-from labelwright.readers.annotated_json_rows import ENTITIES, is_doccano, is_own
-from labelwright.readers.brat import is_brat_folder
-from labelwright.readers.conll_lines import looks_tagged
-from labelwright.readers.label_studio import is_task
-from labelwright.readers.mimic_cxr import is_mimic_tree
-from labelwright.readers.openai_batch import is_request
-from labelwright.readers.openi import is_openi_folder
+from labelwright.readers import folders, json_stream
+from labelwright.readers.annotated import conll
+from labelwright.readers.annotated.brat import is_brat_folder
+from labelwright.readers.annotated.conll_lines import looks_tagged
+from labelwright.readers.annotated.json_rows import ENTITIES, is_doccano, is_own
+from labelwright.readers.annotated.label_studio import is_task
+from labelwright.readers.health import fhir, hl7
+from labelwright.readers.health.mimic_cxr import is_mimic_tree
+from labelwright.readers.health.openi import is_openi_folder
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import numbered_lines, object_of
+from labelwright.readers.tables import plain_text
+from labelwright.readers.tables.openai_batch import is_request
 
 _SUFFIXES = {
     ".csv": "csv",

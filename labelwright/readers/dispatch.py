@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labelwright import manifest
 from labelwright.errors import ConfigError
+from labelwright.io import manifest
 from labelwright.readers.formats import FORMATS, Format, check_flags, format_of
 from labelwright.readers.id_registry import IdRegistry
 from labelwright.readers.options import ReadOptions

@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.errors import ConfigError, InputError
-from labelwright.readers.annotated_json import (
+from labelwright.readers.annotated.brat import brat_files, count_brat, read_brat
+from labelwright.readers.annotated.conll import conll_files, count_conll, read_conll
+from labelwright.readers.annotated.json_file import (
     count_doccano,
     count_entities,
     read_doccano,
     read_entities,
 )
-from labelwright.readers.brat import brat_files, count_brat, read_brat
-from labelwright.readers.conll import conll_files, count_conll, read_conll
-from labelwright.readers.detect import format_name
-from labelwright.readers.fhir import count_fhir, fhir_files, read_fhir
-from labelwright.readers.hl7 import count_hl7, hl7_files, read_hl7
-from labelwright.readers.json_lines import count_jsonl, read_jsonl
-from labelwright.readers.label_studio import (
+from labelwright.readers.annotated.label_studio import (
     count_label_studio,
     label_studio_files,
     read_label_studio,
 )
-from labelwright.readers.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
-from labelwright.readers.openai_batch import count_openai_batch, read_openai_batch
-from labelwright.readers.openi import count_openi, read_openi, xml_files
+from labelwright.readers.detect import format_name
+from labelwright.readers.health.fhir import count_fhir, fhir_files, read_fhir
+from labelwright.readers.health.hl7 import count_hl7, hl7_files, read_hl7
+from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
+from labelwright.readers.health.openi import count_openi, read_openi, xml_files
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.parquet import count_parquet, read_parquet
-from labelwright.readers.plain_text import count_text_files, read_text_files, text_files
-from labelwright.readers.tables import count_csv, count_tsv, read_csv, read_tsv
+from labelwright.readers.tables.delimited import count_csv, count_tsv, read_csv, read_tsv
+from labelwright.readers.tables.json_lines import count_jsonl, read_jsonl
+from labelwright.readers.tables.openai_batch import count_openai_batch, read_openai_batch
+from labelwright.readers.tables.parquet import count_parquet, read_parquet
+from labelwright.readers.tables.plain_text import count_text_files, read_text_files, text_files
 from labelwright.records import Reject, Report
 
 

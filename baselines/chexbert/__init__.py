@@ -1,0 +1,1 @@
+"""CheXbert's published weights."""

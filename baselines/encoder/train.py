@@ -1,0 +1,98 @@
+"""Train an encoder with one head per observation on a folder of ``labelwright build``.
+
+    labelwright train-encoder --config chexbert --data records/ --output_dir runs/encoder
+    labelwright train-encoder --init_from runs/encoder --data expert/ --output_dir runs/stage-two
+    accelerate launch --config_file accelerate_config.yaml -m labelwright.cli train-encoder …
+
+The same command again goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from baselines.course import Course, steps_line
+from baselines.encoder.arguments import ENCODER, EncoderArguments, Settings
+from baselines.encoder.data import LABELS
+from baselines.encoder.model import Padding, parameters_of, scores
+from baselines.encoder.prepare import Ready, prepare
+from baselines.encoder.save import finish
+from baselines.outcome import Outcome
+from labelwright.io.data_folder import REPORTS, DataFolder
+from labelwright.label_set import CERTAINTY
+
+if TYPE_CHECKING:
+    from transformers import Trainer
+
+
+class EncoderCourse(Course[EncoderArguments, Ready]):
+    """Reports and labels in, an encoder with heads out."""
+
+    kind = ENCODER
+    task: ClassVar[tuple[str, str]] = (CERTAINTY, "labelwright train-tagger")
+    files: ClassVar[tuple[str, ...]] = (REPORTS, LABELS)
+    decisive: ClassVar[tuple[str, ...]] = ("max_length", "head_dropout", "on_long")
+
+    def prepare(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
+        """Load or make the model and encode the reports."""
+        return prepare(settings, data, output)
+
+    def trainer(self, settings: Settings, data: DataFolder, ready: Ready) -> Trainer:
+        """The plain trainer of transformers."""
+        from transformers import Trainer
+
+        def judge(answers: Any) -> dict[str, float]:
+            return scores(answers.predictions, answers.label_ids, data.label_set)
+
+        return Trainer(
+            model=ready.model,
+            args=settings.training,
+            train_dataset=ready.rows["train"],
+            eval_dataset=ready.rows.get("validation"),
+            data_collator=Padding(int(ready.tokenizer.pad_token_id or 0)),
+            compute_metrics=judge,
+        )
+
+    def finish(
+        self,
+        settings: Settings,
+        data: DataFolder,
+        outcome: Outcome,
+        trainer: Trainer,
+        ready: Ready,
+    ) -> None:
+        """Write the folder."""
+        finish(
+            settings,
+            data,
+            outcome,
+            trainer.accelerator.unwrap_model(trainer.model),
+            ready.tokenizer,
+            lengths=ready.lengths,
+            max_length=ready.limit,
+            base_model=ready.base,
+        )
+
+    def rehearsal(self, settings: Settings, data: DataFolder, ready: Ready) -> list[str]:
+        """Start, heads, reports, steps."""
+        return [
+            f"start: {ready.base}, {parameters_of(ready.model):,} weights",
+            f"heads: {len(data.label_set.names)} of label set {data.label_set.name}",
+            *(
+                f"{split}: {counts.reports:,} reports, {counts.tokens:,} tokens, "
+                f"{counts.cut:,} cut at {counts.limit} tokens, {counts.dropped:,} dropped"
+                for split, counts in ready.lengths.items()
+            ),
+            steps_line(settings, ready.rows["train"]),
+        ]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train as the flags and the recipe say; return the exit code.
+
+    Raises:
+        LabelwrightError: the user can mend what is wrong.
+    """
+    return EncoderCourse().main(argv)

@@ -1,0 +1,264 @@
+"""From one sentence to its mentions: phrases that name an observation, parts that changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import IntEnum, auto
+from typing import NamedTuple
+
+from baselines.rules.phrases import Match, PhraseTrie, Sentence
+from baselines.rules.rule_book import ObservationRules, Part, RuleBook
+from baselines.rules.scope import Scope, Trigger, longest
+from labelwright.records import Certainty
+
+REACH_LEFT = 3
+"""Words that may stand between a state and the part after it ("enlargement *of the* heart")."""
+AFTER_UNCHANGED = 4
+"""Words after "stable" within which a real state may follow ("stable and mildly enlarged")."""
+
+
+class Mention(NamedTuple):
+    """What one place of the text says of an observation; offsets into the report's text."""
+
+    label: str
+    certainty: Certainty
+    start: int
+    end: int
+
+
+class _Kind(IntEnum):
+    MENTION = auto()
+    PART = auto()
+    NOT_MENTION = auto()
+    CHANGED = auto()
+    UNCLEAR = auto()
+    NORMAL = auto()
+    UNCHANGED = auto()
+
+
+class _Cue(NamedTuple):
+    """Payload of a phrase: its kind, and the observation (or the part) that it belongs to."""
+
+    kind: _Kind
+    owner: int
+
+
+_EVERY = -1
+_STATES = frozenset({_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED})
+
+
+class Finder:
+    """Finds and judges the mentions of one rule book's observations."""
+
+    def __init__(self, book: RuleBook) -> None:
+        self._trie = PhraseTrie()
+        self._labels: list[str] = []
+        self._part_owners: list[int] = []
+        rules = [*book.observations, *([book.rest.other] if book.rest else [])]
+        for observation in rules:
+            self._add_observation(observation)
+        for kind, phrases in book.triggers.items():
+            self._add(phrases, kind)
+        self._add(book.normal, _Cue(_Kind.NORMAL, _EVERY))
+        self._add(book.unchanged, _Cue(_Kind.UNCHANGED, _EVERY))
+
+    def _add(self, phrases: Sequence[str], payload: Trigger | _Cue) -> None:
+        for phrase in phrases:
+            self._trie.add(phrase, payload)
+
+    def _add_observation(self, rules: ObservationRules) -> None:
+        owner = len(self._labels)
+        self._labels.append(rules.label)
+        self._add(rules.mentions, _Cue(_Kind.MENTION, owner))
+        self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
+        for part in rules.parts:
+            self._add_part(part, owner)
+
+    def _add_part(self, part: Part, observation: int) -> None:
+        owner = len(self._part_owners)
+        self._part_owners.append(observation)
+        self._add(part.names, _Cue(_Kind.PART, owner))
+        self._add(part.changed, _Cue(_Kind.CHANGED, owner))
+        self._add(part.unclear, _Cue(_Kind.UNCLEAR, owner))
+        self._add(part.normal, _Cue(_Kind.NORMAL, owner))
+
+    def mentions(self, sentence: Sentence) -> Iterator[Mention]:
+        """The mentions of one sentence, those that do not count left out."""
+        found = _sorted_out(self._trie.find(sentence.words))
+        if not found.named and not found.parts:
+            return
+        scope = Scope(sentence.words, found.triggers)
+        for owner, matches in found.named.items():
+            label = self._labels[owner]
+            for match in self._counting(sentence.words, matches, found.masks.get(owner, ())):
+                certainty = scope.verdict(match.start, match.end)
+                if certainty is not None:
+                    yield _mention(sentence, label, certainty, match.start, match.end)
+        if found.parts and found.states:
+            yield from self._changed_parts(sentence, found, scope)
+
+    def _counting(
+        self, words: Sequence[str], matches: Sequence[Match], masks: Sequence[Match]
+    ) -> list[Match]:
+        """The matches of one observation that neither a mask nor a colon takes away."""
+        kept = longest(matches)
+        if masks:
+            kept = [match for match in kept if not _masked(match, masks)]
+        if ":" in words:
+            kept = [match for match in kept if not _is_heading(words, match, kept[-1])]
+        return kept
+
+    def _changed_parts(self, sentence: Sentence, found: _Found, scope: Scope) -> Iterator[Mention]:
+        named = [part for parts in found.parts.values() for part in parts]
+        for owner, matches in found.parts.items():
+            states = longest([m for m in found.states if m.payload.owner in (owner, _EVERY)])
+            if not states:
+                continue
+            observation = self._part_owners[owner]
+            masks = found.masks.get(observation, ())
+            reader = _PartReader(scope, named, states)
+            for part in longest(matches):
+                state = None if _masked(part, masks) else reader.state(part)
+                certainty = None if state is None else _judge(scope, state)
+                if state is None or certainty is None:
+                    continue
+                start, end = min(part.start, state.start), max(part.end, state.end)
+                yield _mention(sentence, self._labels[observation], certainty, start, end)
+
+
+class _Found(NamedTuple):
+    """The matches of one sentence by what they do, each list in the order of the sentence."""
+
+    triggers: list[Match]
+    states: list[Match]
+    named: dict[int, list[Match]]
+    parts: dict[int, list[Match]]
+    masks: dict[int, list[Match]]
+
+
+def _sorted_out(matches: Sequence[Match]) -> _Found:
+    found = _Found([], [], {}, {}, {})
+    by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
+    for match in matches:
+        payload = match.payload
+        if type(payload) is Trigger:
+            found.triggers.append(match)
+            continue
+        kind, owner = payload
+        if kind in _STATES:
+            found.states.append(match)
+        else:
+            by_kind[kind].setdefault(owner, []).append(match)
+    return found
+
+
+def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
+    """Whether the match heads what follows and leaves the word to it.
+
+    So it is in "lines and tubes: no catheter", where the ``last`` mention says it all, but not
+    in "effusion: small".
+    """
+    if words[match.end : match.end + 1] != [":"]:
+        return False
+    return match.end + 1 == len(words) or last.start > match.end
+
+
+def _masked(match: Match, masks: Sequence[Match]) -> bool:
+    """Whether a mask overlaps the match; a longer match that holds the whole mask wins."""
+    return any(
+        mask.start < match.end
+        and match.start < mask.end
+        and not (match.start <= mask.start and mask.end <= match.end and match[:2] != mask[:2])
+        for mask in masks
+    )
+
+
+def _judge(scope: Scope, state: Match) -> Certainty | None:
+    kind = state.payload.kind
+    if kind is _Kind.UNCHANGED:
+        return None
+    verdict = scope.verdict(state.start, state.end)
+    if kind is _Kind.NORMAL:
+        return Certainty.NEGATIVE if verdict is Certainty.POSITIVE else None
+    if kind is _Kind.UNCLEAR and verdict is Certainty.POSITIVE:
+        return Certainty.UNCERTAIN
+    return verdict
+
+
+def _mention(sentence: Sentence, label: str, certainty: Certainty, start: int, end: int) -> Mention:
+    return Mention(label, certainty, *sentence.span(start, end))
+
+
+class _PartReader:
+    """Finds which state word belongs to which part."""
+
+    def __init__(self, scope: Scope, parts: Sequence[Match], states: Sequence[Match]) -> None:
+        self._scope = scope
+        self._parts = sorted(parts, key=lambda m: m.end)
+        self._states = states
+
+    def state(self, part: Match) -> Match | None:
+        """The state just before the part, or after it in the same part of the sentence, or
+        shared with a part before it ("normal heart and mediastinum"), or after later parts.
+        """
+        before = self._before(part)
+        if before is not None and before.payload.kind is not _Kind.UNCHANGED:
+            return before
+        after = self._after(part, across=False)
+        if after is None and before is None:
+            shared = self._shared(part)
+            if shared is not None:
+                return shared
+            after = self._after(part, across=True)
+        return after
+
+    def _before(self, part: Match) -> Match | None:
+        for state in reversed(self._states):
+            if state.end <= part.start:
+                near = part.start - state.end <= REACH_LEFT
+                apart = self._scope.parted(state.end, part.start)
+                verb = self._scope.has_verb(state.end, part.start)
+                return state if near and not apart and not verb else None
+        return None
+
+    def _after(self, part: Match, *, across: bool) -> Match | None:
+        limit = self._scope.bound(part.end)
+        unchanged: Match | None = None
+        for state in self._states:
+            # A state may begin with the word that ends the scope: "heart otherwise normal".
+            if state.start < part.end or state.start > limit:
+                continue
+            if unchanged is not None and state.start - unchanged.end > AFTER_UNCHANGED:
+                break
+            if not across and self._scope.comma(part.end, state.start):
+                break
+            if self._taken(part, state):
+                break
+            if state.payload.kind is not _Kind.UNCHANGED:
+                return state
+            unchanged = unchanged or state
+        return unchanged
+
+    def _taken(self, part: Match, state: Match) -> bool:
+        """Whether the state stands before another part and belongs to that one."""
+        return any(
+            other.start >= state.end
+            and other.start - state.end <= 1
+            and not self._scope.parted(state.end, other.start)
+            and not self._scope.has_verb(part.end, state.start)
+            for other in self._parts
+            if other.start >= part.end
+        )
+
+    def _shared(self, part: Match) -> Match | None:
+        right = part
+        for other in reversed(self._parts):
+            if other.end > right.start:
+                continue
+            near = right.start - other.end <= REACH_LEFT
+            if not near or self._scope.has_verb(other.end, right.start):
+                return None
+            if (own := self._before(other)) is not None:
+                return own
+            right = other
+        return None

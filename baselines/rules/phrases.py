@@ -1,0 +1,273 @@
+"""Phrase lists turned into one trie over words, so that a text is searched in one pass.
+
+A phrase is a row of positions, separated by spaces:
+
+=================  =============================================================
+``pleural``        this word, in any case
+``fluid|liquid``   one of these words
+``effusion*``      any word that begins so
+``large?``         this word or nothing
+``~3``             up to three words in between, no punctuation
+``,``              punctuation: one of ``, ; : ( ) / +``
+``?``              a question mark, alone: before a word or at the end ("? mass", "mass?")
+``.``              the end of the sentence, as the last position
+=================  =============================================================
+
+Hyphens and underscores part words: write ``air space`` for ``air-space``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from labelwright.text.sentences import ENDS
+
+MARKS = frozenset(",;:()/+")
+MAX_GAP = 9
+MAX_FORMS = 4096
+"""How many word rows one phrase may stand for; more is most likely a mistake."""
+MAX_WORDS = 200
+"""A sentence is cut here, so that text without full stops cannot cost quadratic time."""
+
+_WORD = r"[^\W_]+(?:['’][^\W_]+)?"
+_TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+?]")
+_FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
+_QUESTION = "?"
+_GAP = re.compile(r"~(\d+)")
+
+_LAST = "."
+_KNOWN_WORDS = 200_000
+
+
+class Sentence:
+    """Words and marks of one sentence in lower case, and where each stands in the text.
+
+    Args:
+        words: found one after the other in ``lower[start:]``.
+        lower: a part of the text in lower case.
+        offset: where that part begins in the text.
+    """
+
+    __slots__ = ("_at", "_lower", "_offset", "_starts", "words")
+
+    def __init__(self, words: list[str], lower: str, start: int, offset: int) -> None:
+        self.words = words
+        self._lower = lower
+        self._at = start
+        self._offset = offset
+        self._starts: list[int] = []
+
+    def span(self, first: int, end: int) -> tuple[int, int]:
+        """Where ``words[first:end]`` stands in the text that the sentence is from.
+
+        Found when first asked for: most sentences of a normal report never are. Between two
+        words there is nothing that a word could begin with, so that plain search finds them.
+        """
+        words, starts = self.words, self._starts
+        for word in words[len(starts) : end]:
+            at = self._lower.index(word, self._at)
+            starts.append(at)
+            self._at = at + len(word)
+        last = end - 1
+        return starts[first] + self._offset, starts[last] + len(words[last]) + self._offset
+
+
+class Match(NamedTuple):
+    """A phrase found at ``words[start:end]``; ``payload`` is what it was added with."""
+
+    start: int
+    end: int
+    payload: Any
+
+
+def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sentence]:
+    """Part ``text[start:end]`` into sentences; offsets count from the start of ``text``.
+
+    A sentence ends at ``. ! ?`` (a decimal point is no end, nor a question mark before a
+    word, as in "? mass"), at an empty line, and before a line that is a list item, has a heading
+    or begins with a capitalised word; but what stands in the line after "heading:" belongs to
+    it. Any other line break is a space, since many systems wrap their lines.
+    """
+    part = text[start:end]
+    lower = _lower(part)
+    at = 0
+    bounds = [match.span() for match in ENDS.finditer(part)]
+    for ends, following in [*bounds, (len(part), len(part))]:
+        last = ends + part.startswith(_QUESTION, ends)
+        words = _TOKEN.findall(lower, at, last)
+        if len(words) > MAX_WORDS:
+            starts = [match.start() for match in _TOKEN.finditer(lower, at, last)]
+            for first in range(0, len(words), MAX_WORDS):
+                piece = words[first : first + MAX_WORDS]
+                yield Sentence(piece, lower, starts[first], start)
+        elif words:
+            yield Sentence(words, lower, at, start)
+        at = following
+
+
+def _lower(text: str) -> str:
+    """Lower case of the same length, so that offsets stay (``İ`` would grow)."""
+    lower = text.lower()
+    if len(lower) == len(text):
+        return lower
+    return "".join(low if len(low := char.lower()) == 1 else char for char in text)
+
+
+def mistake(phrase: str) -> str | None:
+    """What is wrong with a phrase, as a message that ends with its remedy; else ``None``."""
+    positions = phrase.split()
+    if positions and positions[-1] == _LAST:
+        positions.pop()
+    if not positions:
+        return "empty phrase; delete it"
+    for position in positions:
+        gap = _GAP.fullmatch(position)
+        if gap is None:
+            for form in _forms_of(position):
+                if form != _QUESTION and not _FORM.fullmatch(form):
+                    return f"{form!r} is no word; see the phrase syntax, and write a-b as 'a b'"
+        elif not 1 <= int(gap[1]) <= MAX_GAP:
+            return f"gap {position!r} is out of range; use ~1 to ~{MAX_GAP}"
+    fixed = [p for p in positions if not p.startswith("~") and not _optional(p)]
+    if not fixed:
+        return "phrase without a fixed word; name at least one"
+    if positions[0].startswith("~") or positions[-1].startswith("~"):
+        return "a phrase cannot begin or end with a gap; delete the gap"
+    if _rows(positions) > MAX_FORMS:
+        return f"phrase stands for more than {MAX_FORMS} word rows; part it into several"
+    return None
+
+
+def _optional(position: str) -> bool:
+    return position.endswith(_QUESTION) and position != _QUESTION
+
+
+def _forms_of(position: str) -> list[str]:
+    return (position[:-1] if _optional(position) else position).split("|")
+
+
+def _rows(positions: Sequence[str]) -> int:
+    count = 1
+    for position in positions:
+        count *= len(_forms_of(position)) + _optional(position)
+    return count
+
+
+class _Node:
+    """One step of a phrase: where the next words lead, and which phrases end here."""
+
+    __slots__ = ("after", "closing", "gaps", "outputs")
+
+    def __init__(self) -> None:
+        self.after: dict[str, _Node] = {}
+        self.gaps: dict[int, _Node] = {}
+        self.outputs: list[Any] = []
+        self.closing: list[Any] = []
+
+
+class _Known(NamedTuple):
+    """What the trie knows of a word: the forms that it matches, and where phrases begin."""
+
+    keys: tuple[str, ...]
+    starts: tuple[_Node, ...]
+
+
+class PhraseTrie:
+    """All phrases of a rule book; finds every occurrence in one walk over the words."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+        self._literal: set[str] = set()
+        self._prefixes: dict[int, set[str]] = {}
+        self._known: dict[str, _Known] = {}
+
+    def add(self, phrase: str, payload: object) -> None:
+        """Add a phrase that :func:`mistake` accepts."""
+        choices: list[list[str | None]] = []
+        for position in phrase.lower().split():
+            forms: list[str | None] = list(_forms_of(position))
+            choices.append([*forms, None] if _optional(position) else forms)
+        for row in product(*choices):
+            self._insert([form for form in row if form is not None], payload)
+        self._known.clear()
+
+    def _insert(self, row: Sequence[str], payload: object) -> None:
+        node = self._root
+        at_end = row[-1] == _LAST
+        for form in row[:-1] if at_end else row:
+            if form.startswith("~"):
+                node = node.gaps.setdefault(int(form[1:]), _Node())
+                continue
+            if form.endswith("*"):
+                self._prefixes.setdefault(len(form) - 1, set()).add(form)
+            else:
+                self._literal.add(form)
+            node = node.after.setdefault(form, _Node())
+        outputs = node.closing if at_end else node.outputs
+        if payload not in outputs:
+            outputs.append(payload)
+
+    def _learn(self, word: str) -> _Known:
+        keys: tuple[str, ...] = (word,) if word in self._literal else ()
+        for length, prefixes in self._prefixes.items():
+            if (key := word[:length] + "*") in prefixes:
+                keys += (key,)
+        after = self._root.after
+        known = _Known(keys, tuple(after[key] for key in keys if key in after))
+        if len(self._known) < _KNOWN_WORDS:
+            self._known[word] = known
+        return known
+
+    def find(self, words: Sequence[str]) -> list[Match]:
+        """Every phrase at every place, by start; overlaps are for the caller to judge."""
+        known = self._known
+        row = [known[w] if w in known else self._learn(w) for w in words]
+        found: list[Match] = []
+        for start, (_, nodes) in enumerate(row):
+            for node in nodes:
+                self._walk(node, words, row, start, start + 1, found)
+        return found
+
+    def _walk(
+        self,
+        node: _Node,
+        words: Sequence[str],
+        row: Sequence[_Known],
+        start: int,
+        at: int,
+        found: list[Match],
+    ) -> None:
+        if at == len(row):  # first what says "at the end": of equal matches the first counts
+            for payload in node.closing:
+                found.append(Match(start, at, payload))
+            for payload in node.outputs:
+                found.append(Match(start, at, payload))
+            return
+        for payload in node.outputs:
+            found.append(Match(start, at, payload))
+        if node.after:
+            for key in row[at].keys:
+                if key in node.after:
+                    self._walk(node.after[key], words, row, start, at + 1, found)
+        if node.gaps:
+            self._walk_gaps(node, words, row, start, at, found)
+
+    def _walk_gaps(
+        self,
+        node: _Node,
+        words: Sequence[str],
+        row: Sequence[_Known],
+        start: int,
+        at: int,
+        found: list[Match],
+    ) -> None:
+        for most, gap in node.gaps.items():
+            for here in range(at, min(at + most + 1, len(row))):
+                if here > at and words[here - 1] in MARKS:
+                    break
+                for key in row[here].keys:
+                    if key in gap.after:
+                        self._walk(gap.after[key], words, row, start, here + 1, found)

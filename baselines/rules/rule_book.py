@@ -1,0 +1,238 @@
+"""The YAML files of the rule-based labeler: phrases per observation, triggers per language."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from baselines.rules.phrases import mistake
+from baselines.rules.scope import Trigger
+from labelwright.errors import LabelSetError
+from labelwright.io.yaml_lines import Step, YamlFile
+from labelwright.label_set import LabelSet
+
+SHIPPED = Path(__file__).parent
+
+RULES = ("label_set", "scope", "observations", "rest")
+OBSERVATION = ("mentions", "not_mentions", "parts")
+PART = ("names", "changed", "unclear", "normal")
+REST = ("label", "ignore", "other_findings", "not_mentions")
+TRIGGERS = {
+    "negative_before": Trigger.NO,
+    "uncertain_before": Trigger.MAYBE,
+    "skip_before": Trigger.SKIP,
+    "negative_after": Trigger.ABSENT,
+    "uncertain_after": Trigger.DOUBTFUL,
+    "open_after": Trigger.OPEN,
+    "versus": Trigger.VERSUS,
+    "inert": Trigger.INERT,
+    "stops": Trigger.STOP,
+    "new_items": Trigger.NEW_ITEM,
+    "alternatives": Trigger.ALTERNATIVE,
+    "joiners": Trigger.JOIN,
+    "verbs": Trigger.VERB,
+}
+SCOPE = (*TRIGGERS, "normal", "unchanged", "skip_sections")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A body part that says nothing by itself, and the words that tell its state."""
+
+    names: tuple[str, ...]
+    changed: tuple[str, ...]
+    unclear: tuple[str, ...]
+    normal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationRules:
+    """Phrases of one observation; ``not_mentions`` swallow the mentions that they overlap."""
+
+    label: str
+    mentions: tuple[str, ...]
+    not_mentions: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The observation that is positive when nothing else is found ("No Finding").
+
+    Attributes:
+        label: its name.
+        ignore: observations that do not count as a finding here.
+        other: findings outside the label set that do.
+    """
+
+    label: str
+    ignore: tuple[str, ...]
+    other: ObservationRules
+
+
+@dataclass(frozen=True, slots=True)
+class RuleBook:
+    """Everything the rules need; ``sha256`` maps each file's name to its hash."""
+
+    observations: tuple[ObservationRules, ...]
+    rest: Rest | None
+    triggers: Mapping[Trigger, tuple[str, ...]]
+    normal: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    skip_sections: frozenset[str]
+    sha256: Mapping[str, str]
+
+
+def shipped_names() -> list[str]:
+    """Label sets that rules are shipped for."""
+    return sorted(p.stem for p in SHIPPED.glob("*.yaml") if not p.stem.startswith("scope-"))
+
+
+def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
+    """Read the rules of a label set, the shipped ones by its name or those at ``path``.
+
+    Raises:
+        LabelSetError: there are none, or a file has mistakes (``problems`` lists all).
+    """
+    if path is None:
+        path = SHIPPED / f"{label_set.name}.yaml"
+        if not path.is_file():
+            raise LabelSetError(
+                f"no rules for label set {label_set.name!r}",
+                remedy="write a rules file after the model of baselines/rules/head-ct-5.yaml and "
+                "give it with --rules FILE, or use a label set that has rules: "
+                + ", ".join(shipped_names()),
+            )
+    file = YamlFile.read(path)
+    book = _Reader(file)
+    value = book.mapping((), file.value, RULES)
+    if value.get("label_set") != label_set.name:
+        file.problem(
+            ["label_set"],
+            f"label_set must be {label_set.name!r}, the one that is asked for; mend it",
+        )
+    observations = _observations(book, value, label_set)
+    rest = _rest(book, value.get("rest"), label_set)
+    scope_path = _scope_path(file, value.get("scope"), path)
+    file.finish("mistake in rules")
+    scope_file = YamlFile.read(scope_path)
+    scope = _Reader(scope_file)
+    words = scope.mapping((), scope_file.value, SCOPE)
+    triggers = {kind: scope.phrases([key], words.get(key)) for key, kind in TRIGGERS.items()}
+    normal = scope.phrases(["normal"], words.get("normal"))
+    unchanged = scope.phrases(["unchanged"], words.get("unchanged"))
+    skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
+    scope_file.finish("mistake in scope rules")
+    return RuleBook(
+        observations=observations,
+        rest=rest,
+        triggers=triggers,
+        normal=normal,
+        unchanged=unchanged,
+        skip_sections=frozenset(skip_sections),
+        sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, scope_path)},
+    )
+
+
+def _observations(
+    book: _Reader, value: Mapping[str, Any], label_set: LabelSet
+) -> tuple[ObservationRules, ...]:
+    items = book.mapping(["observations"], value.get("observations"), label_set.names)
+    rules = []
+    for label in label_set.names:
+        if label not in items:
+            continue
+        path: list[Step] = ["observations", label]
+        item = book.mapping(path, items[label], OBSERVATION)
+        parts = item.get("parts") or []
+        if not isinstance(parts, list):
+            book.file.problem([*path, "parts"], "parts must be a list; write '- names: …'")
+            parts = []
+        rules.append(
+            ObservationRules(
+                label=label,
+                mentions=book.phrases([*path, "mentions"], item.get("mentions")),
+                not_mentions=book.phrases([*path, "not_mentions"], item.get("not_mentions")),
+                parts=tuple(_part(book, [*path, "parts", i], part) for i, part in enumerate(parts)),
+            )
+        )
+    return tuple(rules)
+
+
+def _part(book: _Reader, path: list[Step], value: object) -> Part:
+    item = book.mapping(path, value, PART)
+    if not item.get("names") and isinstance(value, dict):
+        book.file.problem(path, "part without names; add 'names: […]'")
+    return Part(*(book.phrases([*path, key], item.get(key)) for key in PART))
+
+
+def _rest(book: _Reader, value: object, label_set: LabelSet) -> Rest | None:
+    if value is None:
+        return None
+    item = book.mapping(["rest"], value, REST)
+    label = item.get("label")
+    names = book.texts(["rest", "ignore"], item.get("ignore"))
+    for name, path in [(label, ["rest", "label"])] + [(n, ["rest", "ignore"]) for n in names]:
+        if name not in label_set.names:
+            known = ", ".join(label_set.names)
+            book.file.problem(list(path), f"unknown label {name!r}; use one of: {known}")
+    other = ObservationRules(
+        label="",
+        mentions=book.phrases(["rest", "other_findings"], item.get("other_findings")),
+        not_mentions=book.phrases(["rest", "not_mentions"], item.get("not_mentions")),
+        parts=(),
+    )
+    return Rest(str(label), names, other)
+
+
+def _scope_path(file: YamlFile, name: object, beside: Path) -> Path:
+    if not isinstance(name, str) or not name:
+        file.problem(["scope"], "scope is missing; name a scope file, for example scope-en.yaml")
+        return beside
+    for folder in (beside.parent, SHIPPED):
+        if (folder / name).is_file():
+            return folder / name
+    shipped = ", ".join(sorted(p.name for p in SHIPPED.glob("scope-*.yaml")))
+    file.problem(["scope"], f"no scope file {name!r}; put it beside this file or use: {shipped}")
+    return beside
+
+
+class _Reader:
+    """Typed access to a YAML file; what is wrong is noted in it and replaced by nothing."""
+
+    def __init__(self, file: YamlFile) -> None:
+        self.file = file
+
+    def mapping(
+        self, path: list[Step] | tuple[Step, ...], value: object, allowed: tuple[str, ...]
+    ) -> Mapping[str, Any]:
+        if not isinstance(value, dict):
+            self.file.problem(path, f"a mapping is needed here, with keys of: {', '.join(allowed)}")
+            return {}
+        self.file.unknown_keys(path, value, allowed)
+        return value
+
+    def texts(self, path: list[Step], value: object) -> tuple[str, ...]:
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.file.problem(path, f"{path[-1]} must be a list; write [a, b]")
+            return ()
+        texts = []
+        for index, item in enumerate(value):
+            if isinstance(item, str):
+                texts.append(item)
+            else:
+                self.file.problem([*path, index], f"{item!r} is no text; put it in quotes")
+        return tuple(texts)
+
+    def phrases(self, path: list[Step], value: object) -> tuple[str, ...]:
+        phrases = self.texts(path, value)
+        if len(phrases) == len(value) if isinstance(value, list) else False:
+            for index, phrase in enumerate(phrases):
+                if (wrong := mistake(phrase)) is not None:
+                    self.file.problem([*path, index], wrong)
+        return phrases

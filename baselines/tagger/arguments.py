@@ -1,0 +1,122 @@
+"""Flags and recipes of tagger training: ours and transformers' ``TrainingArguments``.
+
+Without a recipe, the settings of de Almeida et al.'s encoders apply where they name any: learning
+rate 5e-5, batch 10, accumulation 5, at most 512 tokens, and a stop after five epochs without a
+better micro F1 on validation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from baselines.arguments import Kind, StartArguments
+from baselines.arguments import Settings as AnySettings
+from baselines.tagger.scores import FIXED, PER_LABEL, SHARED
+from baselines.tagger.tags import SCHEMES
+from baselines.tagger.token_classifier import CRF, HEADS, MULTILABEL, SOFTMAX
+from labelwright.errors import ConfigError
+
+RECIPES = Path(__file__).parents[1] / "recipes" / "tagger"
+METRICS = ("micro_f1", "macro_f1", "loss")
+TEST_SET = "test-set"
+
+
+@dataclass
+class TaggerArguments(StartArguments):
+    """The flags that transformers does not have."""
+
+    max_length: int = field(
+        default=512,
+        metadata={
+            "help": "Longest window of a report in tokens; never more than the encoder's. Longer "
+            "reports are read in several windows, none is cut."
+        },
+    )
+    stride: int = field(default=64, metadata={"help": "Words that neighbouring windows share."})
+    scheme: str = field(
+        default="BIO",
+        metadata={
+            "help": "BIO tells touching entities of one type apart, IO has one tag per type, "
+            "BIOES also says where an entity ends.",
+            "choices": list(SCHEMES),
+        },
+    )
+    head: str = field(
+        default=SOFTMAX,
+        metadata={
+            "help": "softmax: one tag a word; crf: the same with learned transitions (package "
+            "pytorch-crf); multilabel: several tags a word, for entities that overlap.",
+            "choices": list(HEADS),
+        },
+    )
+    crf: bool = field(default=False, metadata={"help": "Short for --head crf."})
+    class_weights: str = field(
+        default="none",
+        metadata={
+            "help": "Weights of the loss: (N - n) / n for a type in n of N training reports "
+            "(plain), at least 1 (clamped), or none.",
+            "choices": ["none", "plain", "clamped"],
+        },
+    )
+    thresholds: str = field(
+        default=SHARED,
+        metadata={
+            "help": "With --head multilabel: from which probability on a tag counts, tuned on "
+            "validation. shared: one for all types, per-label: one each, 0.5: not tuned.",
+            "choices": [SHARED, PER_LABEL, FIXED, TEST_SET],
+        },
+    )
+    patience: int = field(
+        default=5,
+        metadata={"help": "Stop after this many evaluations without a better one; 0: never."},
+    )
+
+
+Settings = AnySettings[TaggerArguments]
+
+
+def _check(settings: Settings) -> None:
+    task = settings.task
+    if task.crf:
+        if task.head == MULTILABEL:
+            raise ConfigError(
+                "a random field gives one tag a word", remedy="leave out --crf or --head"
+            )
+        task.head, task.crf = CRF, False
+    if task.head == CRF and task.class_weights != "none":
+        raise ConfigError(
+            "class weights mean nothing to a random field, which scores whole texts",
+            remedy="leave them out, or use --head softmax",
+        )
+    if task.thresholds == TEST_SET:
+        raise ConfigError(
+            "a threshold searched on the evaluated reports cannot be trained in, and its score "
+            "is too good",
+            remedy="tune on validation here (shared, per-label); to see the other, label the "
+            "evaluated reports with several values of labelwright label --threshold",
+        )
+    if task.head != MULTILABEL and task.thresholds != SHARED:
+        raise ConfigError(
+            "thresholds are for --head multilabel; elsewhere the likeliest tag counts",
+            remedy="leave them out, or add --head multilabel",
+        )
+    for name in ("stride", "patience"):
+        if getattr(task, name) < 0:
+            raise ConfigError(f"{name} is below 0", remedy="give 0 or more")
+
+
+TAGGER = Kind(
+    command="labelwright train-tagger",
+    task=TaggerArguments,
+    recipes=RECIPES,
+    metrics=METRICS,
+    defaults={
+        "learning_rate": 5e-5,
+        "per_device_train_batch_size": 10,
+        "gradient_accumulation_steps": 5,
+        "num_train_epochs": 30.0,
+        "metric_for_best_model": METRICS[0],
+    },
+    check=_check,
+)

@@ -1,0 +1,213 @@
+"""Texts and entities of a data folder, joined by id, as windows of tokens with their tags."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from baselines.tagger.tags import Tagging
+from baselines.tagger.words import BATCH, Window, WordReader
+from labelwright.errors import ConfigError, InputError
+from labelwright.io.data_folder import AGAIN, REPORTS, DataFolder, joined
+from labelwright.io.jsonl import read_jsonl
+from labelwright.label_set import LabelSet
+from labelwright.records import Entity
+
+ENTITIES = "{}.entities.jsonl"
+
+
+@dataclass(frozen=True, eq=False)
+class Note:
+    """One report with the entities that stand in it."""
+
+    id: str
+    text: str
+    entities: tuple[Entity, ...]
+
+
+@dataclass
+class Counts:
+    """What was counted while the reports of a split were encoded.
+
+    Attributes:
+        learnable: entities that the tags can say exactly; the others overlap where they must
+            not, touch, have several parts, or begin or end inside a word.
+        with_class: reports that hold a class, by its number.
+    """
+
+    limit: int
+    reports: int = 0
+    words: int = 0
+    tokens: int = 0
+    windows: int = 0
+    entities: int = 0
+    learnable: int = 0
+    with_class: Counter[int] = field(default_factory=Counter)
+
+    def to_json(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "reports": self.reports,
+            "words": self.words,
+            "tokens": self.tokens,
+            "windows": self.windows,
+            "limit_tokens": self.limit,
+            "entities": self.entities,
+            "entities_learnable": self.learnable,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Tagged:
+    """A report in words, for scoring: where its words stand, and its entities."""
+
+    text: str
+    spans: NDArray[np.int64]
+    entities: tuple[Entity, ...]
+
+
+class Rows(Dataset[dict[str, Any]]):
+    """Windows with the tags of their words; ``place`` says which report each belongs to."""
+
+    def __init__(self) -> None:
+        self.windows: list[Window] = []
+        self.place: list[int] = []
+        self._tags: list[NDArray[np.uint16]] = []
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        window, tags = self.windows[index], self._tags[index]
+        own = tags[window.start : window.start + len(window.firsts)]
+        return {"input_ids": window.ids, "firsts": window.firsts, "labels": own, "rows": index}
+
+    def add(self, place: int, window: Window, tags: NDArray[np.uint16]) -> None:
+        """Append a window of the report with this number; ``tags`` are those of its whole text."""
+        self.windows.append(window)
+        self.place.append(place)
+        self._tags.append(tags)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """All that was encoded of a split; ``notes`` are empty where nothing is to be scored."""
+
+    rows: Rows
+    notes: Sequence[Tagged]
+    counts: Counts
+
+
+def read_split(data: DataFolder, split: str) -> Iterator[Note]:
+    """Yield the reports of a split with their entities.
+
+    Raises:
+        InputError: a report has no text or no row of entities, an id stands twice, or an entity
+            is none of the label set or lies outside of the text.
+    """
+    name = ENTITIES.format(split)
+    known = _entities(data, split)
+    for row, identifier, text, entities in joined(data, split, known, file=name, what="row"):
+        if any(entity.end > len(text) for entity in entities):
+            raise InputError(
+                f"an entity in {name} ends behind the report's end",
+                remedy=AGAIN,
+                source=data.path / REPORTS.format(split),
+                row=row,
+            )
+        yield Note(identifier, text, entities)
+
+
+def encode_split(
+    data: DataFolder, split: str, reader: WordReader, tagging: Tagging, *, keep_notes: bool
+) -> Split:
+    """Read and encode a split.
+
+    Args:
+        keep_notes: keep texts and entities in memory, for scoring.
+
+    Raises:
+        InputError: the files are damaged.
+        ConfigError: no report has a word.
+    """
+    rows, notes, counts = Rows(), [], Counts(reader.limit)
+    places = {name: place for place, name in enumerate(tagging.classes)}
+    found = read_split(data, split)
+    while batch := list(islice(found, BATCH)):
+        for note, words in zip(batch, reader.read([note.text for note in batch]), strict=True):
+            tags = tagging.encode(words.spans, note.entities)
+            for window in words.windows:
+                rows.add(counts.reports, window, tags)
+                counts.tokens += len(window.ids)
+            if keep_notes:
+                notes.append(Tagged(note.text, words.spans, note.entities))
+            counts.reports += 1
+            counts.words += len(words)
+            counts.windows += len(words.windows)
+            counts.entities += len(note.entities)
+            counts.learnable += tagging.learnable(note.text, words.spans, note.entities)
+            counts.with_class.update({places[e.type, e.certainty] for e in note.entities})
+    if not len(rows):
+        raise ConfigError(f"no {split} report has a word", remedy=AGAIN, source=data.path)
+    return Split(rows, notes, counts)
+
+
+def class_weights(counts: Counts, tagging: Tagging, way: str) -> list[float] | None:
+    """One weight per tag, by how many of the N training reports hold its class (n): (N - n) / n.
+
+    A class that no report holds, and ``O``, weigh 1. ``plain`` weights fall below 1 for a class
+    of more than half of the reports, to 0 for one of all; ``clamped`` ones never do.
+
+    Args:
+        way: ``none``, ``plain`` or ``clamped``.
+    """
+    if way == "none":
+        return None
+    weights = [] if tagging.multilabel else [1.0]
+    for place in range(len(tagging.classes)):
+        held = counts.with_class[place]
+        weight = (counts.reports - held) / held if held else 1.0
+        weights += [max(weight, 1.0) if way == "clamped" else weight] * len(tagging.kinds)
+    return weights
+
+
+def _entities(data: DataFolder, split: str) -> dict[str, tuple[Entity, ...]]:
+    path = data.path / ENTITIES.format(split)
+    found: dict[str, tuple[Entity, ...]] = {}
+    for row, value in read_jsonl(path):
+        identifier = str(value.get("id", ""))
+        try:
+            entities = tuple(Entity.from_json(item) for item in value["entities"])
+        except (KeyError, ValueError, TypeError):
+            raise InputError(
+                "the row has no list of entities, or one of them is none",
+                remedy=AGAIN,
+                source=path,
+                row=row,
+            ) from None
+        problem = next((p for e in entities if (p := _problem(e, data.label_set))), None)
+        if identifier in found:
+            problem = "the id stands twice"
+        if problem:
+            raise InputError(problem, remedy=AGAIN, source=path, row=row)
+        found[identifier] = entities
+    return found
+
+
+def _problem(entity: Entity, label_set: LabelSet) -> str | None:
+    if entity.type not in label_set.by_name:
+        return f"label set {label_set.name} has no type {entity.type!r}"
+    if not entity.spans:
+        return "an entity has no place in the text"
+    if (entity.certainty is None) == bool(label_set.words):
+        return f"an entity has {'no' if label_set.words else 'a'} certainty"
+    if label_set.words and entity.certainty not in label_set.words:
+        return f"label set {label_set.name} has no certainty {entity.certainty}"
+    return None

@@ -1,0 +1,213 @@
+"""A text encoder that tags words: a linear layer over the first token of each word, any loss.
+
+Three heads: one tag a word (cross-entropy over the tags), one tag a word with the transitions of
+a conditional random field on top (the package pytorch-crf), or several tags a word (a sigmoid and
+binary cross-entropy for each).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from labelwright.errors import MissingExtraError
+
+NO_LABEL = -100
+SOFTMAX, CRF, MULTILABEL = HEADS = ("softmax", "crf", "multilabel")
+CHAIN = 2048
+"""Words that the random field sees at once; a longer text is read in chains of so many."""
+CHAINS = 64
+"""Chains that pass the random field together."""
+
+
+class TokenClassifier(nn.Module):
+    """Encoder and head.
+
+    Args:
+        encoder: any encoder of transformers; a pooling layer is taken out, it is not used.
+        tags: number of tags.
+        head: ``softmax``, ``crf`` or ``multilabel``.
+        dropout: share of a word's features that is dropped before the head.
+
+    Raises:
+        MissingExtraError: the head is a random field and pytorch-crf is not installed.
+    """
+
+    def __init__(self, encoder: Any, tags: int, *, head: str, dropout: float) -> None:
+        super().__init__()
+        if getattr(encoder, "pooler", None) is not None:
+            encoder.pooler = None
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = head
+        self.scores = nn.Linear(int(encoder.config.hidden_size), tags)
+        self.field = _field(tags) if head == CRF else None
+        self.weights: torch.Tensor | None
+        self.register_buffer("weights", None, persistent=False)
+
+    def weigh(self, weights: Sequence[float] | None) -> None:
+        """Set the weights of the loss, one per tag: of the classes, or (multilabel) the positives.
+
+        They are not saved.
+        """
+        self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        firsts: torch.Tensor,
+        labels: torch.Tensor | None = None,
+        rows: torch.Tensor | None = None,  # noqa: ARG002  (tells the trainer whose logits these are)
+    ) -> dict[str, torch.Tensor]:
+        """Logits ``[batch, words, tags]`` and, with labels, the loss: its mean over the words.
+
+        Args:
+            input_ids: int64 ``[batch, tokens]``.
+            attention_mask: 1 where there is a token, 0 where there is padding.
+            firsts: for each word the place of its first token, -1 for padding, ``[batch, words]``.
+            labels: numbers of tags ``[batch, words]``, or 0 and 1 ``[batch, words, tags]``;
+                ``NO_LABEL`` for padding.
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        places = firsts.clamp(min=0).unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        words = hidden.gather(1, places).to(self.scores.weight.dtype)
+        logits = self.scores(self.dropout(words)).float()
+        if labels is None:
+            return {"logits": logits}
+        return {"loss": self._loss(logits, labels, firsts >= 0), "logits": logits}
+
+    def _loss(
+        self, logits: torch.Tensor, labels: torch.Tensor, there: torch.Tensor
+    ) -> torch.Tensor:
+        if self.field is not None:
+            # The field looks padding up, too; it must be a tag.
+            likelihood: torch.Tensor = self.field(
+                logits, labels.clamp(min=0), mask=there, reduction="token_mean"
+            )
+            return -likelihood
+        if self.head == MULTILABEL:
+            return nn.functional.binary_cross_entropy_with_logits(
+                logits[there], labels[there].float(), pos_weight=self.weights
+            )
+        return nn.functional.cross_entropy(logits[there], labels[there], weight=self.weights)
+
+    def chances(
+        self, texts: Sequence[NDArray[np.floating]], *, exact: bool = True
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Best tags and probabilities of the words of each text.
+
+        With a random field these are the tags of the best path and the marginal probabilities,
+        which are what is left of the path's one-hot tags when the gradient of its likelihood
+        is taken away.
+
+        Args:
+            texts: logits, ``[words, tags]`` each.
+            exact: compute the marginals of a random field, which takes as long as a training step;
+                else those of each word by itself stand for them.
+
+        Returns:
+            Numbers of the tags ``[words]`` and probabilities ``[words, tags]``. Where a word can
+            have several tags, the numbers are those of the likeliest.
+        """
+        found = []
+        for logits in texts:
+            scores = torch.as_tensor(np.asarray(logits, dtype=np.float32))
+            alone = torch.sigmoid(scores) if self.head == MULTILABEL else scores.softmax(dim=-1)
+            found.append((alone.argmax(dim=-1).numpy(), alone.numpy()))
+        if self.field is None:
+            return found
+        chains = [
+            (place, start, min(start + CHAIN, len(best)))
+            for place, (best, _) in enumerate(found)
+            for start in range(0, len(best), CHAIN)
+        ]
+        chains.sort(key=lambda chain: chain[1] - chain[2])
+        for first in range(0, len(chains), CHAINS):
+            batch = chains[first : first + CHAINS]
+            logits_of = [np.asarray(texts[place][start:end]) for place, start, end in batch]
+            answers = self._paths(logits_of, exact=exact)
+            for (place, start, end), (path, sure) in zip(batch, answers, strict=True):
+                found[place][0][start:end] = path
+                if exact:
+                    found[place][1][start:end] = sure
+        return found
+
+    def _paths(
+        self, chains: Sequence[NDArray[np.floating]], *, exact: bool
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Best path and marginals of chains, the longest first, through the random field."""
+        field: Any = self.field
+        place = self.scores.weight.device
+        sizes = [len(chain) for chain in chains]
+        there = torch.arange(sizes[0]) < torch.tensor(sizes)[:, None]
+        padded = torch.zeros((len(chains), sizes[0], chains[0].shape[1]))
+        for row, chain in enumerate(chains):
+            padded[row, : len(chain)] = torch.as_tensor(chain.astype(np.float32))
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            scores, there = padded.clone().to(place).requires_grad_(), there.clone().to(place)
+            paths = field.decode(scores.detach(), there)
+            tags = torch.zeros(there.shape, dtype=torch.long, device=place)
+            for row, path in enumerate(paths):
+                tags[row, : len(path)] = torch.tensor(path, device=place)
+            sure = padded
+            if exact:
+                [slope] = torch.autograd.grad(field(scores, tags, there), scores)
+                sure = (nn.functional.one_hot(tags, scores.shape[-1]) - slope).clamp(0, 1)
+        return [
+            (np.array(path), sure[row, : len(path)].detach().cpu().numpy())
+            for row, path in enumerate(paths)
+        ]
+
+    def own_weights(self) -> dict[str, torch.Tensor]:
+        """Everything but the encoder, by name."""
+        return {
+            name: weight
+            for name, weight in self.state_dict().items()
+            if not name.startswith("encoder.")
+        }
+
+
+class WordPadding:
+    """Makes a batch of rows of :class:`baselines.tagger.data.Rows`: padded at the end."""
+
+    def __init__(self, pad: int) -> None:
+        self._pad = pad
+
+    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Tensors ``[batch, longest]``, and labels if the rows have any."""
+        count = len(rows)
+        tokens = max(len(row["input_ids"]) for row in rows)
+        words = max(len(row["firsts"]) for row in rows)
+        ids = torch.full((count, tokens), self._pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        firsts = torch.full((count, words), -1, dtype=torch.long)
+        for index, row in enumerate(rows):
+            size = len(row["input_ids"])
+            ids[index, :size] = torch.as_tensor(row["input_ids"], dtype=torch.long)
+            mask[index, :size] = 1
+            firsts[index, : len(row["firsts"])] = torch.as_tensor(row["firsts"], dtype=torch.long)
+        batch = {"input_ids": ids, "attention_mask": mask, "firsts": firsts}
+        if "labels" in rows[0]:
+            shape = (count, words, *rows[0]["labels"].shape[1:])
+            labels = torch.full(shape, NO_LABEL, dtype=torch.long)
+            for index, row in enumerate(rows):
+                found = torch.as_tensor(row["labels"].astype(np.int64))
+                labels[index, : len(found)] = found
+            batch["labels"] = labels
+        if "rows" in rows[0]:
+            batch["rows"] = torch.tensor([row["rows"] for row in rows])
+        return batch
+
+
+def _field(tags: int) -> Any:
+    try:
+        import torchcrf
+    except ImportError:
+        raise MissingExtraError("pytorch-crf", "the head crf", "crf") from None
+    return torchcrf.CRF(tags, batch_first=True)

@@ -1,0 +1,139 @@
+"""Train an encoder that tags words with entities on a folder of ``labelwright build``.
+
+    labelwright train-tagger --config minilm --data records/ --output_dir runs/tagger
+    labelwright train-tagger --model_name_or_path FOLDER --head multilabel --data … --output_dir …
+    accelerate launch --config_file accelerate_config.yaml -m labelwright.cli train-tagger …
+
+The same command again goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from baselines.course import Course, steps_line
+from baselines.encoder.model import parameters_of
+from baselines.outcome import Outcome
+from baselines.tagger.arguments import TAGGER, Settings, TaggerArguments
+from baselines.tagger.data import ENTITIES
+from baselines.tagger.prepare import Ready, judge, prepare, read_answers
+from baselines.tagger.save import finish
+from baselines.tagger.token_classifier import WordPadding
+from labelwright import label_set
+from labelwright.checkpoint import NORMALISE_FILE
+from labelwright.io.data_folder import REPORTS, DataFolder
+
+if TYPE_CHECKING:
+    from transformers import Trainer, TrainerCallback
+
+
+class TaggerCourse(Course[TaggerArguments, Ready]):
+    """Reports and entities in, a tagger out."""
+
+    kind = TAGGER
+    task: ClassVar[tuple[str, str]] = (label_set.ENTITIES, "labelwright train-encoder")
+    extra: ClassVar[tuple[str, ...]] = (NORMALISE_FILE,)
+    files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
+    decisive: ClassVar[tuple[str, ...]] = (
+        "max_length",
+        "stride",
+        "head_dropout",
+        "scheme",
+        "head",
+        "class_weights",
+        "thresholds",
+        "patience",
+    )
+
+    def prepare(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
+        """Load or make the model and encode the reports."""
+        return prepare(settings, data, output)
+
+    def trainer(self, settings: Settings, data: DataFolder, ready: Ready) -> Trainer:  # noqa: ARG002
+        """The plain trainer of transformers, with early stopping."""
+        from transformers import Trainer
+
+        settings.training.label_names = ["labels", "rows"]
+        validation = ready.splits.get("validation")
+
+        def scores(answers: Any) -> dict[str, float]:
+            assert validation is not None  # noqa: S101  (the trainer evaluates nothing else)
+            _, rows = answers.label_ids
+            found = read_answers(ready, validation, answers.predictions, rows.tolist())
+            return judge(ready, validation, found, settings.task.thresholds)[1]
+
+        patience = settings.task.patience if settings.evaluates else 0
+        return Trainer(
+            model=ready.model,
+            args=settings.training,
+            train_dataset=ready.splits["train"].rows,
+            eval_dataset=None if validation is None else validation.rows,
+            data_collator=WordPadding(int(ready.tokenizer.pad_token_id or 0)),
+            compute_metrics=scores,
+            callbacks=[_patient(patience)] if patience else None,
+        )
+
+    def finish(
+        self,
+        settings: Settings,
+        data: DataFolder,
+        outcome: Outcome,
+        trainer: Trainer,
+        ready: Ready,
+    ) -> None:
+        """Tune the thresholds of the kept state and write the folder."""
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        finish(settings, data, outcome, model, ready)
+
+    def rehearsal(self, settings: Settings, data: DataFolder, ready: Ready) -> list[str]:
+        """Start, tags, reports, weights, steps."""
+        tagging = ready.shape.tagging
+        lines = [
+            f"start: {ready.base}, {parameters_of(ready.model):,} weights",
+            f"head: {ready.shape.head}, {len(tagging.names)} {tagging.scheme} tags for "
+            f"{len(tagging.classes)} classes of label set {data.label_set.name}",
+        ]
+        for name, split in ready.splits.items():
+            counts = split.counts
+            lines.append(
+                f"{name}: {counts.reports:,} reports, {counts.words:,} words, "
+                f"{counts.windows:,} windows of at most {counts.limit} tokens, "
+                f"{counts.entities:,} entities, {counts.learnable:,} of them exact in tags"
+            )
+        if ready.weights is not None:
+            shown = dict(zip(tagging.names, ready.weights, strict=True))
+            lines.append("weights: " + ", ".join(f"{n} {w:.3g}" for n, w in shown.items()))
+        return [
+            *lines,
+            steps_line(settings, ready.splits["train"].rows).replace("reports", "windows"),
+        ]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train as the flags and the recipe say; return the exit code.
+
+    Raises:
+        LabelwrightError: the user can mend what is wrong.
+    """
+    return TaggerCourse().main(argv)
+
+
+def _patient(patience: int) -> TrainerCallback:
+    """Early stopping that counts in the history, so that a resumed run stops where it would have.
+
+    The one of transformers counts in memory and starts anew.
+    """
+    from transformers import TrainerCallback
+
+    class Patience(TrainerCallback):
+        def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            name = f"eval_{args.metric_for_best_model}"
+            scores = [row[name] for row in state.log_history if name in row]
+            sign = 1 if args.greater_is_better else -1
+            best = max(range(len(scores)), key=lambda place: sign * scores[place])
+            if len(scores) - 1 - best >= patience:
+                control.should_training_stop = True
+
+    return Patience()

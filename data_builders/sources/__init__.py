@@ -1,0 +1,1 @@
+"""Where labels and entities come from."""

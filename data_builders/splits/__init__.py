@@ -1,0 +1,1 @@
+"""Which split a report belongs to, and what must not leak."""

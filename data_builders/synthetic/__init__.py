@@ -1,0 +1,1 @@
+"""The grammar that writes synthetic reports with their labels."""

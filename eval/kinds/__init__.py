@@ -1,0 +1,1 @@
+"""What a task kind adds to the page: scores, tables, sections."""

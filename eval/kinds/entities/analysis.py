@@ -1,0 +1,187 @@
+"""What the page of entities is made from: scores, intervals and tests of one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from eval.kinds.entities.counts import SpanCounts, borders, span_counts
+from eval.kinds.entities.errors import Wrong, wrong_mentions
+from eval.kinds.entities.load import SpanComparison
+from eval.kinds.entities.scores import (
+    CERTAINTY,
+    WORDS,
+    WORDS_O,
+    SpanScores,
+    schemes_of,
+    span_scores,
+    span_statistics,
+)
+from eval.stats.counts import Bools, cluster_counts
+from eval.stats.significance import Settings, compare_counts
+from eval.stats.tested import Tested, check_settings, checked_reference
+from labelwright.errors import ConfigError
+
+SCHEME_TEXT: Mapping[str, tuple[str, str]] = {
+    "strict": ("strict", "mentions with the gold's place and type"),
+    "exact": ("exact", "mentions with the gold's place, whatever their type"),
+    "partial": (
+        "partial",
+        "mentions with the gold's place, and half of each that only overlaps it, whatever their "
+        "type (SemEval-2013)",
+    ),
+    "type": (
+        "type",
+        "mentions that overlap a mention of their type in the gold, one to one (SemEval-2013)",
+    ),
+    "overlap": (
+        "overlap",
+        "mentions that overlap any mention of their type on the other side",
+    ),
+    CERTAINTY: ("certainty", "mentions with the gold's place, type and certainty"),
+    WORDS: ("word", "words (characters where texts are not known) marked with a type"),
+    WORDS_O: ("word and O", "words marked with a type, and words of no type as a further class"),
+}
+"""Short name and definition of each scheme."""
+METRICS = tuple(
+    f"{average}_f1_{scheme}"
+    for scheme in SCHEME_TEXT
+    for average in ("micro", "macro")
+    if (average, scheme) != ("micro", WORDS_O)
+)
+"""The scores that a verdict can be about."""
+
+
+def parts_of(metric: str) -> tuple[str, str]:
+    """``micro`` or ``macro``, and the scheme."""
+    average, _, scheme = metric.partition("_f1_")
+    return average, scheme
+
+
+@dataclass(frozen=True, eq=False)
+class SpanAnalysis(Tested):
+    """All numbers of one comparison of entities.
+
+    Attributes:
+        metric: one of :data:`METRICS`.
+        scores: point scores per labeler.
+        counts: per labeler, one table per report.
+        wrong: per labeler the wrong mentions of every report.
+    """
+
+    comparison: SpanComparison
+    scores: Mapping[str, SpanScores]
+    counts: Mapping[str, SpanCounts]
+    wrong: Mapping[str, Sequence[Sequence[Wrong]]]
+
+    unit: ClassVar[tuple[str, str]] = ("type", "types")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The types."""
+        return self.comparison.types
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes that gold and label set allow."""
+        return tuple(self.scores[self.reference].schemes)
+
+    @property
+    def short(self) -> str:
+        """The metric per type in two or three words."""
+        return f"{SCHEME_TEXT[parts_of(self.metric)[1]][0]} F1"
+
+    @property
+    def headline(self) -> str:
+        """The metric over all types."""
+        average, scheme = parts_of(self.metric)
+        return f"{SCHEME_TEXT[scheme][0]} {average} F1"
+
+    @property
+    def whole(self) -> str:
+        """Name of the score over all types in tables."""
+        return "All (micro)" if parts_of(self.metric)[0] == "micro" else "Mean"
+
+    @property
+    def definition(self) -> str:
+        """What the metric is, without a full stop."""
+        average, scheme = parts_of(self.metric)
+        how = "pooled over the types" if average == "micro" else "as a mean over the types"
+        return f"F1 of {SCHEME_TEXT[scheme][1]}, {how}"
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the gold has a mention at all."""
+        return any(self.comparison.gold)
+
+    def hidden(self, labeler: str, statistic: str) -> Bools:
+        """Types that neither gold nor labeler has."""
+        found = self.scores[labeler].schemes[parts_of(statistic)[1]].undefined
+        return found[: len(self.parts)]
+
+
+def analyse_spans(
+    comparison: SpanComparison, settings: Settings, *, metric: str, reference: str | None = None
+) -> SpanAnalysis:
+    """Score every labeler and test all pairs, the reference (the first by default) in front.
+
+    Args:
+        settings: as for :func:`eval.stats.significance.compare`; its statistics are replaced.
+
+    Raises:
+        ConfigError: reference or metric is unknown or cannot be computed from these files, the
+            margin is not between 0 and 1, or there are too few resamples.
+    """
+    check_settings(settings, metric, METRICS)
+    first = checked_reference(comparison, reference)
+    schemes = schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
+    if parts_of(metric)[1] not in schemes:
+        asked = parts_of(metric)[1] == CERTAINTY
+        raise ConfigError(
+            f"no {metric}, since {'the label set has no certainties' if asked else 'texts lack'}",
+            remedy="choose another --metric" if asked else "give the texts with --reports FILE",
+        )
+    ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
+    counts, wrong = counted(ordered)
+    shown = dict.fromkeys((metric, *(m for m in METRICS if parts_of(m)[1] in schemes)))
+    return SpanAnalysis(
+        comparison=ordered,
+        metric=metric,
+        scores={
+            name: span_scores(
+                table, name, ordered.types, schemes=schemes, undefined=settings.undefined
+            )
+            for name, table in counts.items()
+        },
+        counts=counts,
+        wrong=wrong,
+        tests=compare_counts(
+            {n: cluster_counts(table, ordered.cluster_index) for n, table in counts.items()},
+            span_statistics(ordered.types, schemes=schemes, undefined=settings.undefined),
+            settings=replace(settings, statistics=tuple(shown)),
+            clustered=ordered.clusters is not None,
+            at_once=(metric,),
+        ),
+    )
+
+
+def counted(
+    comparison: SpanComparison,
+) -> tuple[dict[str, SpanCounts], dict[str, list[list[Wrong]]]]:
+    """Counts and wrong mentions per labeler and report."""
+    words = None if comparison.texts is None else [borders(text) for text in comparison.texts]
+    counts, wrong = {}, {}
+    for name, answers in comparison.pred.items():
+        counts[name], matchings = span_counts(
+            comparison.gold,
+            answers,
+            comparison.types,
+            words=words,
+            certainties=comparison.certainties,
+        )
+        wrong[name] = [
+            wrong_mentions(gold, pred, found)
+            for gold, pred, found in zip(comparison.gold, answers, matchings, strict=True)
+        ]
+    return counts, wrong

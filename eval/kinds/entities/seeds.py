@@ -1,0 +1,317 @@
+"""Several runs of each labeler, trained with other seeds: means, spread, and who differs.
+
+The runs of a labeler are scored on the same reports, so their spread says what training leaves to
+chance, and nothing of the choice of reports; the tests over reports say that. ANOVA and Tukey's
+test take each run as one independent value of its labeler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+import labelwright
+from eval.kinds.certainty.scores import Undefined
+from eval.kinds.entities.analysis import SCHEME_TEXT, counted, parts_of
+from eval.kinds.entities.load import SpanComparison
+from eval.kinds.entities.scores import SpanScores, schemes_of, span_scores
+from eval.page.plots import Estimate, colour
+from eval.page.section import Section
+from eval.page.tables import Column, Table, Value, p_text, sentence
+from eval.stats.counts import Floats
+from eval.stats.multiple import NO_SPREAD
+
+
+@dataclass(frozen=True, eq=False)
+class RunTest:
+    """One-way ANOVA of labelers over runs, and Tukey's intervals of all pairs.
+
+    Attributes:
+        f, p: ``None`` where the runs of no labeler differ among themselves.
+        pairs: ``(a, b, difference with 95 % interval, P value)``.
+    """
+
+    f: float | None
+    df: tuple[int, int]
+    p: float | None
+    pairs: tuple[tuple[str, str, Estimate, float], ...]
+
+
+def run_test(values: Mapping[str, Floats], *, pairs: bool = True) -> RunTest:
+    """Test two and more labelers with two and more runs each (equal numbers are not needed).
+
+    Args:
+        pairs: whether Tukey's test is made too; its quantiles take a third of a second.
+    """
+    names, groups = list(values), list(values.values())
+    df = (len(groups) - 1, sum(map(len, groups)) - len(groups))
+    within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups)
+    if within <= NO_SPREAD:
+        return RunTest(None, df, None, ())
+    anova = stats.f_oneway(*groups)
+    found = _tukey_pairs(names, groups) if pairs else ()
+    return RunTest(float(anova.statistic), df, float(anova.pvalue), found)
+
+
+def _tukey_pairs(
+    names: Sequence[str], groups: Sequence[Floats]
+) -> tuple[tuple[str, str, Estimate, float], ...]:
+    tukey = stats.tukey_hsd(*groups)
+    limits = tukey.confidence_interval(0.95)
+    return tuple(
+        (
+            names[i],
+            names[j],
+            Estimate(
+                float(tukey.statistic[i, j]), float(limits.low[i, j]), float(limits.high[i, j])
+            ),
+            float(tukey.pvalue[i, j]),
+        )
+        for i in range(len(groups))
+        for j in range(i + 1, len(groups))
+    )
+
+
+def seeds_section(
+    comparison: SpanComparison,
+    groups: Mapping[str, Sequence[str]],
+    *,
+    metric: str,
+    undefined: Undefined,
+    shown: Sequence[str],
+    first_only: bool,
+) -> Section:
+    """The page's section on runs.
+
+    Args:
+        comparison: all runs as labelers.
+        groups: the runs of each labeler, as they are named in ``comparison``.
+        metric: the score of the verdict.
+        shown: the labelers of the page, for their colours.
+        first_only: whether the page compares the first run of each labeler.
+    """
+    counts, _ = counted(comparison)
+    schemes = schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
+    by_run = {
+        run: _values(
+            span_scores(table, run, comparison.types, schemes=schemes, undefined=undefined)
+        )
+        for run, table in counts.items()
+    }
+    values = {
+        score: {
+            name: np.array([by_run[run][score] for run in runs], dtype=np.float64)
+            for name, runs in groups.items()
+        }
+        for score in next(iter(by_run.values()))
+    }
+    tests = (
+        {score: run_test(each, pairs=score == metric) for score, each in values.items()}
+        if len(groups) > 1
+        else {}
+    )
+    signature = "|".join(
+        [
+            "score:runs",
+            f"set:{comparison.label_set.name}/{comparison.label_set.version}",
+            f"n:{len(comparison.ids)}",
+            f"runs:{'+'.join(str(len(runs)) for runs in groups.values())}",
+            f"undefined:{undefined}",
+            f"missing:{comparison.missing}",
+            f"labelwright:{labelwright.__version__}",
+        ]
+    )
+    others = [name for name in groups if name not in shown]
+    colours = {name: colour(place) for place, name in enumerate([*shown, *others])}
+    overall = [score for score in values if ":" not in score]
+    each_type = [f"f1_{parts_of(metric)[1]}:{name}" for name in comparison.types]
+    tables = [
+        _spread("seeds", "Scores over runs", overall, (values, tests), colours, signature),
+        _spread(
+            "seeds-types",
+            f"{_name(metric)} per type",
+            each_type,
+            (values, tests),
+            colours,
+            signature,
+        ),
+        *([_tukey(metric, tests[metric], signature)] if tests and tests[metric].pairs else []),
+    ]
+    means = {name: each.mean() for name, each in values[metric].items()}
+    words = "; ".join(
+        f"{name} {means[name]:.3f} ± {values[metric][name].std(ddof=1):.3f} ({len(runs)} runs)"
+        for name, runs in groups.items()
+    )
+    statements = [f"{_name(metric)}, mean ± standard deviation over runs: {words}."]
+    if tests:
+        statements.append(_verdict(tests[metric]))
+    return Section(
+        id="seeds",
+        title="Several runs",
+        lead="The same labelers, trained again with other seeds and scored on the same reports. "
+        "The spread is that of training, not that of the choice of reports.",
+        statements=tuple(statements),
+        notes=(
+            *(
+                ["All else on this page is about the first run of each labeler."]
+                if first_only
+                else []
+            ),
+            "ANOVA and Tukey's test take each run as one independent value; they say whether "
+            "labelers differ by more than their runs do, on these reports.",
+        ),
+        tables=tuple(tables),
+        data_tables=(_runs_table(groups, by_run),),
+        methods="Labelers were trained several times with different seeds; we give the mean and "
+        "the standard deviation over runs and compared labelers by one-way ANOVA and Tukey's "
+        "honestly significant difference with runs as replicates.",
+        numbers={
+            "metric": metric,
+            "labelers": {
+                name: {
+                    score: {"mean": float(v.mean()), "sd": float(v.std(ddof=1)), "runs": v.tolist()}
+                    for score in values
+                    for v in (values[score][name],)
+                }
+                for name in groups
+            },
+            "tests": {score: _test_json(test) for score, test in tests.items()},
+        },
+    )
+
+
+def _values(scores: SpanScores) -> dict[str, float]:
+    """All scores of a run by name, those of types as ``score:type``."""
+    found: dict[str, float] = {}
+    for scheme, each in scores.schemes.items():
+        if scheme != "words_o":
+            found[f"micro_precision_{scheme}"] = each.micro.precision
+            found[f"micro_recall_{scheme}"] = each.micro.recall
+            found[f"micro_f1_{scheme}"] = each.micro.f1
+        found[f"macro_f1_{scheme}"] = each.macro.f1
+        f1 = each.f1.tolist()[: len(scores.types)]
+        for name, value in zip(scores.types, f1, strict=True):
+            found[f"f1_{scheme}:{name}"] = value
+    if scores.accuracy is not None:
+        found["accuracy_words"] = scores.accuracy
+    if scores.certainty_accuracy is not None:
+        found["certainty_accuracy"] = scores.certainty_accuracy
+    found["perfect_reports"] = scores.perfect
+    return found
+
+
+def _name(score: str) -> str:
+    plain, colon, kind = score.partition(":")
+    if colon:
+        return kind
+    for start in ("micro_precision_", "micro_recall_"):
+        if plain.startswith(start):
+            words = start.replace("_", " ").strip()
+            return sentence(f"{SCHEME_TEXT[plain.removeprefix(start)][0]} {words}")
+    if "_f1_" in plain:
+        average, scheme = parts_of(plain)
+        return sentence(f"{SCHEME_TEXT[scheme][0]} {average} F1")
+    return sentence(plain.replace("_", " "))
+
+
+def _spread(
+    name: str,
+    title: str,
+    scores: Sequence[str],
+    found: tuple[Mapping[str, Mapping[str, Floats]], Mapping[str, RunTest]],
+    colours: Mapping[str, str],
+    signature: str,
+) -> Table:
+    values, tests = found
+    labelers = list(next(iter(values.values())))
+    columns = [Column("Type" if name.endswith("types") else "Score")]
+    for labeler in labelers:
+        columns += [
+            Column("mean", "score", group=labeler, colour=colours[labeler], compare="mean"),
+            Column("sd", "score", group=labeler),
+        ]
+    if tests:
+        columns += [Column("F", "score", group="ANOVA"), Column("p", "p", group="ANOVA")]
+    rows: list[tuple[Value, ...]] = []
+    for score in scores:
+        row: list[Value] = [_name(score)]
+        for labeler in labelers:
+            each = values[score][labeler]
+            row += [float(each.mean()), float(each.std(ddof=1))]
+        if tests:
+            row += [tests[score].f, tests[score].p]
+        rows.append(tuple(row))
+    return Table(
+        name=name,
+        title=title,
+        columns=tuple(columns),
+        rows=tuple(rows),
+        caption="Standard deviation with n − 1. ANOVA over runs, each row by itself, not adjusted "
+        "for the number of rows; a dash: the runs do not differ among themselves."
+        if tests
+        else "Standard deviation with n − 1.",
+        signature=signature,
+        sortable=False,
+    )
+
+
+def _tukey(metric: str, test: RunTest, signature: str) -> Table:
+    return Table(
+        name="seeds-tukey",
+        title="Which labelers differ over runs",
+        columns=(Column("Pair"), Column("difference", "delta"), Column("p", "p")),
+        rows=tuple((f"{a} − {b}", change, p) for a, b, change, p in test.pairs),
+        caption=f"{_name(metric)}, Tukey's honestly significant difference, runs as replicates.",
+        signature=signature,
+    )
+
+
+def _runs_table(
+    groups: Mapping[str, Sequence[str]], by_run: Mapping[str, Mapping[str, float]]
+) -> Table:
+    """Every score of every run, for the CSV file."""
+    rows = [
+        (name, number, score.partition(":")[0], score.partition(":")[2], value)
+        for name, runs in groups.items()
+        for number, run in enumerate(runs, 1)
+        for score, value in by_run[run].items()
+    ]
+    return Table(
+        name="seeds-runs",
+        title="Scores of every run",
+        columns=(
+            Column("labeler"),
+            Column("run", "count"),
+            Column("score"),
+            Column("type"),
+            Column("value", "score"),
+        ),
+        rows=tuple(rows),
+    )
+
+
+def _verdict(test: RunTest) -> str:
+    if test.f is None or test.p is None:
+        return "The runs of no labeler differ among themselves, so there is no test over runs."
+    p = p_text(test.p)
+    p = f"p {p}" if p[0] in "<>" else f"p = {p}"
+    df = f"F({test.df[0]}, {test.df[1]}) = {test.f:.2f}"
+    apart = [f"{a} and {b}" for a, b, _, value in test.pairs if value < 0.05]
+    which = f"Tukey's test separates {'; '.join(apart)}." if apart else "No pair is separated."
+    return f"One-way ANOVA over runs: {df}, {p}. {which}"
+
+
+def _test_json(test: RunTest) -> dict[str, Any]:
+    return {
+        "f": test.f,
+        "df": list(test.df),
+        "p": test.p,
+        "tukey": [
+            {"a": a, "b": b, "difference": d.value, "low": d.low, "high": d.high, "p": p}
+            for a, b, d, p in test.pairs
+        ],
+    }

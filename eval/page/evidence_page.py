@@ -1,0 +1,160 @@
+"""The evidence page: reports with the sentences that carry their labels, in one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import labelwright
+from eval.page.error_list import script_json
+from eval.page.report import render_page
+from labelwright.errors import InputError
+from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
+from labelwright.records import Certainty, Prediction, Reject, Report
+
+MOST = 5_000
+"""Reports in one page, if not told otherwise: some 10 MB, which browsers open at once."""
+
+LETTERS = {Certainty.POSITIVE: "p", Certainty.UNCERTAIN: "u", Certainty.NEGATIVE: "n", None: "-"}
+"""How the page's data names a label; what is blank is left out."""
+
+
+@dataclass
+class EvidenceData:
+    """What the page shows.
+
+    Attributes:
+        rows: one object per report, in the order of the reports.
+        labels: how many labels are not blank.
+        carried: how many of these have a sentence.
+        missing: reports that have no prediction.
+        left: reports with a prediction that are beyond the page's limit.
+    """
+
+    observations: tuple[str, ...]
+    model: str
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    labels: int = 0
+    carried: int = 0
+    missing: int = 0
+    left: int = 0
+
+    def facts(self) -> str:
+        """What the page holds, in one line."""
+        parts = [
+            f"{_counted(len(self.rows), 'report')}, {_counted(self.labels, 'label')} not blank"
+        ]
+        if self.labels:
+            parts.append(f"{self.carried:,} with a place in the text")
+        if self.left:
+            parts.append(f"{_counted(self.left, 'more report')} not on this page")
+        if self.missing:
+            parts.append(f"{_counted(self.missing, 'report')} without a prediction")
+        return "; ".join(parts) + "."
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def collect(
+    predictions: Path, reports: Iterable[Report | Reject], *, most: int = MOST
+) -> EvidenceData:
+    """Join reports with their predictions.
+
+    Args:
+        predictions: ``predictions.jsonl``.
+        reports: as they were labeled: the same text, cut to the same sections.
+        most: reports beyond so many are only counted.
+
+    Raises:
+        InputError: no report has a prediction, a prediction cannot be read, or a place of
+            evidence lies outside its report.
+    """
+    found = dict(_predictions(predictions))
+    first = next(iter(found.values()), None)
+    if first is None:
+        raise InputError("there is no prediction", remedy="label first", source=predictions)
+    data = EvidenceData(tuple(first.labels), first.model)
+    places = {name: place for place, name in enumerate(data.observations)}
+    for report in reports:
+        if isinstance(report, Reject):
+            continue
+        prediction = found.pop(report.id, None)
+        if prediction is None:
+            data.missing += 1
+        elif len(data.rows) >= most:
+            data.left += 1
+        else:
+            data.rows.append(_row(report, prediction, places, data))
+    if not data.rows:
+        raise InputError(
+            "no report of these files has a prediction here",
+            remedy="give the files that were labeled, and their --id-column",
+            source=predictions,
+        )
+    return data
+
+
+def _predictions(path: Path) -> Iterator[tuple[str, Prediction]]:
+    for line, row in read_jsonl(path):
+        try:
+            prediction = Prediction.from_json(row)
+        except (KeyError, ValueError, AttributeError):
+            raise InputError(
+                "this is no prediction",
+                remedy="give the predictions.jsonl of labelwright label",
+                source=path,
+                row=line,
+            ) from None
+        yield prediction.id, prediction
+
+
+def _row(
+    report: Report, prediction: Prediction, places: dict[str, int], data: EvidenceData
+) -> dict[str, Any]:
+    labels: list[list[Any]] = []
+    for name, label in prediction.labels.items():
+        if label is Certainty.BLANK or name not in places:
+            continue
+        given = (prediction.probs or {}).get(name, {})
+        sure = None if label is None else given.get(label.value)
+        spans = [list(map(int, span)) for span in (prediction.evidence or {}).get(name, ())]
+        if not _inside(spans, len(report.text)):
+            raise InputError(
+                f"evidence of report {report.id} lies outside its text",
+                remedy="give the files that were labeled, with the same --text-columns",
+            )
+        labels.append(
+            [places[name], LETTERS[label], None if sure is None else round(sure, 3), spans]
+        )
+        data.labels += 1
+        data.carried += bool(spans)
+    return {"id": report.id, "t": report.text, "l": labels}
+
+
+def _inside(spans: Sequence[Sequence[int]], size: int) -> bool:
+    return all(len(span) == 2 and 0 <= span[0] < span[1] <= size for span in spans)
+
+
+def html(data: EvidenceData, *, title: str) -> str:
+    """The page; it needs no network and runs no script but its own."""
+    context = {
+        "version": labelwright.__version__,
+        "title": title,
+        "facts": data.facts(),
+        "data": script_json({"observations": data.observations, "rows": data.rows}),
+    }
+    return render_page("evidence", context)
+
+
+def write_page(data: EvidenceData, out: Path, *, title: str) -> None:
+    """Write the page, readable by its owner only since it holds report text.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with atomic_write(out, mode=PRIVATE) as handle:
+        handle.write(html(data, title=title))

@@ -1,0 +1,267 @@
+"""The result in sentences: what may be said, with its numbers, and nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from eval.kinds.certainty.analysis import Analysis
+from eval.page.plots import Estimate, signed
+from eval.page.tables import p_text
+from eval.stats.counts import MENTION
+from eval.stats.significance import Pair
+from eval.stats.tested import FEW_CLUSTERS, Tested
+
+Outcome = Literal["better", "worse", "open"]
+
+
+def outcome(analysis: Tested, pair: Pair) -> Outcome:
+    """``better`` or ``worse`` only where the randomization test and the interval agree."""
+    side = analysis.change(pair).side
+    if analysis.p(pair) >= analysis.tests.settings.alpha or side == 0:
+        return "open"
+    return "better" if side > 0 else "worse"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence: what is claimed, then the numbers that it rests on."""
+
+    claim: str
+    numbers: str
+
+    def __str__(self) -> str:
+        return self.claim + self.numbers
+
+
+def verdicts(analysis: Tested) -> list[Verdict]:
+    """One sentence per comparison, or the score alone with a single labeler."""
+    if not analysis.measurable:
+        return [
+            Verdict(
+                f"The {analysis.headline} is not defined",
+                f": the gold has no case that it is about, on {sample(analysis)}.",
+            )
+        ]
+    if not analysis.pairs:
+        name, level = analysis.reference, analysis.tests.settings.level
+        mark = analysis.mean(name)
+        return [
+            Verdict(
+                f"{name} reaches a {analysis.headline} of {mark.value:.3f}",
+                f"{bracket(mark, level)}, on {sample(analysis)}.",
+            )
+        ]
+    first, *others = analysis.pairs
+    return [
+        _verdict(analysis, first, f", on {sample(analysis)}"),
+        *(_verdict(analysis, pair, "") for pair in others),
+    ]
+
+
+def _verdict(analysis: Tested, pair: Pair, where: str) -> Verdict:
+    mark = analysis.change(pair)
+    found = outcome(analysis, pair)
+    details = [" against ".join(f"{analysis.mean(n).value:.3f}" for n in (pair.a, pair.b))]
+    if analysis.enough:
+        p = p_text(analysis.p(pair))
+        p = f"p {p}" if p[0] in "<>" else f"p = {p}"
+        p = p.replace(" ", "\u00a0")
+        # Where no resample moves the difference, an interval of one point would claim too much.
+        span = "" if mark.low == mark.high else span_words(mark, analysis.tests.settings.level)
+        details.append(", ".join(part for part in (span, p) if part))
+    numbers = f" ({'; '.join(details)}){where}"
+    if found != "open":
+        return Verdict(
+            f"{pair.a} is {found} than {pair.b}",
+            f" by {abs(mark.value):.3f} in {analysis.headline}{numbers}.",
+        )
+    return Verdict(
+        f"No difference shown between {pair.a} and {pair.b}",
+        f": {signed(mark.value)} in {analysis.headline}{numbers}{_margin_words(analysis, pair)}.",
+    )
+
+
+def _margin_words(analysis: Tested, pair: Pair) -> str:
+    test = analysis.equivalence(pair)
+    if test is None:
+        return ""
+    if test.equivalent:
+        return f"; the two are equivalent within ±{test.margin:g}"
+    if test.noninferior:
+        return f"; {pair.a} is not worse by {test.margin:g} or more"
+    return f"; a loss of {test.margin:g} or more is not ruled out"
+
+
+def sample(analysis: Tested) -> str:
+    """``687 reports of 344 patients``."""
+    n = len(analysis.comparison.ids)
+    reports = f"{n:,} report{'' if n == 1 else 's'}"
+    if analysis.comparison.clusters is None:
+        return reports
+    patients = analysis.tests.clusters
+    return f"{reports} of {patients:,} patient{'' if patients == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """``95 %``, with a space that no line is broken at."""
+    return f"{100 * share:g}\u00a0%"
+
+
+def span_words(mark: Estimate, level: float) -> str:
+    """``95 % CI +0.010 to +0.052`` of a difference, or nothing."""
+    if mark.low is None or mark.high is None:
+        return ""
+    return f"{percent(level)} CI {signed(mark.low)} to {signed(mark.high)}"
+
+
+def bracket(mark: Estimate, level: float) -> str:
+    """`` (95 % CI 0.90 to 0.93)`` of a score, or nothing."""
+    if mark.low is None or mark.high is None:
+        return ""
+    return f" ({percent(level)} CI {mark.low:.3f} to {mark.high:.3f})"
+
+
+def facts(analysis: Tested) -> str:
+    """The line below the verdict: gold, label set, metric, test."""
+    c, settings = analysis.comparison, analysis.tests.settings
+    count = len(analysis.parts)
+    parts = [
+        f"Gold: {Path(c.gold_source).name}, {sample(analysis)}, {count} "
+        f"{analysis.unit[count != 1]} of {c.label_set.name} {c.label_set.version}."
+    ]
+    if analysis.pairs and analysis.enough:
+        unit = "patients" if analysis.tests.clustered else "reports"
+        many = len(analysis.tests.pairs)
+        holm = f", Holm over {many} pairs" if many > 1 else ""
+        parts.append(f"p: paired randomization over {unit}{holm}.")
+        found = [analysis.detectable(pair) for pair in analysis.pairs]
+        known = [each for each in found if each is not None]
+        if len(known) == len(found):
+            one = ", a single pair" if many > 1 else ""
+            parts.append(
+                f"A true difference of {max(known):.3f} would be found in four studies of five "
+                f"(two-sided, α = {settings.alpha:g}{one})."
+            )
+    return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Notices:
+    """What a reader must know: ``grave`` before believing the verdict, ``other`` after it."""
+
+    grave: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+def notices(analysis: Analysis) -> Notices:
+    """Everything about gold and predictions that limits what the numbers mean."""
+    grave: list[str] = []
+    other: list[str] = []
+    shared = shared_notices(analysis)
+    if words := _absent(analysis):
+        task = analysis.metric.rpartition("_")[2]
+        fine = task in analysis.scores[analysis.reference].tasks and task not in words
+        (other if fine else grave).append(words)
+    mentions = analysis.scores[analysis.reference].tasks[MENTION].support
+    if not mentions.any():
+        grave.append("The gold mentions no observation at all: only false alarms can be counted.")
+    elif not mentions.all():
+        names = [
+            n for n, m in zip(analysis.comparison.observations, mentions, strict=True) if not m
+        ]
+        other.append(
+            f"Never mentioned in the gold: {', '.join(names)}. A score that is not defined counts "
+            f"as {_RULE[analysis.tests.settings.undefined]} and shows as a dash."
+        )
+    return Notices((*shared.grave, *grave), (*other, *shared.other, *_reading(analysis)))
+
+
+def shared_notices(analysis: Tested) -> Notices:
+    """What limits the numbers whatever the task: few reports, missing ones, patients unknown."""
+    grave: list[str] = []
+    other: list[str] = []
+    if analysis.tests.clusters < FEW_CLUSTERS:
+        grave.append(_few(analysis))
+    for text, share in _missing(analysis):
+        (grave if share > GRAVE_SHARE else other).append(text)
+    c = analysis.comparison
+    if c.clusters is None:
+        other.append(
+            "Patients are not known, so every report counts as independent; with several reports "
+            "per patient, give --patients."
+        )
+    elif c.without_cluster:
+        other.append(
+            f"{c.without_cluster:,} reports have no patient; each counts as one of its own."
+        )
+    return Notices(tuple(grave), tuple(other))
+
+
+GRAVE_SHARE = 0.01
+_RULE = {"zero": "0 in the mean", "one": "1 in the mean", "skip": "nothing in the mean"}
+
+
+def _few(analysis: Tested) -> str:
+    count = analysis.tests.clusters
+    unit = "patient" if analysis.tests.clustered else "report"
+    words = f"Only {count} {unit}{'' if count == 1 else 's'}: "
+    if analysis.enough:
+        return words + "intervals are too narrow and tests have little power."
+    return words + "no interval and no test can be given."
+
+
+def _absent(analysis: Analysis) -> str:
+    """Certainties that the gold never has although the label set allows them."""
+    names = [
+        name
+        for name, task in analysis.scores[analysis.reference].tasks.items()
+        if name != MENTION and task.applicable.any() and not task.support.any()
+    ]
+    if not names:
+        return ""
+    return (
+        f"The gold has no {' and no '.join(names)} at all. If it does not code "
+        f"{'this certainty' if len(names) == 1 else 'these certainties'}, every such answer counts "
+        "as an error in the all-certainty tables; read the extraction of the others."
+    )
+
+
+def _missing(analysis: Tested) -> list[tuple[str, float]]:
+    """Per labeler what it has no prediction for, with its share of the gold's reports."""
+    c = analysis.comparison
+    if c.missing == "drop":
+        if not c.dropped:
+            return []
+        share = len(c.dropped) / (len(c.dropped) + len(c.ids))
+        return [
+            (
+                f"{len(c.dropped):,} reports ({percent(round(share, 3))}) that a "
+                "labeler has no prediction for were left out for all.",
+                share,
+            )
+        ]
+    return [
+        (
+            f"{name} has no prediction for {len(coverage.missing):,} reports "
+            f"({percent(round(len(coverage.missing) / len(c.ids), 3))}); they count as its errors.",
+            len(coverage.missing) / len(c.ids),
+        )
+        for name, coverage in c.coverage.items()
+        if coverage.missing
+    ]
+
+
+def _reading(analysis: Analysis) -> list[str]:
+    """How the files were read where they left a choice."""
+    c = analysis.comparison
+    found = []
+    if c.unscored:
+        found.append(f"Not in the gold and so not scored: {', '.join(c.unscored)}.")
+    if c.gold_read_as_blank:
+        found.append(
+            f"{c.gold_read_as_blank:,} negatives in the gold were read as blank, since their "
+            "observation can only be positive or blank."
+        )
+    return found

@@ -1,0 +1,344 @@
+"""Which differences between labelers are real: all tests of one comparison, put together.
+
+The primary test is the paired randomization over reports (whole patients where known) with
+the BCa interval of the difference. The tests over observations stand beside it because papers
+print them, with their caveat (:func:`eval.stats.paired.over_labels_caveat`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from eval.kinds.certainty.load import Comparison
+from eval.kinds.certainty.scores import Statistic, Undefined, statistics
+from eval.stats.counts import Counts, Floats, cluster_counts, report_counts
+from eval.stats.equivalence import Equivalence, detectable_effect, equivalence
+from eval.stats.multiple import Several, several
+from eval.stats.paired import McNemar, PairedTest, adjusted, mcnemar, paired_t, wilcoxon
+from eval.stats.resampling import (
+    Bootstrap,
+    Randomization,
+    bootstrap_difference,
+    bootstrap_score,
+    randomization,
+)
+from labelwright.errors import ConfigError
+
+DEFAULT_STATISTICS = (
+    "macro_f1_positive",
+    "micro_f1_positive",
+    "paper_all",
+    "paper_posneg",
+    "chexbert_all",
+)
+MIN_RESAMPLES = 100
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the results depend on besides the data.
+
+    ``margin`` is the largest acceptable loss of the score, fixed before the data are seen;
+    without one there is no test of non-inferiority or equivalence. ``level`` is that of the
+    intervals; tests use ``alpha = 1 - level``.
+    """
+
+    statistics: tuple[str, ...] = DEFAULT_STATISTICS
+    undefined: Undefined = "zero"
+    permutations: int = 10_000
+    resamples: int = 2_000
+    level: float = 0.95
+    power: float = 0.8
+    margin: float | None = None
+    seed: int = 0
+
+    @property
+    def alpha(self) -> float:
+        """Error rate of the tests."""
+        return round(1 - self.level, 10)
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """A score or a difference with its BCa interval, ``[parts]`` each; ``flat``: one point."""
+
+    parts: tuple[str, ...]
+    estimate: Floats
+    low: Floats
+    high: Floats
+    standard_error: Floats
+    level: float
+    method: str
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """One statistic of labeler a minus labeler b.
+
+    ``interval.parts`` names the parts: the mean (or pooled) score first, then observations.
+    ``p`` is the randomization P value per part; ``p_holm`` and ``p_bh`` adjust those of the
+    observations, ``[observations]``. ``paired_t`` and ``wilcoxon`` are over observations.
+    """
+
+    statistic: str
+    interval: Interval
+    p: Floats
+    p_holm: Floats
+    p_bh: Floats
+    permutations: int
+    exact: bool
+    method: str
+    detectable: float
+    equivalence: Equivalence | None
+    paired_t: PairedTest
+    wilcoxon: PairedTest
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """All tests of labeler a against labeler b; differences are a minus b, by statistic.
+
+    ``mcnemar`` is ``None`` where reports have no single right answer per part.
+    """
+
+    a: str
+    b: str
+    differences: Mapping[str, Difference]
+    mcnemar: McNemar | None
+
+
+@dataclass(frozen=True, eq=False)
+class Significance:
+    """Everything tested in one comparison.
+
+    Attributes:
+        intervals: ``{labeler: {statistic: Interval}}``.
+        pairs: every pair, or the reference (as a) against every other labeler.
+        holm_over_pairs: per statistic, the P values of ``parts[0]`` adjusted over the pairs.
+        several: by statistic; empty with fewer than three labelers.
+        clusters: resampled units; ``clustered``: they are patients, not single reports.
+    """
+
+    settings: Settings
+    intervals: Mapping[str, Mapping[str, Interval]]
+    pairs: tuple[Pair, ...]
+    holm_over_pairs: Mapping[str, tuple[float, ...]]
+    several: Mapping[str, Several]
+    clusters: int
+    clustered: bool
+
+
+def compare(
+    comparison: Comparison, *, settings: Settings | None = None, reference: str | None = None
+) -> Significance:
+    """Intervals of every labeler and all tests of all pairs.
+
+    Args:
+        reference: test this one against every other labeler, and no other pair.
+
+    Raises:
+        ConfigError: an unknown statistic or reference, or too few resamples.
+    """
+    chosen = Settings() if settings is None else settings
+    return compare_counts(
+        {
+            name: cluster_counts(report_counts(comparison.gold, codes), comparison.cluster_index)
+            for name, codes in comparison.pred.items()
+        },
+        statistics(comparison, undefined=chosen.undefined),
+        settings=chosen,
+        clustered=comparison.clusters is not None,
+        reference=reference,
+        right=lambda a, b: mcnemar(
+            comparison.observations, comparison.gold, comparison.pred[a], comparison.pred[b]
+        ),
+    )
+
+
+def compare_counts(
+    counts: Mapping[str, Counts],
+    known: Mapping[str, Statistic],
+    *,
+    settings: Settings,
+    clustered: bool,
+    reference: str | None = None,
+    right: Callable[[str, str], McNemar] | None = None,
+    at_once: Collection[str] | None = None,
+) -> Significance:
+    """The same for any counts per cluster, ``[clusters, ...]``, and statistics of their sums.
+
+    Args:
+        known: statistics by name; those of the settings are used.
+        clustered: whether the clusters are patients.
+        reference: as for :func:`compare`.
+        right: McNemar's test of two labelers, where there is one.
+        at_once: statistics that three and more labelers are tested by at once; all by default.
+
+    Raises:
+        ConfigError: as :func:`compare`.
+    """
+    used = _chosen(known, settings)
+    names = list(counts)
+    if reference is None:
+        couples = list(combinations(names, 2))
+    elif reference in counts:
+        couples = [(reference, name) for name in names if name != reference]
+    else:
+        raise ConfigError(f"no labeler {reference!r}", remedy=f"use one of: {', '.join(names)}")
+    joined = _Joined(used)
+    pairs = tuple(
+        Pair(
+            a,
+            b,
+            _differences(counts[a], counts[b], joined, settings),
+            None if right is None else right(a, b),
+        )
+        for a, b in couples
+    )
+    return Significance(
+        settings=settings,
+        intervals={name: _intervals(table, joined, settings) for name, table in counts.items()},
+        pairs=pairs,
+        holm_over_pairs={
+            s.name: tuple(
+                adjusted(np.array([p.differences[s.name].p[0] for p in pairs]), "holm").tolist()
+            )
+            for s in used
+        },
+        several=_several(counts, joined, settings, at_once) if len(counts) > 2 else {},
+        clusters=len(next(iter(counts.values()))),
+        clustered=clustered,
+    )
+
+
+class _Joined:
+    """Several statistics as one score function, so that one set of resamples serves all."""
+
+    def __init__(self, used: Sequence[Statistic]) -> None:
+        self.used = used
+        ends = np.cumsum([len(s.parts) for s in used]).tolist()
+        self.places = {
+            s.name: slice(end - len(s.parts), end) for s, end in zip(used, ends, strict=True)
+        }
+
+    def score(self, counts: Counts) -> Floats:
+        return np.concatenate([s.of(counts) for s in self.used], axis=-1)
+
+    def over_observations(self, counts: Counts) -> dict[str, Floats]:
+        """Per statistic the scores of the observations that it counts."""
+        total = counts.sum(axis=0)
+        return {s.name: s.of(total)[1:][s.counted] for s in self.used}
+
+
+def _chosen(known: Mapping[str, Statistic], settings: Settings) -> list[Statistic]:
+    unknown = [name for name in settings.statistics if name not in known]
+    if unknown or not settings.statistics:
+        raise ConfigError(
+            f"no statistic {', '.join(unknown) or 'chosen'}",
+            remedy=f"use some of: {', '.join(known)}",
+        )
+    if min(settings.permutations, settings.resamples) < MIN_RESAMPLES:
+        raise ConfigError(
+            "too few permutations or resamples",
+            remedy=f"use at least {MIN_RESAMPLES}; 10,000 and 2,000 for a paper",
+        )
+    return [known[name] for name in settings.statistics]
+
+
+def _intervals(counts: Counts, joined: _Joined, settings: Settings) -> dict[str, Interval]:
+    drawn = bootstrap_score(
+        counts,
+        joined.score,
+        resamples=settings.resamples,
+        level=settings.level,
+        seed=settings.seed,
+    )
+    return {s.name: _interval(s, drawn.take(joined.places[s.name])) for s in joined.used}
+
+
+def _interval(statistic: Statistic, drawn: Bootstrap) -> Interval:
+    return Interval(
+        parts=statistic.parts,
+        estimate=drawn.estimate,
+        low=drawn.low,
+        high=drawn.high,
+        standard_error=drawn.standard_error,
+        level=drawn.level,
+        method=drawn.method,
+    )
+
+
+def _differences(
+    counts_a: Counts, counts_b: Counts, joined: _Joined, settings: Settings
+) -> dict[str, Difference]:
+    test = randomization(
+        counts_a,
+        counts_b,
+        joined.score,
+        permutations=settings.permutations,
+        seed=settings.seed,
+    )
+    drawn = bootstrap_difference(
+        counts_a,
+        counts_b,
+        joined.score,
+        resamples=settings.resamples,
+        level=settings.level,
+        seed=settings.seed,
+    )
+    scores_a, scores_b = (joined.over_observations(c) for c in (counts_a, counts_b))
+    differences = {}
+    for statistic in joined.used:
+        place, name = joined.places[statistic.name], statistic.name
+        over_labels = (
+            paired_t(scores_a[name], scores_b[name]),
+            wilcoxon(scores_a[name], scores_b[name]),
+        )
+        differences[name] = _difference(
+            statistic, test.take(place), drawn.take(place), over_labels, settings
+        )
+    return differences
+
+
+def _difference(
+    statistic: Statistic,
+    test: Randomization,
+    drawn: Bootstrap,
+    over_labels: tuple[PairedTest, PairedTest],
+    settings: Settings,
+) -> Difference:
+    margin, alpha = settings.margin, settings.alpha
+    return Difference(
+        statistic=statistic.name,
+        interval=_interval(statistic, drawn),
+        p=test.p,
+        p_holm=adjusted(test.p[1:], "holm"),
+        p_bh=adjusted(test.p[1:], "bh"),
+        permutations=test.permutations,
+        exact=test.exact,
+        method=test.method,
+        detectable=detectable_effect(drawn, alpha=alpha, power=settings.power),
+        equivalence=None if margin is None else equivalence(drawn, margin=margin, alpha=alpha),
+        paired_t=over_labels[0],
+        wilcoxon=over_labels[1],
+    )
+
+
+def _several(
+    counts: Mapping[str, Counts],
+    joined: _Joined,
+    settings: Settings,
+    at_once: Collection[str] | None,
+) -> dict[str, Several]:
+    by_labeler = {name: joined.over_observations(table) for name, table in counts.items()}
+    return {
+        s.name: several(
+            s.name, {n: each[s.name] for n, each in by_labeler.items()}, alpha=settings.alpha
+        )
+        for s in joined.used
+        if at_once is None or s.name in at_once
+    }

@@ -1,0 +1,1 @@
+"""Ablations and grids."""

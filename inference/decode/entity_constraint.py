@@ -1,0 +1,217 @@
+"""Answers of entities of which every mention stands in the text: greedy, but only valid tokens.
+
+At every step the likeliest token is taken that keeps the answer valid: lines of a known type, a
+colon, and a mention that begins and ends at word borders of the text (white space evened out),
+behind the mention before it. So nothing can be invented or said twice, and no answer goes on
+without end. The probability of a token is the one that the model gave it among all tokens.
+
+Valid is decided byte by byte, so that a token may hold half a letter, or a line end and more.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from inference.decode.token_bytes import token_bytes
+from inference.load import Loaded
+from labelwright.errors import CheckpointError
+from labelwright.label_set import LabelSet
+from labelwright.tasks.entities.answer import NONE
+
+if TYPE_CHECKING:
+    import torch
+
+FIRST_LOOK = 64
+"""Likeliest tokens that are tried before all are."""
+SEPARATOR = b": "
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far an answer is.
+
+    Attributes:
+        line: bytes of the unfinished line up to its mention.
+        places: where the unfinished mention may begin in the text; ``None`` outside of one.
+        length: bytes of the unfinished mention.
+        cursor: where the next mention may begin at the earliest.
+        lines: whether a line is finished.
+        done: whether the answer is ``none``.
+        used: heads, beginnings and lengths of the mentions so far, where they may overlap.
+    """
+
+    line: bytes = b""
+    places: tuple[int, ...] | None = None
+    length: int = 0
+    cursor: int = 0
+    lines: bool = False
+    done: bool = False
+    used: frozenset[tuple[bytes, int, int]] = frozenset()
+
+
+class Answers:
+    """What may be answered to one text."""
+
+    def __init__(self, label_set: LabelSet, text: str) -> None:
+        plain = " ".join(text.split())
+        self._text = plain.encode("utf-8", "replace")
+        self._nesting = label_set.nesting
+        borders = _borders(plain)
+        self._starts = tuple(sorted(borders[0]))
+        self._ends = borders[1]
+        self._heads = heads(label_set)
+        self._beginnings = {head[:n] for head in self._heads for n in range(len(head) + 1)}
+        self._none = NONE.encode()
+
+    def advance(self, state: State, piece: bytes) -> State | None:
+        """The state behind a token's bytes; ``None`` where they would not be valid."""
+        now: State | None = state
+        for byte in piece:
+            now = None if now is None else self._step(now, byte)
+        return now
+
+    def may_end(self, state: State) -> bool:
+        """Whether the answer may end here."""
+        return state.done or (state.places is not None and self._whole(state) is not None)
+
+    def _step(self, state: State, byte: int) -> State | None:
+        if state.done:
+            return None
+        if state.places is not None:
+            return self._in_mention(state, state.places, byte)
+        line = state.line + bytes([byte])
+        if not state.lines and line == self._none and line not in self._beginnings:
+            return replace(state, line=line, done=True)
+        if line in self._heads:
+            places = tuple(start for start in self._starts if start >= state.cursor)
+            return replace(state, line=line, places=places, length=0) if places else None
+        known = line in self._beginnings and self._more(state.cursor)
+        return (
+            replace(state, line=line)
+            if known or (not state.lines and self._none.startswith(line))
+            else None
+        )
+
+    def _in_mention(self, state: State, places: tuple[int, ...], byte: int) -> State | None:
+        if byte == 0x0A:
+            start = self._whole(state)
+            if start is None:
+                return None
+            cursor, used = start + state.length, state.used
+            if self._nesting:
+                cursor, used = start, used | {(state.line, start, state.length)}
+            return State(cursor=cursor, lines=True, used=used) if self._more(cursor) else None
+        at = state.length
+        kept = tuple(p for p in places if self._text[p + at : p + at + 1] == bytes([byte]))
+        return replace(state, places=kept, length=at + 1) if kept else None
+
+    def _whole(self, state: State) -> int | None:
+        """Where the unfinished mention stands if it may end now."""
+        length = state.length
+        ends = (p for p in state.places or () if length and p + length in self._ends)
+        return next((p for p in ends if (state.line, p, length) not in state.used), None)
+
+    def _more(self, cursor: int) -> bool:
+        return bool(self._starts) and self._starts[-1] >= cursor
+
+
+def heads(label_set: LabelSet) -> set[bytes]:
+    """All ways to begin a line, up to its mention."""
+    words = [f" {word}" for word in label_set.words.values()] or [""]
+    return {
+        f"{label.key}{word}".encode() + SEPARATOR for label in label_set.labels for word in words
+    }
+
+
+def _borders(text: str) -> tuple[set[int], set[int]]:
+    """Byte offsets where a mention may begin, and where it may end."""
+    starts: set[int] = set()
+    ends: set[int] = set()
+    at = 0
+    before = " "
+    for char in text:
+        inside = unicodedata.combining(char) or (before.isalnum() and char.isalnum())
+        if not char.isspace() and not inside:
+            starts.add(at)
+        if not before.isspace() and not inside:
+            ends.add(at)
+        at += len(char.encode("utf-8", "replace"))
+        if not unicodedata.combining(char):
+            before = char
+    if not before.isspace():
+        ends.add(at)
+    return starts, ends
+
+
+class Constraint:
+    """Lets a batch of answers be written with valid tokens only.
+
+    Raises:
+        CheckpointError: the tokenizer cannot write every byte, so that an answer could get stuck.
+    """
+
+    def __init__(self, loaded: Loaded) -> None:
+        self._label_set = loaded.label_set
+        self._pieces = token_bytes(loaded.tokenizer)
+        single = {piece for piece in self._pieces.values() if len(piece) == 1}
+        if len(single) < 256:
+            raise CheckpointError(
+                "the tokenizer cannot write every byte, which constrained answers need",
+                remedy="use --decode free",
+                source=loaded.name,
+            )
+
+    def processor(
+        self, texts: Sequence[str], ends: Sequence[int], chances: list[Any]
+    ) -> Callable[[Any, Any], Any]:
+        """A logits processor for one batch.
+
+        Args:
+            texts: of the batch's rows.
+            ends: the tokens that end an answer.
+            chances: gets the probabilities of the tokens taken, a tensor per step.
+        """
+        import torch
+
+        answers = [Answers(self._label_set, text) for text in texts]
+        states: list[State | None] = [State() for _ in texts]
+
+        def process(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            rows = scores.float()
+            taken = []
+            for place, state in enumerate(states):
+                token, after = ends[0], None
+                if state is not None:
+                    token, after = self._best(rows[place], answers[place], state, ends)
+                taken.append(token)
+                states[place] = after
+            picked = torch.tensor(taken, device=scores.device)[:, None]
+            chosen = rows.gather(1, picked)[:, 0]
+            chances.append((chosen - rows.logsumexp(dim=-1)).exp())
+            return torch.full_like(scores, float("-inf")).scatter_(1, picked, 0.0)
+
+        return process
+
+    def _best(
+        self, row: torch.Tensor, answers: Answers, state: State, ends: Sequence[int]
+    ) -> tuple[int, State | None]:
+        """The likeliest token that keeps the answer valid, and the state behind it."""
+        for token in _likeliest(row):
+            if token in ends:
+                if answers.may_end(state):
+                    return token, None
+            elif piece := self._pieces.get(token):
+                after = answers.advance(state, piece)
+                if after is not None:
+                    return token, after
+        return ends[0], None
+
+
+def _likeliest(row: torch.Tensor) -> Iterator[int]:
+    """All tokens, the likeliest first; all are sorted only if the first do not serve."""
+    first = min(FIRST_LOOK, len(row))
+    yield from row.topk(first).indices.tolist()
+    yield from row.argsort(descending=True).tolist()[first:]

@@ -1,0 +1,234 @@
+"""Evidence: which sentences of a report carry a label, asked of the model itself.
+
+The labels that are not blank are asked again about one sentence at a time, on top of what the
+model has read already (:mod:`inference.decode.evidence_views`). Showing a sentence alone finds
+those that suffice for the label, however often it is said; hiding it, those without which it is
+lost (sufficiency and comprehensiveness: DeYoung et al. 2020, doi:10.18653/v1/2020.acl-main.408).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from inference.answer import DecodeOptions
+from inference.decode.evidence_places import Sentence
+from inference.decode.evidence_views import VIEWS, Asked, Questions, Read, segment
+from inference.decode.packed import Memory, Segment
+from inference.decode.packed_reader import PromptReader
+from labelwright.records import Certainty
+
+SAID = 0.5
+"""A sentence speaks of an observation if, asked of it alone, blank is less likely than this."""
+CARRIES = 0.1
+"""It carries the label if this certainty has at least this probability; a sentence of several
+that say the same, in weaker words, does not count less for it."""
+LOST = 0.5
+"""Share of a label's probability whose loss makes the hidden sentence its evidence."""
+KEYS_PER_TOKEN = 32
+"""Keys that one pass may look up, per token of the pack; bounds its memory."""
+
+Spans = dict[str, list[list[int]]]
+Weights = dict[str, np.ndarray]
+
+
+class Evidence:
+    """Finds the evidence of reports that have just been read.
+
+    Args:
+        way: a name of :data:`VIEWS`.
+        branches: whether the model answers observations asked one by one; else its answer
+            line is asked again.
+    """
+
+    def __init__(self, reader: PromptReader, way: str, *, branches: bool) -> None:
+        self._reader = reader
+        self._view = VIEWS[way]
+        self.branches = branches
+        self._slots = {slot.label: i for i, slot in enumerate(reader.answers.slots)}
+        self._heads = {rule.label for rule in reader.loaded.label_set.exclusive}
+        self._some_branches = lru_cache(maxsize=4096)(self._ask_branches)
+
+    @classmethod
+    def chosen(
+        cls, reader: PromptReader, options: DecodeOptions, *, branches: bool
+    ) -> Evidence | None:
+        """What the options ask for; ``None`` if for labels alone."""
+        return cls(reader, options.evidence, branches=branches) if options.evidence else None
+
+    def find(self, memory: Memory, reports: Sequence[Read]) -> list[Spans]:
+        """Per report the evidence of its labels, sentences in order of the text."""
+        return [
+            self.select(report, weights)
+            for report, weights in zip(reports, self.weights(memory, reports), strict=True)
+        ]
+
+    def weights(self, memory: Memory, reports: Sequence[Read]) -> list[Weights]:
+        """Per report and label what each sentence weighs, from 0 to 1."""
+        asked = [self._asked(report) for report in reports]
+        views = [
+            view
+            for report, names in zip(reports, asked, strict=True)
+            if names and len(report.sentences) > 1
+            for view in self._views(report, names)
+        ]
+        probs = iter(self._probs(memory, views))
+        found: list[Weights] = []
+        for report, names in zip(reports, asked, strict=True):
+            if len(report.sentences) < 2:
+                found.append({name: np.ones(len(report.sentences)) for name in names})
+                continue
+            whole = next(probs) if names and self._view.without else None
+            rows = np.array([next(probs) for _ in report.sentences if names])
+            found.append({name: self._weigh(report, name, rows, whole) for name in names})
+        return found
+
+    def select(self, report: Read, weights: Weights) -> Spans:
+        """The sentences that weigh enough; a label without any is left out."""
+        found = {}
+        for name, row in weights.items():
+            chosen = [
+                [sentence.start, sentence.end]
+                for sentence, weight in zip(report.sentences, row.tolist(), strict=True)
+                if weight >= self._enough(name)
+            ]
+            if chosen:
+                found[name] = chosen
+        return found
+
+    def _enough(self, name: str) -> float:
+        if self._view.without:
+            return LOST
+        options = self._reader.answers.slots[self._slots[name]].options
+        return CARRIES if Certainty.BLANK in options else SAID
+
+    def _views(self, report: Read, names: tuple[str, ...]) -> list[Asked]:
+        """What is asked about a report; if sentences are hidden, first with none hidden.
+
+        Views that remember all share a segment, as many as fit into a pass.
+        """
+        located = report.prompt.located
+        if located is None:
+            return []
+        shown = located.sentences
+        if self._view.without:
+            shown = (Sentence(0, 0, located.tail, located.tail), *shown)
+        questions = self._questions(report, names)
+        most = 1
+        if self._view.anew is None:
+            most = max(self._reader.budget // len(questions.tokens), 1)
+        return [
+            Asked(report, located, shown[start : start + most], questions)
+            for start in range(0, len(shown), most)
+        ]
+
+    def _asked(self, report: Read) -> tuple[str, ...]:
+        """The labels that a sentence can carry: neither blank, nor what is left when nothing is."""
+        return tuple(
+            name
+            for name, label in report.labels.items()
+            if label is not Certainty.BLANK
+            and not (name in self._heads and label is Certainty.POSITIVE)
+        )
+
+    def _weigh(
+        self, report: Read, name: str, rows: np.ndarray, whole: np.ndarray | None
+    ) -> np.ndarray:
+        """What each sentence weighs for a label.
+
+        Args:
+            rows: probabilities ``[sentences, observations, options]``.
+            whole: those with no sentence hidden, where sentences are hidden.
+        """
+        slot = self._slots[name]
+        options = list(self._reader.answers.slots[slot].options)
+        label = options.index(report.labels[name])
+        weights: np.ndarray = rows[:, slot, label]
+        if whole is not None:
+            weights = np.clip(1 - weights / max(float(whole[slot, label]), 1e-12), 0, 1)
+        elif Certainty.BLANK in options:
+            silent = rows[:, slot, options.index(Certainty.BLANK)] > 1 - SAID
+            weights = np.where(silent, 0.0, weights)
+        return weights
+
+    def _probs(self, memory: Memory, wanted: Sequence[Asked]) -> list[np.ndarray]:
+        """Per view the probabilities ``[observations, options]``; even where not asked."""
+        import torch
+
+        scores = self._reader.scores
+        found: list[np.ndarray] = []
+        segments = [segment(self._view, item) for item in wanted]
+        for start, end in self._passes(segments):
+            hidden = self._reader.engine.run(memory, segments[start:end], keep=False)
+            decisions = [
+                item.questions.decisions for item in wanted[start:end] for _ in item.sentences
+            ]
+            logs = scores.logs(self._reader.head(torch.cat(hidden)), np.concatenate(decisions))
+            rows = np.tile(scores.even(), (len(decisions), 1, 1))
+            owner = np.repeat(np.arange(len(decisions)), [len(numbers) for numbers in decisions])
+            rows[owner, np.concatenate(decisions)] = logs
+            found += list(scores.probs(rows))
+        return found
+
+    def _passes(self, segments: Sequence[Segment]) -> list[tuple[int, int]]:
+        """Cut into passes that hold as many tokens and keys as memory allows."""
+        budget = self._reader.budget
+        cuts = []
+        start = tokens = longest = 0
+        for index, part in enumerate(segments):
+            tokens += len(part.tokens)
+            longest = max(longest, len(part.tokens) + len(part.past))
+            rows = index - start + 1
+            if index > start and (tokens > budget or rows * longest > KEYS_PER_TOKEN * budget):
+                cuts.append((start, index))
+                start, tokens = index, len(part.tokens)
+                longest = len(part.tokens) + len(part.past)
+        if segments:
+            cuts.append((start, len(segments)))
+        return cuts
+
+    def _questions(self, report: Read, names: tuple[str, ...]) -> Questions:
+        return self._some_branches(names) if self.branches else self._ask_line(report, names)
+
+    def _ask_branches(self, names: tuple[str, ...]) -> Questions:
+        answers = self._reader.answers
+        places = [self._slots[name] for name in names]
+        tree = replace(answers, slots=tuple(answers.slots[place] for place in places)).tree
+        starts = self._reader.scores.starts
+        return Questions(
+            tokens=tree.tokens,
+            depths=np.array(tree.depths),
+            visible=np.array(tree.visible(), dtype=bool),
+            nodes=np.array([decision.node for decision in tree.decisions]),
+            decisions=np.array(
+                [
+                    starts[place] + number
+                    for place in places
+                    for number in range(len(answers.slots[place].choices))
+                ]
+            ),
+        )
+
+    def _ask_line(self, report: Read, names: tuple[str, ...]) -> Questions:
+        """The whole answer line as it was given, up to the last decision that is asked."""
+        answers, starts = self._reader.answers, self._reader.scores.starts
+        nodes, decisions = [], []
+        offset = 0
+        for index, slot in enumerate(answers.slots):
+            offset += len(slot.prefix)
+            if slot.label in names:
+                for choice, _ in slot.paths[report.labels[slot.label]]:
+                    nodes.append(offset + len(slot.choices[choice].after) - 1)
+                    decisions.append(starts[index] + choice)
+            offset += answers.plain_length(index, report.labels[slot.label])
+        tokens = tuple(answers.line(report.labels)[: nodes[-1] + 1])
+        return Questions(
+            tokens=tokens,
+            depths=np.arange(len(tokens)),
+            visible=np.tri(len(tokens), dtype=bool),
+            nodes=np.array(nodes),
+            decisions=np.array(decisions),
+        )

@@ -1,0 +1,281 @@
+"""Many token sequences through the model as one row, each seeing only what it may see.
+
+Linear layers read the row as it is, without padding; attention is done per sequence, padded to
+the longest of the batch. What all prompts begin with (the instruction) is computed once. Keys
+and values can be kept, so that later questions see a report without reading it again.
+
+It works on any model of transformers that takes its attention from ``AttentionInterface``, with
+full attention or a sliding window; :func:`verify` compares it with the model's own forward pass
+and refuses where they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inference.decode.packed_attention import ATTENTION, Pack, register
+from inference.decode.packed_attention import Memory as Memory
+from inference.load import Loaded
+from labelwright.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+TOLERANCE = {"float32": 1e-3, "bfloat16": 6e-2, "float16": 1e-2, "quantised": 6e-2}
+"""Largest difference of a logit from the model's own pass, relative to the largest logit.
+
+Products with int8 weights round the input by what stands in the same batch.
+"""
+
+KNOWN_LAYERS = frozenset({"full_attention", "sliding_attention"})
+"""The kinds of attention, by their names in a model's configuration, that packs are read with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sequence of new tokens.
+
+    Attributes:
+        positions: of the new tokens.
+        past: indices of the remembered tokens that all of them see.
+        visible: ``[tokens, tokens]`` bool, which of the new tokens a new token sees; ``None``
+            for itself and those before it.
+        wanted: the tokens whose output is wanted.
+        seen: ``[tokens, past]`` bool, which remembered tokens a new token sees; ``None`` for all.
+    """
+
+    tokens: Sequence[int]
+    positions: Sequence[int] | np.ndarray
+    past: np.ndarray
+    wanted: Sequence[int] | np.ndarray
+    visible: np.ndarray | None = None
+    seen: np.ndarray | None = None
+
+
+class Engine:
+    """A loaded model as a reader of packed sequences."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+        self.model: Any = loaded.model
+        self._base: Any = loaded.model.get_decoder()  # type: ignore[no-untyped-call]
+        self._device = self.model.device
+        self._dtype: torch.dtype = self.model.dtype
+        layers = getattr(self._base, "layers", None)
+        self._last: Any = getattr(layers[-1], "mlp", None) if layers else None
+        register()
+
+    @contextmanager
+    def attending(self) -> Iterator[None]:
+        """Within the block the model uses the packed attention."""
+        before = self.model.config._attn_implementation
+        self.model.set_attn_implementation(ATTENTION)
+        try:
+            yield
+        finally:
+            self.model.set_attn_implementation(before)
+
+    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[Tensor]:
+        """Read segments that see ``memory`` and themselves.
+
+        Args:
+            keep: whether the new tokens are added to the memory, in the order of the segments.
+
+        Returns:
+            Per segment the last hidden states ``[wanted, hidden]`` of its wanted tokens.
+        """
+        import torch
+
+        pack = self._plan(memory, segments, keep=keep)
+        tokens = np.concatenate([np.asarray(segment.tokens) for segment in segments])
+        positions = np.concatenate([np.asarray(segment.positions) for segment in segments])
+        with torch.inference_mode(), self._only(pack.wanted):
+            hidden = self._base(
+                input_ids=torch.from_numpy(tokens)[None].to(self._device),
+                position_ids=torch.from_numpy(positions)[None].to(self._device),
+                use_cache=False,
+                labelwright_pack=pack,
+            ).last_hidden_state[0]
+            rows = hidden.index_select(0, pack.wanted)
+        if keep:
+            memory.keys, memory.values = pack.kept.keys, pack.kept.values
+            memory.positions = np.concatenate([memory.positions, positions])
+        return list(rows.split([len(segment.wanted) for segment in segments]))
+
+    @contextmanager
+    def _only(self, wanted: Tensor) -> Iterator[None]:
+        """Within the block the last feed-forward layer computes the wanted rows alone.
+
+        Nothing reads its other rows: their keys and values were taken before it.
+        """
+        import torch
+
+        if self._last is None:
+            yield
+            return
+
+        def before(_: Any, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            whole.append(given[0])
+            return (given[0].index_select(1, wanted), *given[1:])
+
+        def after(_: Any, __: Any, found: Tensor) -> Tensor:
+            return torch.zeros_like(whole.pop()).index_copy_(1, wanted, found)
+
+        whole: list[Tensor] = []
+        hooks = [
+            self._last.register_forward_pre_hook(before),
+            self._last.register_forward_hook(after),
+        ]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def prefix(self, tokens: Sequence[int]) -> Memory:
+        """The memory of what all prompts begin with."""
+        memory = Memory()
+        if tokens:
+            count = len(tokens)
+            nothing = np.empty(0, dtype=np.int64)
+            self.run(memory, [Segment(tokens, range(count), nothing, [count - 1])], keep=True)
+        return memory
+
+    def _plan(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> Pack:
+        """Padded indices and the mask ``[segments, 1, longest, longest past + new]``."""
+        import torch
+
+        rows = len(segments)
+        news = [len(segment.tokens) for segment in segments]
+        pasts = [len(segment.past) for segment in segments]
+        most_new = max(news)
+        most = max(past + new for past, new in zip(pasts, news, strict=True))
+        queries = np.zeros((rows, most_new), dtype=np.int64)
+        keys = np.zeros((rows, most), dtype=np.int64)
+        mask = np.full((rows, most_new, most), -np.inf, dtype=np.float32)
+        mask[:, :, 0] = 0.0  # padding rows must see something; their output is never read
+        query_at = np.zeros((rows, most_new), dtype=np.int64)
+        key_at = np.zeros((rows, most), dtype=np.int64)
+        back, wanted = [], []
+        start = 0
+        for row, (segment, new, past) in enumerate(zip(segments, news, pasts, strict=True)):
+            queries[row, :new] = np.arange(start, start + new)
+            keys[row, :past] = segment.past
+            keys[row, past : past + new] = np.arange(start, start + new) + memory.size
+            mask[row, :new, 0] = -np.inf
+            mask[row, :new, :past] = 0.0 if segment.seen is None else hidden(segment.seen)
+            visible = np.tri(new, dtype=bool) if segment.visible is None else segment.visible
+            mask[row, :new, past : past + new][visible] = 0.0
+            query_at[row, :new] = segment.positions
+            key_at[row, :past] = memory.positions[segment.past]
+            key_at[row, past : past + new] = segment.positions
+            back.append(row * most_new + np.arange(new))
+            wanted.append(start + np.asarray(segment.wanted, dtype=np.int64))
+            start += new
+        place = self._device
+        return Pack(
+            memory=memory,
+            keep=keep,
+            queries=torch.from_numpy(queries.ravel()).to(place),
+            keys=torch.from_numpy(keys.ravel()).to(place),
+            back=torch.from_numpy(np.concatenate(back)).to(place),
+            wanted=torch.from_numpy(np.concatenate(wanted)).to(place),
+            mask=torch.from_numpy(mask[:, None]).to(place, self._dtype),
+            rows=rows,
+            kept=Memory(),
+            query_at=query_at,
+            key_at=key_at,
+        )
+
+
+def hidden(seen: np.ndarray) -> np.ndarray:
+    """What is added to attention scores: 0 where something is seen, -inf elsewhere."""
+    return np.where(seen, np.float32(0), np.float32(-np.inf))
+
+
+class OptionHead:
+    """The rows of the output matrix that decide: never more than the options' tokens."""
+
+    def __init__(self, engine: Engine, tokens: Sequence[int]) -> None:
+        import torch
+
+        head = engine.model.get_output_embeddings()
+        index = torch.tensor(list(tokens), device=head.weight.device)
+        with torch.inference_mode():
+            self._weight = head.weight.index_select(0, index).float()
+            bias = getattr(head, "bias", None)
+            self._bias = None if bias is None else bias.index_select(0, index).float()
+        self._softcap = getattr(
+            engine.model.config.get_text_config(), "final_logit_softcapping", None
+        )
+        self.place: Mapping[int, int] = {token: row for row, token in enumerate(tokens)}
+
+    def __call__(self, hidden: Tensor) -> np.ndarray:
+        """Hidden states ``[rows, hidden]`` to logits ``[rows, tokens]``, float32."""
+        import torch
+
+        with torch.inference_mode():
+            logits = hidden.float() @ self._weight.T
+            if self._bias is not None:
+                logits = logits + self._bias
+            if self._softcap:
+                logits = torch.tanh(logits / self._softcap) * self._softcap
+            found: np.ndarray = logits.cpu().numpy()
+        return found
+
+
+def verify(
+    engine: Engine, head: OptionHead, prefix: Sequence[int], prompts: Sequence[Sequence[int]]
+) -> None:
+    """Compare the packed pass with the model's own on a few prompts.
+
+    Raises:
+        CheckpointError: they differ, so this architecture cannot be read in packs.
+    """
+    import torch
+
+    kinds = set(getattr(engine.model.config.get_text_config(), "layer_types", None) or ())
+    if foreign := kinds - KNOWN_LAYERS:
+        raise _unsupported(engine, f"it has layers with {', '.join(sorted(foreign))}")
+    tokens = list(head.place)
+    own = []
+    with torch.inference_mode():
+        for prompt in prompts:
+            row = torch.tensor([list(prompt)], device=engine.model.device)
+            logits = engine.model(input_ids=row, use_cache=False, logits_to_keep=1).logits[0, -1]
+            own.append(logits.index_select(0, torch.tensor(tokens, device=logits.device)))
+    wanted = torch.stack(own).float().cpu().numpy()
+    try:
+        with engine.attending():
+            memory = engine.prefix(prefix)
+            past = np.arange(memory.size)
+            segments = [
+                Segment(
+                    p[memory.size :], range(memory.size, len(p)), past, [len(p) - 1 - len(past)]
+                )
+                for p in prompts
+            ]
+            found = head(torch.cat(engine.run(memory, segments, keep=False)))
+    except (TypeError, KeyError, AttributeError, ValueError, RuntimeError) as error:
+        if "OutOfMemory" in type(error).__name__ or "memory" in str(error):
+            raise
+        raise _unsupported(engine, type(error).__name__) from error
+    quantised = getattr(engine.model, "is_quantized", False)
+    kind = "quantised" if quantised else str(engine.model.dtype).removeprefix("torch.")
+    gap = float(np.abs(found - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
+    if not gap <= TOLERANCE.get(kind, 6e-2):
+        raise _unsupported(engine, f"its logits differ by {gap:.1%}")
+
+
+def _unsupported(engine: Engine, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{type(engine.model).__name__} cannot be read in packs ({why})",
+        remedy="label with --decode free",
+        source=engine.loaded.name,
+    )

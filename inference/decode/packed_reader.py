@@ -1,0 +1,136 @@
+"""What the packed ways of decoding share: the instruction read once, packs, scarce memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from inference.answer import DecodeOptions
+from inference.decode.memory import free_memory, out_of_memory
+from inference.decode.packed import Engine, Memory, OptionHead, verify
+from inference.decode.scores import Scores
+from inference.load import Loaded
+from inference.prompts import Prompt, prompt_text
+from labelwright.tasks.certainty.slots import AnswerTokens
+
+T = TypeVar("T")
+
+PROBES = ("The lungs are clear.", "\nheart size: normal", "1.2 cm nodule", " - XXXX", "É°")
+"""Texts that begin differently: what their prompts share is shared by all prompts."""
+
+
+class PromptReader:
+    """One model, set up to read packs of prompts and to score options.
+
+    Raises:
+        CheckpointError: the model's architecture or tokenizer cannot be read so.
+    """
+
+    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+        self.loaded = loaded
+        self.options = options
+        self.answers = AnswerTokens.of(loaded.label_set, self._encode)
+        self.engine = Engine(loaded)
+        self.head = OptionHead(self.engine, self.answers.option_tokens)
+        self.scores = Scores(self.answers, self.head.place)
+        self._budget = options.batch_tokens
+        probes = [self._encode(prompt_text(loaded, probe)) for probe in PROBES]
+        self._shared = tuple(_common(probes))
+        verify(self.engine, self.head, self._shared, probes[:3])
+        with self.engine.attending():
+            self._memory = self.engine.prefix(self._shared)
+
+    def __call__(
+        self,
+        prompts: Sequence[Prompt],
+        read: Callable[[Memory, Sequence[Prompt]], list[T]],
+        *,
+        extra: int,
+    ) -> list[tuple[T, float]]:
+        """Read prompts in packs of like length.
+
+        Args:
+            read: reads one pack on top of the memory it is given, which holds the instruction.
+            extra: tokens that every prompt needs besides its own.
+
+        Returns:
+            Per prompt what ``read`` gave for it and its share of the seconds.
+        """
+        found: list[tuple[T, float] | None] = [None] * len(prompts)
+        with self.engine.attending():
+            for pack in self._packs(prompts, extra):
+                began = time.perf_counter()
+                for results in self._surviving(pack, prompts, read):
+                    share = (time.perf_counter() - began) / len(results)
+                    for index, result in results:
+                        found[index] = (result, share)
+                    began = time.perf_counter()
+        return [item for item in found if item is not None]
+
+    @property
+    def budget(self) -> int:
+        """Tokens to compute together, as far as memory has been found to allow."""
+        return self._budget
+
+    def start(self, prompt: Prompt) -> int:
+        """How many of the prompt's tokens the memory of the instruction holds."""
+        size = len(self._shared)
+        return size if prompt.tokens[:size] == self._shared else 0
+
+    def past(self, prompt: Prompt) -> np.ndarray:
+        """Indices of the prompt's beginning in the memory of the instruction."""
+        return np.arange(self.start(prompt))
+
+    def _packs(self, prompts: Sequence[Prompt], extra: int) -> Iterator[list[int]]:
+        """Indices, the longest first: a lack of memory shows at once, and little is padded."""
+        order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
+        pack: list[int] = []
+        used = 0
+        for index in order:
+            need = len(prompts[index].tokens) - self.start(prompts[index]) + extra
+            if pack and (used + need > self._budget or self.options.deterministic):
+                yield pack
+                pack, used = [], 0
+            pack.append(index)
+            used += need
+        if pack:
+            yield pack
+
+    def _surviving(
+        self,
+        pack: list[int],
+        prompts: Sequence[Prompt],
+        read: Callable[[Memory, Sequence[Prompt]], list[T]],
+    ) -> Iterator[list[tuple[int, T]]]:
+        """Read a pack; where memory is short, in halves, and all later packs are smaller too."""
+        try:
+            results = read(self._memory.copy(), [prompts[index] for index in pack])
+        except Exception as error:
+            if len(pack) == 1 or not out_of_memory(error):
+                raise
+            results = None
+        if results is not None:
+            yield list(zip(pack, results, strict=True))
+            return
+        self._budget = max(self._budget // 2, 1)
+        free_memory()
+        half = len(pack) // 2
+        yield from self._surviving(pack[:half], prompts, read)
+        yield from self._surviving(pack[half:], prompts, read)
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self.loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return list(ids)
+
+
+def _common(rows: Sequence[Sequence[int]]) -> list[int]:
+    """What all rows begin with; at least one token of each row is left out."""
+    shared = []
+    for column in zip(*(row[:-1] for row in rows), strict=False):
+        if len(set(column)) > 1:
+            break
+        shared.append(column[0])
+    return shared

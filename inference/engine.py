@@ -1,0 +1,194 @@
+"""How a model reads reports, by its label set's task: observations, or entities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from inference.answer import Answer, DecodeOptions
+from inference.decode.by_sentence import SentenceReader
+from inference.decode.entity_ask import ModelAsker
+from inference.decode.entity_constraint import Constraint
+from inference.decode.entity_reader import EntityReader
+from inference.decode.evidence_places import Locator
+from inference.decode.evidence_views import VIEWS
+from inference.decode.ways import AUTO, DECODINGS, decoder_for
+from inference.load import Loaded
+from inference.prompts import Prompt, PromptWriter, Refusal
+from inference.windows import TextReader
+from labelwright.checkpoint import REPORT, SENTENCE, UNITS
+from labelwright.errors import CheckpointError, ConfigError
+from labelwright.label_set import ENTITIES
+from labelwright.records import Report
+
+FREE, CONSTRAINED = "free", "constrained"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelerOptions:
+    """How a labeler works; ``None`` stands for what suits model and device.
+
+    Attributes:
+        batch_size: reports generated together, in free decoding.
+        batch_tokens: tokens computed together, in the other ways of decoding.
+        sections: what of a report to read; as in training if ``None``.
+        decode: a name of :data:`inference.decode.ways.DECODINGS` or ``auto``.
+        deterministic: one report at a time, so that no bit depends on what stands beside it.
+        long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
+        unit: what is read at once: a ``report``, or a ``sentence``
+            (:mod:`inference.decode.by_sentence`); as the model was made for if ``None``.
+        evidence: how to find the sentences that carry the labels, a name of
+            :data:`inference.decode.evidence_views.VIEWS`; ``None`` for labels alone.
+    """
+
+    batch_size: int | None = None
+    batch_tokens: int | None = None
+    sections: str | None = None
+    decode: str = AUTO
+    deterministic: bool = False
+    long: str = "windows"
+    unit: str | None = None
+    evidence: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.decode not in (AUTO, *DECODINGS):
+            raise ConfigError(
+                f"unknown decoding {self.decode!r}",
+                remedy=f"choose one of: {', '.join((AUTO, *DECODINGS))}",
+            )
+        if self.long not in ("windows", "reject"):
+            raise ConfigError(f"unknown way {self.long!r}", remedy="choose windows or reject")
+        if self.unit not in (None, *UNITS):
+            raise ConfigError(
+                f"unknown unit {self.unit!r}", remedy=f"choose one of: {', '.join(UNITS)}"
+            )
+        if self.evidence is not None and self.evidence not in VIEWS:
+            raise ConfigError(
+                f"unknown way to find evidence {self.evidence!r}",
+                remedy=f"choose one of: {', '.join(VIEWS)}",
+            )
+        if self.evidence is not None and self.decode == FREE:
+            raise ConfigError(
+                "free decoding finds no evidence",
+                remedy="choose one-pass or constrained decoding, or leave the evidence out",
+            )
+        for name, value in (("batch", self.batch_size), ("pack of tokens", self.batch_tokens)):
+            if value is not None and value < 1:
+                raise ConfigError(f"a {name} needs at least one", remedy="give 1 or more")
+
+
+class Reading(Protocol):
+    """A way to read reports, set up for one model.
+
+    Attributes:
+        mode: the way of decoding.
+        unit: what is read at once.
+        writer: writes the prompts.
+    """
+
+    mode: str
+    unit: str
+    writer: PromptWriter
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the answers depend on, for the manifest."""
+        ...
+
+    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
+        """One answer or refusal per report, in order."""
+        ...
+
+
+def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> Reading:
+    """The way to read that the label set's task asks for.
+
+    Raises:
+        ConfigError: options that mean nothing for it.
+        CheckpointError: the model was not trained for it, or cannot be read so.
+    """
+    if loaded.label_set.task == ENTITIES:
+        return Entities(loaded, options, decode)
+    return Observations(loaded, options, decode)
+
+
+class Observations:
+    """Reads reports for a certainty of every observation."""
+
+    def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
+        self.mode, self._decoder = decoder_for(loaded, options.decode, decode)
+        self.writer = PromptWriter(loaded, room=self._decoder.room)
+        made_for = REPORT if loaded.task is None else loaded.task.unit
+        self.unit = options.unit or made_for
+        if self.unit == SENTENCE and options.evidence is not None:
+            raise ConfigError(
+                "a model that reads sentence by sentence always says which sentences carry a label",
+                remedy="leave --evidence out, or give --unit report",
+            )
+        self._locator = None if options.evidence is None else Locator(loaded)
+        asked = (loaded.label_set, self.writer, self._decoder)
+        self._reader = TextReader(*asked, long=options.long, locate=self._located)
+        by_sentence = self.unit == SENTENCE
+        self._sentences = SentenceReader(*asked, long=options.long) if by_sentence else None
+
+    def describe(self) -> Mapping[str, Any]:
+        """Those of the decoder."""
+        return self._decoder.describe()
+
+    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
+        """Whole, in windows, or sentence by sentence."""
+        texts = [report.text for report in reports]
+        if self._sentences is None:
+            return self._reader.read(texts)
+        return self._sentences.read(texts, [report.sections for report in reports])
+
+    def _located(self, text: str, prompt: Prompt) -> Prompt:
+        if self._locator is None:
+            return prompt
+        start, end = prompt.span or (0, len(text))
+        located = self._locator(text[start:end], prompt.tokens, at=start)
+        if located is None:
+            return replace(prompt, notes=(*prompt.notes, "sentences not found in the prompt"))
+        return replace(prompt, located=located)
+
+
+class Entities:
+    """Reads reports for all mentions of the label set's types."""
+
+    def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
+        refused = {
+            f"--decode {options.decode}": options.decode not in (AUTO, FREE, CONSTRAINED),
+            "--evidence": options.evidence is not None,
+            "--batch-tokens": options.batch_tokens is not None,
+        }
+        for flag, given in refused.items():
+            if given:
+                raise ConfigError(
+                    f"{flag} is not for entities, which are written mention by mention",
+                    remedy="leave it out",
+                )
+        guide = None if options.decode == FREE else _guide(loaded, options.decode)
+        self.mode = FREE if guide is None else CONSTRAINED
+        self._asker = ModelAsker(loaded, decode, guide)
+        self.writer = self._asker.writer
+        self.unit = options.unit or (REPORT if loaded.task is None else loaded.task.unit)
+        asked = (loaded.label_set, self._asker)
+        self._reader = EntityReader(*asked, long=options.long, unit=self.unit)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Those of the asker."""
+        return self._asker.describe()
+
+    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
+        """Whole, or in parts."""
+        return self._reader.read([report.text for report in reports])
+
+
+def _guide(loaded: Loaded, decode: str) -> Constraint | None:
+    """What keeps answers to mentions of the text; none if not asked for and not to be had."""
+    try:
+        return Constraint(loaded)
+    except CheckpointError:
+        if decode == CONSTRAINED:
+            raise
+        return None

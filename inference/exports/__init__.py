@@ -1,0 +1,1 @@
+"""Further output files: Parquet, OMOP, FHIR, BRAT, GGUF."""

@@ -1,0 +1,92 @@
+"""FHIR R4: ``observations.ndjson``, one Observation per observation that a report speaks of.
+
+The status is ``preliminary``: nobody has verified what a program read. The value is one of
+HL7's interpretation codes (positive ``POS``, negative ``NEG``, uncertain ``IND``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import IO, Any
+from uuid import NAMESPACE_URL, uuid5
+
+from inference.exports.rows import Context, Finding, Row, escaped, findings
+from labelwright.io.jsonl import dumps
+from labelwright.label_set import Label
+from labelwright.records import Certainty
+
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+VALUES = {
+    Certainty.POSITIVE: ("POS", "Positive"),
+    Certainty.NEGATIVE: ("NEG", "Negative"),
+    Certainty.UNCERTAIN: ("IND", "Indeterminate"),
+}
+SYSTEMS = {
+    "icd10": "http://hl7.org/fhir/sid/icd-10",
+    "icd10cm": "http://hl7.org/fhir/sid/icd-10-cm",
+    "loinc": "http://loinc.org",
+    "radlex": "http://radlex.org",
+    "snomed": "http://snomed.info/sct",
+    "snomedct": "http://snomed.info/sct",
+    "umls": "http://terminology.hl7.org/CodeSystem/umls",
+}
+"""Code systems by the names that a label set's ``codes`` use; others go in by their own URI."""
+PROBABILITY = "Probability of this value, as the labeler gives it"
+_URI = re.compile(r"(https?://|urn:)\S+")
+_CODE = re.compile(r"[^\s]+(\s[^\s]+)*")
+_REFERENCE = re.compile(r"(https?://\S+/)?[A-Z][A-Za-z]+/[A-Za-z0-9.-]{1,64}|urn:(uuid|oid):\S+")
+
+
+def write(handle: IO[str], rows: Iterable[Row], context: Context) -> None:
+    """Write one resource per line; labels come from complete answers only."""
+    for row in rows:
+        for finding in findings(row, context.label_set):
+            handle.write(dumps(observation(row, finding, context)) + "\n")
+
+
+def observation(row: Row, finding: Finding, context: Context) -> dict[str, Any]:
+    """The resource of one finding; its id is the same whenever it is made again."""
+    report, model = row.prediction["id"], row.prediction["model"]
+    code, display = VALUES[finding.certainty]
+    parts = (context.label_set.fingerprint, model, report, finding.name)
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": str(uuid5(NAMESPACE_URL, "labelwright:" + escaped("\0".join(parts)))),
+        "status": "preliminary",
+        "code": _concept(context.label_set.by_name[finding.name]),
+    }
+    if row.report is not None and row.report.patient:
+        resource["subject"] = _reference(row.report.patient)
+    resource["issued"] = context.finished
+    resource["valueCodeableConcept"] = {
+        "coding": [{"system": INTERPRETATION, "code": code, "display": display}],
+        "text": finding.certainty.value,
+    }
+    resource["method"] = {"text": f"{context.system}, model {model}"}
+    resource["derivedFrom"] = [{"type": "DocumentReference", "identifier": {"value": report}}]
+    if finding.probability is not None:
+        quantity = {
+            "value": round(finding.probability, 6),
+            "system": "http://unitsofmeasure.org",
+            "code": "1",
+        }
+        resource["component"] = [{"code": {"text": PROBABILITY}, "valueQuantity": quantity}]
+    return resource
+
+
+def _concept(label: Label) -> dict[str, Any]:
+    codings = [
+        {"system": system, "code": code}
+        for name, code in label.codes.items()
+        if (system := SYSTEMS.get(name.casefold(), name)) and _URI.fullmatch(system)
+        if _CODE.fullmatch(code)
+    ]
+    return ({"coding": codings} if codings else {}) | {"text": label.name}
+
+
+def _reference(patient: str) -> dict[str, Any]:
+    """A patient column that holds references keeps them; any other is the patient's identifier."""
+    if _REFERENCE.fullmatch(patient):
+        return {"reference": patient}
+    return {"type": "Patient", "identifier": {"value": patient}}

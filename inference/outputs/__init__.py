@@ -1,1 +1,0 @@
-"""Further files of a finished result folder: Parquet, OMOP and FHIR."""

@@ -1,0 +1,306 @@
+"""Many workers on Ray as one labeler: shards go out, results come back, none lost or doubled.
+
+The process that runs the command reads the reports and writes every file, so the workers need
+neither the inputs nor a shared disk. A worker that dies is replaced and its shards are labeled
+again elsewhere. Workers return their failures as values: an exception would take its
+traceback, which may quote a report, into Ray's logs.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tqdm import tqdm
+
+from inference.ray.session import session
+from inference.runs.shards import Shard, label_shard
+from labelwright.errors import ConfigError, LabelwrightError
+from labelwright.label_set import LabelSet
+from labelwright.labelers.base import ReportLabeler
+from labelwright.records import Prediction, Reject, Report
+from labelwright.threads import wait_asleep
+
+Factory = Callable[[], tuple[ReportLabeler, str, int]]
+"""Loads a labeler in a worker; also the sections it reads and the rows to store together."""
+
+AHEAD = 2
+"""Shards per worker on their way, so that none waits for the next."""
+DEATHS_PER_SHARD = 3
+DEATHS_IN_A_ROW = 3
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in a worker, as the line for the user; never with report text."""
+
+    what: str
+    remedy: str
+
+    def error(self) -> LabelwrightError:
+        """The same as an exception."""
+        return LabelwrightError(self.what, remedy=self.remedy)
+
+
+@dataclass(frozen=True)
+class Introduction:
+    """What a worker says of its labeler once that is loaded."""
+
+    name: str
+    label_set: LabelSet
+    sections: str
+    shard_rows: int
+    description: Mapping[str, Any]
+    machine: str
+
+
+class Worker:
+    """Runs in a process of Ray's, with a labeler that is loaded once."""
+
+    def __init__(self, make: Factory) -> None:
+        wait_asleep()  # a cluster's workers do not inherit the environment of the command
+        self._make = make
+        self._labeler: ReportLabeler | None = None
+
+    def introduce(self) -> Introduction | Failure:
+        """Load the labeler and say what it is."""
+        try:
+            labeler, sections, shard_rows = self._make()
+        except Exception as error:  # noqa: BLE001 - it would go into Ray's logs
+            return failure(error, "a worker cannot load the labeler")
+        self._labeler = labeler
+        return Introduction(
+            name=labeler.name,
+            label_set=labeler.label_set,
+            sections=sections,
+            shard_rows=shard_rows,
+            description=labeler.describe(),
+            machine=platform.node(),
+        )
+
+    def label(self, shard: Shard) -> list[Prediction | Reject] | Failure:
+        """Label one shard, as the batch runner does in one process."""
+        try:
+            if self._labeler is None:
+                raise ValueError("not introduced")
+            return label_shard(self._labeler, shard)
+        except Exception as error:  # noqa: BLE001 - it would go into Ray's logs
+            return failure(error, f"a worker failed on {rows_of(shard)}")
+
+
+def failure(error: Exception, where: str) -> Failure:
+    """Our own errors as they are; of all others the type only, since they may quote a report."""
+    if isinstance(error, LabelwrightError):
+        source = "" if error.source is None else f"{error.source}: "
+        return Failure(source + error.what, error.remedy)
+    return Failure(f"{where} ({type(error).__name__})", "run it without --ray-actors to see more")
+
+
+def rows_of(shard: Shard) -> str:
+    """The shard's rows in words."""
+    return f"rows {shard.start + 1} to {shard.start + len(shard.items)}"
+
+
+@dataclass(eq=False)
+class _Hand:
+    """A worker as the crew sees it; ``flying`` holds its calls, the one at work first."""
+
+    actor: Any
+    flying: dict[Any, Shard] = field(default_factory=dict)
+
+
+class Crew:
+    """Implements ``ReportLabeler`` and the batch runner's ``ShardLabeler`` with workers on Ray.
+
+    What it says of itself is what its first worker says; a worker that says anything else (of
+    its model, versions, dtype) is refused, since its labels would not be the same.
+    """
+
+    def __init__(self, ray: Any, make: Factory, *, workers: int, resources: Mapping[str, Any]):
+        self._ray = ray
+        self._workers = workers
+        self._new = ray.remote(Worker).options(max_restarts=0, **resources)
+        self._make = make
+        self._starting: dict[Any, _Hand] = {}
+        self._ready: list[_Hand] = []
+        self._again: deque[Shard] = deque()
+        self._deaths: dict[int, int] = {}
+        self._deaths_in_a_row = 0
+        self._first: Introduction | None = None
+        for _ in range(workers):
+            self._hire()
+        while not self._ready:
+            self._look()
+
+    @property
+    def introduction(self) -> Introduction:
+        """What the first worker said."""
+        assert self._first is not None  # noqa: S101 - __init__ waits for it
+        return self._first
+
+    @property
+    def name(self) -> str:
+        """What stands in ``Prediction.model``."""
+        return self.introduction.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The observations it labels."""
+        return self.introduction.label_set
+
+    def describe(self) -> Mapping[str, Any]:
+        """As the workers' labeler; that Ray was used is a matter of ``runtime`` only."""
+        own = self.introduction.description
+        runtime = {
+            **own.get("runtime", {}),
+            "ray": {"version": self._ray.__version__, "actors": self._workers},
+        }
+        return {**own, "runtime": runtime}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """Label a few reports as one shard."""
+        ((_, results),) = self.label_shards(iter([Shard(0, 0, reports)]))
+        return list(results)
+
+    def label_shards(
+        self, shards: Iterator[Shard]
+    ) -> Iterator[tuple[Shard, Sequence[Prediction | Reject]]]:
+        """Give every shard back once, with its results, in the order in which they are done.
+
+        Only shards that a worker is free for are taken, so memory does not grow with their
+        number.
+
+        Raises:
+            LabelwrightError: a worker failed, or workers died again and again.
+        """
+        while True:
+            self._send(shards)
+            if not any(hand.flying for hand in self._ready) and self._ready:
+                return
+            for shard, answer in self._look():
+                if isinstance(answer, Failure):
+                    raise answer.error()
+                yield shard, answer
+
+    def _send(self, shards: Iterator[Shard]) -> None:
+        for ahead in range(1, AHEAD + 1):
+            for hand in self._ready:
+                if len(hand.flying) < ahead:
+                    shard = self._again.popleft() if self._again else next(shards, None)
+                    if shard is None:
+                        return
+                    hand.flying[hand.actor.label.remote(shard)] = shard
+
+    def _look(self) -> list[tuple[Shard, list[Prediction | Reject] | Failure]]:
+        """Wait until something has happened; return what was labeled."""
+        calls = {call: hand for hand in self._ready for call in hand.flying} | self._starting
+        done, _ = self._ray.wait(list(calls), num_returns=1)
+        answers = []
+        for call in done:
+            hand = calls[call]
+            try:
+                answer = self._ray.get(call)
+            except self._ray.exceptions.RayTaskError as error:
+                raise LabelwrightError(
+                    f"a call of a worker failed ({type(error).__name__})",
+                    remedy="do all machines have the same versions? finished rows are kept",
+                ) from None
+            except self._ray.exceptions.RayError:
+                self._replace(hand)
+                continue
+            self._deaths_in_a_row = 0
+            if call in self._starting:
+                self._welcome(self._starting.pop(call), answer)
+            else:
+                answers.append((hand.flying.pop(call), answer))
+        return answers
+
+    def _hire(self) -> None:
+        actor = self._new.remote(self._make)
+        self._starting[actor.introduce.remote()] = _Hand(actor)
+
+    def _welcome(self, hand: _Hand, said: Introduction | Failure) -> None:
+        if isinstance(said, Failure):
+            raise said.error()
+        first = self._first = self._first or said
+        theirs, ours = (
+            {k: v for k, v in i.description.items() if k != "runtime"} for i in (said, first)
+        )
+        if differs := sorted(k for k in {*theirs, *ours} if theirs.get(k) != ours.get(k)):
+            raise ConfigError(
+                f"the workers on {first.machine} and {said.machine} would not label alike "
+                f"(differ in {', '.join(differs)})",
+                remedy="give all machines the same model, versions and kind of device",
+            )
+        self._ready.append(hand)
+
+    def _replace(self, hand: _Hand) -> None:
+        """Count a death, put the worker's shards back in line and start another worker."""
+        self._ray.kill(hand.actor)
+        self._starting = {
+            call: other for call, other in self._starting.items() if other is not hand
+        }
+        self._ready = [other for other in self._ready if other is not hand]
+        at_work = next(iter(hand.flying.values()), None)
+        self._again.extendleft(reversed(hand.flying.values()))
+        self._deaths_in_a_row += 1
+        where = "" if at_work is None else f" over {rows_of(at_work)}"
+        tqdm.write(f"a worker died{where}; another takes its place", file=sys.stderr)
+        if at_work is not None:
+            self._deaths[at_work.index] = self._deaths.get(at_work.index, 0) + 1
+            if self._deaths[at_work.index] >= DEATHS_PER_SHARD:
+                raise LabelwrightError(
+                    f"{DEATHS_PER_SHARD} workers died over {rows_of(at_work)}",
+                    remedy="finished rows are kept; a smaller --batch-size needs less memory",
+                )
+        if self._deaths_in_a_row >= max(DEATHS_IN_A_ROW, self._workers + 1):
+            raise LabelwrightError(
+                f"{self._deaths_in_a_row} workers died one after the other",
+                remedy="finished rows are kept; is there enough memory for all --ray-actors?",
+            )
+        self._hire()
+
+
+@contextmanager
+def crew(
+    make: Factory,
+    *,
+    workers: int,
+    address: str | None = None,
+    gpus: float | None = None,
+) -> Iterator[Crew]:
+    """Workers on a cluster, or on a Ray of this machine that ends with the block.
+
+    Args:
+        make: loads the labeler in a worker; it is sent there, so it must be small.
+        workers: how many processes label, each with a labeler of its own.
+        address: of a running cluster; ``None`` starts a Ray on this machine.
+        gpus: GPUs per worker, also a part of one; one if there are any, when not given.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        ConfigError: no cluster answers, or it has too little for the workers.
+        LabelwrightError: a worker cannot load the labeler.
+    """
+    with session(address, workers=workers) as ray:
+        there = ray.cluster_resources()
+        if gpus is None:
+            gpus = 1.0 if there.get("GPU") else 0.0
+        cpus = max(1, int(there.get("CPU", 1)) // workers) if address is None else 1
+        _refuse_too_many(there, workers, gpus, local=address is None)
+        yield Crew(ray, make, workers=workers, resources={"num_cpus": cpus, "num_gpus": gpus})
+
+
+def _refuse_too_many(there: Mapping[str, float], workers: int, gpus: float, *, local: bool) -> None:
+    """Ray would wait for ever. A cluster may grow, but not from nothing to a GPU."""
+    needed = gpus * (workers if local else 1)
+    if needed > there.get("GPU", 0.0):
+        raise ConfigError(
+            f"the workers need {needed:g} GPUs, and Ray sees {there.get('GPU', 0.0):g}",
+            remedy="give fewer --ray-actors or a smaller --gpus-per-actor",
+        )

@@ -1,0 +1,1 @@
+"""The batch runner: shards, resume, retry, merge."""

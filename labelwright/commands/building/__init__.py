@@ -1,0 +1,1 @@
+"""``labelwright build``: reports and what is known of them become records."""

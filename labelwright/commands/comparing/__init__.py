@@ -1,0 +1,1 @@
+"""``labelwright eval``: labelers against gold, on one page."""

@@ -1,0 +1,1 @@
+"""``labelwright grid``: many trainings of one comparison."""

@@ -1,0 +1,180 @@
+"""``labelwright grid``: every combination of training settings built, trained, labeled, scored."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelwright.commands.flags import seed
+from labelwright.errors import ConfigError, OutputError
+
+if TYPE_CHECKING:
+    from labelwright.commands.grid.file import Grid
+    from labelwright.commands.grid.run import Folder
+    from labelwright.commands.grid.steps import Run
+
+EPILOG = """\
+A grid names flags of build, train-tagger, pseudo-label and label, and axes whose options change
+some of them; every combination of options is a cell. The same command again goes on; what is
+finished is not made again.
+  labelwright grid almeida2025-imbalance notes/ --set build.label-set=semclinbr-12 --out grid
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "grid",
+        metavar="GRID",
+        help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025",
+    )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="annotated notes (default: those of the grid)"
+    )
+    parser.add_argument(
+        "--unlabeled",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="notes without annotations, for cells with pseudo-labels",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="DIR", help="where all that is made goes"
+    )
+    parser.add_argument(
+        "--seeds", metavar="N,N", help="seeds of training (default: those of the grid, or 42)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="AXIS=A,B",
+        help="only these options of an axis; repeatable",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="STAGE.FLAG=VALUE",
+        help="a flag for all cells, such as train.num_train_epochs=2; stages: build, train, "
+        "pseudo, label; repeatable",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the cells and what is to be done; stop"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run what is not finished and write the tables."""
+    from inference.runs.interrupt import terminable
+    from labelwright.commands.grid.file import given_flags, read_grid
+    from labelwright.commands.grid.run import LEDGER, Folder, run_all
+    from labelwright.commands.grid.steps import plan
+    from labelwright.io.jsonl import writing
+    from labelwright.io.lock import LOCK_FILE, locked
+
+    grid = read_grid(arguments.grid)
+    cells = grid.cells(only=_only(arguments.only), given=given_flags(arguments.set))
+    runs = plan(
+        grid,
+        cells,
+        files=arguments.files or grid.files,
+        unlabeled=arguments.unlabeled or grid.unlabeled,
+        seeds=_seeds(arguments.seeds) or grid.seeds,
+    )
+    out: Path = arguments.out
+    foreign = out.is_dir() and not (out / LEDGER).is_file()
+    if foreign and any(path.name != LOCK_FILE for path in out.iterdir()):
+        raise OutputError("the folder holds other files", remedy="choose another --out", source=out)
+    folder = Folder(out)
+    folder.check(list(dict.fromkeys(step for run in runs for step in run.steps)))
+    if arguments.dry_run:
+        sys.stdout.write(_rehearsal(runs, folder))
+        return 0
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with terminable(), locked(out):
+        failed: dict[tuple[str, int], str] = {}
+        try:
+            failed = run_all(runs, folder, say=_say)
+        finally:
+            page = _write(grid, runs, folder, failed)
+    sys.stdout.write(f"{page}\n")
+    if failed:
+        (cell, number), reason = next(iter(failed.items()))
+        raise ConfigError(
+            f"{len(failed)} of {len(runs)} runs failed; the first, {cell}, seed {number}: {reason}",
+            remedy=f"mend it and give the same command again (messages: {out / 'logs'})",
+        )
+    return 0
+
+
+def _rehearsal(runs: Sequence[Run], folder: Folder) -> str:
+    lines, todo = [], dict[str, str]()
+    for each in runs:
+        left = [step for step in each.steps if not folder.finished(step)]
+        todo |= {step.folder: step.command for step in left}
+        words = ", ".join(step.command for step in left)
+        lines.append(f"{each.cell.name}, seed {each.seed}: {words or 'finished'}")
+    commands = list(todo.values())
+    counts = ", ".join(f"{commands.count(name)} {name}" for name in dict.fromkeys(commands))
+    cells = len({each.cell.name for each in runs})
+    lines.append(f"{cells} cells, {len(runs)} runs; to do: {counts or 'nothing'}")
+    return "\n".join(lines) + "\n"
+
+
+def _write(
+    grid: Grid, runs: Sequence[Run], folder: Folder, failed: Mapping[tuple[str, int], str]
+) -> Path:
+    """Score all finished runs and write the tables."""
+    from eval.studies.grid import GridRun, write_grid
+    from labelwright.commands.grid.steps import GOLD
+
+    found = [
+        GridRun(
+            options=each.cell.options,
+            seed=each.seed,
+            gold=folder.out / each.data / GOLD,
+            folder=folder.out / each.folder,
+            models=tuple(folder.out / model for model in each.models),
+            finished=folder.finished(each.steps[-1]),
+            reason=failed.get((each.cell.name, each.seed), ""),
+        )
+        for each in runs
+    ]
+    return write_grid(folder.out, found, title=grid.name)
+
+
+def _only(values: Sequence[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for value in values:
+        axis, _, options = value.partition("=")
+        parts = [part.strip() for part in options.split(",")]
+        if not axis or not all(parts) or axis in found:
+            raise ConfigError(
+                f"--only {value!r} names no options", remedy="write AXIS=A,B, once per axis"
+            )
+        found[axis] = parts
+    return found
+
+
+def _seeds(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    try:
+        found = tuple(seed(part.strip()) for part in text.split(","))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"--seeds {text!r}: each {error}", remedy="write 1,2,3") from None
+    if len(set(found)) < len(found):
+        raise ConfigError(f"--seeds {text!r} has one twice", remedy="give each once")
+    return found
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"labelwright: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,124 @@
+"""The flags with which every command says how reports are read."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from labelwright.annotations.offsets import UNITS
+from labelwright.annotations.tags import SCHEMES
+from labelwright.readers.annotated.base import BAD_ANNOTATIONS
+from labelwright.readers.annotated.conll import DOCUMENTS
+from labelwright.readers.formats import FORMATS
+from labelwright.readers.options import ReadOptions
+
+
+def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+    """``FILE…`` (``arguments.files``, paths) and the flags of :func:`read_options`.
+
+    Args:
+        required: whether there must be at least one file.
+    """
+    group = parser.add_argument_group("input")
+    group.add_argument(
+        "files",
+        nargs="+" if required else "*",
+        type=Path,
+        metavar="FILE",
+        help="CSV, TSV, JSONL, text, FHIR, HL7 v2 or OpenAI batch files (each also .gz, .zst), "
+        "Parquet, folders of text, FHIR or HL7 files, a MIMIC-CXR tree, NLMCXR_reports.tgz; "
+        "annotated: BRAT folders, CoNLL, doccano, Label Studio",
+    )
+    group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
+    group.add_argument(
+        "--text-columns",
+        type=_names,
+        default=(),
+        metavar="A,B",
+        help="columns that make the text, such as findings,impression",
+    )
+    group.add_argument(
+        "--patient-column", metavar="NAME", help="column of the patient's id, where there is one"
+    )
+    group.add_argument(
+        "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
+    )
+    group.add_argument("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    group.add_argument(
+        "--input-format",
+        choices=tuple(FORMATS),
+        help="where suffix or folder do not tell",
+    )
+    add_annotation_flags(parser)
+
+
+def add_annotation_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how annotated input is read."""
+    group = parser.add_argument_group("annotated input")
+    group.add_argument(
+        "--bad-annotations",
+        choices=BAD_ANNOTATIONS,
+        default="reject",
+        help="reject the report, drop the annotation, or repair it where that can be "
+        "(default: reject)",
+    )
+    group.add_argument(
+        "--tag-scheme", choices=SCHEMES, help="of CoNLL files (default: what fits all tags)"
+    )
+    group.add_argument(
+        "--tag-column",
+        type=_tag_column,
+        metavar="N",
+        help="of CoNLL files, the token being 1 (default: the last)",
+    )
+    group.add_argument(
+        "--documents",
+        choices=DOCUMENTS,
+        default="auto",
+        help="what is a report in CoNLL files (default: what -DOCSTART- or '# id' begin, "
+        "else the file)",
+    )
+    group.add_argument(
+        "--offset-unit",
+        choices=UNITS,
+        help="what offsets count (default: doccano utf-16, Label Studio what fits)",
+    )
+
+
+def read_options(arguments: argparse.Namespace) -> ReadOptions:
+    """The options that the flags of :func:`add_reading_flags` give."""
+    return replace(
+        annotation_options(arguments),
+        id_column=arguments.id_column,
+        text_columns=arguments.text_columns,
+        patient_column=arguments.patient_column,
+        meta_columns=arguments.meta_columns,
+    )
+
+
+def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
+    """Those of :func:`add_annotation_flags`, with ``--encoding`` and ``--input-format``."""
+    return ReadOptions(
+        encoding=arguments.encoding,
+        format=arguments.input_format,
+        bad_annotations=arguments.bad_annotations,
+        tag_scheme=arguments.tag_scheme,
+        tag_column=arguments.tag_column,
+        documents=arguments.documents,
+        offset_unit=arguments.offset_unit,
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
+    names = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError("an empty name between commas")
+    return tuple(dict.fromkeys(names))
+
+
+def _tag_column(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 2:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 2; 1 is the token")
+    return int(text)

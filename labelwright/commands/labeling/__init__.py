@@ -1,0 +1,1 @@
+"""``labelwright label``: flags, the labeler that they name, the run."""

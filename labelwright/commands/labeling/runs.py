@@ -1,0 +1,198 @@
+"""What ``labelwright label`` does with labeler and reports: run, retry or dry run; exports."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.commands.flags import positive
+from labelwright.errors import ConfigError
+
+if TYPE_CHECKING:
+    from inference.runs.batch import Summary
+    from inference.runs.retry import Retried
+    from inference.runs.watch import Watch
+    from labelwright.labelers.base import ReportLabeler
+    from labelwright.readers.options import ReadOptions
+    from labelwright.records import Reject, Report
+
+ALSO = ("parquet", "omop", "fhir", "brat")
+DRY_ROWS = 20
+REMARKS = {
+    "language": "in another language",
+    "examination": "of another examination",
+    "unknown words": "mostly of unknown words",
+    "nothing said": "not called normal since no sentence says so",
+    "rule": "where a rule of the label set overrode the likeliest label",
+    "contradiction": "with labels that a rule of the label set forbids together",
+}
+"""What the closing line says of predictions with a problem or note of a kind."""
+
+
+def add_run_flags(parser: argparse.ArgumentParser) -> None:
+    """``--also``, ``--also-text``, ``--retry-rejects`` and ``--dry-run``."""
+    group = parser.add_argument_group("results")
+    group.add_argument(
+        "--also",
+        type=_also,
+        default=(),
+        metavar="A,B",
+        help="further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
+        "(observations.ndjson), brat (a folder of texts and mentions, for entities); also for a "
+        "finished folder, without labeling again",
+    )
+    group.add_argument(
+        "--also-text",
+        action="store_true",
+        help="let the omop file hold the words of the report that speak for a label",
+    )
+    group.add_argument(
+        "--retry-rejects",
+        action="store_true",
+        help="label the rejected reports of a finished folder again, with this model and flags",
+    )
+    group.add_argument(
+        "--dry-run",
+        type=positive,
+        nargs="?",
+        const=DRY_ROWS,
+        metavar="N",
+        help=f"label N rows spread over the input (default: {DRY_ROWS}), write nothing, say what "
+        "all would take",
+    )
+
+
+def check_run_flags(arguments: argparse.Namespace) -> None:
+    """Refuse flags that mean nothing together.
+
+    Raises:
+        ConfigError: there are such.
+    """
+    if arguments.also_text and "omop" not in arguments.also:
+        raise ConfigError("--also-text is for --also omop", remedy="leave it out")
+    if arguments.dry_run and arguments.retry_rejects:
+        raise ConfigError(
+            "--dry-run and --retry-rejects exclude each other", remedy="leave one out"
+        )
+
+
+@dataclass
+class Task:
+    """All that a run, a retry and a dry run need.
+
+    Attributes:
+        cut_to: what is left to be cut from the reports.
+        rows: rows to come, counted before.
+        settings: ``inputs``, ``options`` and ``id_column`` of :func:`inference.runs.batch.run`.
+        shard_rows: rows stored together.
+        whole: reports without headings that the latest reading kept whole.
+    """
+
+    labeler: ReportLabeler
+    files: Sequence[Path]
+    reading: ReadOptions
+    limit: int | None
+    cut_to: str
+    rows: int
+    watch: Watch
+    settings: Mapping[str, Any]
+    shard_rows: int
+    whole: int = field(default=0, init=False)
+
+    def reports(self) -> Iterable[Report | Reject]:
+        """Open the inputs: reports cut to what is read, and rejects, in order."""
+        from inference.cut import SectionCut
+        from labelwright.readers import read_reports
+
+        cut = SectionCut(self.cut_to)
+        items = islice(read_reports(self.files, self.reading), self.limit)
+        yield from self.watch.stream(cut.stream(items), self.settings["inputs"])
+        self.whole = cut.whole
+
+
+def perform(task: Task, arguments: argparse.Namespace) -> str:
+    """Do what the flags ask; return the closing line."""
+    from inference.exports.export import check_also
+    from inference.runs.tables import table_of
+
+    out: Path = arguments.out
+    check_also(arguments.also, task.labeler.label_set)
+    table = out / table_of(task.labeler.label_set)
+    if arguments.dry_run:
+        from inference.runs.dry_run import dry_run
+
+        return dry_run(task.labeler, task.reports(), total=task.rows, rows=arguments.dry_run).line()
+    if arguments.retry_rejects:
+        from inference.runs.retry import retry
+
+        again = retry(task.labeler, task.reports, out, shard_rows=task.shard_rows, **task.settings)
+        line = retried(again, table)
+    else:
+        from inference.runs.batch import run
+
+        summary = run(
+            task.labeler,
+            task.reports(),
+            out,
+            total=task.rows,
+            shard_rows=task.shard_rows,
+            **task.settings,
+        )
+        line = closing(summary, table, task.whole)
+    from inference.exports.export import export
+
+    written = export(
+        out,
+        arguments.also,
+        label_set=task.labeler.label_set,
+        reports=task.reports,
+        text=arguments.also_text,
+    )
+    return line + "".join(f", {path}" for path in written)
+
+
+def closing(summary: Summary, table: Path, whole: int) -> str:
+    """One line on a run that ended, whose table is ``table``."""
+    if summary.finished_before:
+        head = f"already finished: {summary.rows:,} rows"
+    else:
+        head = f"{summary.rows:,} rows"
+    parts = [_counts(head, summary, table)]
+    if whole:
+        parts.append(f"{whole:,} without headings read whole")
+    for kind, words in REMARKS.items():
+        if count := summary.remarks.get(kind):
+            parts.append(f"{count:,} {words}")
+    if not summary.finished_before:
+        if summary.labeled_now < summary.rows:
+            parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")
+        rate = summary.labeled_now / max(summary.seconds, 1e-9)
+        parts.append(f"{rate:,.1f} rows/s")
+    return "; ".join(parts) + f" -> {table}"
+
+
+def retried(done: Retried, table: Path) -> str:
+    """One line on a retry that ended, whose table is ``table``."""
+    if not done.tried:
+        head = "no rejected report to try again"
+    else:
+        head = f"{done.tried:,} rejected reports tried again, {done.labeled_now:,} labeled"
+    return f"{head}; {_counts(f'{done.rows:,} rows', done, table)} -> {table}"
+
+
+def _counts(head: str, counts: Summary | Retried, table: Path) -> str:
+    why = f" (why: {table.with_name('rejects.jsonl')})" if counts.rejected else ""
+    return f"{head}: {counts.labeled:,} labeled, {counts.rejected:,} rejected{why}"
+
+
+def _also(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in ALSO]:
+        raise argparse.ArgumentTypeError(
+            f"unknown {unknown[0]!r}; choose from: {', '.join(ALSO)}, with commas between"
+        )
+    return names

@@ -1,0 +1,115 @@
+"""A labeler whose probabilities are tempered as ``calibration.json`` of a comparison says.
+
+Probabilities become the softmax of ``log p / T`` per observation (temperature scaling, Guo et
+al. 2017, arXiv:1706.04599). The likeliest certainty stays the likeliest, so no label changes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import ConfigError, InputError
+from labelwright.io.manifest import sha256_file
+from labelwright.label_set import ENTITIES
+from labelwright.labelers.base import ReportLabeler, Wrapping
+from labelwright.records import Prediction, Reject, Report
+
+SMALLEST = 1e-12
+"""Probabilities are rounded in files; a zero counts as this."""
+
+
+class Calibrated(Wrapping):
+    """Wraps a labeler; implements :class:`labelwright.labelers.base.ReportLabeler`."""
+
+    def __init__(
+        self, labeler: ReportLabeler, temperatures: Mapping[str, float], sha256: str
+    ) -> None:
+        super().__init__(labeler)
+        self._temperatures = dict(temperatures)
+        self._sha256 = sha256
+
+    @classmethod
+    def from_file(cls, labeler: ReportLabeler, path: Path) -> Calibrated:
+        """Take the temperatures that were fitted for this very model.
+
+        Raises:
+            InputError: the file is no ``calibration.json``.
+            ConfigError: it was fitted for another label set or another model, or entities are
+                asked for.
+        """
+        if labeler.label_set.task == ENTITIES:
+            raise ConfigError(
+                "--calibration is for observations, and this label set asks for entities",
+                remedy="leave it out",
+            )
+        try:
+            file = json.loads(path.read_text(encoding="utf-8"))
+            label_set, fitted = str(file["label_set_sha256"]), dict(file["labelers"])
+            rows = [
+                (row["model"], row["model_sha256"], row["temperature"]) for row in fitted.values()
+            ]
+            known = [
+                (model, sha256, {str(k): float(v) for k, v in found["observations"].items()})
+                for model, sha256, found in rows
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(
+                "this is no calibration.json",
+                remedy="give the one that labelwright eval wrote (--calibration-gold …)",
+                source=path,
+            ) from None
+        if label_set != labeler.label_set.fingerprint:
+            raise ConfigError(
+                "the calibration was fitted for another label set",
+                remedy="fit it again with this model's predictions",
+                source=path,
+            )
+        own = labeler.describe().get("model_sha256")
+        for model, sha256, temperatures in known:
+            same = sha256 == own if own is not None else model == labeler.name
+            whole = set(temperatures) == set(labeler.label_set.names)
+            if same and whole and all(0 < t < math.inf for t in temperatures.values()):
+                return cls(labeler, temperatures, sha256_file(path))
+        raise ConfigError(
+            f"the calibration holds no temperatures fitted for this very {labeler.name}",
+            remedy="fit them with this model's own predictions of other reports",
+            source=path,
+        )
+
+    def describe(self) -> Mapping[str, Any]:
+        """The wrapped labeler's, and the hash of the calibration."""
+        return {**self._labeler.describe(), "calibration_sha256": self._sha256}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """The wrapped labeler's results with tempered probabilities."""
+        return [
+            self._tempered(result) if isinstance(result, Prediction) else result
+            for result in self._labeler.label_reports(reports)
+        ]
+
+    def _tempered(self, prediction: Prediction) -> Prediction:
+        if prediction.probs is None:
+            return prediction
+        probs = {
+            name: tempered(given, self._temperatures[name])
+            for name, given in prediction.probs.items()
+        }
+        return replace(prediction, probs=probs)
+
+
+def tempered(probs: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """The softmax of ``log p / T``, rounded to six decimals.
+
+    >>> tempered({"positive": 0.8, "negative": 0.2}, 2.0)
+    {'positive': 0.666667, 'negative': 0.333333}
+    """
+    logs = {key: math.log(max(value, SMALLEST)) / temperature for key, value in probs.items()}
+    most = max(logs.values())
+    powers = {key: math.exp(value - most) for key, value in logs.items()}
+    total = sum(powers.values())
+    return {key: round(value / total, 6) for key, value in powers.items()}

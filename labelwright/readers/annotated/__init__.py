@@ -1,0 +1,1 @@
+"""Annotated notes: BRAT, CoNLL, doccano, Label Studio, JSON lines."""

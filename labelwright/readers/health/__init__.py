@@ -1,0 +1,1 @@
+"""Formats of hospitals: FHIR, HL7, Open-i, MIMIC-CXR."""

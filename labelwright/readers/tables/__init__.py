@@ -1,0 +1,1 @@
+"""Tables and plain files of reports: CSV, Parquet, JSON lines, text files."""

@@ -1,0 +1,134 @@
+"""Which columns hold id, text, patient and metadata, and how a row becomes a report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelwright.errors import InputError
+from labelwright.io.delimited import ID_COLUMNS, shown
+from labelwright.readers.options import ReadOptions
+from labelwright.records import Reject, Report, Section
+
+_ID_NAMES = frozenset({*ID_COLUMNS, "study", "exam_id", "document_id", "doc_id"})
+_TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "full_text"})
+_PART_NAMES = ("findings", "impression")
+_PATIENT_NAMES = frozenset({"patient", "patient_id", "subject_id", "person_id", "mrn"})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns that are read, by their names in the file."""
+
+    id: str
+    texts: tuple[str, ...]
+    patient: str | None
+    meta: tuple[str, ...]
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """All of them, each once."""
+        patient = () if self.patient is None else (self.patient,)
+        return tuple(dict.fromkeys((self.id, *self.texts, *patient, *self.meta)))
+
+
+def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> Columns:
+    """The columns asked for, or those with usual names where none are.
+
+    Raises:
+        InputError: a column is missing, is there twice, or cannot be told from another.
+    """
+    asked = [options.id_column, *options.text_columns, options.patient_column]
+    named = dict.fromkeys(name for name in [*asked, *options.meta_columns] if name is not None)
+    if missing := [name for name in named if name not in found]:
+        raise _error(f"no column {', '.join(missing)}", found, source)
+    columns = Columns(
+        id=options.id_column or _one(found, _ID_NAMES, "id", "--id-column", source),
+        texts=options.text_columns or _texts(found, source),
+        patient=options.patient_column or _patient(found, source),
+        meta=options.meta_columns,
+    )
+    if columns.id in columns.texts:
+        raise _error(f"the column {columns.id} cannot be both id and text", found, source)
+    if twice := [name for name in columns.used if found.count(name) > 1]:
+        raise _error(f"the column {', '.join(twice)} is there more than once", found, source)
+    return columns
+
+
+def report_or_reject(
+    source: str,
+    row: int,
+    identifier: str,
+    text: str,
+    sections: tuple[Section, ...],
+    patient: str | None = None,
+    meta: Mapping[str, str] | None = None,
+) -> Report | Reject:
+    """The report of one row, or why it is none: no id, no text, or NUL bytes."""
+    if not identifier:
+        return Reject(None, source, row, "the id is missing")
+    if "\0" in identifier:
+        return Reject(None, source, row, "the id holds NUL bytes")
+    if not text or text.isspace():
+        return Reject(identifier, source, row, "the report has no text")
+    if "\0" in text:
+        return Reject(identifier, source, row, "the report holds NUL bytes")
+    return Report(identifier, text, source, row, patient or None, sections, meta or {})
+
+
+def has_id(found: Sequence[str]) -> bool:
+    """Whether a column has one of the usual names of an id."""
+    return any(_folded(name) in _ID_NAMES for name in found)
+
+
+def usual(found: Sequence[str], what: str) -> str | None:
+    """The one key with a usual name of an ``id``, ``text`` or ``patient``; ``None`` if none is."""
+    names = {"id": _ID_NAMES, "text": _TEXT_NAMES, "patient": _PATIENT_NAMES}[what]
+    fitting = [name for name in found if _folded(name) in names]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _texts(found: Sequence[str], source: str | Path) -> tuple[str, ...]:
+    parts = tuple(name for part in _PART_NAMES for name in found if _folded(name) == part)
+    if parts and not any(_folded(name) in _TEXT_NAMES for name in found):
+        return parts
+    return (_one(found, _TEXT_NAMES | set(_PART_NAMES), "text", "--text-columns", source),)
+
+
+def _patient(found: Sequence[str], source: str | Path) -> str | None:
+    if not any(_folded(name) in _PATIENT_NAMES for name in found):
+        return None
+    return _one(found, _PATIENT_NAMES, "patient", "--patient-column", source)
+
+
+def _one(
+    found: Sequence[str], names: frozenset[str], what: str, flag: str, source: str | Path
+) -> str:
+    fitting = [name for name in found if _folded(name) in names]
+    if len(fitting) == 1:
+        return fitting[0]
+    problem = (
+        f"columns {', '.join(fitting)} may each hold the {what}"
+        if fitting
+        else f"no column looks like the {what}"
+    )
+    raise _error(problem, found, source, flag)
+
+
+def _error(
+    what: str, found: Sequence[str], source: str | Path, flag: str | None = None
+) -> InputError:
+    advice = f"name it with {flag}; " if flag else ""
+    if len(found) == 1 and (other := next((c for c in ";\t|," if c in found[0]), None)):
+        kind = {
+            "\t": "tabs (--input-format tsv reads it)",
+            ",": "commas (--input-format csv reads it)",
+        }.get(other, f"{other!r}: save it with commas")
+        return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)
+    return InputError(what, remedy=f"{advice}columns found: {shown(found)}", source=source)
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\s.-]+", "_", name.strip().casefold())

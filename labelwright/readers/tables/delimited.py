@@ -1,0 +1,191 @@
+"""CSV and TSV tables, plain or packed, in any size: one report per row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+
+from labelwright.errors import InputError
+from labelwright.readers import opening
+from labelwright.readers.opening import Position, faults, open_text
+from labelwright.readers.options import ReadOptions
+from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
+from labelwright.readers.tables.long_records import pass_over
+from labelwright.records import Reject, Report
+from labelwright.text.sections import Composer
+
+
+def read_csv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+    """Reports of a comma-separated file; see :func:`read_delimited`."""
+    return read_delimited(path, options, ",")
+
+
+def read_tsv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+    """Reports of a tab-separated file; see :func:`read_delimited`."""
+    return read_delimited(path, options, "\t")
+
+
+def count_csv(path: Path, options: ReadOptions) -> int:
+    """Rows of a comma-separated file, after checking its header, quotes and encoding."""
+    return count_delimited(path, options, ",")
+
+
+def count_tsv(path: Path, options: ReadOptions) -> int:
+    """Rows of a tab-separated file, after checking its header, quotes and encoding."""
+    return count_delimited(path, options, "\t")
+
+
+def read_delimited(path: Path, options: ReadOptions, delimiter: str) -> Iterator[Report | Reject]:
+    """Yield one report or reject per data row; empty lines are no rows.
+
+    Raises:
+        InputError: the file, its encoding, header or quoting is broken, or it has no rows.
+    """
+    records = _records(path, options, delimiter)
+    header, columns = _header(records, path, options)
+    make = _row_maker(str(path), header, columns)
+    width = len(header)
+    for row, cells in enumerate(records, 1):
+        if cells is None:
+            yield Reject(None, str(path), row, opening.too_long())
+        elif len(cells) == width:
+            yield make(row, cells)
+        else:
+            reason = f"the row has {len(cells)} cells, the header {width}"
+            yield Reject(None, str(path), row, reason)
+
+
+def count_delimited(path: Path, options: ReadOptions, delimiter: str) -> int:
+    """The rows that :func:`read_delimited` would yield; raises what it would raise."""
+    records = _records(path, options, delimiter)
+    _header(records, path, options)
+    return sum(1 for _ in records)
+
+
+def _header(
+    records: Iterator[list[str] | None], path: Path, options: ReadOptions
+) -> tuple[list[str], Columns]:
+    header = next(records)
+    if header is None:
+        raise InputError(
+            f"the header is longer than {opening.LONGEST} characters",
+            remedy="give a table with a header and one report per row",
+            source=path,
+        )
+    return header, resolve(header, options, path)
+
+
+@dataclass(slots=True)
+class _Fed:
+    """How much of the current record the CSV parser was given, and the line it came to."""
+
+    size: int = 0
+    line: int = 0
+    last: str = ""
+
+
+class _TooLongError(Exception):
+    """The record in :class:`_Fed` reached the limit; its last line was not given any more."""
+
+
+def _records(path: Path, options: ReadOptions, delimiter: str) -> Iterator[list[str] | None]:
+    """The header with trimmed names, then the cells of each row, ``None`` for one too long.
+
+    Empty rows are left out.
+    """
+    csv.field_size_limit(opening.LONGEST)
+    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
+        position.row = -1
+        fed = _Fed()
+        start = 1
+        try:
+            while True:
+                start = fed.line + 1
+                try:
+                    for cells in csv.reader(_feed(handle, fed), delimiter=delimiter, strict=True):
+                        start = fed.line + 1
+                        fed.size = 0
+                        if cells:
+                            position.row += 1
+                            yield cells if position.row else _names(cells)
+                except _TooLongError:
+                    _pass_over(handle, fed, delimiter, path, start)
+                    position.row += 1
+                    yield None
+                else:
+                    break
+        except csv.Error:
+            raise _broken(path, start) from None
+        _refuse_empty(path, position)
+
+
+def _feed(handle: TextIOWrapper, fed: _Fed) -> Iterator[str]:
+    limit = opening.LONGEST
+    while line := handle.readline(limit):
+        fed.size += len(line)
+        if fed.size >= limit:
+            fed.last = line
+            raise _TooLongError
+        fed.line += 1
+        yield line
+
+
+def _pass_over(handle: TextIOWrapper, fed: _Fed, delimiter: str, path: Path, start: int) -> None:
+    """Pass over the rest of a record whose last line was ``fed.last``.
+
+    A record only goes on over a line end inside quotes, so that line began inside quotes
+    unless it is the record's first.
+    """
+    quoted = fed.size > len(fed.last)
+    passed = pass_over(handle, fed.last, quoted, delimiter, opening.LONGEST_SKIP)
+    if passed is None:
+        raise opening.endless(path, start)
+    fed.line += passed
+    fed.size, fed.last = 0, ""
+
+
+def _refuse_empty(path: Path, position: Position) -> None:
+    if position.row < 1:
+        raise InputError(
+            "the table has no rows" if position.row == 0 else "the file is empty",
+            remedy="give a file with a header and at least one report",
+            source=path,
+        )
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.removeprefix("\ufeff").strip() for name in header]
+
+
+def _broken(path: Path, line: int) -> InputError:
+    return InputError(
+        f"a quoted field is not closed as CSV asks, in the record that starts at line {line}",
+        remedy='close the quotes there, and write a quote inside a field twice ("")',
+        source=path,
+    )
+
+
+def _row_maker(
+    source: str, header: list[str], columns: Columns
+) -> Callable[[int, list[str]], Report | Reject]:
+    place = {name: header.index(name) for name in columns.used}
+    id_at = place[columns.id]
+    texts = [place[name] for name in columns.texts]
+    metas = [(name, place[name]) for name in columns.meta]
+    patient_at = None if columns.patient is None else place[columns.patient]
+    composer = Composer(columns.texts)
+
+    def make(row: int, cells: list[str]) -> Report | Reject:
+        return report_or_reject(
+            source,
+            row,
+            cells[id_at].strip(),
+            *composer.join([cells[at] for at in texts]),
+            None if patient_at is None else cells[patient_at].strip(),
+            {name: cells[at] for name, at in metas} if metas else None,
+        )
+
+    return make

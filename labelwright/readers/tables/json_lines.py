@@ -1,0 +1,100 @@
+"""JSON lines, plain or packed: one object per report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import InputError
+from labelwright.readers.options import ReadOptions
+from labelwright.readers.strict_json import encodable, has_twice, numbered_lines, object_of
+from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
+from labelwright.records import Reject, Report
+from labelwright.text.sections import Composer
+
+_PEEKED = 100
+"""Lines whose keys make the columns: a writer may leave out keys without a value."""
+
+
+def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+    """Yield one report or reject per line that is not blank; ``row`` is the line.
+
+    Raises:
+        InputError: the file or its encoding is broken, a key is missing in all of the first
+            100 objects, or there are no lines.
+    """
+    rest = numbered_lines(path, options)
+    columns, peeked = peeked_columns(rest, path, options)
+    composer = Composer(columns.texts)
+    for number, line in chain(peeked, rest):
+        value = object_of(line)
+        if isinstance(value, str):
+            yield Reject(None, str(path), number, value)
+        else:
+            yield report_of(str(path), number, value, columns, composer)
+
+
+def count_jsonl(path: Path, options: ReadOptions) -> int:
+    """The lines that :func:`read_jsonl` would yield."""
+    rest = numbered_lines(path, options)
+    _, peeked = peeked_columns(rest, path, options)
+    return len(peeked) + sum(1 for _ in rest)
+
+
+def peeked_columns(
+    numbered: Iterator[tuple[int, str]], path: Path, options: ReadOptions
+) -> tuple[Columns, list[tuple[int, str]]]:
+    """The columns, from the keys of the first lines, and those lines.
+
+    Raises:
+        InputError: none of them is an object, or a column cannot be told.
+    """
+    peeked = list(islice(numbered, _PEEKED))
+    parsed = [object_of(line) for _, line in peeked]
+    keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
+    if not keys:
+        raise InputError(
+            f"none of the first {len(peeked)} lines is a JSON object",
+            remedy='write one object such as {"id": …, "text": …} per line',
+            source=path,
+        )
+    return resolve(list(keys), options, path), peeked
+
+
+def report_of(
+    source: str, row: int, value: Mapping[str, Any], columns: Columns, composer: Composer
+) -> Report | Reject:
+    """The report of one object, or why it is none."""
+    if has_twice(value, columns.used):
+        return Reject(None, source, row, "a key that is read stands twice in the object")
+    identifier = scalar(value.get(columns.id))
+    if identifier is None:
+        return Reject(None, source, row, "the id is neither text nor a whole number")
+    parts = ["" if (part := value.get(name)) is None else part for name in columns.texts]
+    if not all(isinstance(part, str) for part in parts):
+        return Reject(identifier, source, row, "a text column holds something else than text")
+    patient = None if columns.patient is None else scalar(value.get(columns.patient))
+    if not encodable("".join((identifier, patient or "", *parts))):
+        return Reject(None, source, row, "half a surrogate pair stands in it, no character")
+    meta = {name: meta_text(value.get(name)) for name in columns.meta}
+    return report_or_reject(source, row, identifier.strip(), *composer.join(parts), patient, meta)
+
+
+def scalar(value: Any) -> str | None:
+    """Text of an id: strings and whole numbers; ``""`` for null, ``None`` for anything else."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def meta_text(value: Any) -> str:
+    """A value as metadata: text as it is, anything else as JSON."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode("utf-8", "replace").decode("utf-8")

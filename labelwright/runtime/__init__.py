@@ -1,0 +1,1 @@
+"""What needs torch and serves several stages: devices, weights, one training run."""

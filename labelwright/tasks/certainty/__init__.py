@@ -1,0 +1,1 @@
+"""Certainty of observations: positive, negative, uncertain or blank."""

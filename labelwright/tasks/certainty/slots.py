@@ -1,0 +1,233 @@
+"""The answers of a label set in tokens: where each observation is decided, between which tokens.
+
+Two layouts ask for the same answers. In the *line* the observations follow each other, so each
+sees those before it. In *branches* every observation is asked alone, right after the prompt:
+its query (the key), then its options. Training, scoring and decoding share this module, so
+they cannot drift apart. Options may have any number of tokens: their trie says at which
+places a decision falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from labelwright.errors import CheckpointError
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
+from labelwright.tasks.certainty.answer import END, Slot, slots
+
+Encode = Callable[[str], Sequence[int]]
+"""Text to token ids, without special tokens."""
+
+LINE, BRANCHES = "line", "branches"
+"""The names of the layouts, as checkpoints record them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One decision: after the tokens ``after`` of an option, which of ``tokens`` comes next."""
+
+    after: tuple[int, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTokens:
+    """One observation.
+
+    Attributes:
+        query: what asks for this observation alone.
+        prefix: what stands before its option in the line.
+        options: the tokens of each certainty; if one is the beginning of another, the token
+            that follows it in the line is included.
+        choices: the decisions, each before those that depend on it.
+        paths: per certainty, its decisions as ``(index into choices, index into its tokens)``.
+    """
+
+    label: str
+    query: tuple[int, ...]
+    prefix: tuple[int, ...]
+    options: Mapping[Certainty, tuple[int, ...]]
+    choices: tuple[Choice, ...]
+    paths: Mapping[Certainty, tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision of the tree: taken at token ``node``, between ``tokens``."""
+
+    node: int
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All branches in one sequence that follows the prompt.
+
+    A token sees the prompt, its ancestors and itself. Its position is that of the prompt's
+    end plus its depth.
+
+    Attributes:
+        parents: index of the token before it in its branch; -1 where the branch begins.
+        depths: tokens before it in its branch.
+        decisions: of all observations, in order; ``slots[i].choices`` follow each other.
+        starts: index of the first decision of every observation.
+    """
+
+    tokens: tuple[int, ...]
+    parents: tuple[int, ...]
+    depths: tuple[int, ...]
+    decisions: tuple[Decision, ...]
+    starts: tuple[int, ...]
+
+    def visible(self) -> list[list[bool]]:
+        """``[tokens, tokens]``: whether the row's token sees the column's."""
+        rows: list[list[bool]] = []
+        for index, parent in enumerate(self.parents):
+            row = list(rows[parent]) if parent >= 0 else [False] * len(self.tokens)
+            row[index] = True
+            rows.append(row)
+        return rows
+
+
+@dataclass(frozen=True)
+class AnswerTokens:
+    """The answers of one label set in the tokens of one tokenizer."""
+
+    slots: tuple[SlotTokens, ...]
+    end: tuple[int, ...]
+
+    @classmethod
+    def of(cls, label_set: LabelSet, encode: Encode) -> AnswerTokens:
+        """Compile the answers.
+
+        Raises:
+            CheckpointError: the tokenizer joins parts of neighbouring observations into one
+                token, or cannot tell two certainties apart.
+        """
+        end = tuple(encode(END))
+        texts = slots(label_set)
+        heads = [tuple(encode(slot.prefix)) for slot in texts]
+        follows = [*(head[0] for head in heads[1:]), end[0]]
+        compiled = tuple(
+            _slot(slot, head, follow, encode)
+            for slot, head, follow in zip(texts, heads, follows, strict=True)
+        )
+        answers = cls(compiled, end)
+        _check(answers, texts, encode)
+        return answers
+
+    def line(self, labels: Mapping[str, Certainty]) -> list[int]:
+        """The tokens of the whole answer line."""
+        tokens: list[int] = []
+        for slot, text in zip(self.slots, self._plain, strict=True):
+            tokens += [*slot.prefix, *text[labels[slot.label]]]
+        return [*tokens, *self.end]
+
+    def targets(self, labels: Mapping[str, Certainty]) -> list[int]:
+        """Per decision of :attr:`tree` the index of the right token; -1 where none is due."""
+        wanted = [-1] * len(self.tree.decisions)
+        for slot, start in zip(self.slots, self.tree.starts, strict=True):
+            for choice, pick in slot.paths[labels[slot.label]]:
+                wanted[start + choice] = pick
+        return wanted
+
+    def plain_length(self, slot: int, certainty: Certainty) -> int:
+        """Tokens of an option as it stands in the line."""
+        return len(self._plain[slot][certainty])
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The branches of all observations."""
+        tokens: list[int] = []
+        parents: list[int] = []
+        depths: list[int] = []
+        decisions: list[Decision] = []
+        starts: list[int] = []
+        for slot in self.slots:
+            starts.append(len(decisions))
+            nodes: dict[tuple[int, ...], int] = {}
+            for choice in slot.choices:
+                path = (*slot.query, *choice.after)
+                for length in range(1, len(path) + 1):
+                    if path[:length] in nodes:
+                        continue
+                    nodes[path[:length]] = len(tokens)
+                    parents.append(nodes.get(path[: length - 1], -1))
+                    depths.append(length - 1)
+                    tokens.append(path[length - 1])
+                decisions.append(Decision(nodes[path], choice.tokens))
+        return Tree(tuple(tokens), tuple(parents), tuple(depths), tuple(decisions), tuple(starts))
+
+    @cached_property
+    def option_tokens(self) -> tuple[int, ...]:
+        """Every token between which any decision falls, each once, ascending."""
+        return tuple(sorted({t for s in self.slots for c in s.choices for t in c.tokens}))
+
+    @cached_property
+    def _plain(self) -> list[dict[Certainty, tuple[int, ...]]]:
+        """The options as they stand in the line, without the token that follows."""
+        firsts = [*(slot.prefix[0] for slot in self.slots[1:]), self.end[0]]
+        return [
+            {c: t[:-1] if _closed(slot, c, first) else t for c, t in slot.options.items()}
+            for slot, first in zip(self.slots, firsts, strict=True)
+        ]
+
+
+def _closed(slot: SlotTokens, certainty: Certainty, follow: int) -> bool:
+    """Whether the option's tokens include the one that follows it in the line."""
+    tokens = slot.options[certainty]
+    body = tokens[:-1]
+    others = [other for name, other in slot.options.items() if name is not certainty]
+    return tokens[-1] == follow and any(other[: len(body)] == body for other in others)
+
+
+def _slot(slot: Slot, prefix: tuple[int, ...], follow: int, encode: Encode) -> SlotTokens:
+    options = {c: tuple(encode(text)) for c, text in slot.options.items()}
+    whole = {
+        c: (*t, follow)
+        if any(o != t and o[: len(t)] == t for o in options.values())
+        else t
+        for c, t in options.items()
+    }  # fmt: skip
+    if len(set(whole.values())) < len(whole):
+        raise CheckpointError(
+            f"the tokenizer gives two certainties of {slot.label} the same tokens",
+            remedy="change the words of the label set",
+        )
+    choices: list[Choice] = []
+    for tokens in whole.values():
+        for length in range(len(tokens)):
+            after = tokens[:length]
+            nexts = {t[length]: None for t in whole.values() if t[:length] == after}
+            if len(nexts) > 1 and all(choice.after != after for choice in choices):
+                choices.append(Choice(after, tuple(nexts)))
+    choices.sort(key=lambda choice: len(choice.after))
+    paths = {
+        c: tuple(
+            (index, choice.tokens.index(tokens[len(choice.after)]))
+            for index, choice in enumerate(choices)
+            if tokens[: len(choice.after)] == choice.after
+        )
+        for c, tokens in whole.items()
+    }
+    query = tuple(encode(slot.prefix.removeprefix(",")))
+    return SlotTokens(slot.label, query, prefix, whole, tuple(choices), paths)
+
+
+def _check(answers: AnswerTokens, texts: Sequence[Slot], encode: Encode) -> None:
+    """Whole lines must have the tokens of their parts, else scores would be of another text."""
+    most = max(len(slot.options) for slot in texts)
+    for turn in range(most):
+        picked = {
+            slot.label: list(slot.options)[(turn + place) % len(slot.options)]
+            for place, slot in enumerate(texts)
+        }
+        line = "".join(slot.prefix + slot.options[picked[slot.label]] for slot in texts) + END
+        if list(encode(line)) != answers.line(picked):
+            raise CheckpointError(
+                "the model's tokenizer joins neighbouring parts of the answer into one token",
+                remedy="label with --decode free, or train with --layout line",
+            )

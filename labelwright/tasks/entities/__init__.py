@@ -1,0 +1,1 @@
+"""Entities: every mention of a type, with its place in the text."""

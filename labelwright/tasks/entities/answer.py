@@ -1,0 +1,225 @@
+"""The entities task: its part of the prompt, answer lines, parser and grounding, in one place.
+
+The answer has one line per mention in order of appearance, the type's key, a colon and the
+mention as it stands in the text with white space evened out:
+
+    Disease: ataxia telangiectasia
+    Gene: ATM
+
+Where the label set asks for certainties, the key is followed by one (``Disease negated: …``).
+The parts of a discontinuous mention are joined by `` ... ``. A text without any mention is
+answered by ``none``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import repeat
+
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Entity
+from labelwright.text.grounding import GAP, Grounder
+
+PROMPT_VERSION = "entities-1"
+"""Changes whenever the prompt or :func:`render` of this task is written otherwise."""
+
+NONE = "none"
+_AROUND = "\"'“”„«»`*_.,; "
+"""What models like to write around a mention."""
+MOST_LINES = 10_000
+"""An answer of more lines is cut there; its problems say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEntities:
+    """An answer as understood.
+
+    Attributes:
+        entities: those found in the text in order of appearance, then those that the text does
+            not hold (no spans), as they were written.
+        problems: what was wrong, with counts, e.g. ``not in the text: Disease (2)``; never text.
+        notes: what was written otherwise than :func:`render` does and still accepted.
+    """
+
+    entities: tuple[Entity, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def readable(self) -> bool:
+        """Whether the answer says anything: at least one mention, or that there is none."""
+        return bool(self.entities) or not self.problems
+
+
+def in_order(entities: Iterable[Entity]) -> list[Entity]:
+    """By first character, longer ones first; those that the text does not hold come last."""
+    return sorted(entities, key=lambda e: (not e.spans, e.start, -e.end, e.type, e.spans))
+
+
+@lru_cache(maxsize=64)
+def listing(label_set: LabelSet) -> str:
+    """The types for the instruction: key, name where it differs, description where there is one."""
+    parts = []
+    for label in label_set.labels:
+        name = label.key if label.key == label.name else f"{label.key} ({label.name})"
+        parts.append(f"{name}: {label.description.rstrip('.')}" if label.description else name)
+    return "; ".join(parts)
+
+
+def written(entity: Entity) -> str:
+    """The mention as it stands in an answer: white space evened out, parts joined by a gap."""
+    if len(entity.spans) < 2:
+        return " ".join(entity.text.split())
+    parts, at = [], 0
+    for start, end in entity.spans:
+        parts.append(" ".join(entity.text[at : at + end - start].split()))
+        at += end - start + 1
+    return GAP.join(parts)
+
+
+def render(label_set: LabelSet, entities: Iterable[Entity]) -> str:
+    """The answer for ``entities``; of equal lines at one place the label set's order decides.
+
+    Raises:
+        ValueError: a type is not in the label set, or a certainty is missing or not asked for.
+    """
+    lines = []
+    for entity in in_order(entities):
+        label = label_set.by_name.get(entity.type)
+        if label is None:
+            raise ValueError(f"not in label set {label_set.name}: {entity.type}")
+        head = label.key
+        if label_set.words:
+            if entity.certainty is None or entity.certainty not in label_set.words:
+                raise ValueError(f"{entity.type} needs a certainty of label set {label_set.name}")
+            head = f"{head} {label_set.words[entity.certainty]}"
+        elif entity.certainty is not None:
+            raise ValueError(f"label set {label_set.name} has no certainties")
+        lines.append(f"{head}: {written(entity)}")
+    return "\n".join(lines) or NONE
+
+
+FORM = frozenset({"empty answer", "chatter", "unknown type", "empty mention", "no certainty"})
+
+
+def faults(label_set: LabelSet, answer: str) -> tuple[str, ...]:
+    """What of an answer's form :func:`render` does not write; whether a text holds it is not asked.
+
+    A right answer can name a mention whose place cannot be found from it, e.g. the end of a word
+    that stands alone elsewhere.
+    """
+    parsed = parse(label_set, answer, "", ended=True)
+    wrong = [p for p in parsed.problems if p.partition(":")[0].partition(" (")[0] in FORM]
+    return (*wrong, *parsed.notes)
+
+
+def parse(
+    label_set: LabelSet,
+    answer: str,
+    text: str,
+    *,
+    ended: bool | None = None,
+    probs: Sequence[float] | None = None,
+) -> ParsedEntities:
+    """Read an answer and find its mentions in ``text``; nothing is dropped in silence.
+
+    A line that names no known type is a problem, a mention that the text does not hold (or not
+    so often) is an entity without spans. Of an answer that was cut off, the last line is left
+    out, since it may be half a mention.
+
+    Args:
+        answer: as generated, special tokens removed.
+        ended: whether the model itself ended the answer; ``None`` (not known) reads as yes.
+        probs: how sure the model was of each line of ``answer.split("\\n")``.
+    """
+    lines = list(_lines(answer, probs))
+    problems: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    if ended is False or len(lines) > MOST_LINES:
+        problems["cut off"] += 1
+        lines = lines[: min(max(len(lines) - 1, 0), MOST_LINES)]
+    said = [(line, prob) for line, prob in lines if line.casefold().rstrip(".") != NONE]
+    if lines and not said:
+        return ParsedEntities((), tuple(problems), ())
+    if len(said) < len(lines):
+        notes[f"{NONE} beside mentions"] += len(lines) - len(said)
+    if not lines and not problems:
+        problems["empty answer"] += 1
+    grounder = Grounder(text, nesting=label_set.nesting)
+    found: list[Entity] = []
+    for line, prob in said:
+        entity = _line(label_set, line, problems, notes)
+        if entity is None:
+            continue
+        spans, ordered = grounder.place(entity.type, entity.text)
+        if not spans and (bare := entity.text.strip(_AROUND)) != entity.text:
+            spans, ordered = grounder.place(entity.type, bare)
+        if not spans:
+            problems[f"not in the text: {entity.type}"] += 1
+            found.append(replace(entity, prob=prob))
+            continue
+        if not ordered:
+            notes["order"] += 1
+        placed = Entity.of(text, entity.type, *spans, certainty=entity.certainty)
+        if written(placed) != entity.text:
+            notes["written otherwise"] += 1
+        found.append(replace(placed, prob=prob))
+    return ParsedEntities(tuple(in_order(found)), _counted(problems), _counted(notes))
+
+
+def _lines(answer: str, probs: Sequence[float] | None) -> Iterator[tuple[str, float | None]]:
+    """The lines that are not empty, with their probabilities."""
+    whole = answer.split("\n")
+    for line, prob in zip(whole, repeat(None) if probs is None else probs, strict=False):
+        yield from ((part.strip(), prob) for part in line.splitlines() if part.strip())
+
+
+def _counted(kinds: Counter[str]) -> tuple[str, ...]:
+    return tuple(kind if count == 1 else f"{kind} ({count})" for kind, count in kinds.items())
+
+
+def _line(
+    label_set: LabelSet, line: str, problems: Counter[str], notes: Counter[str]
+) -> Entity | None:
+    """One line as an entity that is not placed yet; its certainty may be open."""
+    head, colon, mention = line.partition(":")
+    mention = " ".join(mention.split())
+    if not colon:
+        problems["chatter"] += 1
+        return None
+    plain = " ".join(head.split())
+    name, certainty = _head(label_set, plain)
+    if name is None:
+        name, certainty = _head(label_set, plain.lstrip("-*•_`0123456789.) ").rstrip("*_` "))
+    if name is None:
+        problems["unknown type"] += 1
+        return None
+    if not mention:
+        problems[f"empty mention: {name}"] += 1
+        return None
+    if label_set.words and certainty is None:
+        problems[f"no certainty: {name}"] += 1
+    exact = label_set.by_name[name].key
+    if certainty is not None:
+        exact = f"{exact} {label_set.words[certainty]}"
+    if head != exact:
+        notes["type written otherwise"] += 1
+    return Entity(name, (), mention, certainty)
+
+
+def _head(label_set: LabelSet, head: str) -> tuple[str | None, Certainty | None]:
+    forms = label_set.name_forms
+    name = forms.get(head.casefold())
+    if name is not None or not label_set.words:
+        return name, None
+    front, _, last = head.rpartition(" ")
+    certainty = label_set.word_forms.get(last.strip("()").casefold())
+    return (forms.get(front.casefold()), certainty) if certainty is not None else (None, None)
+
+
+def shifted(entity: Entity, by: int) -> Entity:
+    """The same entity in a text that has ``by`` more characters in front."""
+    return replace(entity, spans=tuple((start + by, end + by) for start, end in entity.spans))

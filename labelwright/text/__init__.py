@@ -1,0 +1,1 @@
+"""Text: sentences, sections, normalising, and where a mention stands."""

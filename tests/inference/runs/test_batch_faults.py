@@ -1,0 +1,256 @@
+"""Faults of the machine: kills at any moment, a full disk, a read-only place, interruptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from inference.runs.interrupt import WAITING
+
+ROWS, SHARD_ROWS = 1200, 10
+RESULTS = ("labels.csv", "predictions.jsonl", "rejects.jsonl")
+PHRASES = (
+    "Mild pulmonary edema.",
+    "No pleural effusion.",
+    "Possible pneumonia at the right base.",
+    "Enlarged heart.",
+    "Old fracture of a rib.",
+    "No pneumothorax.",
+)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports made of phrases written for this test; some are empty, some ids come twice."""
+    path = tmp_path_factory.mktemp("input") / "reports.csv"
+    chance = random.Random(7)
+    lines = ["study_id,text"]
+    for row in range(ROWS):
+        identifier = row - 1 if row % 97 == 5 else row
+        text = "" if row % 53 == 3 else " ".join([f"Film {row}.", *chance.sample(PHRASES, 3)])
+        lines.append(f"{identifier},{text}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
+    """The result of a run that nobody disturbed."""
+    out = tmp_path_factory.mktemp("whole")
+    done = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"{ROWS:,} rows: " in done.stdout
+    return content(out)
+
+
+def command(table: Path, out: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "labelwright.cli", "label", str(table)),
+        *("--id-column", "study_id", "--text-columns", "text", "--model", "rules"),
+        *("--out", str(out), "--shard-rows", str(SHARD_ROWS)),
+    ]
+
+
+def content(out: Path) -> dict[str, list[object]]:
+    """The result files line by line; of the predictions all but the seconds."""
+    files: dict[str, list[object]] = {}
+    for name in RESULTS:
+        lines = (out / name).read_text().splitlines()
+        files[name] = (
+            [*lines] if name != "predictions.jsonl" else [timeless(line) for line in lines]
+        )
+    return files
+
+
+def timeless(line: str) -> dict[str, object]:
+    row: dict[str, object] = json.loads(line)
+    row.pop("seconds", None)
+    return row
+
+
+def parts(out: Path) -> int:
+    return sum(1 for _ in (out / "parts").glob("[0-9]*.jsonl"))
+
+
+def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
+    """Twelve kill -9, each after some more shards and a pause; false if a run ended before."""
+    for life in range(12):
+        process = subprocess.Popen(command(table, out))
+        enough = parts(out) + chance.randint(0 if life else 1, 5)
+        while parts(out) < enough and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.01))
+        process.kill()
+        if (code := process.wait()) != -signal.SIGKILL:
+            assert code == 0
+            return False
+        if (out / "manifest.json").exists():  # killed after the result was whole
+            return False
+    return True
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(
+    table: Path, whole: dict[str, list[object]], tmp_path: Path
+) -> None:
+    """Killed again and again, then let finish. On a busy machine we may come too late to kill."""
+    chance = random.Random(11)
+    outs = (tmp_path / f"out{attempt}" for attempt in range(20))
+    out = next(out for out in outs if killed_often(table, out, chance))
+    assert 0 < parts(out) < ROWS / SHARD_ROWS
+    done = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "done by an earlier run" in done.stdout
+    assert content(out) == whole
+    assert sorted(path.name for path in out.iterdir()) == sorted([*RESULTS, "manifest.json"])
+
+
+KILLED_AT_EACH_RENAME = """
+import os, signal, sys
+from pathlib import Path
+from labelwright.cli import main
+
+flags, out = sys.argv[1:-1], Path(sys.argv[-1])
+rename = Path.replace
+
+def child(place, after, folder):
+    pid = os.fork()
+    if pid:
+        return os.waitpid(pid, 0)[1]
+    calls = 0
+    def dying(self, target):
+        nonlocal calls
+        calls += 1
+        if calls == place and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(self, target)
+        if calls == place:
+            os.kill(os.getpid(), signal.SIGKILL)
+    Path.replace = dying
+    sys.stdout = open(os.devnull, "w")
+    os._exit(main([*flags, "--out", str(folder)]))
+
+place = 0
+while True:
+    place += 1
+    for after in (False, True):
+        folder = out / f"{place}-{after}"
+        status = child(place, after, folder)
+        if os.WIFEXITED(status):
+            assert os.WEXITSTATUS(status) == 0
+            sys.exit(0)
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        assert os.waitstatus_to_exitcode(child(0, False, folder)) == 0
+"""
+
+
+def test_killed_before_and_after_every_rename(table: Path, tmp_path: Path) -> None:
+    """One process per moment: job file, four parts, three results, manifest.
+
+    The last folder is the one whose process found no more renames to die at.
+    """
+    flags = [flag for flag in command(table, tmp_path)[3:] if flag != "--out"]
+    flags.remove(str(tmp_path))
+    flags[-1:] = ["50", "--limit", "200"]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED_AT_EACH_RENAME, *flags, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    undisturbed = content(tmp_path / "10-False")
+    assert len(list(tmp_path.iterdir())) == 2 * (1 + 4 + 3 + 1) + 1
+    for folder in tmp_path.iterdir():
+        assert content(folder) == undisturbed
+
+
+def test_a_full_disk_keeps_what_is_done(
+    table: Path, whole: dict[str, list[object]], tmp_path: Path
+) -> None:
+    """A limit on file size stands for the full disk: parts fit, the merged file does not."""
+    out = tmp_path / "out"
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+
+    done = subprocess.run(
+        command(table, out), capture_output=True, text=True, check=False, preexec_fn=limited
+    )
+    assert done.returncode == 2
+    assert f"{out}: cannot write (File too large); free space" in done.stderr
+    assert sorted(path.name for path in out.iterdir()) == ["job.json", "parts"]
+    assert parts(out) == ROWS / SHARD_ROWS
+    again = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
+    assert again.returncode == 0
+    assert content(out) == whole
+
+
+def test_a_really_full_disk(table: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        done = subprocess.run(
+            command(table, disk / "out"), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert "cannot write (No space left on device); free space" in done.stderr
+        assert parts(disk / "out") > 0
+        assert not list((disk / "out" / "parts").glob(".*"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, where nobody may write")
+def test_a_place_where_nobody_may_write(table: Path) -> None:
+    done = subprocess.run(
+        command(table, Path("/proc/labels")), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "/proc/labels: cannot write (" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(
+    number: signal.Signals, table: Path, whole: dict[str, list[object]], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    with subprocess.Popen(command(table, out), stderr=subprocess.PIPE, text=True) as process:
+        while parts(out) < 2:
+            assert process.poll() is None
+            time.sleep(0.001)
+        process.send_signal(number)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    last = "labelwright: interrupted; the same command resumes\n"
+    assert err == (WAITING if number is signal.SIGINT else "") + last
+    assert not list((out / "parts").glob(".*"))
+    subprocess.run(command(table, out), capture_output=True, check=True)
+    assert content(out) == whole
+
+
+def test_two_commands_into_one_folder(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with subprocess.Popen(command(table, out), stdout=subprocess.DEVNULL) as first:
+        while parts(out) < 1:
+            assert first.poll() is None
+            time.sleep(0.001)
+        first.send_signal(signal.SIGSTOP)
+        second = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
+        first.send_signal(signal.SIGCONT)
+    assert second.returncode == 2
+    assert "another run is writing into this folder; wait until it ends" in second.stderr
+    assert first.returncode == 0

@@ -1,0 +1,96 @@
+"""Idle threads sleep: what the commands set before torch is loaded, and what the user has set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labelwright.threads import WAITING, wait_asleep
+
+ROOT = Path(__file__).parents[2]
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
+
+
+def plain(**more: str) -> dict[str, str]:
+    """The environment of somebody who has set nothing, and ``more``."""
+    return {k: v for k, v in os.environ.items() if k not in WAITING} | more
+
+
+def test_both_are_set_where_the_user_has_set_none() -> None:
+    found = {"HOME": "/root"}
+    wait_asleep(found)
+    assert found == {"HOME": "/root", **PASSIVE}
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_what_the_user_has_set_stays_as_it_is(name: str) -> None:
+    """One of them alone, too: a count of spins would win over a policy that the user chose."""
+    found = {name: "20"}
+    wait_asleep(found)
+    assert found == {name: "20"}
+
+
+AT_TORCH = """
+import os, runpy, sys
+
+class AtTorch:
+    def find_spec(self, name, *rest):
+        if name == "torch":
+            print(*(f"{k}={os.environ.get(k)}" for k in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")))
+            sys.stdout.flush()
+            os._exit(7)
+
+sys.meta_path.insert(0, AtTorch())
+program, *flags = sys.argv[1:]
+sys.argv[:] = [program, *flags]
+if program.endswith(".py"):
+    runpy.run_path(program, run_name="__main__")
+else:
+    runpy.run_module(program, run_name="__main__")
+"""
+"""Runs a program up to its first import of torch, and shows what is set there."""
+TRAINED = ["--data", "examples", "--output_dir", "{out}", "--scratch", "tiny"]
+PROGRAMS = {
+    "label": ["labelwright.cli", "label", "examples/reports.csv", "--out", "{out}"],
+    "train": ["labelwright.cli", "train", *TRAINED],
+    "train-tagger": ["labelwright.cli", "train-tagger", *TRAINED],
+    "train-encoder": ["labelwright.cli", "train-encoder", *TRAINED],
+    "sft/train.py": ["sft/train.py", *TRAINED],
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_it_is_set_before_torch_is_imported(name: str, tmp_path: Path) -> None:
+    words = [word.format(out=tmp_path / "out") for word in PROGRAMS[name]]
+    done = subprocess.run(
+        [sys.executable, "-c", AT_TORCH, *words],
+        cwd=ROOT,
+        env=plain(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.splitlines()[-1] == "OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0"
+
+
+@pytest.mark.parametrize(("chosen", "found"), [({}, "PASSIVE"), ({WAITING[0]: "active"}, "ACTIVE")])
+def test_openmp_reads_it(chosen: dict[str, str], found: str) -> None:
+    """What the library itself says when it is loaded."""
+    code = "from labelwright.threads import wait_asleep; wait_asleep(); import torch"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=plain(OMP_DISPLAY_ENV="verbose", **chosen),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if "GOMP_SPINCOUNT" not in done.stderr:
+        pytest.skip("torch brings another OpenMP than GNU's")
+    assert f"OMP_WAIT_POLICY = '{found}'" in done.stderr
+    assert ("GOMP_SPINCOUNT = '0'" in done.stderr) is (found == "PASSIVE")
