@@ -19,6 +19,10 @@ class Certainty(StrEnum):
 
 Labels = Mapping[str, Certainty]
 
+FLOOR = 1e-7
+"""Probabilities below this count as this wherever their logarithm is taken: files are rounded to
+six decimals, and a zero there need not be one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:

@@ -8,7 +8,7 @@ Definitions, over decisions (one observation of one report) that have probabilit
     2 the worst. Equals ``sklearn.metrics.brier_score_loss(..., scale_by_half=False)``.
 ``nll``
     Mean negative natural logarithm of the gold's probability (``sklearn.metrics.log_loss``);
-    probabilities below ``SMALLEST`` count as that.
+    probabilities below ``FLOOR`` count as that.
 ``ece``
     Expected calibration error of the confidence, the probability of the certainty given:
     decisions are sorted into bins, and ECE is the mean of |share right - mean confidence| over
@@ -37,10 +37,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.kinds.certainty.label_table import INDEX, Codes
-from eval.probability.probabilities import SMALLEST, Probabilities
+from eval.probability.probabilities import Probabilities
 from eval.stats.counts import Bools, Counts, Floats, cluster_counts
 from eval.stats.formulas import ratio
 from eval.stats.resampling import Score, bootstrap_score
+from labelwright.records import FLOOR
 
 BINS = 15
 UNIT = 1_000_000
@@ -128,7 +129,7 @@ def brier_scores(values: Floats, gold: Codes) -> Floats:
 def log_losses(values: Floats, gold: Codes) -> Floats:
     """Negative log probability of the gold; ``values`` is ``[..., 4]``, ``gold`` ``[...]``."""
     place = gold.astype(np.int64)[..., None]
-    return np.asarray(-np.log(np.maximum(np.take_along_axis(values, place, axis=-1), SMALLEST)))[
+    return np.asarray(-np.log(np.maximum(np.take_along_axis(values, place, axis=-1), FLOOR)))[
         ..., 0
     ]
 

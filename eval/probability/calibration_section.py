@@ -9,6 +9,7 @@ from typing import Any
 
 import labelwright
 from eval.kinds.certainty.analysis import Analysis
+from eval.kinds.certainty.label_table import INDEX
 from eval.page.figures import Drawing, both_widths
 from eval.page.section import Section, unbroken
 from eval.page.verdict import percent
@@ -17,7 +18,7 @@ from eval.probability.calibration import BINS, KINDS, TOP, Spread, calibration
 from eval.probability.calibration_tables import Judged, estimate, resampling_of
 from eval.probability.held_out import HeldOut
 from eval.probability.plots import Panel, reliability
-from eval.probability.probabilities import Probabilities
+from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.temperature import Per, Temperature, fit_temperature
 from eval.stats.counts import CLASSES
 
@@ -111,7 +112,7 @@ def _statement(analysis: Analysis, judged: list[Judged], name: str) -> str:
 def _notes(
     analysis: Analysis, given: Mapping[str, Probabilities], held: HeldOut | None
 ) -> list[str]:
-    notes = []
+    notes = [PRESENCE] if any(each.presence for each in given.values()) else []
     silent = [name for name in analysis.comparison.names if name not in given]
     if silent:
         notes.append(f"{', '.join(silent)}: no probabilities, so not in this section.")
@@ -225,10 +226,15 @@ def _file(analysis: Analysis, fitted: Mapping[str, Temperature], held: HeldOut) 
         "method": "probabilities become softmax(log p / T) per observation",
         "gold": held.comparison.gold_source,
         "reports": len(held.comparison.ids),
+        "gold_certainties": {
+            certainty.value: int((held.comparison.gold == index).sum())
+            for certainty, index in INDEX.items()
+        },
         "labelers": {
             name: {
                 "model": held.sources[name].model,
                 "model_sha256": held.sources[name].labeler.get("model_sha256"),
+                "decoding": held.sources[name].labeler.get("decoding"),
                 "predictions": held.sources[name].path,
                 "predictions_sha256": held.sources[name].sha256,
                 "temperature": _temperature(each),

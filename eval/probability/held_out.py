@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eval.kinds.certainty.load import Comparison, load_comparison
 from eval.page.provenance import Source, read_source
-from eval.probability.probabilities import Probabilities, load_probabilities
+from eval.probability.probabilities import Probabilities, allowed, load_probabilities, only_presence
 from eval.probability.temperature import check_apart
 from labelwright.errors import ConfigError, InputError
 
@@ -42,7 +42,8 @@ def load_held_out(
     """Read the calibration reports of some of the scored labelers.
 
     Raises:
-        ConfigError: a labeler is not among the scored ones, or reports are in both.
+        ConfigError: a labeler is not among the scored ones, reports are in both, or the gold says
+            only what is present.
         InputError: as for the scored files; predictions without probabilities; a gold that
             lacks an observation of the scored one.
     """
@@ -65,6 +66,14 @@ def load_held_out(
         raise InputError(
             "the calibration gold has other observations than the gold",
             remedy=f"give it the columns {', '.join(scored.observations)}",
+            source=gold,
+        )
+    can = allowed(comparison.label_set, comparison.observations)
+    if only_presence(comparison.gold, can) is not None:
+        raise ConfigError(
+            "the calibration gold says only what is present; a temperature fitted on it would be "
+            "about negative, uncertain and blank all the same",
+            remedy="give a gold that codes them too",
             source=gold,
         )
     given = {}

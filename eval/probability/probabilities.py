@@ -20,12 +20,16 @@ from eval.stats.counts import Bools, Floats
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.records import FLOOR, Certainty
+
+PRESENCE = (
+    "The gold says only what is present, so these figures are about the probability of positive "
+    "against all the rest; negative, uncertain and blank cannot be judged by it, nor a temperature "
+    "fitted or a threshold promised."
+)
 
 TOLERANCE = 0.005
 """How far a sum may be from 1: four probabilities rounded to three decimals."""
-
-SMALLEST = 1e-7
-"""Probabilities below this count as this in logarithms: files are rounded, and 0 may not be 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,7 @@ class Probabilities:
         answers: the certainty given, int8 ``[reports, observations]``, -1 for none.
         allowed: bool ``[observations, 4]``: certainties that the observation can take.
         without: reports without any probabilities.
+        presence: whether they are of present and not present alone (:meth:`of_presence`).
     """
 
     source: str
@@ -48,6 +53,7 @@ class Probabilities:
     answers: Codes
     allowed: Bools
     without: int
+    presence: bool = False
 
     @property
     def confidence(self) -> Floats:
@@ -66,13 +72,52 @@ class Probabilities:
 
         Certainties that an observation cannot take stay at 0.
         """
-        logs = np.log(np.maximum(self.values.astype(np.float64), SMALLEST))
+        logs = np.log(np.maximum(self.values.astype(np.float64), FLOOR))
         scaled = logs / temperatures[:, None]
         scaled = np.where(self.allowed, scaled, -np.inf)
         powers = np.exp(scaled - scaled.max(axis=2, keepdims=True))
         values = powers / powers.sum(axis=2, keepdims=True)
         values = np.where(self.known[..., None], values, 0.0)
         return replace(self, values=values.astype(np.float32))
+
+    def of_presence(self, absent: int) -> Probabilities:
+        """The same as probabilities of present and not present alone.
+
+        Args:
+            absent: the code that stands for all but positive.
+        """
+        positive = INDEX[Certainty.POSITIVE]
+        values = np.zeros_like(self.values)
+        values[..., positive] = self.values[..., positive]
+        values[..., absent] = np.where(self.known, 1 - self.values[..., positive], 0)
+        answers = np.where(self.answers == positive, positive, absent)
+        allowed = np.zeros_like(self.allowed)
+        allowed[:, [positive, absent]] = True
+        return replace(
+            self,
+            values=values,
+            answers=np.where(self.answers < 0, -1, answers).astype(np.int8),
+            allowed=allowed,
+            presence=True,
+        )
+
+
+def only_presence(gold: Codes, can: Bools) -> int | None:
+    """The code for "not present" of a gold that says no more than what is present; else ``None``.
+
+    Such a gold (index terms, diagnoses) has positives and one other code for all the rest, so it
+    cannot tell whether a probability of negative, uncertain or blank is right.
+
+    Args:
+        gold: codes ``[reports, observations]``.
+        can: certainties that each observation can take, ``[observations, 4]``.
+    """
+    positive, blank = INDEX[Certainty.POSITIVE], INDEX[Certainty.BLANK]
+    asked = can.sum(axis=1) > 2
+    codes = set(np.unique(gold[:, asked]).tolist()) - {positive}
+    if not asked.any() or len(codes) > 1:
+        return None
+    return int(codes.pop()) if codes else blank
 
 
 def load_probabilities(

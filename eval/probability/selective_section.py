@@ -18,7 +18,7 @@ from eval.probability import selective_tables
 from eval.probability.calibration_tables import estimate, resampling_of
 from eval.probability.held_out import HeldOut
 from eval.probability.plots import RiskCurve, risk_coverage
-from eval.probability.probabilities import Probabilities
+from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.selective import (
     WAYS,
     Outcome,
@@ -82,9 +82,13 @@ def selective_section(
 def _notes(given: Mapping[str, Probabilities], held: HeldOut | None) -> tuple[str, ...]:
     chosen = set() if held is None else set(held.given)
     late = [name for name in given if name not in chosen]
+    notes = (PRESENCE,) if any(each.presence for each in given.values()) else ()
     if not late:
-        return ()
-    return (_HINDSIGHT if not chosen else f"{', '.join(late)}: {_HINDSIGHT}",)
+        return notes
+    return (
+        *notes,
+        _HINDSIGHT if not chosen else f"{', '.join(late)}: {_HINDSIGHT}",
+    )
 
 
 def _of_way(

@@ -46,7 +46,8 @@ def sha256_folder(folder: str | Path) -> str:
 def sha256_model(folder: str | Path) -> str:
     """One SHA-256 over a model folder's weights and settings, file names included.
 
-    Training state, logs and the model card are left out: they do not change an answer.
+    Training state, logs and the model card are left out: they do not change an answer. So is
+    what was fitted to this very model afterwards, which names the model by this hash.
     """
     digest = hashlib.sha256()
     root = Path(folder)
@@ -57,6 +58,7 @@ def sha256_model(folder: str | Path) -> str:
         "train_results.json",
         "manifest.json",
         "run.json",
+        "calibration.json",
     }
     for path in sorted(root.iterdir()):
         if path.is_file() and path.suffix in kept and path.name not in skipped:

@@ -17,10 +17,10 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import ENTITIES
 from labelwright.labelers.base import ReportLabeler, Wrapping
-from labelwright.records import Prediction, Reject, Report
+from labelwright.records import FLOOR, Certainty, Prediction, Reject, Report
 
-SMALLEST = 1e-12
-"""Probabilities are rounded in files; a zero counts as this."""
+FILE, OFF = "calibration.json", "none"
+"""The file in a model folder that is used by itself, and the word that keeps it from being used."""
 
 
 class Calibrated(Wrapping):
@@ -53,6 +53,7 @@ class Calibrated(Wrapping):
             rows = [
                 (row["model"], row["model_sha256"], row["temperature"]) for row in fitted.values()
             ]
+            codes = {Certainty(k) for k, count in dict(file["gold_certainties"]).items() if count}
             known = [
                 (model, sha256, {str(k): float(v) for k, v in found["observations"].items()})
                 for model, sha256, found in rows
@@ -60,13 +61,20 @@ class Calibrated(Wrapping):
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(
                 "this is no calibration.json",
-                remedy="give the one that labelwright eval wrote (--calibration-gold …)",
+                remedy="give the one that this version's labelwright eval wrote "
+                "(--calibration-gold …)",
                 source=path,
             ) from None
         if label_set != labeler.label_set.fingerprint:
             raise ConfigError(
                 "the calibration was fitted for another label set",
                 remedy="fit it again with this model's predictions",
+                source=path,
+            )
+        if len(codes - {Certainty.POSITIVE}) < 2 < len(labeler.label_set.certainties):
+            raise ConfigError(
+                "the calibration was fitted on a gold that says only what is present",
+                remedy="fit it on a gold with negatives or uncertain labels, or leave it out",
                 source=path,
             )
         own = labeler.describe().get("model_sha256")
@@ -102,13 +110,48 @@ class Calibrated(Wrapping):
         return replace(prediction, probs=probs)
 
 
+def calibrated(
+    labeler: ReportLabeler, model: str | Path | None, chosen: str | None
+) -> ReportLabeler:
+    """The labeler with its temperatures, if it has any.
+
+    Those that stand in the model's own folder count only for the way of asking that they were
+    fitted for (decoding, and report or sentence): another way gives other probabilities.
+
+    Args:
+        model: its folder; ``None``, or no folder, where it has none.
+        chosen: a file, :data:`OFF` for none, or ``None`` for that of the model's folder.
+
+    Raises:
+        InputError, ConfigError: as :meth:`Calibrated.from_file`.
+    """
+    if chosen is not None:
+        return labeler if chosen == OFF else Calibrated.from_file(labeler, Path(chosen))
+    own = None if model is None else Path(model) / FILE
+    if own is None or labeler.label_set.task == ENTITIES or not own.is_file():
+        return labeler
+    fitted = Calibrated.from_file(labeler, own)
+    asked = labeler.describe().get("decoding")
+    return fitted if _way(asked) in map(_way, _ways(own)) else labeler
+
+
+def _ways(path: Path) -> list[Any]:
+    file = json.loads(path.read_text(encoding="utf-8"))
+    return [row.get("decoding") for row in file["labelers"].values()]
+
+
+def _way(decoding: Any) -> tuple[Any, Any]:
+    known = decoding if isinstance(decoding, Mapping) else {}
+    return known.get("mode"), known.get("unit")
+
+
 def tempered(probs: Mapping[str, float], temperature: float) -> dict[str, float]:
     """The softmax of ``log p / T``, rounded to six decimals.
 
     >>> tempered({"positive": 0.8, "negative": 0.2}, 2.0)
     {'positive': 0.666667, 'negative': 0.333333}
     """
-    logs = {key: math.log(max(value, SMALLEST)) / temperature for key, value in probs.items()}
+    logs = {key: math.log(max(value, FLOOR)) / temperature for key, value in probs.items()}
     most = max(logs.values())
     powers = {key: math.exp(value - most) for key, value in logs.items()}
     total = sum(powers.values())

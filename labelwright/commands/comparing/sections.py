@@ -123,12 +123,13 @@ def _of_probabilities(
 ) -> list[Section]:
     from eval.probability.calibration_section import calibration_section
     from eval.probability.held_out import load_held_out
-    from eval.probability.probabilities import load_probabilities
+    from eval.probability.probabilities import allowed, load_probabilities, only_presence
     from eval.probability.selective_section import selective_section
 
     comparison = analysis.comparison
     every = {n: load_probabilities(predictions[n], comparison, n) for n in comparison.names}
     given = {name: found for name, found in every.items() if found is not None}
+    absent = only_presence(comparison.gold, allowed(comparison.label_set, comparison.observations))
     held = None
     if calibration:
         silent = [name for name in calibration if name not in given and name in every]
@@ -136,6 +137,13 @@ def _of_probabilities(
             raise ConfigError(
                 f"{', '.join(silent)}: no probabilities to calibrate",
                 remedy="leave out its --calibration-pred, or give its predictions.jsonl as --pred",
+            )
+        if absent is not None:
+            raise ConfigError(
+                "the gold says only what is present, so that no temperature or threshold over "
+                "negative, uncertain and blank can be judged by it",
+                remedy="leave out --calibration-gold, or give a gold that codes them",
+                source=arguments.gold,
             )
         held = load_held_out(
             arguments.calibration_gold,
@@ -147,6 +155,8 @@ def _of_probabilities(
         )
     if not given:
         return []
+    if absent is not None:
+        given = {name: each.of_presence(absent) for name, each in given.items()}
     return [
         calibration_section(analysis, given, held=held, per=arguments.temperature),
         selective_section(analysis, given, wish=arguments.accuracy, held=held),

@@ -119,9 +119,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--calibration",
-        type=Path,
-        metavar="FILE",
-        help="calibration.json of a comparison: temper the probabilities as fitted there",
+        metavar="FILE|none",
+        help="calibration.json of a comparison: temper the probabilities as fitted there "
+        "(default: the file of that name in the model's folder, if it has one)",
     )
     model.add_argument("--quantize", metavar="KIND", help="int8 or nf4 weights (bitsandbytes)")
     model.add_argument(
@@ -221,10 +221,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _labeler(arguments: argparse.Namespace) -> tuple[ReportLabeler, str, int]:
     """The labeler, the sections it reads, and how many rows to store together."""
     labeler, sections, shard_rows = _plain_labeler(arguments)
-    if arguments.calibration is not None:
-        from labelwright.labelers.calibrated import Calibrated
+    from labelwright.labelers.calibrated import calibrated
 
-        labeler = Calibrated.from_file(labeler, arguments.calibration)
+    folder = arguments.model if arguments.server is None else None
+    labeler = calibrated(labeler, folder, arguments.calibration)
     if not arguments.unchecked:
         from labelwright.labelers.gate import gated
 

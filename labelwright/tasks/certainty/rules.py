@@ -15,15 +15,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
+from labelwright.records import FLOOR, Certainty
 
 Probabilities = Mapping[str, Mapping[Certainty, float]]
 """Per observation the probability of every certainty that it can take; each sums to 1."""
 
 POSITIVE = frozenset({Certainty.POSITIVE})
 FORBIDDEN = frozenset({Certainty.POSITIVE, Certainty.UNCERTAIN})
-LEAST = 1e-300
-"""Stands for smaller probabilities, whose logarithm may not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def _search(
 ) -> _Found | None:
     """The likeliest labels without those banned that obey all rules, if above ``floor``."""
     labels = _likeliest(label_set, probs, banned)
-    score = sum(math.log(max(probs[name][value], LEAST)) for name, value in labels.items())
+    score = sum(math.log(max(probs[name][value], FLOOR)) for name, value in labels.items())
     if score <= floor:
         return None
     rule = next(

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
+from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
-from labelwright.labelers.calibrated import Calibrated, tempered
+from labelwright.labelers.calibrated import Calibrated, calibrated, tempered
 from labelwright.records import Certainty, Prediction, Reject, Report
 
 
@@ -42,6 +43,7 @@ def calibration(path: Path, sha256: str = "abc", **change: Any) -> Path:
     names = LabelSet.load("head-ct-5").names
     file = {
         "label_set_sha256": LabelSet.load("head-ct-5").fingerprint,
+        "gold_certainties": {"positive": 5, "negative": 7, "uncertain": 0, "blank": 30},
         "labelers": {
             "other": _row("xyz", dict.fromkeys(names, 9.0)),
             "mine": _row(sha256, dict.fromkeys(names, 2.0)),
@@ -88,10 +90,48 @@ def test_a_calibration_of_another_model_or_label_set(tmp_path: Path) -> None:
         Calibrated.from_file(Fixed(), calibration(path, "other hash"))
     with pytest.raises(ConfigError, match="another label set"):
         Calibrated.from_file(Fixed(), calibration(path, label_set_sha256="0"))
+    for few in ({"positive": 5, "blank": 30}, {"positive": 3, "negative": 9, "uncertain": 0}):
+        with pytest.raises(ConfigError, match="only what is present"):
+            Calibrated.from_file(Fixed(), calibration(path, gold_certainties=few))
     for text in ("", "[]", "{}", '{"labelers": 1, "label_set_sha256": "x"}'):
         path.write_text(text)
         with pytest.raises(InputError, match=r"no calibration\.json"):
             Calibrated.from_file(Fixed(), path)
+
+
+def test_the_file_in_the_folder_of_a_model_is_used_by_itself(tmp_path: Path) -> None:
+    (reports,) = [[Report("1", "x", "s", 1)]]
+    first = LabelSet.load("head-ct-5").names[0]
+
+    def probability(model: Path | None, chosen: str | None) -> float:
+        (found,) = calibrated(Fixed(), model, chosen).label_reports(reports)
+        assert isinstance(found, Prediction)
+        assert found.probs is not None
+        return found.probs[first]["positive"]
+
+    assert probability(tmp_path, None) == 0.8  # no file there
+    calibration(tmp_path / "calibration.json")
+    assert probability(tmp_path, None) == 0.666667
+    assert probability(tmp_path, "none") == 0.8
+    assert probability(None, None) == 0.8
+    assert probability(None, str(tmp_path / "calibration.json")) == 0.666667
+    before = sha256_model(tmp_path)
+    calibration(tmp_path / "calibration.json", "xyz")
+    assert sha256_model(tmp_path) == before  # it names the model by this hash
+    with pytest.raises(ConfigError, match="fitted for this very fixed"):
+        probability(tmp_path, None)
+
+
+def test_the_file_of_a_model_is_for_the_way_of_asking_that_it_was_fitted_for(
+    tmp_path: Path,
+) -> None:
+    path = calibration(tmp_path / "calibration.json")
+    file = json.loads(path.read_text())
+    file["labelers"]["mine"]["decoding"] = {"mode": "one-pass", "unit": "sentence", "long": "x"}
+    del file["labelers"]["other"]
+    path.write_text(json.dumps(file))
+    assert type(calibrated(Fixed(), tmp_path, None)) is Fixed
+    assert type(calibrated(Fixed(), tmp_path, str(path))) is Calibrated
 
 
 def test_fitted_by_eval_and_used_by_label(
@@ -107,7 +147,7 @@ def test_fitted_by_eval_and_used_by_label(
             out = csv.writer(handle)
             out.writerow(["id", *chexpert.names])
             out.writerows(
-                [f"r{row}", *((row + place) % 2 * 1.0 for place in range(13)), ""] for row in rows
+                [f"r{row}", *(((row + place) % 3 - 1) * 1.0 for place in range(13)), ""] for row in rows
             )
         command = ["label", str(tmp_path / f"{split}.csv"), "--model", str(tiny_checkpoint)]
         assert main([*command, "--out", str(tmp_path / split), "--device", "cpu"]) == 0

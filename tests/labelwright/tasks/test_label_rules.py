@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelwright.label_set import Exclusive, Label, LabelSet
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.rules import LEAST, Probabilities, settle
+from labelwright.records import FLOOR, Certainty
+from labelwright.tasks.certainty.rules import Probabilities, settle
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
 
@@ -29,7 +29,7 @@ def plain(base: LabelSet, names: str, **rules: str) -> LabelSet:
 
 
 def score(labels: dict[str, Certainty], probs: Probabilities) -> float:
-    return sum(math.log(max(probs[name][value], LEAST)) for name, value in labels.items())
+    return sum(math.log(max(probs[name][value], FLOOR)) for name, value in labels.items())
 
 
 def best_of_all(label_set: LabelSet, probs: Probabilities) -> float:
