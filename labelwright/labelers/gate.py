@@ -10,9 +10,11 @@ a text that says nothing. The gate keeps these apart, whatever the labeler:
 - Such a label stays positive only where a sentence says so or denies something; that sentence is
   its evidence. Else it becomes blank, and a problem says why.
 
+- Where it stands beside what the rule forbids, it becomes blank; a note says so.
+
 What another examination is, and how a report says "normal", the label set knows
-(:mod:`labelwright.labelers.about`); one that knows nothing of it gets the first check alone.
-Probabilities stay the labeler's own.
+(:mod:`labelwright.labelers.about`); one that knows nothing of it gets the
+first and the last check alone. Probabilities stay the labeler's own.
 """
 
 from __future__ import annotations
@@ -76,25 +78,41 @@ class Gated(Wrapping):
         return results
 
     def _kept(self, answer: Prediction, report: Report, parts: Sequence[Span]) -> Prediction:
+        answer = self._consistent(answer)
         if self._about is None:
             return answer
-        problems = self._misfit(report, parts)
+        misfit = problems = self._misfit(report, parts)
         heads = [name for name in self._heads if answer.labels.get(name) is Certainty.POSITIVE]
         labels = dict(answer.labels)
         evidence = {k: v for k, v in (answer.evidence or {}).items() if k not in heads}
+        spans = self._saying(report.text, parts) if heads and not misfit else []
         for name in heads:
-            spans = None if problems else self._saying(report.text, parts)
             if spans:
                 evidence[name] = spans
                 continue
             labels[name] = Certainty.BLANK
-            if not problems:
-                answer = replace(answer, problems=(*answer.problems, f"{UNSAID}: {name}"))
+            if not misfit:
+                problems = (*problems, f"{UNSAID}: {name}")
         return replace(
             answer,
             labels=labels,
             problems=(*answer.problems, *problems),
             evidence=evidence if evidence or answer.evidence is not None else None,
+        )
+
+    def _consistent(self, answer: Prediction) -> Prediction:
+        """Not normal where something else is found: a label that heads a broken rule gives way."""
+        broken = dict.fromkeys(
+            name for name, _ in self._labeler.label_set.contradictions(answer.labels)
+        )
+        if not broken:
+            return answer
+        named = tuple(f"contradiction: {name} / " for name in broken)
+        return replace(
+            answer,
+            labels={**answer.labels, **dict.fromkeys(broken, Certainty.BLANK)},
+            problems=tuple(p for p in answer.problems if not p.startswith(named)),
+            notes=(*answer.notes, *(f"rule: {name}" for name in broken)),
         )
 
     def _misfit(self, report: Report, parts: Sequence[Span]) -> tuple[str, ...]:

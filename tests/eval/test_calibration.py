@@ -13,7 +13,7 @@ from eval.probability.calibration import (
     expected_calibration_error,
     log_losses,
 )
-from eval.probability.probabilities import Probabilities
+from eval.probability.probabilities import Probabilities, only_presence
 from eval.probability.temperature import check_apart, fit_temperature
 from labelwright.errors import ConfigError
 
@@ -246,3 +246,47 @@ def test_nothing_to_fit_on():
     nothing = given(probs.values, np.zeros((5, 3), dtype=bool))
     with pytest.raises(ConfigError, match="no decision of the calibration reports"):
         fit_temperature(gold, nothing)
+
+
+# Gold that says only what is present
+
+
+def test_probabilities_of_presence_by_hand():
+    values = np.array([[[0.7, 0.1, 0.1, 0.1], [0.2, 0.5, 0.2, 0.1]]])
+    found = given(values).of_presence(3)
+    assert found.presence
+    np.testing.assert_allclose(found.values, [[[0.7, 0, 0, 0.3], [0.2, 0, 0, 0.8]]], atol=1e-6)
+    assert found.answers.tolist() == [[0, 3]]
+    np.testing.assert_allclose(found.confidence, [[0.7, 0.8]], atol=1e-6)
+    assert found.allowed.tolist() == [[True, False, False, True]] * 2
+
+
+def test_unknown_decisions_stay_unknown():
+    known = np.array([[True, False]])
+    found = given(np.full((1, 2, 4), 0.25), known).of_presence(1)
+    assert found.answers.tolist() == [[0, -1]]
+    assert found.values[0, 1].tolist() == [0, 0, 0, 0]
+    assert found.confidence[0, 1] == -1
+
+
+@pytest.mark.parametrize(
+    ("gold", "absent"),
+    [
+        ([[0, 3], [3, 3]], 3),  # positive or empty
+        ([[0, 1], [1, 1]], 1),  # 1 or 0
+        ([[0, 0], [0, 0]], 3),
+        ([[0, 1], [3, 3]], None),
+        ([[0, 2], [3, 3]], None),
+        ([[1, 1], [3, 3]], None),
+    ],
+)
+def test_which_gold_says_only_what_is_present(gold, absent):
+    can = np.ones((2, 4), dtype=bool)
+    assert only_presence(np.array(gold, dtype=np.int8), can) == absent
+
+
+def test_observations_that_are_only_present_or_blank_do_not_count():
+    can = np.array([[True, True, True, True], [True, False, False, True]])
+    gold = np.array([[0, 3], [1, 0], [1, 3]], dtype=np.int8)
+    assert only_presence(gold, can) == 1
+    assert only_presence(gold, can[[1, 1]]) is None

@@ -1,6 +1,7 @@
 """Probabilities from files: reading them, and the page's sections that they make."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -231,6 +232,29 @@ def test_page_without_probabilities_has_no_such_section(inputs, tmp_path):
     page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
     assert 'id="calibration"' not in page
     assert 'id="selective"' not in page
+
+
+def test_gold_of_positives_alone_is_judged_by_presence_and_fits_nothing(inputs, tmp_path, capsys):
+    folder, _, (other_gold, other) = inputs
+    for name in ("test", "validation"):
+        lines = (folder / f"{name}-gold.csv").read_text(encoding="utf-8").splitlines()
+        only = [re.sub(r"(?<=,)(-1|0)(?=,|$)", "", line) for line in lines]
+        (tmp_path / f"{name}-gold.csv").write_text("\n".join(only) + "\n", encoding="utf-8")
+        (tmp_path / f"{name}.jsonl").write_bytes((folder / f"{name}.jsonl").read_bytes())
+    (tmp_path / "set.yaml").write_bytes((folder / "set.yaml").read_bytes())
+    assert evaluate(tmp_path, tmp_path / "out") == 0
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert page.count("The gold says only what is present") == 2  # calibration, selective labeling
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text(encoding="utf-8"))
+    found = scores["sections"]["calibration"]["a"]
+    certainties = found["ece_by_certainty"]
+    assert certainties["negative"]["mass"] is None
+    assert certainties["positive"]["mass"] is not None
+    fit = ["--calibration-pred", f"a={other}", "--calibration-gold"]
+    poor = str(tmp_path / "validation-gold.csv")
+    for where, flags in ((tmp_path, [*fit, other_gold]), (folder, [*fit, poor])):
+        assert evaluate(where, tmp_path / "no", *flags) == 2
+        assert "only what is present" in capsys.readouterr().err
 
 
 def test_flags_that_do_not_fit(inputs, tmp_path, capsys):

@@ -146,9 +146,9 @@ def test_fitted_by_eval_and_used_by_label(
         with (tmp_path / f"{split}-gold.csv").open("w", newline="") as handle:
             out = csv.writer(handle)
             out.writerow(["id", *chexpert.names])
-            out.writerows(
-                [f"r{row}", *(((row + place) % 3 - 1) * 1.0 for place in range(13)), ""] for row in rows
-            )
+            for row in rows:
+                codes = [((row + place) % 3 - 1) * 1.0 for place in range(13)]
+                out.writerow([f"r{row}", *codes, ""])
         command = ["label", str(tmp_path / f"{split}.csv"), "--model", str(tiny_checkpoint)]
         assert main([*command, "--out", str(tmp_path / split), "--device", "cpu"]) == 0
     gold = ["--gold", str(tmp_path / "two-gold.csv"), "--pred", f"m={tmp_path / 'two'}"]

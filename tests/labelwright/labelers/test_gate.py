@@ -218,6 +218,23 @@ def test_other_labels_and_their_evidence_stay():
     assert kept.evidence == plain.evidence
 
 
+def test_nothing_is_normal_beside_a_finding():
+    labeler = Fixed(CHEXPERT, Pleural_Effusion=U)
+    contradiction = "contradiction: No Finding / Pleural Effusion"
+    plain = labeler.label_reports
+
+    def answer(reports):
+        return [
+            Prediction(f.id, f.labels, f.model, problems=("chatter", contradiction))
+            for f in plain(reports)
+        ]
+
+    labeler.label_reports = answer
+    (found,) = Gated(labeler).label_reports([Report("1", "Lungs clear. Effusion?", "f", 1)])
+    assert (found.labels[NF], found.labels["Pleural Effusion"]) == (B, U)
+    assert (found.problems, found.notes) == (("chatter",), ("rule: No Finding",))
+
+
 def test_the_gate_is_part_of_what_a_run_depends_on():
     said = gated(Fixed(CHEXPERT)).describe()
     assert said["model"] == "fixed"
