@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from close_tools import weights_apart
 
 from baselines.encoder.arguments import RECIPES, parse
 from baselines.encoder.labeler import EncoderLabeler
@@ -293,7 +294,7 @@ def test_killed_and_resumed_is_the_same_run(data: Path, trained: Path, tmp_path:
     out, log = tmp_path / "out", tmp_path / "log.txt"
     flags = command(data, out, "--num_train_epochs=3")
     process = launch(["-m", "labelwright.cli", *flags], tmp_path / "home", log)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 900
     while not (out / "checkpoint-2" / "trainer_state.json").is_file():
         assert process.poll() is None, log.read_text()[-2000:]
         assert time.monotonic() < deadline
@@ -303,8 +304,9 @@ def test_killed_and_resumed_is_the_same_run(data: Path, trained: Path, tmp_path:
     assert not (out / "manifest.json").exists()
     assert main(flags) == 0
     assert manifest(out)["resumed_from"] in {"checkpoint-2", "checkpoint-4"}
-    assert losses(out) == losses(trained)
-    assert (out / "heads.safetensors").read_bytes() == (trained / "heads.safetensors").read_bytes()
+    assert losses(out) == pytest.approx(losses(trained), rel=1e-4)
+    for name in ("heads.safetensors", "model.safetensors"):
+        assert weights_apart(out / name, trained / name) < 1e-4, "a step moves them by 3e-3"
     assert CANARY not in log.read_text()
 
 
@@ -317,7 +319,7 @@ def test_two_processes_learn_what_one_does(data: Path, trained: Path, tmp_path: 
     flags = ["--num_train_epochs=1", "--per_device_train_batch_size=9"]
     mine = command(data, out, *flags)
     process = launch([*accelerate, "-m", "labelwright.cli", *mine], tmp_path / "home", log)
-    assert process.wait(timeout=400) == 0, log.read_text()[-3000:]
+    assert process.wait(timeout=900) == 0, log.read_text()[-3000:]
     facts = manifest(out)
     assert facts["processes"] == 2
     assert facts["steps"] == 2

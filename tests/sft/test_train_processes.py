@@ -107,7 +107,7 @@ def test_killed_and_resumed_is_the_same_run_and_leaves_no_text(
     assert main(mine) == 0
     facts = json.loads((out / "manifest.json").read_text())
     assert facts["resumed_from"] == "checkpoint-3"
-    assert losses(out) == pytest.approx(reference, rel=1e-5)
+    assert losses(out) == pytest.approx(reference, rel=1e-4)
     assert CANARY not in log.read_text(errors="replace")
     for path in (p for place in (out, home) for p in place.rglob("*") if p.is_file()):
         assert CANARY.encode() not in path.read_bytes(), path
@@ -127,7 +127,7 @@ def test_two_processes_equal_one_at_the_same_batch(
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from close_tools import TOLERANCE
 from conftest import REPORTS
 from decoding_tools import KNEE, B, make_loaded
 
@@ -158,7 +159,7 @@ def test_one_sentence_is_answered_as_a_report_of_one_sentence(loaded: Loaded) ->
         assert one.labels == other.labels
         assert one.probs is not None
         for name, probs in (other.probs or {}).items():
-            assert one.probs[name] == pytest.approx(probs, abs=5e-6)
+            assert one.probs[name] == pytest.approx(probs, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("decode", ["one-pass", "constrained"])

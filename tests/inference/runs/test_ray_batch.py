@@ -16,8 +16,10 @@ from typing import Any
 
 import pytest
 import ray_script
+from close_tools import close
 
 from labelwright.cli import main
+from labelwright.threads import WAITING
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,19 +68,6 @@ def content(out: Path) -> dict[str, Any]:
     return files
 
 
-def close(value: Any) -> Any:
-    """The same value, equal to others whose floats differ within the documented tolerance.
-
-    Labels and everything else are compared exactly; the last digits of a probability differ
-    between processes, as ``docs/labeling.md`` says.
-    """
-    if isinstance(value, float):
-        return pytest.approx(value, abs=2e-5)
-    if isinstance(value, dict):
-        return {key: close(part) for key, part in value.items()}
-    return [close(part) for part in value] if isinstance(value, list) else value
-
-
 def parts(out: Path) -> int:
     return sum(1 for _ in (out / "parts").glob("[0-9]*.jsonl"))
 
@@ -88,7 +77,7 @@ def processes(mark: str, name: str = "") -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if f"{MARK}={os.getpid()}-{mark}".encode() not in (folder / "environ").read_bytes():
+            if f"{MARK}={os.getpid()}-{mark}".encode() not in environ(int(folder.name)):
                 continue
             if name.encode() in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
@@ -97,11 +86,16 @@ def processes(mark: str, name: str = "") -> list[int]:
     return found
 
 
-def until(true: Callable[[], object], seconds: float = 300.0) -> None:
+def environ(process: int) -> bytes:
+    """The environment that a process was started with."""
+    return Path(f"/proc/{process}/environ").read_bytes()
+
+
+def until(true: Callable[[], object], seconds: float = 900.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it did not come to this"
-        time.sleep(0.005)
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -115,7 +109,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 def environment(mark: str, place: Path) -> dict[str, str]:
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name not in WAITING},
         MARK: f"{os.getpid()}-{mark}",
         "TMPDIR": str(place),
         "OMP_NUM_THREADS": "1",
@@ -135,14 +129,16 @@ def test_a_killed_worker_changes_nothing(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
+        until(lambda: len(processes("worker", "ray::Worker")) == 2 or process.poll() is not None)
         until(lambda: parts(out) >= 2 or process.poll() is not None)
         workers = processes("worker", "ray::Worker")
+        asleep = [b"OMP_WAIT_POLICY=PASSIVE" in environ(worker) for worker in workers]
         os.kill(workers[0], signal.SIGKILL)
         assert parts(out) < ROWS / SHARD_ROWS - 3
-        printed, error = process.communicate(timeout=300)
+        printed, error = process.communicate(timeout=900)
     assert process.returncode == 0, error
     assert printed.startswith(f"{ROWS} rows: ")
-    assert len(workers) == 2
+    assert asleep == [True, True]
     assert content(out) == close(content(tmp_path / "plain"))
     manifests = [json.loads((f / "manifest.json").read_text()) for f in (out, tmp_path / "plain")]
     assert manifests[0]["job"] == manifests[1]["job"]
@@ -168,7 +164,7 @@ def test_a_killed_run_is_resumed_without_ray(
             until(lambda before=before, p=process: parts(out) >= before + 2 or p.poll())
             left = [path.name for path in place.iterdir()]
             process.send_signal(number)
-            _, error = process.communicate(timeout=300)
+            _, error = process.communicate(timeout=900)
         assert process.returncode == code, error
         assert len(left) == 1
         assert f"-{process.pid}-" in left[0]
