@@ -33,7 +33,7 @@ from labelwright.commands.grid import command as grid
 from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
 from labelwright.errors import LabelwrightError
-from labelwright.threads import wait_asleep
+from labelwright.runtime.threads import wait_asleep
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from typing import Any
 from labelwright.errors import ConfigError, LabelwrightError, OutputError
 from labelwright.io import run_folder
 from labelwright.io.manifest import sha256_file, sha256_model
-from labelwright.threads import wait_asleep
+from labelwright.runtime.threads import wait_asleep
 from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse
 from sft.data import Records, open_records

@@ -24,7 +24,7 @@ from labelwright.errors import ConfigError, LabelwrightError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
-from labelwright.threads import wait_asleep
+from labelwright.runtime.threads import wait_asleep
 
 Factory = Callable[[], tuple[ReportLabeler, str, int]]
 """Loads a labeler in a worker; also the sections it reads and the rows to store together."""

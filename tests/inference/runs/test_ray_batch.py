@@ -19,7 +19,7 @@ import ray_script
 from close_tools import close
 
 from labelwright.cli import main
-from labelwright.threads import WAITING
+from labelwright.runtime.threads import WAITING
 
 pytestmark = [
     pytest.mark.slow,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.threads import WAITING, wait_asleep
+from labelwright.runtime.threads import WAITING, wait_asleep
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
 
 
@@ -81,7 +81,7 @@ def test_it_is_set_before_torch_is_imported(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("chosen", "found"), [({}, "PASSIVE"), ({WAITING[0]: "active"}, "ACTIVE")])
 def test_openmp_reads_it(chosen: dict[str, str], found: str) -> None:
     """What the library itself says when it is loaded."""
-    code = "from labelwright.threads import wait_asleep; wait_asleep(); import torch"
+    code = "from labelwright.runtime.threads import wait_asleep; wait_asleep(); import torch"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
