@@ -16,6 +16,7 @@ from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_tas
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
+from labelwright.runtime.fetched import fetched_folder
 from labelwright.runtime.pretrained import pick_device
 
 if TYPE_CHECKING:
@@ -101,15 +102,16 @@ def load(
 
 
 def find(path_or_hub_name: str | Path, revision: str | None = None) -> Path:
-    """The folder of a model: a local one, or the hub's snapshot (from the cache if offline).
+    """The folder of a model: a local or fetched one, or the hub's snapshot (offline: the cache).
 
     Args:
         revision: branch, tag or commit of a hub model; its main branch if not given.
 
     Raises:
         CheckpointError: there is neither.
+        ConfigError: it is one that is to be fetched first.
     """
-    local = Path(path_or_hub_name)
+    local = fetched_folder(path_or_hub_name) or Path(path_or_hub_name)
     if local.is_dir():
         return local.resolve()
     name = str(path_or_hub_name)

@@ -19,6 +19,7 @@ from labelwright.commands import (
     convert,
     evidence,
     export,
+    fetch,
     label_set,
     pseudo_label,
     train,
@@ -99,6 +100,11 @@ COMMANDS = {
     ),
     "export": Command(
         "a trained model -> a file for other programs", export.add_arguments, export.run
+    ),
+    "fetch": Command(
+        "a pretrained language model, by its short name -> the cache",
+        fetch.add_arguments,
+        fetch.run,
     ),
     "index": Command(
         "reports -> an index of similar reports; search it",

@@ -63,6 +63,8 @@ class LabelSet:
     ``words`` are the certainties with their words in answers: of a certainty task always, of
     an entities task only where every entity has one. ``nesting`` allows entities to overlap.
     ``about`` says what its reports are about (:mod:`labelwright.labelers.about`), where it does.
+    ``kin`` is the name under which rules, lexicon and code tables are found: another label set's
+    where this one asks the same observations in other words (``variant_of``), else its own.
     ``text`` is the YAML it came from: checkpoints and runs store exactly this, and two
     label sets are equal when their texts are.
     """
@@ -76,6 +78,7 @@ class LabelSet:
     words: Mapping[Certainty, str]
     exclusive: tuple[Exclusive, ...]
     text: str = field(repr=False)
+    kin: str
     nesting: bool = False
     examples: tuple[Example, ...] = ()
     about: Any = field(default=None, repr=False)
@@ -125,6 +128,7 @@ class LabelSet:
                 for item in value.get("exclusive") or ()
             ),
             text=text,
+            kin=value.get("variant_of") or value["name"],
             nesting=bool(value.get("nesting", False)),
             examples=tuple(_example(item, value) for item in value.get("examples") or ()),
             about=value.get("about"),

@@ -14,7 +14,10 @@ CERTAINTY, ENTITIES = TASKS = ("certainty", "entities")
 """Task kinds that this version can run."""
 
 BOTH = ("name", "version", "task", "language", "instruction", "certainties", "labels")
-TOP = {CERTAINTY: (*BOTH, "exclusive", "about"), ENTITIES: (*BOTH, "nesting", "examples")}
+TOP = {
+    CERTAINTY: (*BOTH, "exclusive", "about", "variant_of"),
+    ENTITIES: (*BOTH, "nesting", "examples"),
+}
 LABEL = ("name", "key", "description", "synonyms", "parent", "codes", "certainties")
 """Keys of one label; a type of entities has no certainties of its own."""
 EXCLUSIVE = ("label", "with")
@@ -37,7 +40,7 @@ def checked(file: YamlFile) -> dict[str, Any]:
     for key in ("name", "version", "task", "instruction", "labels"):
         if value.get(key) in (None, "", []):
             file.problem([], f"{key!r} is missing; add it")
-    for key in ("name", "task", "instruction"):
+    for key in ("name", "task", "instruction", "variant_of"):
         if key in value and not isinstance(value[key], str):
             file.problem([key], f"{key!r} must be text; quote it")
     if value.get("version") is not None and not isinstance(value["version"], str):

@@ -85,6 +85,13 @@ class TrainArguments:
         default=False,
         metadata={"help": "Allow to go on from a model that was trained on another label set."},
     )
+    freeze_embeddings: bool = field(
+        default=False,
+        metadata={
+            "help": "Leave the embeddings of a pretrained model as they are, so that words which "
+            "the records never show keep their meaning beside those which they do."
+        },
+    )
     merge: bool = field(
         default=False,
         metadata={"help": "Also save adapter and base as one model, in OUTPUT_DIR/merged."},
@@ -239,6 +246,7 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
         )
+    _check_frozen(task, model)
     _check_branches(settings)
     _check_reporters(sft)
     if sft.use_cpu or on_cpu():
@@ -277,6 +285,12 @@ def _asks_for_entities(data: str | None) -> bool:
         return LabelSet.load(Path(str(data)) / "label_set.yaml").task == ENTITIES
     except (LabelwrightError, OSError, ValueError):
         return False
+
+
+def _check_frozen(task: TrainArguments, model: ModelConfig) -> None:
+    if task.freeze_embeddings and (model.use_peft or task.scratch):
+        why = "an adapter leaves them anyway" if model.use_peft else "random ones must be learned"
+        raise ConfigError(f"freeze_embeddings cannot be set: {why}", remedy="remove it")
 
 
 def _check_branches(settings: Settings) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +12,7 @@ from labelwright.checkpoint import REPORT, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.io.run_folder import START
 from labelwright.label_set import LabelSet
+from labelwright.runtime.fetched import fetched_folder, hub_reachable
 from sft.scratch import CHATML, EOS, PRESETS, TURN, make_scratch_model
 
 if TYPE_CHECKING:
@@ -32,6 +28,7 @@ class Start:
         source: folder or hub name, as transformers loads it.
         name: what model card and checkpoint say.
         local: whether ``source`` is a folder here.
+        fetched: whether ``name`` finds it on every machine that fetched it.
         unit: what that model reads at once, where it knows.
     """
 
@@ -40,6 +37,7 @@ class Start:
     local: bool
     revision: str | None = None
     unit: str = REPORT
+    fetched: bool = False
 
 
 def scratch_start(
@@ -66,7 +64,8 @@ def named_start(model: ModelConfig, label_set: LabelSet, *, new_label_set: bool)
         ConfigError: there is no such folder.
     """
     name = str(model.model_name_or_path)
-    folder = Path(name).expanduser()
+    cached = fetched_folder(name)
+    folder = cached or Path(name).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
             raise ConfigError(f"no such model folder: {name}", remedy="check --model_name_or_path")
@@ -83,7 +82,8 @@ def named_start(model: ModelConfig, label_set: LabelSet, *, new_label_set: bool)
                 remedy="build records for the model's label set, or give --new-label-set",
                 source=folder,
             )
-    return Start(str(folder.resolve()), folder.resolve().name, local=True, unit=unit)
+    place = folder.resolve()
+    return Start(str(place), place.name, local=True, unit=unit, fetched=cached is not None)
 
 
 def _check_folder(folder: Path) -> None:
@@ -200,27 +200,11 @@ def _quantised(model: ModelConfig) -> dict[str, Any]:
     return options
 
 
-@lru_cache(maxsize=1)
-def _hub_reachable() -> bool:
-    """Whether the hub answers, tried once and briefly: its client alone retries for a minute.
-
-    Behind a proxy only the client can tell.
-    """
-    if urllib.request.getproxies():
-        return True
-    host = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    try:
-        socket.create_connection((host.hostname or "", host.port or 443), timeout=5).close()
-    except OSError:
-        return False
-    return True
-
-
 def _reached(start: Start, loader: Any, **options: Any) -> Any:
     """Call ``from_pretrained``; an unreachable hub or an unknown name becomes one line."""
     if start.revision is not None:
         options["revision"] = start.revision
-    options["local_files_only"] = start.local or not _hub_reachable()
+    options["local_files_only"] = start.local or not hub_reachable()
     try:
         return loader(start.source, trust_remote_code=False, **options)
     except (OSError, ValueError, KeyError) as error:

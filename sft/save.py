@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ def finish(
     facts = _manifest(settings, records, start, outcome)
     with writing(folder):
         (folder / "training_args.bin").unlink(missing_ok=True)
+    if start.fetched and settings.model.use_peft:
+        _name_base(folder / "adapter_config.json", start.name)
     folders = [folder]
     if settings.task.merge:
         folders.append(_merged(folder, start, tokenizer))
@@ -110,6 +113,12 @@ def _manifest(
         },
         "versions": dict(versions()),
     }
+
+
+def _name_base(path: Path, name: str) -> None:
+    """Let the adapter find its base by name: the path of this machine's cache is no other's."""
+    config = json.loads(path.read_text(encoding="utf-8"))
+    write_json(path, config | {"base_model_name_or_path": name})
 
 
 def _merged(folder: Path, start: Start, tokenizer: PreTrainedTokenizerBase) -> Path:

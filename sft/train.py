@@ -22,6 +22,7 @@ from typing import Any
 from labelwright.errors import ConfigError, LabelwrightError, OutputError
 from labelwright.io import run_folder
 from labelwright.io.manifest import sha256_file, sha256_model
+from labelwright.runtime.fetched import fetched_folder
 from labelwright.runtime.threads import wait_asleep
 from sft import dry_run
 from sft.arguments import Settings, as_dict, help_text, parse
@@ -105,8 +106,11 @@ def train(settings: Settings, records: Records) -> None:
         adapter.revision = start.revision
     with quiet(output, cpu=sft.use_cpu):
         branches = {} if ready.tree is None else with_branches(sft, ready.tree, ready.tokenizer)
+        model = load_model(start, settings.model, ready.stop)
+        if settings.task.freeze_embeddings:
+            model.get_input_embeddings().requires_grad_(requires_grad=False)
         trainer = QuietTrainer(
-            model=load_model(start, settings.model, ready.stop),
+            model=model,
             args=sft,
             train_dataset=ready.datasets["train"],
             eval_dataset=ready.datasets.get("validation"),
@@ -134,7 +138,7 @@ def train(settings: Settings, records: Records) -> None:
 def _identity(settings: Settings, records: Records) -> dict[str, Any]:
     """Everything that decides the result, for ``run.json``."""
     name = settings.task.scratch or str(settings.model.model_name_or_path)
-    folder = Path(name).expanduser()
+    folder = fetched_folder(name) or Path(name).expanduser()
     local = settings.task.scratch is None and folder.is_dir()
     return {
         "start": sha256_model(folder) if local else f"{name} {settings.model.model_revision}",
@@ -143,6 +147,7 @@ def _identity(settings: Settings, records: Records) -> dict[str, Any]:
         "label_set_sha256": records.label_set.fingerprint,
         "on_long": settings.task.on_long,
         "layout": settings.task.layout,
+        **({"freeze_embeddings": True} if settings.task.freeze_embeddings else {}),
         "training": run_folder.identity(as_dict(settings.sft)),
         "model": run_folder.identity(as_dict(settings.model)),
     }

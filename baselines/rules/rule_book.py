@@ -98,7 +98,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         LabelSetError: there are none, or a file has mistakes (``problems`` lists all).
     """
     if path is None:
-        path = SHIPPED / f"{label_set.name}.yaml"
+        path = SHIPPED / f"{label_set.kin}.yaml"
         if not path.is_file():
             raise LabelSetError(
                 f"no rules for label set {label_set.name!r}",
@@ -109,7 +109,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
     file = YamlFile.read(path)
     book = _Reader(file)
     value = book.mapping((), file.value, RULES)
-    if value.get("label_set") != label_set.name:
+    if value.get("label_set") not in (label_set.name, label_set.kin):
         file.problem(
             ["label_set"],
             f"label_set must be {label_set.name!r}, the one that is asked for; mend it",

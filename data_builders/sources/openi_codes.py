@@ -74,7 +74,7 @@ class CodeTable:
         Raises:
             LabelSetError: none is shipped for it.
         """
-        path = TABLES / f"openi-{label_set.name}.yaml"
+        path = TABLES / f"openi-{label_set.kin}.yaml"
         if not path.is_file():
             raise LabelSetError(
                 f"no table of Open-i codes is shipped for label set {label_set.name!r}",

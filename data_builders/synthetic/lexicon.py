@@ -148,7 +148,7 @@ class Lexicon:
         Raises:
             LabelSetError: there is none, or it has mistakes (``problems`` lists all).
         """
-        file = SHIPPED / f"{label_set.name}.yaml" if path is None else Path(path)
+        file = SHIPPED / f"{label_set.kin}.yaml" if path is None else Path(path)
         if not file.is_file():
             shipped = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.yaml")))
             raise LabelSetError(

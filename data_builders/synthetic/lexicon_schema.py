@@ -55,7 +55,7 @@ class Reader:
         for key in NEEDED:
             if not value.get(key):
                 file.problem([], f"{key!r} is missing; add it")
-        if value.get("label_set") not in (None, self.label_set.name):
+        if value.get("label_set") not in (None, self.label_set.name, self.label_set.kin):
             file.problem(
                 ["label_set"],
                 f"made for {value['label_set']!r}, not for {self.label_set.name!r}; "

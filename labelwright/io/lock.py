@@ -18,14 +18,19 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(
+    folder: Path, *, remedy: str = "wait until it ends, or choose another --out"
+) -> Iterator[None]:
     """Hold ``folder`` for this process alone.
+
+    Args:
+        remedy: what to do if another process holds it.
 
     Raises:
         OutputError: another run holds it, or the lock file cannot be made.
     """
     path = folder / LOCK_FILE
-    descriptor = _acquire(path)
+    descriptor = _acquire(path, remedy)
     try:
         yield
     finally:
@@ -34,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path, remedy: str) -> int:
     """Open and lock; again if the holder before us removed the file in between."""
     while True:
         with writing(path):
@@ -45,7 +50,7 @@ def _acquire(path: Path) -> int:
             os.close(descriptor)
             raise OutputError(
                 "another run is writing into this folder",
-                remedy="wait until it ends, or choose another --out",
+                remedy=remedy,
                 source=path.parent,
             ) from None
         except OSError as error:

@@ -63,7 +63,7 @@ def test_training_notes_the_revision(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(load, "_hub_reachable", lambda: False)
+    monkeypatch.setattr(load, "hub_reachable", lambda: False)
     shutil.copytree(tiny_checkpoint, cache / COMMITS["v2"], dirs_exist_ok=True)
     start = ["--model_name_or_path", NAME, "--model_revision", "v2", "--use_peft"]
     steps = ["--max_steps=1", "--disable_tqdm=true", "--output_dir", str(tmp_path / "out")]

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import REPORTS, write_records
+from safetensors.torch import load_file
 
 from labelwright.checkpoint import load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError, OutputError
@@ -70,6 +72,18 @@ def test_the_loss_falls_and_the_manifest_tells_all(trained: Path, records_folder
     assert facts["inputs"][0]["sha256"] == sha256_file(records_folder / "train.jsonl")
     assert facts["arguments"]["training"]["learning_rate"] == 3e-3
     assert {"torch", "trl"} <= set(facts["versions"])
+
+
+def test_frozen_embeddings_stay(
+    tmp_path: Path, records_folder: Path, tiny_checkpoint: Path
+) -> None:
+    """To the last bit, while every other weight is trained."""
+    out = tmp_path / "out"
+    flags = ["--model_name_or_path", str(tiny_checkpoint), "--freeze_embeddings", *FAST]
+    assert main(["--data", str(records_folder), "--output_dir", str(out), *flags]) == 0
+    before, after = (load_file(f / "model.safetensors") for f in (tiny_checkpoint, out))
+    same = [name for name in before if torch.equal(before[name], after[name])]
+    assert same == ["model.embed_tokens.weight"]
 
 
 def test_model_card_and_metrics(trained: Path) -> None:
@@ -253,10 +267,10 @@ def test_models_that_are_not_here(
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    load._hub_reachable.cache_clear()
+    load.hub_reachable.cache_clear()
     with pytest.raises(ConfigError, match=r"^no/such-model is not on this machine.*local model"):
         again(tmp_path / "out", records_folder, Path("no/such-model"))
-    load._hub_reachable.cache_clear()
+    load.hub_reachable.cache_clear()
 
 
 def test_quantised_base_without_bitsandbytes(

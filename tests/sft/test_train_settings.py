@@ -132,6 +132,7 @@ BAD_FLAGS = {
     "two starts": ([*SCRATCH, "--model_name_or_path", "m"], "exactly one start"),
     "quantised": ([*BASE, "--model_name_or_path", "m", "--load_in_4bit"], "add --use_peft"),
     "merge": ([*SCRATCH, "--merge"], "no adapter to merge"),
+    "frozen": ([*SCRATCH, "--freeze_embeddings"], "freeze_embeddings cannot be set: random ones"),
     "packing": ([*SCRATCH, "--packing", "--packing_strategy", "wrapped"], "use bfd"),
     "metrics": ([*SCRATCH, "--report_to", "nowhere"], "use one of: tensorboard, wandb, trackio"),
     "resume": ([*SCRATCH, "--resume_from_checkpoint", "x"], "use --resume"),

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from baselines.rules.labeler import RulesLabeler
+from data_builders.sources.openi_codes import CodeTable
+from data_builders.synthetic.reports import write_reports
 from labelwright.cli import main
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet, shipped_names
-from labelwright.records import Certainty
+from labelwright.prompt import system_prompt
+from labelwright.records import Certainty, Prediction, Report
+from labelwright.tasks.certainty.answer import parse, render
 
 GOOD = """\
 name: small
@@ -34,6 +39,7 @@ def test_shipped_label_sets_differ_in_size() -> None:
     assert sizes == {
         "breast-cancer-pt-10": 10,
         "chexpert-14": 14,
+        "chexpert-14-words": 14,
         "disease-1": 1,
         "head-ct-5": 5,
         "radiology-id-5": 5,
@@ -49,6 +55,35 @@ def test_chexpert_rules() -> None:
     assert label_set.contradictions(devices) == []
     edema = {"No Finding": Certainty.POSITIVE, "Edema": Certainty.UNCERTAIN}
     assert label_set.contradictions(edema) == [("No Finding", "Edema")]
+
+
+def test_a_variant_asks_the_same_in_other_words() -> None:
+    """Names, order, rules and codes are those of the other; keys and instruction are not."""
+    one, words = LabelSet.load("chexpert-14"), LabelSet.load("chexpert-14-words")
+    assert (one.kin, words.kin) == ("chexpert-14", "chexpert-14")
+    assert words.names == one.names
+    assert words.exclusive == one.exclusive
+    for label, other in zip(words.labels, one.labels, strict=True):
+        same = ("name", "description", "parent", "codes", "certainties")
+        assert [getattr(label, a) for a in same] == [getattr(other, a) for a in same]
+        assert {*label.synonyms, label.key.capitalize()} >= set(other.synonyms)
+    assert system_prompt(words) == "Label this chest X-ray report."
+    line = render(words, {"Cardiomegaly": Certainty.POSITIVE})
+    assert line.startswith("enlarged mediastinum blank, enlarged heart positive, lung opacity")
+    assert parse(words, line).labels["Cardiomegaly"] is Certainty.POSITIVE
+    assert words.fingerprint != one.fingerprint
+
+
+def test_a_variant_takes_rules_lexicon_and_codes_of_its_kin() -> None:
+    sets = [LabelSet.load("chexpert-14"), LabelSet.load("chexpert-14-words")]
+    texts = ["No effusion. The heart is enlarged.", "Possible pneumonia."]
+    reports = [Report(id=str(i), text=text, source="t", row=i) for i, text in enumerate(texts)]
+    said = [RulesLabeler.for_label_set(own).label_reports(reports) for own in sets]
+    labels = [[p.labels for p in own if isinstance(p, Prediction)] for own in said]
+    assert labels[0] == labels[1]
+    assert labels[0][0]["Cardiomegaly"] is Certainty.POSITIVE
+    assert list(write_reports(sets[0], 5, 3)) == list(write_reports(sets[1], 5, 3))
+    assert CodeTable.for_label_set(sets[0]) == CodeTable.for_label_set(sets[1])
 
 
 def test_equal_by_text_and_hashable() -> None:
