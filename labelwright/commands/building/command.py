@@ -18,7 +18,7 @@ from labelwright.records import Reject, Report
 
 if TYPE_CHECKING:
     from data_builders.augment import Augmentation
-    from data_builders.build import Job
+    from data_builders.build import Built, Job
     from data_builders.sources.labels import LabelSource
 
 __all__ = ["add_arguments", "run"]
@@ -26,19 +26,33 @@ __all__ = ["add_arguments", "run"]
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, or show a preview."""
+    if arguments.preview is not None:
+        found, job = _job(arguments, _checked(arguments), scanned=False)
+        _preview(found, job, arguments.preview)
+        return 0
+    sys.stdout.write(summary(perform(arguments), arguments.out))
+    return 0
+
+
+def perform(arguments: argparse.Namespace) -> Built:
+    """Build the data folder.
+
+    Raises:
+        InputError, ConfigError, LabelSetError: reports, labels or options cannot be used.
+        OutputError: the folder holds another build, or cannot be written.
+    """
+    from data_builders.build import build
+
+    found, job = _job(arguments, _checked(arguments), scanned=True)
+    return build(found, job, arguments.out, overwrite=arguments.overwrite)
+
+
+def _checked(arguments: argparse.Namespace) -> LabelSet:
+    """The label set, once no flag contradicts it or another flag."""
     label_set = LabelSet.load(arguments.label_set)
     check_task(arguments, label_set)
     check(arguments, labels_needed=label_set.task != ENTITIES)
-    if arguments.preview is not None:
-        found, job = _job(arguments, label_set, scanned=False)
-        _preview(found, job, arguments.preview)
-        return 0
-    from data_builders.build import build
-
-    found, job = _job(arguments, label_set, scanned=True)
-    built = build(found, job, arguments.out, overwrite=arguments.overwrite)
-    sys.stdout.write(summary(built, arguments.out))
-    return 0
+    return label_set
 
 
 def _job(

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.checkpoint import TASK_FILE, has_heads, load_task
+from labelwright.checkpoint import TASK_FILE, load_task
 from labelwright.commands.flags import Parser
 from labelwright.commands.labeling import command as label
-from labelwright.commands.labeling.neighbours import CHOSEN, NONE, SHOWN
-from labelwright.commands.labeling.server import FLAGS as SERVER_FLAGS
 from labelwright.errors import ConfigError
+from labelwright.loading import (
+    CHOSEN,
+    KNN,
+    MODEL,
+    NO_NEIGHBOURS,
+    SERVER,
+    SHOWN,
+    TAKES,
+    LabelerSettings,
+)
 from labelwright.shipped import named_model
 
 if TYPE_CHECKING:
@@ -23,14 +32,6 @@ RUNS = "runs"
 """The folder of the runs beside the page."""
 OWN = ("neighbours", "dry_run", "retry_rejects")
 """Flags of labeling that an ablation sets itself or cannot bear."""
-_NOT_FOR_VOTES = (
-    *("label_set", "rules", "calibration", "server"),
-    *label.MODEL_ONLY[1:],
-    *label.GENERATIVE_ONLY,
-    *SHOWN,
-    *SERVER_FLAGS,
-)
-"""Flags for models, which mean nothing to neighbours that vote."""
 
 
 def label_cells(
@@ -46,7 +47,6 @@ def label_cells(
         InputError: index or reports cannot be read.
         OutputError: a run's folder belongs to another job.
     """
-    from eval.studies.ablation_cells import KNN
     from inference.decode.memory import free_memory
 
     models = _models(arguments.cell)
@@ -149,7 +149,7 @@ def _label_arguments(arguments: argparse.Namespace) -> argparse.Namespace:
 
 def _check_index(arguments: argparse.Namespace, cells: Sequence[Cell], label_set: LabelSet) -> None:
     """What is wrong with the index should not show after the first run only."""
-    from eval.studies.ablation_cells import KNN, WITHOUT
+    from eval.studies.ablation_cells import WITHOUT
     from retrieval.index import Index
 
     if all(cell == WITHOUT for cell in cells):
@@ -183,14 +183,16 @@ def _of_cell(
     base: argparse.Namespace, arguments: argparse.Namespace, cell: Cell, model: str | None
 ) -> argparse.Namespace:
     """The arguments of ``labelwright label`` for one cell."""
-    from eval.studies.ablation_cells import KNN, WITHOUT
+    from eval.studies.ablation_cells import WITHOUT
 
     changes: dict[str, Any] = {"model": model}
     if cell == WITHOUT:
-        reads = model is None or (model != label.RULES and not has_heads(named_model(model)))
-        changes |= dict.fromkeys((*SHOWN, *CHOSEN), None) | {"neighbours": NONE if reads else None}
+        reads = LabelerSettings(model=model, server=base.server).labeler in (MODEL, SERVER)
+        changes |= dict.fromkeys((*SHOWN, *CHOSEN), None)
+        changes |= {"neighbours": NO_NEIGHBOURS if reads else None}
     elif cell.method == KNN:
-        changes |= dict.fromkeys(_NOT_FOR_VOTES, None)
+        settings = {field.name for field in fields(LabelerSettings)} - {"model", "sections"}
+        changes |= dict.fromkeys(settings - TAKES[KNN], None)
         changes |= {"model": KNN, "index": arguments.index, "k": cell.k}
     else:
         changes |= {"neighbours": cell.method, "index": arguments.index, "k": cell.k}

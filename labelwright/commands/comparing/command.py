@@ -142,6 +142,18 @@ def add_test_flags(
 
 def run(arguments: argparse.Namespace) -> int:
     """Score, test, write the report, say the verdict."""
+    sys.stdout.writelines(f"{line}\n" for line in perform(arguments))
+    return 0
+
+
+def perform(arguments: argparse.Namespace) -> list[str]:
+    """Score, test and write the report; return the verdicts and the page's path, a line each.
+
+    Raises:
+        ConfigError: flags that do not fit each other.
+        InputError: gold or predictions cannot be read, or share no report.
+        OutputError: the folder cannot be written.
+    """
     from eval.kinds.certainty.analysis import analyse
     from eval.kinds.certainty.load import load_comparison
     from eval.page.provenance import independence, read_source
@@ -152,7 +164,7 @@ def run(arguments: argparse.Namespace) -> int:
     label_set = LabelSet.load(arguments.label_set)
     check_seed(arguments)
     if label_set.task == ENTITIES:
-        return evaluate_entities.run(
+        return evaluate_entities.perform(
             arguments,
             label_set,
             named_paths(arguments.pred) if arguments.pred else {},
@@ -198,9 +210,7 @@ def run(arguments: argparse.Namespace) -> int:
         ),
     )
     path = write_report(page, arguments.out)
-    sys.stdout.writelines(f"{verdict}\n" for verdict in verdicts(analysis))
-    sys.stdout.write(f"{path}\n")
-    return 0
+    return [*map(str, verdicts(analysis)), str(path)]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,14 +83,14 @@ def refuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def run(
+def perform(
     arguments: argparse.Namespace,
     label_set: LabelSet,
     predictions: Mapping[str, str],
     *,
     usual: Callable[[str], object],
-) -> int:
-    """Score, test, write the report, say the verdict.
+) -> list[str]:
+    """Score, test and write the report; return the verdicts and the page's path, a line each.
 
     Args:
         predictions: path by labeler; without any the first run of each ``--seeds`` is compared.
@@ -152,9 +151,7 @@ def run(
         ),
     )
     path = write_report(page, arguments.out)
-    sys.stdout.writelines(f"{verdict}\n" for verdict in verdicts(analysis))
-    sys.stdout.write(f"{path}\n")
-    return 0
+    return [*map(str, verdicts(analysis)), str(path)]
 
 
 def seed_runs(values: Sequence[str]) -> dict[str, tuple[str, ...]]:

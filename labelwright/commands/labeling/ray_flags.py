@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
+from labelwright.loading import RULES, LabelerSettings, LoadedLabeler, flag, load_labeler
 
 if TYPE_CHECKING:
     from labelwright.labelers.base import ReportLabeler
-
-    Made = tuple[ReportLabeler, str, int]
-    """A labeler, the sections that it reads, and how many rows to store together."""
-
-NOT_FOR_WORKERS = ("run", "parser", "rest", "out", "files")
-RAY_ONLY = ("ray_address", "gpus_per_actor")
 
 
 def add_ray_flags(parser: argparse.ArgumentParser) -> None:
@@ -44,55 +39,58 @@ def add_ray_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class RaySettings:
+    """The flags of :func:`add_ray_flags`."""
+
+    ray_actors: int | None = None
+    ray_address: str | None = None
+    gpus_per_actor: float | None = None
+
+    @classmethod
+    def from_flags(cls, arguments: argparse.Namespace) -> RaySettings:
+        """The settings that a command line gives."""
+        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+
 @contextmanager
-def labeled_by(
-    arguments: argparse.Namespace, make: Callable[[argparse.Namespace], Made]
-) -> Iterator[Made]:
-    """The labeler of ``make``, here in this process or in workers on Ray.
+def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLabeler]:
+    """The labeler that the settings name, here in this process or in workers on Ray.
 
     Raises:
-        ConfigError: flags of Ray that cannot work.
+        ConfigError: settings that cannot work.
         MissingExtraError: Ray is not installed.
     """
-    if arguments.ray_actors is None:
-        for name in RAY_ONLY:
-            if getattr(arguments, name) is not None:
+    if ray.ray_actors is None:
+        for name in ("ray_address", "gpus_per_actor"):
+            if getattr(ray, name) is not None:
                 raise ConfigError(
-                    f"--{name.replace('_', '-')} means something beside --ray-actors only",
+                    f"{flag(name)} means something beside --ray-actors only",
                     remedy="give --ray-actors N as well, or leave it out",
                 )
-        yield make(arguments)
+        yield load_labeler(settings)
         return
-    device = arguments.device
+    device = settings.device
     if device is not None and ":" in device:
         raise ConfigError(
             f"--device {device} picks one GPU for all workers",
             remedy="leave it out; --gpus-per-actor says what each worker gets",
         )
-    gpus = arguments.gpus_per_actor
-    if gpus is None and (arguments.model == "rules" or device == "cpu"):
+    gpus = ray.gpus_per_actor
+    if gpus is None and (settings.labeler == RULES or device == "cpu"):
         gpus = 0.0
     from inference.ray.pool import crew
 
     with crew(
-        partial(make, _portable(arguments)),
-        workers=arguments.ray_actors,
-        address=arguments.ray_address,
-        gpus=gpus,
+        partial(_in_worker, settings), workers=ray.ray_actors, address=ray.ray_address, gpus=gpus
     ) as workers:
         said = workers.introduction
-        yield workers, said.sections, said.shard_rows
+        yield LoadedLabeler(workers, said.sections, said.shard_rows)
 
 
-def _portable(arguments: argparse.Namespace) -> argparse.Namespace:
-    """What a worker needs of the command line; it may stand in another folder."""
-    kept = {k: v for k, v in vars(arguments).items() if k not in NOT_FOR_WORKERS}
-    for name in ("model", "label_set", "rules", "calibration"):
-        value: Any = kept.get(name)
-        there = value is not None and Path(value).exists()
-        if there and not (name == "model" and value == "rules"):
-            kept[name] = type(value)(Path(value).absolute())
-    return argparse.Namespace(**kept)
+def _in_worker(settings: LabelerSettings) -> tuple[ReportLabeler, str, int]:
+    loaded = load_labeler(settings)
+    return loaded.labeler, loaded.sections, loaded.window
 
 
 def _share(text: str) -> float:

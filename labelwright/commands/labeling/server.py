@@ -3,29 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.flags import positive
-from labelwright.errors import ConfigError
-
-if TYPE_CHECKING:
-    from inference.server.labeler import ServerLabeler
 
 KINDS = ("auto", "vllm", "llama.cpp", "transformers", "openai")
-FLAGS = {
-    "server_kind": "kind",
-    "concurrency": "concurrency",
-    "server_timeout": "timeout",
-    "allow_remote": "allow_remote",
-    "model_folder": "folder",
-    "prompt": "prompt",
-    "price_in": "price_in",
-    "price_out": "price_out",
-    "answer_tokens": "answer_tokens",
-}
-"""Flags that mean something beside ``--server`` only, and what the labeler calls them."""
 
 
 def add_server_flags(parser: argparse.ArgumentParser) -> None:
@@ -100,41 +81,3 @@ def _price(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError("must be a price, 0 or more")
     return value
-
-
-def refuse_server_flags(arguments: argparse.Namespace) -> None:
-    """No flag is ignored in silence.
-
-    Raises:
-        ConfigError: one of :data:`FLAGS` is given without ``--server``.
-    """
-    _refuse(arguments, FLAGS, "is for --server")
-
-
-def server_labeler(arguments: argparse.Namespace, others: Iterable[str]) -> ServerLabeler:
-    """Connect to the server.
-
-    Args:
-        others: the flags for models in this process; none of them may be given.
-
-    Raises:
-        ConfigError: flags that cannot work.
-        ServerError: the server does not answer, refuses, or has no such model.
-    """
-    from inference.server.labeler import ServerLabeler
-
-    _refuse(arguments, [name for name in others if name != "decode"], "means nothing to a server")
-    named: dict[str, Any] = {own: getattr(arguments, flag) for flag, own in FLAGS.items()}
-    named |= {name: getattr(arguments, name) for name in ("label_set", "decode", "sections")}
-    given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
-    labeler = ServerLabeler.connect(arguments.server, arguments.model, **given)
-    if labeler.address.warning:
-        sys.stderr.write(f"labelwright: {labeler.address.warning}\n")
-    return labeler
-
-
-def _refuse(arguments: argparse.Namespace, flags: Iterable[str], why: str) -> None:
-    given = [name for name in flags if getattr(arguments, name) is not None]
-    if given:
-        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise ConfigError(f"{named} {why}", remedy="leave it out")

@@ -46,7 +46,7 @@ def read_delimited(path: Path, options: ReadOptions, delimiter: str) -> Iterator
     """
     records = _records(path, options, delimiter)
     header, columns = _header(records, path, options)
-    make = _row_maker(str(path), header, columns)
+    make = row_maker(str(path), header, columns)
     width = len(header)
     for row, cells in enumerate(records, 1):
         if cells is None:
@@ -168,9 +168,10 @@ def _broken(path: Path, line: int) -> InputError:
     )
 
 
-def _row_maker(
+def row_maker(
     source: str, header: list[str], columns: Columns
 ) -> Callable[[int, list[str]], Report | Reject]:
+    """What turns a row's number and its cells, in the header's order, into a report."""
     place = {name: header.index(name) for name in columns.used}
     id_at = place[columns.id]
     texts = [place[name] for name in columns.texts]

@@ -1,0 +1,370 @@
+"""One door to every labeler: rules, models, encoders, taggers, servers, votes of similar reports.
+
+The ``label`` command and the Python API come through here alike. What may be asked of which
+labeler stands in one table (:data:`TAKES`), and one loop refuses everything else, so that no
+setting is ever ignored in silence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.checkpoint import has_heads, has_tags
+from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.shipped import named_model, shipped_model
+
+if TYPE_CHECKING:
+    from labelwright.labelers.base import ReportLabeler
+    from retrieval.augment import Recipe
+    from retrieval.index_sources import Images
+
+RULES, KNN, SERVER = "rules", "knn", "server"
+MODEL, ENCODER, TAGGER = "model", "encoder", "tagger"
+WORDS = {
+    RULES: "the rules",
+    KNN: "--model knn",
+    SERVER: "a model behind a server",
+    MODEL: "a generative model",
+    ENCODER: "an encoder",
+    TAGGER: "a tagger",
+}
+"""The labelers in words, for messages."""
+RULES_LABEL_SET = "chexpert-14"
+DEFAULT_K = 5
+NO_NEIGHBOURS = "none"
+
+SHOWN = ("neighbours", "neighbour_words")
+"""Settings of neighbours in prompts."""
+CHOSEN = ("k", "neighbour_split", "most_similar", "image_column", "image_root")
+"""Settings of which reports are neighbours."""
+_SERVED = {
+    "server_kind": "kind",
+    "concurrency": "concurrency",
+    "server_timeout": "timeout",
+    "allow_remote": "allow_remote",
+    "model_folder": "folder",
+    "prompt": "prompt",
+    "price_in": "price_in",
+    "price_out": "price_out",
+    "answer_tokens": "answer_tokens",
+}
+"""Settings of a server, and what its labeler calls them."""
+_GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
+_WEIGHTS = ("device", "dtype", "batch_size")
+
+TAKES: Mapping[str, frozenset[str]] = {
+    RULES: frozenset({"label_set", "rules"}),
+    KNN: frozenset({"device", "index", *CHOSEN}),
+    SERVER: frozenset({"label_set", "decode", "server", "index", *_SERVED, *SHOWN, *CHOSEN}),
+    MODEL: frozenset({"label_set", "decode", "index", *_WEIGHTS, *_GENERATIVE, *SHOWN, *CHOSEN}),
+    ENCODER: frozenset({"label_set", *_WEIGHTS}),
+    TAGGER: frozenset({"label_set", "threshold", *_WEIGHTS}),
+}
+"""What each labeler can be told, beside :data:`COMMON`."""
+COMMON = frozenset({"model", "sections", "calibration", "unchecked"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelerSettings:
+    """Which labeler, and what it is told; ``None`` everywhere for its own default.
+
+    Attributes:
+        model: a folder that training wrote, a model of the hub or of the server, the name of a
+            shipped model, ``rules`` or ``knn``; the shipped model of the label set if ``None``.
+        label_set: name, file or label set, for a labeler that brings none.
+        sections: what of a report is read, one of
+            :data:`labelwright.text.sections.SECTION_CHOICES`.
+        calibration: a ``calibration.json`` of a comparison in place of the model's own, or ``off``.
+        unchecked: label also what no label set of its kind could be asked about
+            (:mod:`labelwright.labelers.gate`).
+
+    The other fields are the flags of ``labelwright label`` of the same names.
+    """
+
+    model: str | None = None
+    label_set: LabelSet | str | Path | None = None
+    sections: str | None = None
+    calibration: str | Path | None = None
+    unchecked: bool | None = None
+    rules: Path | None = None
+    device: str | None = None
+    dtype: str | None = None
+    batch_size: int | None = None
+    decode: str | None = None
+    batch_tokens: int | None = None
+    quantize: str | None = None
+    deterministic: bool | None = None
+    long: str | None = None
+    unit: str | None = None
+    evidence: str | None = None
+    threshold: float | None = None
+    index: Path | None = None
+    neighbours: str | None = None
+    k: int | None = None
+    neighbour_words: int | None = None
+    neighbour_split: str | None = None
+    most_similar: float | None = None
+    image_column: str | None = None
+    image_root: Path | None = None
+    server: str | None = None
+    server_kind: str | None = None
+    concurrency: int | None = None
+    server_timeout: int | None = None
+    allow_remote: bool | None = None
+    model_folder: str | None = None
+    prompt: str | None = None
+    price_in: float | None = None
+    price_out: float | None = None
+    answer_tokens: int | None = None
+
+    @classmethod
+    def from_flags(cls, arguments: argparse.Namespace) -> LabelerSettings:
+        """The settings that a command line gives."""
+        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of ``names`` that are set."""
+        return {n: value for n in names if (value := getattr(self, n)) is not None}
+
+    @property
+    def labeler(self) -> str:
+        """Which kind of labeler the settings name; a key of :data:`TAKES`."""
+        if self.server is not None:
+            return SERVER
+        if self.model in (RULES, KNN):
+            return self.model
+        folder = self._folder()
+        return TAGGER if has_tags(folder) else ENCODER if has_heads(folder) else MODEL
+
+    def _folder(self) -> str:
+        if self.model is not None:
+            return named_model(self.model)
+        name = self.label_set.name if isinstance(self.label_set, LabelSet) else self.label_set
+        return str(shipped_model(None if name is None else str(name)))
+
+    def refuse_strangers(self) -> None:
+        """Refuse every setting that the labeler does not take.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        labeler = self.labeler
+        for field in fields(self):
+            if field.name in COMMON | TAKES[labeler] or getattr(self, field.name) is None:
+                continue
+            takers = [WORDS[name] for name, takes in TAKES.items() if field.name in takes]
+            raise ConfigError(
+                f"{flag(field.name)} does not apply to {WORDS[labeler]}, only to "
+                f"{' and '.join(takers) if len(takers) < 3 else ', '.join(takers)}",
+                remedy=f"remove {flag(field.name)}",
+            )
+
+
+def flag(name: str) -> str:
+    """A setting as the flag of the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+@dataclass(frozen=True)
+class LoadedLabeler:
+    """A labeler ready for work.
+
+    Attributes:
+        labeler: with everything around it that was asked for.
+        sections: what of a report it reads.
+        window: how many reports to give it at once.
+    """
+
+    labeler: ReportLabeler
+    sections: str
+    window: int
+
+
+def load_labeler(settings: LabelerSettings) -> LoadedLabeler:
+    """Load the labeler that the settings name.
+
+    Raises:
+        ConfigError: settings that do not fit the labeler or each other.
+        CheckpointError: a model folder is incomplete, unreadable or made for other labels.
+        InputError: an index or a calibration cannot be read.
+        LabelSetError: the label set or the rules have mistakes.
+        ServerError: the server cannot be used.
+    """
+    if settings.server is not None and settings.model is None:
+        raise ConfigError("--server needs --model", remedy="name one of the server's models")
+    settings.refuse_strangers()
+    loaded = _LOADERS[settings.labeler](settings)
+    from labelwright.labelers.calibrated import calibrated
+
+    local = settings.labeler in (MODEL, ENCODER, TAGGER)
+    folder = settings._folder() if local else None
+    chosen = None if settings.calibration is None else str(settings.calibration)
+    labeler = calibrated(loaded.labeler, folder, chosen)
+    if not settings.unchecked:
+        from labelwright.labelers.gate import gated
+
+        labeler = gated(labeler)
+    return replace(loaded, labeler=labeler)
+
+
+def _rules(settings: LabelerSettings) -> LoadedLabeler:
+    from baselines.rules.labeler import RulesLabeler
+
+    label_set = settings.label_set or RULES_LABEL_SET
+    if not isinstance(label_set, LabelSet):
+        label_set = LabelSet.load(label_set)
+    return _whole(RulesLabeler.for_label_set(label_set, settings.rules), settings)
+
+
+def _knn(settings: LabelerSettings) -> LoadedLabeler:
+    from baselines.knn import NearestNeighbours
+    from retrieval.index import Index
+
+    if settings.index is None:
+        raise ConfigError("--model knn needs --index", remedy="make one: labelwright index build")
+    chosen = {"split": settings.neighbour_split, "most_similar": settings.most_similar}
+    voters = NearestNeighbours(
+        Index.open(settings.index),
+        k=settings.k or DEFAULT_K,
+        images=_images(settings),
+        device=settings.device or "auto",
+        **{k: v for k, v in chosen.items() if v is not None},  # type: ignore[arg-type]
+    )
+    return _whole(voters, settings)
+
+
+def _server(settings: LabelerSettings) -> LoadedLabeler:
+    from inference.server.labeler import ServerLabeler
+
+    named = {own: getattr(settings, name) for name, own in _SERVED.items()}
+    named |= {name: getattr(settings, name) for name in ("label_set", "decode", "sections")}
+    given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
+    served = ServerLabeler.connect(str(settings.server), str(settings.model), **given)
+    if served.address.warning:
+        logging.getLogger(__name__).warning("%s", served.address.warning)
+    shown = _with_neighbours(served, settings, served.neighbours)
+    return LoadedLabeler(shown, served.sections, served.window)
+
+
+def _model(settings: LabelerSettings) -> LoadedLabeler:
+    from inference.labeler import Labeler
+    from labelwright.labelers.normalising import normalising
+
+    folder = settings._folder()
+    names = (*_WEIGHTS, *_GENERATIVE, "decode", "label_set", "sections")
+    model = Labeler.from_checkpoint(folder, **settings.given(names))
+    shown = _with_neighbours(model, settings, model.neighbours)
+    return LoadedLabeler(normalising(shown, folder), model.sections, model.window)
+
+
+def _encoder(settings: LabelerSettings) -> LoadedLabeler:
+    from baselines.encoder.labeler import EncoderLabeler
+
+    given = settings.given((*_WEIGHTS, "label_set"))
+    model = EncoderLabeler.from_checkpoint(settings._folder(), **given)
+    return _whole(model, settings, model.sections)
+
+
+def _tagger(settings: LabelerSettings) -> LoadedLabeler:
+    from baselines.tagger.labeler import TaggerLabeler
+    from labelwright.labelers.normalising import normalising
+
+    folder = settings._folder()
+    given = settings.given((*_WEIGHTS, "label_set", "threshold"))
+    model = TaggerLabeler.from_checkpoint(folder, **given)
+    return _whole(normalising(model, folder), settings, model.sections)
+
+
+_LOADERS = {
+    RULES: _rules,
+    KNN: _knn,
+    SERVER: _server,
+    MODEL: _model,
+    ENCODER: _encoder,
+    TAGGER: _tagger,
+}
+
+
+def _whole(
+    labeler: ReportLabeler, settings: LabelerSettings, sections: str = "full"
+) -> LoadedLabeler:
+    """A labeler that is fast enough to be given a whole shard at once."""
+    from inference.runs.batch import SHARD_ROWS
+
+    return LoadedLabeler(labeler, settings.sections or sections, SHARD_ROWS)
+
+
+def _with_neighbours(
+    labeler: ReportLabeler, settings: LabelerSettings, trained: Mapping[str, Any] | None
+) -> ReportLabeler:
+    """The labeler, shown neighbours if the settings or its training ask for them.
+
+    Args:
+        trained: the recipe of its training, if it was trained with neighbours.
+    """
+    if settings.neighbours == NO_NEIGHBOURS or (trained is None and settings.neighbours is None):
+        _refuse(
+            settings,
+            ("index", *SHOWN[1:], *CHOSEN),
+            "is for --neighbours context or few-shot, or for --model knn",
+        )
+        return labeler
+    if settings.index is None:
+        if trained is not None:
+            raise ConfigError(
+                f"the model was trained with neighbours in its prompts ({trained['method']}, "
+                f"k = {trained['k']})",
+                remedy="give --index DIR, or --neighbours none to label without",
+            )
+        raise ConfigError("--neighbours needs --index", remedy="give the folder of an index")
+    if getattr(labeler, "unit", "report") != "report":
+        raise ConfigError(
+            "the model reads sentence by sentence, and neighbours are similar to whole reports",
+            remedy="add --unit report, or leave the neighbours out",
+        )
+    from retrieval.augment import Augmenter
+    from retrieval.index import Index
+    from retrieval.with_neighbours import WithNeighbours
+
+    augmenter = Augmenter(
+        Index.open(settings.index),
+        _recipe(settings, trained),
+        labeler.label_set,
+        images=_images(settings),
+        device=settings.device or "auto",
+    )
+    return WithNeighbours(labeler, augmenter)
+
+
+def _images(settings: LabelerSettings) -> Images | None:
+    from retrieval.index_sources import Images
+
+    if settings.image_column is None:
+        _refuse(settings, ("image_root",), "is for --image-column")
+        return None
+    return Images(settings.image_column, settings.image_root or Path())
+
+
+def _recipe(settings: LabelerSettings, trained: Mapping[str, Any] | None) -> Recipe:
+    from retrieval.augment import Recipe
+
+    usual: Mapping[str, Any] = trained or {"method": settings.neighbours, "k": DEFAULT_K}
+    asked = {
+        "method": settings.neighbours,
+        "k": settings.k,
+        "words": settings.neighbour_words,
+        "split": settings.neighbour_split,
+        "most_similar": settings.most_similar,
+    }
+    return Recipe.from_json({**usual, **{k: v for k, v in asked.items() if v is not None}})
+
+
+def _refuse(settings: LabelerSettings, names: Iterable[str], why: str) -> None:
+    if given := settings.given(names):
+        raise ConfigError(f"{', '.join(map(flag, given))} {why}", remedy="leave it out")
