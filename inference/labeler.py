@@ -17,6 +17,7 @@ from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, Refusal, prompt_text
 from labelwright.io.manifest import versions
 from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.labelers.base import reports_of
 from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
 
@@ -147,12 +148,12 @@ class Labeler:
 
         Texts with headings are cut to the model's sections. A text that cannot be labeled
         gets ``None`` for every observation, and ``problems`` says why.
+
+        Raises:
+            TypeError: one text instead of a list of texts.
         """
         cut = SectionCut(self.sections)
-        reports = [
-            Report(id=str(row), text=text, source="text", row=row + 1)
-            for row, text in enumerate(texts)
-        ]
+        reports = reports_of(texts)
         items = list(cut.stream(reports))
         labeled = iter(self.label_reports([item for item in items if isinstance(item, Report)]))
         results = [item if isinstance(item, Reject) else next(labeled) for item in items]

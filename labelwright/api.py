@@ -21,7 +21,7 @@ from labelwright.commands.flags import Parser
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.labelers.base import ReportLabeler
+from labelwright.labelers.base import ReportLabeler, Texts, reports_of
 from labelwright.loading import LabelerSettings, LoadedLabeler, load_labeler
 from labelwright.records import Certainty, Prediction, Reject, Report
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 log = logging.getLogger(__name__)
-Texts = Sequence["str | Report"]
 
 
 class Labeler:
@@ -89,28 +88,6 @@ class Labeler:
             answers = iter(self._loaded.labeler.label_reports(asked) if asked else [])
             for item, prepared in zip(block, ready, strict=True):
                 yield item, prepared if isinstance(prepared, Reject) else next(answers)
-
-
-def reports_of(texts: Texts) -> list[Report]:
-    """Texts and reports as reports.
-
-    Raises:
-        TypeError: one text instead of a list of texts, or an item that is none.
-    """
-    if isinstance(texts, str | bytes | Report | Mapping) or not isinstance(texts, Iterable):
-        raise TypeError(
-            f"a list of texts or reports is needed, not one {type(texts).__name__}; "
-            "write label([text])"
-        )
-    reports = []
-    for row, item in enumerate(texts):
-        if isinstance(item, str):
-            reports.append(Report(id=str(row), text=item, source="text", row=row + 1))
-        elif isinstance(item, Report):
-            reports.append(item)
-        else:
-            raise TypeError(f"item {row} is neither a text nor a Report: {type(item).__name__}")
-    return reports
 
 
 def unlabeled(label_set: LabelSet, reject: Reject, model: str) -> Prediction:

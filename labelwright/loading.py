@@ -155,15 +155,20 @@ class LabelerSettings:
             ConfigError: there is one.
         """
         labeler = self.labeler
-        for field in fields(self):
-            if field.name in COMMON | TAKES[labeler] or getattr(self, field.name) is None:
-                continue
-            takers = [WORDS[name] for name, takes in TAKES.items() if field.name in takes]
-            raise ConfigError(
-                f"{flag(field.name)} does not apply to {WORDS[labeler]}, only to "
-                f"{' and '.join(takers) if len(takers) < 3 else ', '.join(takers)}",
-                remedy=f"remove {flag(field.name)}",
-            )
+        strange = [
+            field.name
+            for field in fields(self)
+            if field.name not in COMMON | TAKES[labeler] and getattr(self, field.name) is not None
+        ]
+        if not strange:
+            return
+        takers = [WORDS[name] for name, takes in TAKES.items() if takes.issuperset(strange)]
+        flags = ", ".join(map(flag, strange))
+        only = f" (only to {' or '.join(takers)})" if takers else ""
+        raise ConfigError(
+            f"{flags} {'does' if len(strange) == 1 else 'do'} not apply to {WORDS[labeler]}{only}",
+            remedy=f"remove {flags}",
+        )
 
 
 def flag(name: str) -> str:

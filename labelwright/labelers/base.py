@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
@@ -84,3 +84,29 @@ class Wrapping:
     def key(self, report: Report) -> bytes:
         """The wrapped labeler's."""
         return key_of(self._labeler, report)
+
+
+Texts = Sequence[str | Report]
+"""Texts, or reports."""
+
+
+def reports_of(texts: Texts) -> list[Report]:
+    """Texts and reports as reports.
+
+    Raises:
+        TypeError: one text instead of a list of texts, or an item that is none.
+    """
+    if isinstance(texts, str | bytes | Report | Mapping) or not isinstance(texts, Iterable):
+        raise TypeError(
+            f"a list of texts or reports is needed, not one {type(texts).__name__}; "
+            "write label([text])"
+        )
+    reports = []
+    for row, item in enumerate(texts):
+        if isinstance(item, str):
+            reports.append(Report(id=str(row), text=item, source="text", row=row + 1))
+        elif isinstance(item, Report):
+            reports.append(item)
+        else:
+            raise TypeError(f"item {row} is neither a text nor a Report: {type(item).__name__}")
+    return reports

@@ -280,4 +280,4 @@ def test_the_label_command_runs_it(
     assert main(command) == 0
     assert "already finished" in capfd.readouterr().out
     assert main([*command, "--decode", "free"]) == 2
-    assert "--decode means nothing to an encoder" in capfd.readouterr().err
+    assert "--decode does not apply to an encoder" in capfd.readouterr().err

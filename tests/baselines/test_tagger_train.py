@@ -288,14 +288,14 @@ def test_the_label_command(
     assert (facts["kind"], facts["decoding"]["scheme"]) == ("tagger", "BIO")
     assert CANARY not in shown.out + shown.err
     for flags, words in (
-        (["--decode", "free"], "--decode means nothing to a tagger"),
+        (["--decode", "free"], "--decode does not apply to a tagger"),
         (["--threshold", "0.3"], "the head softmax has no threshold"),
         (["--label-set", "chexpert-14"], "trained on another label set"),
     ):
         assert main(["label", str(reports), *model, "--out", str(tmp_path / "x"), *flags]) == 2
         assert words in capfd.readouterr().err
     assert main(["label", str(reports), "--model=rules", "--threshold=0.3", "--out=x"]) == 2
-    assert "--threshold is for taggers" in capfd.readouterr().err
+    assert "--threshold does not apply to" in capfd.readouterr().err
 
 
 def test_a_threshold_at_labeling_takes_the_place_of_the_tuned_ones(

@@ -188,4 +188,4 @@ def test_labelers_without_a_choice_refuse_the_flag(
     (tmp_path / "r.csv").write_text("id,text\na,Clear.\n")
     flags = ["--model", model, "--evidence", "context", "--out", str(tmp_path / "o")]
     assert main(["label", str(tmp_path / "r.csv"), *flags]) == 2
-    assert "--evidence means nothing to the rules" in capfd.readouterr().err
+    assert "--evidence does not apply to the rules" in capfd.readouterr().err

@@ -76,8 +76,8 @@ def test_texts_find_images_too(indexed: Path, tmp_path: Path) -> None:
     ("flags", "what"),
     [
         (["--image-root", "x"], "--image-root is for --image-column"),
-        (["--neighbours", "context"], "--neighbours means nothing to --model knn"),
-        (["--evidence", "context"], "--evidence means nothing to --model knn"),
+        (["--neighbours", "context"], "--neighbours does not apply to --model knn"),
+        (["--evidence", "context"], "--evidence does not apply to --model knn"),
         (["--neighbour-split", "test"], "the index holds no split test"),
         (["--most-similar", "7"], "not between 0 and 1"),
     ],

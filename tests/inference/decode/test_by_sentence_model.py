@@ -253,4 +253,4 @@ def test_the_command_reads_by_sentence_and_a_folder_belongs_to_one_unit(
     assert (
         main(["label", str(table), "--model", "rules", "--out", str(out), "--unit", "report"]) == 2
     )
-    assert "--unit means nothing to the rules" in capsys.readouterr().err
+    assert "--unit does not apply to the rules" in capsys.readouterr().err

@@ -285,7 +285,7 @@ def test_equal_notes_cost_once(server: Server, tmp_path: Path) -> None:
     [
         (["--price-in", "1"], "one price alone tells no cost"),
         (["--decode", "constrained"], "--decode constrained is not for entities"),
-        (["--long", "reject"], "--long means nothing to a server"),
+        (["--long", "reject"], "--long does not apply to a model behind a server"),
         (["--also", "fhir"], "--also fhir is not for label sets of task 'entities'"),
     ],
 )
@@ -309,7 +309,7 @@ def test_flags_of_servers_need_one(tmp_path: Path, capfd: pytest.CaptureFixture[
     (tmp_path / "a.txt").write_text("x")
     words = ["label", str(tmp_path / "a.txt"), "--model", "rules", "--out", str(tmp_path / "o")]
     assert main([*words, "--prompt", "almeida"]) == 2
-    assert "--prompt is for --server" in capfd.readouterr().err
+    assert "--prompt does not apply to" in capfd.readouterr().err
 
 
 @pytest.mark.slow

@@ -286,8 +286,8 @@ def test_no_proxy_stands_between_us_and_this_machine(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--device", "cpu"), "--device means nothing to a server; leave it out"),
-        (("--rules", "r.yaml"), "--rules means nothing to a server; leave it out"),
+        (("--device", "cpu"), "--device does not apply to a model behind a server"),
+        (("--rules", "r.yaml"), "--rules does not apply to a model behind a server"),
         (("--decode", "one-pass"), "--decode one-pass is not possible through a server; choose"),
         (("--concurrency", "0"), "--concurrency: must be a whole number of at least 1"),
         (("--server", "http://192.0.2.1"), "give --allow-remote if that is permitted"),
@@ -317,4 +317,6 @@ def test_server_flags_are_for_a_server(
     place = words.index("--server")
     words = [*words[:place], *words[place + 2 :], "--concurrency", "2", "--allow-remote"]
     assert main(words) == 2
-    assert "--concurrency, --allow-remote is for --server; leave it out" in capfd.readouterr().err
+    assert (
+        "--concurrency, --allow-remote do not apply to a generative model" in capfd.readouterr().err
+    )
