@@ -14,12 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from baselines.rules import rule_book
-from baselines.rules.mentions import Finder, Mention
-from baselines.rules.phrases import sentences
+from baselines.rules.mentions import Finder, Mention, Reading
+from baselines.rules.phrases import Sentence, sentences
 from baselines.rules.rule_book import RuleBook
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report, Section
+from labelwright.text.section_headings import CONTEXT
 from labelwright.text.sections import split_sections
+
+OTHER_LANGUAGE = "another language than the rules'"
+OTHER_PART = "about another part of the body"
+NOTHING_SAID = "no statement about any observation"
+
+_COMMON = ("the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for")
 
 
 class RulesLabeler:
@@ -35,6 +42,9 @@ class RulesLabeler:
         self._finder = Finder(book)
         self._allowed = {label.name: label.certainties for label in label_set.labels}
         rest = book.rest
+        topic = book.topic
+        self._anywhere = frozenset() if topic is None else topic.anywhere
+        self._native = frozenset(_COMMON)
         self._aside = frozenset() if rest is None else frozenset({rest.label, *rest.ignore})
 
     @classmethod
@@ -77,34 +87,69 @@ class RulesLabeler:
 
     def _label(self, report: Report) -> Prediction | Reject:
         started = time.perf_counter()
-        found: dict[str, list[Mention]] = {}
-        empty = True
+        said = _Said()
         for start, end in self._body(report):
             for sentence in sentences(report.text, start, end):
-                empty = empty and not any(word[0].isalnum() for word in sentence.words)
-                for mention in self._finder.mentions(sentence):
-                    found.setdefault(mention.label, []).append(mention)
-        if empty:
+                said.sentences.append(sentence)
+                said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)
+                said.add(sentence, self._finder.read(sentence), self._anywhere)
+        if said.empty:
             return Reject(report.id, report.source, report.row, "no text outside skipped sections")
-        labels, evidence = self._aggregate(found)
+        problem = self._not_ours(said)
+        labels, evidence = self._aggregate(said)
         return Prediction(
             id=report.id,
             labels=labels,
             model=self.name,
+            problems=(problem,) if problem else (),
             evidence=evidence,
             seconds=time.perf_counter() - started,
         )
 
+    def _not_ours(self, said: _Said) -> str:
+        """Why the text says nothing of the label set, or ``""``; what it seemed to say is dropped.
+
+        A text in another language is not read: "kein Pneumothorax" would be a pneumothorax.
+        """
+        if self._is_foreign(said.sentences):
+            said.found.clear()
+            said.normal.clear()
+            return OTHER_LANGUAGE
+        if said.elsewhere and not any(map(self._finder.is_about, said.sentences)):
+            said.found.clear()
+            said.normal.clear()
+            return OTHER_PART
+        return "" if said.found or said.normal else NOTHING_SAID
+
+    def _is_foreign(self, read: Sequence[Sentence]) -> bool:
+        foreign = self._book.other_languages
+        if all(foreign.isdisjoint(sentence.words) for sentence in read):
+            return False
+        words = [word for sentence in read for word in sentence.words]
+        strange = sum(word in foreign for word in words)
+        return strange > 1 and strange > sum(word in self._native for word in words)
+
     def _body(self, report: Report) -> Iterator[tuple[int, int]]:
+        """Where the sections stand that count.
+
+        Where no section but an impression would, the lines below the first one of a skipped
+        section count: "Clinical details: cough\n<findings without a heading>\nConclusion: …".
+        """
         sections: Sequence[Section] = report.sections or split_sections(report.text)
         if not sections:
             yield 0, len(report.text)
+        skipped = self._book.skip_sections
+        bare = all(section.name in skipped or section.name == "impression" for section in sections)
         for section in sections:
-            if section.name not in self._book.skip_sections:
+            if section.name not in skipped:
                 yield section.start, section.end
+            elif bare and section.name in CONTEXT:
+                line = report.text.find("\n", section.start, section.end)
+                if line >= 0:
+                    yield line, section.end
 
     def _aggregate(
-        self, found: Mapping[str, Sequence[Mention]]
+        self, said: _Said
     ) -> tuple[dict[str, Certainty | None], dict[str, list[list[int]]]]:
         """Positive beats uncertain beats negative; then the label that is left when nothing is.
 
@@ -113,19 +158,48 @@ class RulesLabeler:
         labels: dict[str, Certainty | None] = dict.fromkeys(self._allowed, Certainty.BLANK)
         evidence: dict[str, list[list[int]]] = {}
         nothing = True
-        for name, said in found.items():
-            best = _strongest([mention.certainty for mention in said])
-            if best is not Certainty.NEGATIVE and name not in self._aside:
+        denied: list[Sentence] = []
+        for name, mentions in said.found.items():
+            best = _strongest([mention.certainty for mention, _ in mentions])
+            if best is Certainty.NEGATIVE:
+                if name not in self._aside:
+                    denied += [sentence for _, sentence in mentions]
+            elif name not in self._aside:
                 nothing = False
             if best in self._allowed.get(name, ()):
                 labels[name] = best
-                spans = {(m.start, m.end) for m in said if m.certainty is best}
+                spans = {(m.start, m.end) for m, _ in mentions if m.certainty is best}
                 evidence[name] = [list(span) for span in sorted(spans)]
         if self._book.rest is not None:
             rest = self._book.rest.label
-            labels[rest] = Certainty.POSITIVE if nothing else Certainty.BLANK
+            labels[rest] = Certainty.BLANK
             evidence.pop(rest, None)
+            grounds = said.normal or denied
+            if nothing and grounds:
+                labels[rest] = Certainty.POSITIVE
+                spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
+                evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
+
+
+class _Said:
+    """What the sentences of one report say."""
+
+    def __init__(self) -> None:
+        self.sentences: list[Sentence] = []
+        self.found: dict[str, list[tuple[Mention, Sentence]]] = {}
+        self.normal: list[Sentence] = []
+        self.elsewhere = False
+        self.empty = True
+
+    def add(self, sentence: Sentence, reading: Reading, anywhere: frozenset[str]) -> None:
+        """Note what a sentence says; of one about another part only what counts anywhere."""
+        self.elsewhere = self.elsewhere or reading.elsewhere
+        for mention in reading.mentions:
+            if not reading.elsewhere or mention.label in anywhere:
+                self.found.setdefault(mention.label, []).append((mention, sentence))
+        if reading.normal and not reading.elsewhere:
+            self.normal.append(sentence)
 
 
 def _strongest(said: Sequence[Certainty]) -> Certainty:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
 
-from baselines.rules.phrases import Match, PhraseTrie, Sentence
+from baselines.rules.phrases import COLONS, DASHES, Match, PhraseTrie, Sentence
 from baselines.rules.rule_book import ObservationRules, Part, RuleBook
 from baselines.rules.scope import Scope, Trigger, longest
 from labelwright.records import Certainty
@@ -26,6 +26,20 @@ class Mention(NamedTuple):
     end: int
 
 
+class Reading(NamedTuple):
+    """What one sentence says.
+
+    Attributes:
+        mentions: its mentions that count.
+        normal: whether it says that all is well.
+        elsewhere: whether it speaks of another part of the body and not of this examination's.
+    """
+
+    mentions: tuple[Mention, ...]
+    normal: bool
+    elsewhere: bool
+
+
 class _Kind(IntEnum):
     MENTION = auto()
     PART = auto()
@@ -34,6 +48,8 @@ class _Kind(IntEnum):
     UNCLEAR = auto()
     NORMAL = auto()
     UNCHANGED = auto()
+    FINE = auto()
+    ELSEWHERE = auto()
 
 
 class _Cue(NamedTuple):
@@ -61,6 +77,13 @@ class Finder:
             self._add(phrases, kind)
         self._add(book.normal, _Cue(_Kind.NORMAL, _EVERY))
         self._add(book.unchanged, _Cue(_Kind.UNCHANGED, _EVERY))
+        if book.rest is not None:
+            self._add(book.rest.normal, _Cue(_Kind.FINE, _EVERY))
+        self._about = PhraseTrie()
+        if book.topic is not None:
+            self._add(book.topic.elsewhere, _Cue(_Kind.ELSEWHERE, _EVERY))
+            for phrase in book.topic.about:
+                self._about.add(phrase, None)
 
     def _add(self, phrases: Sequence[str], payload: Trigger | _Cue) -> None:
         for phrase in phrases:
@@ -82,20 +105,42 @@ class Finder:
         self._add(part.unclear, _Cue(_Kind.UNCLEAR, owner))
         self._add(part.normal, _Cue(_Kind.NORMAL, owner))
 
-    def mentions(self, sentence: Sentence) -> Iterator[Mention]:
-        """The mentions of one sentence, those that do not count left out."""
-        found = _sorted_out(self._trie.find(sentence.words))
-        if not found.named and not found.parts:
-            return
-        scope = Scope(sentence.words, found.triggers)
-        for owner, matches in found.named.items():
-            label = self._labels[owner]
-            for match in self._counting(sentence.words, matches, found.masks.get(owner, ())):
-                certainty = scope.verdict(match.start, match.end)
-                if certainty is not None:
-                    yield _mention(sentence, label, certainty, match.start, match.end)
+    def read(self, sentence: Sentence) -> Reading:
+        """What one sentence says: its mentions, those that do not count left out."""
+        words = sentence.words
+        found = _sorted_out(self._trie.find(words))
+        elsewhere = bool(found.elsewhere)
+        if not (found.named or found.parts or found.fine):
+            return Reading((), False, elsewhere)
+        counting = [
+            (self._labels[owner], match)
+            for owner, matches in found.named.items()
+            for match in self._counting(words, matches, found.masks.get(owner, ()))
+        ]
+        scope = Scope(words, found.triggers, [match[:2] for _label, match in counting])
+        judged = [(label, scope.verdict(m.start, m.end), m) for label, m in counting]
+        if scope.has_alternative:
+            judged = _choices(scope, judged)
+        said = [
+            _mention(sentence, label, certainty, m.start, m.end)
+            for label, certainty, m in judged
+            if certainty is not None
+        ]
         if found.parts and found.states:
-            yield from self._changed_parts(sentence, found, scope)
+            said += self._changed_parts(sentence, found, scope)
+        fine = any(_says_normal(scope, match) for match in found.fine)
+        if elsewhere and self.is_about(sentence):
+            elsewhere = False
+        return Reading(tuple(said), fine, elsewhere)
+
+    def is_about(self, sentence: Sentence) -> bool:
+        """Whether the sentence names what the label set is about (``topic: about``)."""
+        return bool(self._about.find(sentence.words))
+
+    def verdict(self, sentence: Sentence, start: int, end: int) -> Certainty | None:
+        """What the triggers say of ``words[start:end]``, whatever stands there."""
+        found = _sorted_out(self._trie.find(sentence.words))
+        return Scope(sentence.words, found.triggers, [(start, end)]).verdict(start, end)
 
     def _counting(
         self, words: Sequence[str], matches: Sequence[Match], masks: Sequence[Match]
@@ -104,7 +149,7 @@ class Finder:
         kept = longest(matches)
         if masks:
             kept = [match for match in kept if not _masked(match, masks)]
-        if ":" in words:
+        if not COLONS.isdisjoint(words):
             kept = [match for match in kept if not _is_heading(words, match, kept[-1])]
         return kept
 
@@ -134,10 +179,12 @@ class _Found(NamedTuple):
     named: dict[int, list[Match]]
     parts: dict[int, list[Match]]
     masks: dict[int, list[Match]]
+    fine: list[Match]
+    elsewhere: list[Match]
 
 
 def _sorted_out(matches: Sequence[Match]) -> _Found:
-    found = _Found([], [], {}, {}, {})
+    found = _Found([], [], {}, {}, {}, [], [])
     by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
     for match in matches:
         payload = match.payload
@@ -147,9 +194,56 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
         kind, owner = payload
         if kind in _STATES:
             found.states.append(match)
+        elif kind is _Kind.FINE:
+            found.fine.append(match)
+        elif kind is _Kind.ELSEWHERE:
+            found.elsewhere.append(match)
         else:
             by_kind[kind].setdefault(owner, []).append(match)
     return found
+
+
+_Judged = tuple[str, Certainty | None, Match]
+
+
+def _choices(scope: Scope, judged: Sequence[_Judged]) -> list[_Judged]:
+    """Of stated findings that are joined by "or" each is uncertain: "atelectasis or scar"."""
+    row = sorted(judged, key=lambda item: item[2].start)
+    stated = [i for i, (_, certainty, _) in enumerate(row) if certainty is Certainty.POSITIVE]
+    doubted: set[int] = set()
+    group: list[int] = []
+    joined = False
+    for index in stated:
+        match = row[index][2]
+        if group:
+            end = row[group[-1]][2].end
+            if scope.alternative_between(end, match.start):
+                joined = True
+            elif match.start < end:
+                continue
+            elif not scope.comma_between(end, match.start):
+                doubted.update(_different(row, group) if joined else ())
+                group, joined = [], False
+        group.append(index)
+    doubted.update(_different(row, group) if joined else ())
+    return [
+        (label, Certainty.UNCERTAIN if index in doubted else certainty, match)
+        for index, (label, certainty, match) in enumerate(row)
+    ]
+
+
+def _different(row: Sequence[_Judged], group: Sequence[int]) -> Sequence[int]:
+    """The group, unless all of it names one observation: "nodule or mass" is one either way."""
+    return group if len({row[index][0] for index in group}) > 1 else ()
+
+
+def _says_normal(scope: Scope, match: Match) -> bool:
+    """Whether a phrase of well-being is stated; the "no" that it begins with is its own."""
+    first = scope.verdict(match.start, match.start + 1)
+    if first is not Certainty.POSITIVE:
+        return False
+    whole = scope.verdict(match.start, match.end)
+    return whole is Certainty.POSITIVE or scope.begins_negation(match.start)
 
 
 def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
@@ -158,7 +252,7 @@ def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
     So it is in "lines and tubes: no catheter", where the ``last`` mention says it all, but not
     in "effusion: small".
     """
-    if words[match.end : match.end + 1] != [":"]:
+    if match.end >= len(words) or words[match.end] not in COLONS - DASHES:
         return False
     return match.end + 1 == len(words) or last.start > match.end
 

@@ -9,23 +9,31 @@ A phrase is a row of positions, separated by spaces:
 ``large?``         this word or nothing
 ``~3``             up to three words in between, no punctuation
 ``,``              punctuation: one of ``, ; : ( ) / +``
+``-``              a dash between words (not a hyphen)
+``:``              a colon, or what stands for one: a dash, ``=``, ``|``, a tabulator
 ``?``              a question mark, alone: before a word or at the end ("? mass", "mass?")
+``^``              the start of the sentence, as the first position
 ``.``              the end of the sentence, as the last position
 =================  =============================================================
 
-Hyphens and underscores part words: write ``air space`` for ``air-space``.
+Hyphens and underscores part words: write ``air space`` for ``air-space``. A word that ends in
+"n't" also counts as ``not``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import Any, NamedTuple
 
 from labelwright.text.sentences import ENDS
 
-MARKS = frozenset(",;:()/+")
+DASHES = frozenset({"-", "--", "–", "—"})
+COLONS = frozenset({":", "=", "|", "\t"}) | DASHES
+"""What may stand between a name and what is said of it: "effusion: none", "effusion = none"."""
+BULLETS = frozenset('•·●▪■►*"“”')
+MARKS = frozenset(",;()/+") | COLONS | BULLETS
 MAX_GAP = 9
 MAX_FORMS = 4096
 """How many word rows one phrase may stand for; more is most likely a mistake."""
@@ -33,12 +41,27 @@ MAX_WORDS = 200
 """A sentence is cut here, so that text without full stops cannot cost quadratic time."""
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
-_TOKEN = re.compile(rf"\d+[.,]\d+|{_WORD}|[,;:()/+?]")
-_FORM = re.compile(rf"{_WORD}\*?|[,;:()/+]")
+_TOKEN = re.compile(
+    rf"\d+[.,]\d+|{_WORD}|[,;:()/+?=|\t•·●▪■►]|—|--|(?<![^\s])[-–*\"“”](?![^\s])"
+    r"|(?<![^\s])[-–*](?=\w)|(?<=\w)[-–](?![^\s])"
+)
+_FORM = re.compile(rf"{_WORD}\*?|[,;:()/+-]")
 _QUESTION = "?"
 _GAP = re.compile(r"~(\d+)")
 
 _LAST = "."
+_FIRST = "^"
+_NARROWEST = 45
+"""Lines narrower than this are never taken for wrapped ones."""
+_GOES_ON = re.compile(
+    r"(?:[,:/(-]|\b(?:and|or|nor|no|not|of|the|an?|in|with|without|to|for|is|are|was|were|at|on|from"
+    r"|may|evidence|right|left|small|mild|large|moderate|pleural|lower|upper|lung))\s*\Z"
+)
+_JOINING = frozenset({"and", "or", "nor", "of", "in", "with", "is", "are", "at", "on", "which"})
+_NOT = "not"
+_CONTRACTED = re.compile(
+    r"[a-z]+n't|(?:is|are|was|were|has|have|had|do|does|did|could|would|should|wo|ca)nt"
+)
 _KNOWN_WORDS = 200_000
 
 
@@ -87,14 +110,17 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
     """Part ``text[start:end]`` into sentences; offsets count from the start of ``text``.
 
     A sentence ends at ``. ! ?`` (a decimal point is no end, nor a question mark before a
-    word, as in "? mass"), at an empty line, and before a line that is a list item, has a heading
-    or begins with a capitalised word; but what stands in the line after "heading:" belongs to
-    it. Any other line break is a space, since many systems wrap their lines.
+    word, as in "? mass", or before its answer), at an empty line, and before a line that is a
+    list item, has a heading or begins with a capitalised word; but what stands in the line after
+    "heading:" belongs to it. Any other line break is a space, since many systems wrap their
+    lines; in text of one case only, it is an end where the next word would have fitted.
     """
     part = text[start:end]
     lower = _lower(part)
     at = 0
     bounds = [match.span() for match in ENDS.finditer(part)]
+    if "\n" in part and (part == lower or part.isupper()):
+        bounds = sorted({*bounds, *_short_lines(lower)})
     for ends, following in [*bounds, (len(part), len(part))]:
         last = ends + part.startswith(_QUESTION, ends)
         words = _TOKEN.findall(lower, at, last)
@@ -108,9 +134,23 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
         at = following
 
 
+def _short_lines(text: str) -> Iterator[tuple[int, int]]:
+    """The line breaks before which a line was left unfilled although the next word would fit."""
+    lines = text.split("\n")
+    widest = max(_NARROWEST, *map(len, lines))
+    at = -1
+    for line, after in pairwise(lines):
+        at += len(line) + 1
+        first = after.split(maxsplit=1)
+        if first and len(line.rstrip()) + len(first[0]) < widest and not _GOES_ON.search(line):
+            joined = first[0] in _JOINING or "___" in line
+            if not joined:
+                yield at, at + 1
+
+
 def _lower(text: str) -> str:
     """Lower case of the same length, so that offsets stay (``İ`` would grow)."""
-    lower = text.lower()
+    lower = text.lower().replace("’", "'")
     if len(lower) == len(text):
         return lower
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)
@@ -121,6 +161,8 @@ def mistake(phrase: str) -> str | None:
     positions = phrase.split()
     if positions and positions[-1] == _LAST:
         positions.pop()
+    if positions and positions[0] == _FIRST:
+        del positions[0]
     if not positions:
         return "empty phrase; delete it"
     for position in positions:
@@ -180,6 +222,7 @@ class PhraseTrie:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._opening = _Node()
         self._literal: set[str] = set()
         self._prefixes: dict[int, set[str]] = {}
         self._known: dict[str, _Known] = {}
@@ -195,9 +238,10 @@ class PhraseTrie:
         self._known.clear()
 
     def _insert(self, row: Sequence[str], payload: object) -> None:
-        node = self._root
         at_end = row[-1] == _LAST
-        for form in row[:-1] if at_end else row:
+        at_start = row[0] == _FIRST
+        node = self._opening if at_start else self._root
+        for form in row[at_start : len(row) - at_end]:
             if form.startswith("~"):
                 node = node.gaps.setdefault(int(form[1:]), _Node())
                 continue
@@ -212,6 +256,10 @@ class PhraseTrie:
 
     def _learn(self, word: str) -> _Known:
         keys: tuple[str, ...] = (word,) if word in self._literal else ()
+        if word in COLONS:
+            keys = ("-", ":") if word in DASHES else (":",)
+        elif _CONTRACTED.fullmatch(word):
+            keys += (_NOT,)
         for length, prefixes in self._prefixes.items():
             if (key := word[:length] + "*") in prefixes:
                 keys += (key,)
@@ -226,6 +274,8 @@ class PhraseTrie:
         known = self._known
         row = [known[w] if w in known else self._learn(w) for w in words]
         found: list[Match] = []
+        if self._opening.after and row:
+            self._walk(self._opening, words, row, 0, 0, found)
         for start, (_, nodes) in enumerate(row):
             for node in nodes:
                 self._walk(node, words, row, start, start + 1, found)

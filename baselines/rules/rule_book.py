@@ -16,26 +16,33 @@ from labelwright.label_set import LabelSet
 
 SHIPPED = Path(__file__).parent
 
-RULES = ("label_set", "scope", "observations", "rest")
+RULES = ("label_set", "scope", "observations", "rest", "topic")
 OBSERVATION = ("mentions", "not_mentions", "parts")
 PART = ("names", "changed", "unclear", "normal")
-REST = ("label", "ignore", "other_findings", "not_mentions")
+REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
+TOPIC = ("about", "elsewhere", "anywhere")
 TRIGGERS = {
     "negative_before": Trigger.NO,
     "uncertain_before": Trigger.MAYBE,
     "skip_before": Trigger.SKIP,
     "negative_after": Trigger.ABSENT,
+    "negative_around": Trigger.GONE,
+    "uncertain_around": Trigger.PERHAPS,
+    "skip_after": Trigger.ASIDE,
     "uncertain_after": Trigger.DOUBTFUL,
     "open_after": Trigger.OPEN,
     "versus": Trigger.VERSUS,
     "inert": Trigger.INERT,
     "stops": Trigger.STOP,
+    "clauses": Trigger.CLAUSE,
     "new_items": Trigger.NEW_ITEM,
+    "new_words": Trigger.FRESH,
+    "seen": Trigger.SEEN,
     "alternatives": Trigger.ALTERNATIVE,
     "joiners": Trigger.JOIN,
     "verbs": Trigger.VERB,
 }
-SCOPE = (*TRIGGERS, "normal", "unchanged", "skip_sections")
+SCOPE = (*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +73,29 @@ class Rest:
         label: its name.
         ignore: observations that do not count as a finding here.
         other: findings outside the label set that do.
+        normal: phrases that say that all is well, not only one finding absent.
     """
 
     label: str
     ignore: tuple[str, ...]
     other: ObservationRules
+    normal: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What the label set is about, and how text about something else is told.
+
+    Attributes:
+        about: words of the examination that the label set is for.
+        elsewhere: words of other parts of the body. A sentence with one of these and none of
+            ``about`` says nothing, nor does a text.
+        anywhere: observations to which that does not apply.
+    """
+
+    about: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+    anywhere: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +104,12 @@ class RuleBook:
 
     observations: tuple[ObservationRules, ...]
     rest: Rest | None
+    topic: Topic | None
     triggers: Mapping[Trigger, tuple[str, ...]]
     normal: tuple[str, ...]
     unchanged: tuple[str, ...]
     skip_sections: frozenset[str]
+    other_languages: frozenset[str]
     sha256: Mapping[str, str]
 
 
@@ -116,6 +143,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         )
     observations = _observations(book, value, label_set)
     rest = _rest(book, value.get("rest"), label_set)
+    topic = _topic(book, value.get("topic"), label_set)
     scope_path = _scope_path(file, value.get("scope"), path)
     file.finish("mistake in rules")
     scope_file = YamlFile.read(scope_path)
@@ -125,14 +153,17 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
     normal = scope.phrases(["normal"], words.get("normal"))
     unchanged = scope.phrases(["unchanged"], words.get("unchanged"))
     skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
+    other_languages = scope.texts(["other_languages"], words.get("other_languages"))
     scope_file.finish("mistake in scope rules")
     return RuleBook(
         observations=observations,
         rest=rest,
+        topic=topic,
         triggers=triggers,
         normal=normal,
         unchanged=unchanged,
         skip_sections=frozenset(skip_sections),
+        other_languages=frozenset(other_languages),
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, scope_path)},
     )
 
@@ -185,7 +216,24 @@ def _rest(book: _Reader, value: object, label_set: LabelSet) -> Rest | None:
         not_mentions=book.phrases(["rest", "not_mentions"], item.get("not_mentions")),
         parts=(),
     )
-    return Rest(str(label), names, other)
+    normal = book.phrases(["rest", "normal"], item.get("normal"))
+    return Rest(str(label), names, other, normal)
+
+
+def _topic(book: _Reader, value: object, label_set: LabelSet) -> Topic | None:
+    if value is None:
+        return None
+    item = book.mapping(["topic"], value, TOPIC)
+    names = book.texts(["topic", "anywhere"], item.get("anywhere"))
+    for index, name in enumerate(names):
+        if name not in label_set.names:
+            known = ", ".join(label_set.names)
+            book.file.problem(
+                ["topic", "anywhere", index], f"unknown label {name!r}; use one of: {known}"
+            )
+    about = book.phrases(["topic", "about"], item.get("about"))
+    elsewhere = book.phrases(["topic", "elsewhere"], item.get("elsewhere"))
+    return Topic(about, elsewhere, frozenset(names))
 
 
 def _scope_path(file: YamlFile, name: object, beside: Path) -> Path:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum, auto
 
-from baselines.rules.phrases import MARKS, Match
+from baselines.rules.phrases import COLONS, MARKS, Match
 from labelwright.records import Certainty
 
 
@@ -27,6 +27,12 @@ class Trigger(IntEnum):
     """What follows is no statement about this report's patient today."""
     ABSENT = auto()
     """What precedes is absent."""
+    GONE = auto()
+    """What precedes is absent or, where nothing precedes, what follows ("resolved")."""
+    PERHAPS = auto()
+    """What precedes is uncertain or, where the clause goes on, what follows ("likely")."""
+    ASIDE = auto()
+    """What precedes is no statement about this report's patient today ("in his brother")."""
     DOUBTFUL = auto()
     """What precedes is uncertain."""
     OPEN = auto()
@@ -37,8 +43,14 @@ class Trigger(IntEnum):
     """Looks like a trigger or a verb and is none ("no change in", "is seen")."""
     STOP = auto()
     """Ends every scope."""
+    CLAUSE = auto()
+    """The subject and verb of a clause of its own: ends what reaches forward to it."""
     NEW_ITEM = auto()
     """Ends a scope, unless an alternative follows."""
+    FRESH = auto()
+    """A word with which something new begins, where it stands right behind a finding."""
+    SEEN = auto()
+    """Says of a list that it is seen; of one thing after a comma, a verb ("…, edema is seen")."""
     ALTERNATIVE = auto()
     """Parts of a list of which each is meant alone ("or")."""
     JOIN = auto()
@@ -48,9 +60,16 @@ class Trigger(IntEnum):
 
 
 FORWARD = frozenset({Trigger.NO, Trigger.MAYBE, Trigger.SKIP, Trigger.VERSUS})
-BACKWARD = frozenset({Trigger.ABSENT, Trigger.DOUBTFUL, Trigger.OPEN, Trigger.VERSUS})
+BACKWARD = frozenset(
+    {Trigger.ABSENT, Trigger.DOUBTFUL, Trigger.OPEN, Trigger.VERSUS, Trigger.ASIDE}
+)
 _SEPARATING = frozenset({Trigger.STOP, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN})
 _HARD_MARKS = MARKS - {",", "/", "+"}
+_NEAR = 6
+"""How many words may stand between the "or" of a choice and the findings on its sides."""
+
+Span = tuple[int, int]
+"""Words of the sentence, from the first to the one after the last."""
 
 
 class Scope:
@@ -60,32 +79,55 @@ class Scope:
         words: the sentence.
         found: matches whose payload is a :class:`Trigger`; of overlapping ones the first and
             longest counts.
+        mentions: where findings are named, in any order.
     """
 
-    def __init__(self, words: Sequence[str], found: Sequence[Match]) -> None:
+    def __init__(
+        self, words: Sequence[str], found: Sequence[Match], mentions: Sequence[Span] = ()
+    ) -> None:
         self._words = words
-        triggers = longest(found)
+        self._mentions = mentions
+        self._triggers = longest([m for m in found if m.payload is not Trigger.CLAUSE])
         self._alternatives: list[int] = []
-        self._verbs: list[int] = []
-        forward: list[Match] = []
-        backward: list[Match] = []
+        self._seen: list[int] = []
+        forward: list[tuple[Trigger, Match]] = []
+        backward: list[tuple[Trigger, Match]] = []
         separating: list[Match] = []
-        for match in triggers:
+        for match in self._triggers:
             kind = match.payload
+            if kind is Trigger.GONE:
+                kind = Trigger.ABSENT if self._follows(match) else Trigger.NO
+            elif kind is Trigger.PERHAPS:
+                kind = Trigger.DOUBTFUL if self._closes(match) else Trigger.MAYBE
             if kind in FORWARD:
-                forward.append(match)
+                forward.append((kind, match))
             if kind in BACKWARD:
-                backward.append(match)
-            elif kind in _SEPARATING:
+                backward.append((kind, match))
+            elif kind in _SEPARATING or (kind is Trigger.FRESH and self._ends_here(match.start)):
                 separating.append(match)
                 if kind is Trigger.ALTERNATIVE:
                     self._alternatives.append(match.start)
-            elif kind is Trigger.VERB:
-                self._verbs.append(match.start)
-        self._forward_starts = {m.start for m in forward}
-        self._separators = self._find_separators(triggers, separating)
-        self._reaches = [(m.payload, m.end, self._reach_forward(m)) for m in forward]
-        self._reaches_back = [(m.payload, self._reach_backward(m), m.start) for m in backward]
+            elif kind is Trigger.SEEN:
+                self._seen.append(match.start)
+        modal = {m.start for m in self._triggers if m.payload in (Trigger.MAYBE, Trigger.VERB)}
+        self._verbs = [m.start for m in found if m.payload is Trigger.VERB and m.start in modal]
+        self._forward_starts = {m.start: kind for kind, m in forward}
+        self._clauses = sorted(
+            m.start
+            for m in found
+            if m.payload is Trigger.CLAUSE
+            and not any(t.start < m.start < t.end for t in self._triggers)
+        )
+        self._separators: list[tuple[int, int, bool]] = []
+        self._holes: list[Span] = []
+        self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
+        self._mark_separators(separating)
+        self._reaches = [
+            (kind, low, high) for kind, m in forward for low, high in self._forward_spans(kind, m)
+        ]
+        self._reaches_back = [
+            (kind, low, high) for kind, m in backward for low, high in self._backward_spans(m)
+        ]
 
     def verdict(self, start: int, end: int) -> Certainty | None:
         """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
@@ -96,9 +138,9 @@ class Scope:
             return Certainty.POSITIVE
         last = end - 1
         reached = {kind for kind, low, high in self._reaches if low <= last < high}
-        if Trigger.SKIP in reached:
-            return None
         after = {kind for kind, low, high in self._reaches_back if low <= start and end <= high}
+        if Trigger.SKIP in reached or Trigger.ASIDE in after:
+            return None
         if Trigger.OPEN in after:
             return Certainty.UNCERTAIN
         if Trigger.NO in reached or Trigger.ABSENT in after:
@@ -107,14 +149,38 @@ class Scope:
             return Certainty.UNCERTAIN
         return Certainty.POSITIVE
 
+    def begins_negation(self, at: int) -> bool:
+        """Whether a negation of what follows begins at ``at``."""
+        return self._forward_starts.get(at) is Trigger.NO
+
+    @property
+    def has_alternative(self) -> bool:
+        """Whether the sentence holds an "or" at all."""
+        return bool(self._alternatives)
+
+    def alternative_between(self, left: int, right: int) -> bool:
+        """Whether the end of one finding and the start of the next are joined by "or"."""
+        if right - left > _NEAR or self._cut(left, right):
+            return False
+        return any(left <= at < right for at in self._alternatives)
+
+    def comma_between(self, left: int, right: int) -> bool:
+        """Whether nothing but words of a list stand between two findings, among them a comma."""
+        return right - left <= _NEAR and self.comma(left, right) and not self._cut(left, right)
+
+    def _cut(self, left: int, right: int) -> bool:
+        return self.has_verb(left, right) or any(
+            hard and left <= at < right for at, _end, hard in self._separators
+        )
+
     def bound(self, at: int) -> int:
         """The first hard separator from ``at`` on, or the sentence's end.
 
-        A colon at ``at`` itself is passed over: ``heart: enlarged``.
+        A colon or a dash at ``at`` itself is passed over: ``heart: enlarged``.
         """
-        at += self._words[at : at + 1] == [":"]
-        for start, _end, hard in self._separators:
-            if hard and start >= at:
+        at += at < len(self._words) and self._words[at] in COLONS
+        for start, end, hard in self._separators:
+            if hard and start >= at and (start, end) not in self._fresh:
                 return start
         return len(self._words)
 
@@ -136,51 +202,150 @@ class Scope:
                 return True
         return False
 
-    def _find_separators(
-        self, triggers: Sequence[Match], separating: Sequence[Match]
-    ) -> list[tuple[int, int, bool]]:
+    def _ends_here(self, at: int) -> bool:
+        """Whether a finding, or what is said of it, ends at ``at`` without any mark.
+
+        A hedge may stand in between: "no edema question small effusion".
+        """
+        if any(end == at for _start, end in self._mentions):
+            return True
+        before = [m for m in self._triggers if m.end == at]
+        return any(m.payload is Trigger.SEEN for m in before) or any(
+            m.payload is Trigger.MAYBE and self._ends_here(m.start) for m in before
+        )
+
+    def _follows(self, match: Match) -> bool:
+        """Whether "resolved" is said of what precedes it, not of what follows."""
+        before = [end for _start, end in self._mentions if end <= match.start]
+        if not before:
+            return not any(start >= match.end for start, _end in self._mentions)
+        opens = match.start and self._words[match.start - 1] in MARKS
+        after = any(match.end <= start <= match.end + 3 for start, _end in self._mentions)
+        return not (opens and after)
+
+    def _closes(self, match: Match) -> bool:
+        """Whether "likely" ends what is said of the finding before it."""
+        if not any(end <= match.start for _start, end in self._mentions):
+            return False
+        following = match.end
+        if following == len(self._words) or self._words[following] in MARKS:
+            return True
+        ends = any(m.start == following and m.payload in _SEPARATING for m in self._triggers)
+        return ends or not any(start >= following for start, _end in self._mentions)
+
+    def _mark_separators(self, separating: Sequence[Match]) -> None:
         found = [
-            (m.start, m.end, m.payload is Trigger.STOP or self._ends_list(m)) for m in separating
+            (m.start, m.end, m.payload in (Trigger.STOP, Trigger.FRESH) or self._ends_list(m))
+            for m in separating
         ]
-        if MARKS.isdisjoint(self._words):
-            return found
-        inside = {at for m in triggers for at in range(m.start, m.end)}
-        found += [
-            (at, at + 1, word in _HARD_MARKS)
-            for at, word in enumerate(self._words)
-            if word in MARKS and at not in inside
-        ]
-        return sorted(found)
+        if not MARKS.isdisjoint(self._words):
+            inside = {at for m in self._triggers for at in range(m.start, m.end)}
+            opened = -1
+            for at, word in enumerate(self._words):
+                if word not in MARKS or at in inside:
+                    continue
+                found.append((at, at + 1, word in _HARD_MARKS and not self._lists_on(at)))
+                if word == "(":
+                    opened = at
+                elif word == ")" and opened >= 0:
+                    if at - opened > 2 or not self._words[opened + 1].isdigit():
+                        self._holes.append((opened, at + 1))
+                    opened = -1
+            found.sort()
+        self._separators = found
+
+    def _lists_on(self, at: int) -> bool:
+        """Whether the semicolon at ``at`` parts a list that ends in "; or"."""
+        if self._words[at] != ";":
+            return False
+        for start in self._alternatives:
+            if start > at:
+                return self._words[start - 1] == ";" and not self.has_verb(at, start)
+        return False
 
     def _ends_list(self, trigger: Match) -> bool:
         return trigger.payload is Trigger.NEW_ITEM and not any(
             at > trigger.start for at in self._alternatives
         )
 
-    def _reach_forward(self, trigger: Match) -> int:
-        size = len(self._words)
-        for index, (start, end, hard) in enumerate(self._separators):
-            if start < trigger.end or (start == trigger.end and not hard):
-                continue
-            last = index + 1 == len(self._separators)
-            until = size if last else self._separators[index + 1][0]
-            fresh = end in self._forward_starts
-            if hard or (fresh and trigger.payload is not Trigger.SKIP) or self.has_verb(end, until):
-                return start
-        return size
+    def _hole(self, at: int) -> Span | None:
+        for hole in self._holes:
+            if hole[0] <= at < hole[1]:
+                return hole
+        return None
 
-    def _reach_backward(self, trigger: Match) -> int:
+    def _forward_spans(self, kind: Trigger, trigger: Match) -> list[Span]:
+        size = self._clause_after(kind, trigger.end)
+        low = trigger.end
+        spans: list[Span] = []
+        own = self._hole(trigger.start)
+        for index, (start, end, hard) in enumerate(self._separators):
+            if start >= size:
+                break
+            passed = not hard or kind is not Trigger.NO
+            if start < low or (start == trigger.end and passed):
+                continue
+            hole = self._hole(start)
+            if hole is not None and hole != own:
+                spans.append((low, hole[0]))
+                low = hole[1]
+                continue
+            until = self._next_start(index)
+            fresh = self._forward_starts.get(end)
+            if (
+                hard
+                or (fresh is not None and kind is not Trigger.SKIP)
+                or (fresh is Trigger.NO and self._words[start] != ",")
+                or self.has_verb(end, until)
+                or self._new_clause(trigger.end, start, end, until)
+            ):
+                return [*spans, (low, start)]
+        return [*spans, (low, size)]
+
+    def _clause_after(self, kind: Trigger, end: int) -> int:
+        """Where the next clause begins; one that follows at once, as "whether" asks, is passed."""
+        if kind is not Trigger.NO:
+            end += end < len(self._words) and self._words[end] == ","
+        later = [at for at in self._clauses if at > end and at - 1 not in self._clauses]
+        return later[0] if later else len(self._words)
+
+    def _next_start(self, index: int) -> int:
+        following = index + 1
+        return (
+            self._separators[following][0]
+            if following < len(self._separators)
+            else len(self._words)
+        )
+
+    def _new_clause(self, low: int, start: int, end: int, until: int) -> bool:
+        """Whether "no a, b is seen": one comma, no "or", and a word of seeing behind it."""
+        if self._words[start] != ",":
+            return False
+        if any(end < at < until for at in self._forward_starts):
+            return False
+        return any(end < at < until for at in self._seen) and not any(
+            low <= at < until and at != start for at, _end, _hard in self._separators
+        )
+
+    def _backward_spans(self, trigger: Match) -> list[Span]:
         joined = False
+        high = trigger.start
+        spans: list[Span] = []
+        own = self._hole(trigger.start)
         for index in range(len(self._separators) - 1, -1, -1):
             start, end, hard = self._separators[index]
-            if start >= trigger.start:
+            if start >= high or (end == trigger.start and self._words[start] == ","):
+                continue
+            hole = self._hole(start)
+            if hole is not None and hole != own:
+                spans.append((hole[1], high))
+                high = hole[0]
                 continue
             low = self._separators[index - 1][1] if index else 0
-            comma = self._words[start] == ","
-            joined = joined or not comma
+            joined = joined or self._words[start] != ","
             if hard or not joined or self.has_verb(low, start):
-                return end
-        return 0
+                return [*spans, (end, high)]
+        return [*spans, (0, high)]
 
 
 def longest(found: Sequence[Match]) -> list[Match]:

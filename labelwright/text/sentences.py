@@ -6,13 +6,18 @@ import re
 
 # Every alternative begins with a plain character: the search then skips to the next of these.
 ENDS = re.compile(
-    r"!|。|！|？|\?(?<=[^\s(\[,;:/?]\?)|\.(?:(?<!\d\.)|(?!\d))|\n(?:[ \t\r]*\n"
+    r"!|。|！|？"
+    r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?i:no|none|nil|yes|negative|absent)[ \t]*(?:[.;,\n]|\Z))"
+    r"|\.(?:(?<!\d\.)|(?!\d))(?<!\b[Vv]s\.)(?<!\bVS\.)(?<!\b[Dd]r\.)(?<!\b[ei]\.[ge]\.)(?![ge]\.)"
+    r"|\n(?:[ \t\r]*\n"
     r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
-    r"|(?<!:\n)(?<!: \n)(?<!:\r\n)(?=[ \t]*(?:(?:[-*•]|\d{1,2}[.)])[ \t]|[A-Z][a-z])))"
+    r"|(?<!:\n)(?<!: \n)(?<!:\r\n)"
+    r"(?=[ \t]*(?:[-*•][ \t]|[-*•](?=[^\W\d_])|\d{1,2}[.)][ \t]|[A-Z][a-z])))"
 )
 """Matches what ends a sentence: ``. ! ?`` and their full-width forms (a decimal point is no end,
-nor a question mark before a word, as in "? mass"), an empty line, and a line break before a list
-item, a heading or a capitalised word, but for the line after "heading:"."""
+nor the point of "vs.", nor a question mark before a word, as in "? mass", or before the answer to
+it, as in "Mass? No."), an empty line, and a line break before a list item, a heading or a
+capitalised word, but for the line after "heading:"."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -8,14 +8,9 @@ Pneumothorax negative, every other observation blank; ``?`` is uncertain.
 from __future__ import annotations
 
 import pytest
+from rules_tools import LABEL_SET, LABELER, said
 
-from baselines.rules.labeler import RulesLabeler
-from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Report
-
-LABEL_SET = LabelSet.load("chexpert-14")
-LABELER = RulesLabeler.for_label_set(LABEL_SET)
-SIGNS = {Certainty.POSITIVE: "+", Certainty.NEGATIVE: "-", Certainty.UNCERTAIN: "?"}
 
 PLAIN = {
     "The upper mediastinum looks widened.": "EC+",
@@ -53,10 +48,10 @@ PLAIN = {
     "Bilateral apical capping.": "PO+",
     "Healed fracture of the eighth rib.": "FR+",
     "The clavicle is fractured.": "FR+",
-    "A dual lead pacemaker is in place.": "SD+ NF+",
-    "The PICC ends in the lower cava.": "SD+ NF+",
-    "Endotracheal tube 3 cm above the carina.": "SD+ NF+",
-    "Right chest port.": "SD+ NF+",
+    "A dual lead pacemaker is in place.": "SD+",
+    "The PICC ends in the lower cava.": "SD+",
+    "Endotracheal tube 3 cm above the carina.": "SD+",
+    "Right chest port.": "SD+",
 }
 NEGATED = {
     "No effusion.": "PE- NF+",
@@ -79,8 +74,8 @@ NEGATED = {
     "The previously seen effusion has resolved.": "PE- NF+",
     "Interval resolution of the right pneumothorax.": "PT- NF+",
     "Pneumonia has been ruled out.": "PN- NF+",
-    "The chest tube has been removed.": "SD- NF+",
-    "Removal of the nasogastric tube.": "SD- NF+",
+    "The chest tube has been removed.": "SD-",
+    "Removal of the nasogastric tube.": "SD-",
     "No displaced rib fracture.": "FR- NF+",
     "No pleural thickening.": "PO- NF+",
     "No atelectasis.": "AT- NF+",
@@ -92,7 +87,7 @@ NEGATED = {
     "PLEURA: No effusion, definite pneumothorax, or consolidation.": "PE- PT- CO- NF+",
     "Neither effusion, pneumothorax nor consolidation is appreciated.": "PE- PT- CO- NF+",
     "Clear lungs w/o edema.": "ED- NF+",
-    "Lines and tubes: none.": "SD- NF+",
+    "Lines and tubes: none.": "SD-",
 }
 NORMAL_PARTS = {
     "Heart size is normal.": "CM- NF+",
@@ -105,7 +100,7 @@ NORMAL_PARTS = {
     "Normal heart and mediastinum.": "CM- EC- NF+",
     "Heart size, mediastinal contours, and hila are within normal limits.": "CM- EC- NF+",
     "The cardiomediastinal silhouette is within normal limits.": "EC- NF+",
-    "Stable heart size.": "NF+",
+    "Stable heart size.": "",
     "Stable heart size and normal mediastinum.": "EC- NF+",
     "Heart size is stable and mildly enlarged.": "CM+",
     "The heart is enlarged, mediastinum normal.": "CM+ EC-",
@@ -117,7 +112,7 @@ NORMAL_PARTS = {
     "No acute cardiopulmonary abnormality.": "NF+",
     "Borderline enlarged heart.": "CM+",
     "Borderline cardiomegaly.": "CM+",
-    "The right heart border is obscured.": "NF+",
+    "The right heart border is obscured.": "",
     "The cardiac, mediastinal and hilar contours are normal.": "CM- EC- NF+",
     "Interstitial markings are normal.": "LO- NF+",
     "The vasculature is not engorged.": "ED- NF+",
@@ -171,13 +166,13 @@ CHANGE = {
     "Edema is not increased.": "ED+",
 }
 NO_MENTION = {
-    "History of pneumonia.": "NF+",
-    "Evaluate for pneumothorax.": "NF+",
-    "Rule out pneumonia.": "NF+",
-    "Follow up to exclude an underlying mass.": "NF+",
-    "Pericardial effusion.": "NF+",
+    "History of pneumonia.": "",
+    "Evaluate for pneumothorax.": "",
+    "Rule out pneumonia.": "",
+    "Follow up to exclude an underlying mass.": "",
+    "Pericardial effusion.": "",
     "Pleural and pericardial effusions.": "PE+",
-    "Soft tissue edema of the neck.": "NF+",
+    "Soft tissue edema of the neck.": "",
     "Calcified granuloma.": "",
     "Degenerative disease of the spine.": "",
     "Low lung volumes.": "",
@@ -185,11 +180,11 @@ NO_MENTION = {
     "No scoliosis.": "NF+",
     "Wedge deformity of T12.": "",
     "Mediastinal lymph nodes are prominent.": "",
-    "Bone metastases.": "NF+",
+    "Bone metastases.": "",
     "Hypoinflation leads to crowding.": "",
-    "XXXX XXXX ___.": "NF+",
-    "If there is concern for fracture, dedicated views are advised.": "NF+",
-    "The tip of the scapula is intact.": "NF+",
+    "XXXX XXXX ___.": "",
+    "If there is concern for fracture, dedicated views are advised.": "",
+    "The tip of the scapula is intact.": "",
     "Intact sternotomy wires.": "",
     "Opacity from prior pneumonia.": "LO+",
 }
@@ -207,11 +202,11 @@ SEVERAL = {
     "Bibasilar atelectasis/scarring.": "AT+ LO+",
 }
 HEADINGS = {
-    "Lines and tubes: No hardware.": "SD- NF+",
-    "Lines and tubes:\nNo hardware is seen.": "SD- NF+",
-    "Lines and tubes: Support devices have been removed.": "SD- NF+",
-    "Support devices: None.": "SD- NF+",
-    "Lines and tubes: Right PICC.": "SD+ NF+",
+    "Lines and tubes: No hardware.": "SD-",
+    "Lines and tubes:\nNo hardware is seen.": "SD-",
+    "Lines and tubes: Support devices have been removed.": "SD-",
+    "Support devices: None.": "SD-",
+    "Lines and tubes: Right PICC.": "SD+",
     "Lines and tubes:\n\nLungs: No edema.": "ED- NF+",
     "Pneumothorax: No pneumothorax.": "PT- NF+",
     "Pleural effusion: No pleural fluid.": "PE- NF+",
@@ -232,7 +227,7 @@ HEDGES = {
     "Opacity which may represent either atelectasis, scarring, or pneumonia.": "LO+ AT? PN?",
     "Atelectasis or consolidation, difficult to distinguish.": "AT? CO?",
     "Likely atelectasis and/or pneumonia.": "AT? PN?",
-    "Basilar shadowing may be secondary to atelectasis or consolidation.": "AT? CO?",
+    "Basilar shadowing may be secondary to atelectasis or consolidation.": "AT? CO? LO+",
     "Left base change, likely atelectasis or scarring.": "AT? LO?",
     "Streaky opacity suggests atelectasis or early pneumonia.": "LO+ AT? PN?",
     "Could represent pneumonia, atelectasis or aspiration.": "AT? PN?",
@@ -251,7 +246,7 @@ HEDGES = {
     "Mild fibrosis suspected.": "PO?",
 }
 WORDING = {
-    "Changes compatible with pneumonia or edema.": "PN+ ED+",
+    "Changes compatible with pneumonia or edema.": "ED? PN?",
     "Heart size otherwise normal.": "CM- NF+",
     "The cardiomediastinal silhouette is not remarkable.": "EC- NF+",
     "The heart and mediastinum are not remarkable.": "CM- EC- NF+",
@@ -284,15 +279,15 @@ WORDING = {
     "Heart size is within normal limits. The cardiomediastinal silhouette is enlarged.": "CM+ EC+",
     "The cardiomediastinal silhouette is normal.": "EC- NF+",
     "The cardiomediastinal silhouette is not enlarged.": "EC- CM- NF+",
-    "No indwelling lines.": "SD- NF+",
-    "No lines or tubes.": "SD- NF+",
+    "No indwelling lines.": "SD-",
+    "No lines or tubes.": "SD-",
     "Again seen is a 15 mm lesion in the left lung.": "LL+",
     "No pneumothorax following chest tube removal.": "PT- SD- NF+",
     "Arthritic changes of the shoulders.": "",
     "Coronary stent.": "",
     "Cystic fibrosis.": "",
     "Nodular opacities.": "LO+",
-    "Mediastinal stent.": "SD+",
+    "Mediastinal stent.": "",
     "Thickened minor fissure.": "PO+",
 }
 SPELLING = {
@@ -308,13 +303,6 @@ SPELLING = {
 }
 TABLE = PLAIN | NEGATED | NORMAL_PARTS | UNCERTAIN | DOUBLE_SCOPE | CHANGE | NO_MENTION | SEVERAL
 TABLE |= HEADINGS | HEDGES | WORDING | SPELLING
-
-
-def said(text: str) -> str:
-    result = LABELER.label_reports([Report("1", text, "test", 1)])[0]
-    assert isinstance(result, Prediction)
-    found = {LABEL_SET.by_name[name].key: c for name, c in result.labels.items()}
-    return " ".join(key + SIGNS[c] for key, c in found.items() if c in SIGNS)
 
 
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())

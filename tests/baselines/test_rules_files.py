@@ -172,7 +172,12 @@ def test_a_phrase_that_explodes_is_refused() -> None:
         (", new", "old, new", [(1, 3)]),
         ("? mass", "tumor (?mass", [(2, 4)]),
         ("mass ? .", "no mass?", [(1, 3)]),
-        ("don't", "Don’t don't", [(1, 2)]),
+        ("don't", "Don’t don't", [(0, 1), (1, 2)]),
+        ("not seen", "isn’t seen, wasnt seen, want seen", [(0, 2), (3, 5)]),
+        ("mass : none", "mass - none, mass=none, mass\tnone", [(0, 3), (4, 7), (8, 11)]),
+        ("- small", "none – small, non-small", [(1, 3)]),
+        ("^ normal", "normal and normal", [(0, 1)]),
+        ("^ normal .", "normal", [(0, 1)]),
     ],
 )
 def test_phrase_syntax(phrase: str, text: str, spans: list[tuple[int, int]]) -> None:

@@ -13,7 +13,10 @@ from labelwright.text.sentences import sentence_spans
 REPORTS: list[tuple[str, list[str]]] = [
     ("Clear lungs. No effusion.", ["Clear lungs.", "No effusion."]),
     ("A 1.5 cm nodule.\nStable!", ["A 1.5 cm nodule.", "Stable!"]),
-    ("Edema? Yes", ["Edema?", "Yes"]),
+    ("Edema? Yes", ["Edema? Yes"]),
+    ("Edema? Effusion? No. Stable.", ["Edema?", "Effusion? No.", "Stable."]),
+    ("Scar vs. nodule. Dr. Who, e.g. here.", ["Scar vs. nodule.", "Dr. Who, e.g. here."]),
+    ("clear\n-no change\n-scar", ["clear", "-no change", "-scar"]),
     ("Small opacity, ? pneumonia. Stable.", ["Small opacity, ? pneumonia.", "Stable."]),
     ("1. Clear.\n2. Effusion", ["1. Clear.", "2. Effusion"]),
     ("- one\n- two", ["- one", "- two"]),
