@@ -26,7 +26,10 @@ OTHER_LANGUAGE = "another language than the rules'"
 OTHER_PART = "about another part of the body"
 NOTHING_SAID = "no statement about any observation"
 
-_COMMON = ("the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for")
+_COMMON = frozenset(
+    ["the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for"]
+)
+_MIN_FOREIGN = 2
 
 
 class RulesLabeler:
@@ -44,7 +47,6 @@ class RulesLabeler:
         rest = book.rest
         topic = book.topic
         self._anywhere = frozenset() if topic is None else topic.anywhere
-        self._native = frozenset(_COMMON)
         self._aside = frozenset() if rest is None else frozenset({rest.label, *rest.ignore})
 
     @classmethod
@@ -111,23 +113,28 @@ class RulesLabeler:
 
         A text in another language is not read: "kein Pneumothorax" would be a pneumothorax.
         """
-        if self._is_foreign(said.sentences):
-            said.found.clear()
-            said.normal.clear()
-            return OTHER_LANGUAGE
+        if foreign := self._foreign(said.sentences):
+            said.drop(foreign)
+            if not said.found and not said.normal:
+                return OTHER_LANGUAGE
         if said.elsewhere and not any(map(self._finder.is_about, said.sentences)):
             said.found.clear()
             said.normal.clear()
             return OTHER_PART
         return "" if said.found or said.normal else NOTHING_SAID
 
-    def _is_foreign(self, read: Sequence[Sentence]) -> bool:
-        foreign = self._book.other_languages
-        if all(foreign.isdisjoint(sentence.words) for sentence in read):
-            return False
-        words = [word for sentence in read for word in sentence.words]
-        strange = sum(word in foreign for word in words)
-        return strange > 1 and strange > sum(word in self._native for word in words)
+    def _foreign(self, read: Sequence[Sentence]) -> list[Sentence]:
+        """The sentences in another language; a single foreign word in a text is none."""
+        words = self._book.other_languages
+        strange = [sentence for sentence in read if not words.isdisjoint(sentence.words)]
+        if sum(word in words for sentence in strange for word in sentence.words) < _MIN_FOREIGN:
+            return []
+        return [
+            sentence
+            for sentence in strange
+            if sum(word in words for word in sentence.words)
+            > sum(word in _COMMON for word in sentence.words)
+        ]
 
     def _body(self, report: Report) -> Iterator[tuple[int, int]]:
         """Where the sections stand that count.
@@ -200,6 +207,16 @@ class _Said:
                 self.found.setdefault(mention.label, []).append((mention, sentence))
         if reading.normal and not reading.elsewhere:
             self.normal.append(sentence)
+
+    def drop(self, sentences: Sequence[Sentence]) -> None:
+        """Forget what these sentences seemed to say."""
+        gone = set(map(id, sentences))
+        self.normal = [sentence for sentence in self.normal if id(sentence) not in gone]
+        kept = {
+            name: [(m, sentence) for m, sentence in said if id(sentence) not in gone]
+            for name, said in self.found.items()
+        }
+        self.found = {name: said for name, said in kept.items() if said}
 
 
 def _strongest(said: Sequence[Certainty]) -> Certainty:
