@@ -22,6 +22,10 @@ class Clauses:
         """One wording of the line, untidied."""
         return write(line.phrase, draw, self.lexicon.words, slots)
 
+    def text(self, draw: Draw, line: Line, slots: Mapping[str, str]) -> str:
+        """One wording of the line, tidied."""
+        return tidy(self.fill(draw, line, slots))
+
     def line(self, draw: Draw, lines: Lines, case: Case) -> Line | None:
         """One of the lines, earlier ones more often, that is no nonsense in this case."""
         if not lines:
@@ -60,7 +64,7 @@ class Clauses:
             todo.pop(name, None)
         first = next(iter(says))
         organ = self.lexicon.observations[first].organ
-        text = tidy(self.fill(draw, line, slots))
+        text = self.text(draw, line, slots)
         return Statement(text, says, False, organ, float(self.order[first]))
 
     def term(self, draw: Draw, terms: Lines) -> str:

@@ -18,11 +18,13 @@ class Case:
     Attributes:
         profile: name of the profile it was drawn from.
         asides: factor on how often abnormal asides occur.
+        varied: share of statements that are made in one of the lexicon's ways of saying.
     """
 
     profile: str
     states: dict[str, Certainty]
     asides: float
+    varied: float = 0.0
 
     def present(self) -> frozenset[str]:
         """The observations that are there or may be there."""

@@ -14,6 +14,7 @@ from data_builders.synthetic.lexicon import Aside, Joint, Lexicon, Lines, Observ
 from data_builders.synthetic.negatives import Negatives
 from data_builders.synthetic.phrases import Draw, pick, pick_early, shuffled, tidy
 from data_builders.synthetic.statements import Says, Statement
+from data_builders.synthetic.ways import BLANK, Ways
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
@@ -27,6 +28,12 @@ DOUBTED = 0.05
 """Share of findings that are also named as only possible, elsewhere in the body."""
 OTHER_EXAM = 0.02
 """Share of reports on more than the chest, where the lexicon has other examinations."""
+VARIED = (0.1, 0.1, 0.4)
+"""Shares of statements that are made in one of the lexicon's ways; one is drawn per report."""
+NAMED_ONLY = 0.05
+"""Share of reports that name an observation without saying anything of it."""
+VOID = 0.03
+"""Share of short texts that say nothing of the observations at all, where the lexicon has some."""
 CONCLUDED = (0.35, 0.7, 0.95)
 """Shares of what is present that the conclusion repeats; one is drawn per report."""
 
@@ -46,11 +53,52 @@ class Grammar(Clauses):
             self._places.setdefault(observation.organ, []).append(self.order[name])
         self._cases = CaseBook(lexicon, label_set)
         self._negatives = Negatives(self)
+        self._ways = Ways(self, label_set)
+        self.kinds = self._ways.kinds
+        self._named_only = [
+            kind
+            for kind in dict.fromkeys(way.kind for way in lexicon.ways)
+            if all(
+                c is BLANK for way in lexicon.ways if way.kind == kind for c in way.says.values()
+            )
+        ]
         self._terms = [line for o in lexicon.observations.values() for line in o.terms]
 
     def case(self, draw: Draw, balance: float) -> Case:
         """Draw a case; with probability ``balance`` one of evenly drawn certainties."""
-        return self._cases.draw(draw, balance)
+        case = self._cases.draw(draw, balance)
+        if self.kinds:
+            case.varied = pick(draw, VARIED)
+        return case
+
+    def short(self, draw: Draw) -> list[Statement]:
+        """One to three statements, the first of an evenly drawn kind of wording.
+
+        Lexicons without ways of saying have none; see :attr:`kinds`.
+        """
+        if self.lexicon.voids and draw() < VOID:
+            return [self._void(draw)]
+        case = Case("short", {}, asides=1.0, varied=0.5)
+        out: list[Statement] = []
+        first = self._ways.of_kind(draw, self._ways.kind(draw), case)
+        if first is not None:
+            out.append(first)
+        for _ in range(pick(draw, (0, 0, 0, 1, 1, 2)) if out else 1):
+            free = [pair for pair in self._cases.pairs if pair[0] not in case.states]
+            if free:
+                name, certainty = pick(draw, free)
+                case.states[name] = certainty
+                out.append(self.say(draw, name, certainty, {name: certainty}, case))
+        return shuffled(draw, out)
+
+    def of_kind(self, draw: Draw, kind: str) -> Statement | None:
+        """One statement of this kind of wording; ``void`` says nothing of any observation."""
+        if kind == "void":
+            return self._void(draw)
+        return self._ways.of_kind(draw, kind, Case(kind, {}, asides=0.0))
+
+    def _void(self, draw: Draw) -> Statement:
+        return Statement(self.text(draw, pick(draw, self.lexicon.voids), {}), {}, abnormal=True)
 
     def findings(self, draw: Draw, case: Case) -> list[Statement]:
         """The statements of the body, in reading order or nearly so."""
@@ -67,6 +115,9 @@ class Grammar(Clauses):
             draw, negatives, todo, case, lambda name: self.say(draw, name, NEGATIVE, todo, case)
         )
         out += self._asides(draw, case, "findings")
+        if self._named_only and draw() < NAMED_ONLY:
+            named = self._ways.of_kind(draw, pick(draw, self._named_only), case)
+            out += [] if named is None else [named]
         jitter = 9.0 if draw() < 0.2 else 1.5
         keyed = [(statement.place + draw() * jitter, statement) for statement in out]
         return [statement for _, statement in sorted(keyed, key=lambda pair: pair[0])]
@@ -135,6 +186,10 @@ class Grammar(Clauses):
 
         Lines that say several things are taken only where they agree with the case.
         """
+        if case.varied and draw() < case.varied:
+            said = self._ways.say(draw, name, certainty, todo, case)
+            if said is not None:
+                return said
         joints = self._joint.get((name, certainty))
         if joints and draw() < JOINED:
             fitting = [joint for joint in joints if self._fits(joint, todo, case)]

@@ -12,6 +12,16 @@ from labelwright.records import Section
 
 FRONT = ("indication", "comparison", "technique")
 WIDTH = 78
+HEADED, SHORT_HEADED = 0.5, 0.1
+"""Shares of reports and of short texts with section headings."""
+JOINED, SHORT_JOINED = 0.06, 0.12
+"""Shares of statements that end without a full stop, joined to the next."""
+SHORT_LISTED = 0.08
+"""Share of short texts that are lists with marks."""
+BORDERS = ("; ", "; ", " - ", " – ", " — ")
+"""What ends the scope of a negation or hedge between two clauses of a sentence."""
+JOINS = (", and ", ", ", " and ", "; ", ", but ", " but ", ", while ", " - ", " ")
+"""What may stand before a clause that has its own subject or its own negation."""
 SAFE_AFTER_AND = ("there ", "the ", "no ")
 """Openings that keep a clause out of the scope of a negation or hedge before the 'and'."""
 
@@ -19,7 +29,9 @@ SAFE_AFTER_AND = ("there ", "the ", "no ")
 class Page:
     """Collects the text of one report and where its parts and statements stand in it."""
 
-    def __init__(self, grammar: Grammar, draw: Draw, manner: Manner) -> None:
+    def __init__(
+        self, grammar: Grammar, draw: Draw, manner: Manner, *, short: bool = False
+    ) -> None:
         self._grammar = grammar
         self._lexicon = grammar.lexicon
         self._draw = draw
@@ -27,6 +39,9 @@ class Page:
         self._pieces: list[str] = []
         self._length = 0
         self._wrap = False
+        self._headed = SHORT_HEADED if short else HEADED
+        self._joined = SHORT_JOINED if short else JOINED
+        self._listed = SHORT_LISTED if short else 0.0
         self._start = 0
         self.sections: list[Section] = []
         self.evidence: dict[str, list[tuple[int, int]]] = {}
@@ -34,7 +49,7 @@ class Page:
     def lay_out(self, body: Sequence[Statement], end: Sequence[Statement]) -> None:
         """Write all parts in one of the usual forms."""
         draw, front, headings = self._draw, self._lexicon.front, self._lexicon.headings
-        headed = bool(headings) and draw() < 0.5
+        headed = bool(headings) and draw() < self._headed
         self._wrap = draw() < 0.1
         gap = pick(draw, ("\n", "\n\n", " "))
         if headed:
@@ -51,6 +66,8 @@ class Page:
             self._part(name, gap, headed)
             if name == "findings" and draw() < 0.06:
                 self._by_organ(statements)
+            elif self._listed and draw() < self._listed:
+                self._bulleted(statements)
             elif name == "impression" and len(statements) > 1 and draw() < 0.4:
                 self._numbered(statements)
             else:
@@ -85,13 +102,13 @@ class Page:
                 self._space()
             self._clause(statement, capital=not joined)
             following = statements[at + 1].text if at + 1 < len(statements) else ""
-            joined = bool(following) and self._draw() < 0.06
+            joined = bool(following) and self._draw() < self._joined
             if not joined:
                 self._stop()
             elif following.startswith(SAFE_AFTER_AND):
-                self._put(pick(self._draw, (", and ", ", ", " and ", "; ")))
+                self._put(pick(self._draw, JOINS))
             else:
-                self._put("; ")
+                self._put(pick(self._draw, BORDERS))
 
     def _numbered(self, statements: Sequence[Statement]) -> None:
         mark = pick(self._draw, ("{}. ", "{}. ", "{}) ", "({}) "))
@@ -102,6 +119,14 @@ class Page:
             self._put(mark.format(number))
             self._clause(statement, capital=True)
             self._stop()
+
+    def _bulleted(self, statements: Sequence[Statement]) -> None:
+        mark = pick(self._draw, ("- ", "- ", "-", "* ", "• ", "– ", "-- "))
+        for at, statement in enumerate(statements):
+            self._put("\n" if at else "")
+            self._put(mark)
+            self._clause(statement, capital=self._draw() < 0.7)
+            self._put(pick(self._draw, ("", "", ".", ";")))
 
     def _by_organ(self, statements: Sequence[Statement]) -> None:
         groups: dict[str, list[Statement]] = {}

@@ -31,6 +31,26 @@ class Line:
 
 
 Lines = tuple[Line, ...]
+SHARED = SHIPPED / "shared" / "ways.yaml"
+"""Ways of saying that suit any label set: a lexicon has them with ``shared_ways: true``."""
+
+
+def with_shared_ways(file: YamlFile) -> YamlFile:
+    """The file with the shared ways and their words put behind its own, where it asks for them.
+
+    A word list that both have is the file's own.
+
+    Raises:
+        LabelSetError: the shared file is not valid YAML.
+    """
+    value = file.value
+    if not isinstance(value, dict) or value.get("shared_ways") is not True:
+        return file
+    shared = YamlFile.read(SHARED).value
+    for key in ("ways", "voids"):
+        value[key] = [*(value.get(key) or []), *shared[key]]
+    value["words"] = {**shared["words"], **(value.get("words") or {})}
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,29 @@ class OtherExam:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A sentence for any observations, whose parts say different things of different ones.
+
+    Attributes:
+        kind: what kind of wording it is ("after-negation"), for drawing and measuring by kind.
+        says: what its words say of the observation in each role; ``blank`` for one that is
+            named only.
+        only: the observations that may play a role, where not all may.
+        evolves: the roles that need an observation that can grow, shrink and be new.
+        abnormal: whether it tells of something abnormal beside what it says.
+        weight: how often it comes, compared with the other ways of its kind.
+    """
+
+    kind: str
+    says: Mapping[str, Certainty]
+    only: Mapping[str, frozenset[str]]
+    evolves: frozenset[str]
+    abnormal: bool
+    weight: int
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """A kind of patient: its share of reports and the rates that differ from the usual ones."""
 
@@ -134,6 +177,8 @@ class Lexicon:
     front: Mapping[str, Lines]
     headings: Mapping[str, tuple[str, ...]]
     profiles: tuple[Profile, ...]
+    ways: tuple[Way, ...]
+    voids: Lines
     synonyms: Mapping[str, tuple[str, ...]]
     spellings: Mapping[str, str]
     short_forms: Mapping[str, str]
@@ -156,7 +201,7 @@ class Lexicon:
                 remedy=f"use a label set that has one: {shipped}; or write one (docs/synthetic.md)",
                 source=None if path is None else file,
             )
-        return cls.parse(YamlFile.read(file), label_set)
+        return cls.parse(with_shared_ways(YamlFile.read(file)), label_set)
 
     @classmethod
     def parse(cls, file: YamlFile, label_set: LabelSet) -> Lexicon:
@@ -233,6 +278,22 @@ class Lexicon:
                 )
                 for name, item in value["profiles"].items()
             ),
+            ways=tuple(
+                Way(
+                    kind=item["kind"],
+                    says={k: Certainty(v) for k, v in item["says"].items()},
+                    only={k: frozenset(v) for k, v in (item.get("only") or {}).items()},
+                    evolves=frozenset(item.get("evolves") or ()),
+                    abnormal=bool(item.get("abnormal", False)),
+                    weight=int(item.get("weight", 1)),
+                    lines=tuple(
+                        Line(line.phrase, line.unless | frozenset(item.get("unless") or ()))
+                        for line in lines(item["text"])
+                    ),
+                )
+                for item in value.get("ways") or ()
+            ),
+            voids=lines(value.get("voids")),
             synonyms={k: tuple(v) for k, v in (value.get("synonyms") or {}).items()},
             spellings=dict(value.get("spellings") or {}),
             short_forms=dict(value.get("short_forms") or {}),

@@ -13,6 +13,9 @@ TOP = (
     "front",
     "headings",
     "profiles",
+    "ways",
+    "shared_ways",
+    "voids",
     "synonyms",
     "spellings",
     "short_forms",
@@ -52,6 +55,10 @@ OBSERVATION = (
     "uncertain",
 )
 JOINT = ("says", "text")
+WAY = ("kind", "says", "only", "evolves", "abnormal", "weight", "unless", "text")
+ROLES = ("a", "b", "c", "d")
+ROLE_SLOTS = ("", "_is", "_was", "_has", "_does", "_x", "_ax", "_xis", "_xhas")
+"""Endings of the slots of a role: its bare term and verbs, then what is present and its verbs."""
 EXAM = ("heading", "says", "abnormal", "text", "closing")
 ASIDE = ("rate", "abnormal", "place", "organ", "unless", "text")
 PLACES = ("findings", "impression", "both")

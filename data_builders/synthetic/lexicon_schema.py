@@ -16,8 +16,11 @@ from data_builders.synthetic.lexicon_keys import (
     OPTIONAL_FRAMES,
     PLACES,
     PROFILE,
+    ROLES,
+    ROLE_SLOTS,
     SUMMARIES,
     TOP,
+    WAY,
 )
 from data_builders.synthetic.phrases import Phrase, compile_phrase
 from labelwright.io.yaml_lines import Step, YamlFile
@@ -72,6 +75,8 @@ class Reader:
         self._asides(value.get("asides"))
         self._lines(["absent_too"], value.get("absent_too"), ())
         self._exams(value.get("other_exams"))
+        self._ways(value.get("ways"))
+        self._lines(["voids"], value.get("voids"), ())
         self._profiles(value.get("profiles"))
         file.finish("mistake in the lexicon")
         checked: dict[str, Any] = value
@@ -195,6 +200,35 @@ class Reader:
             for key in ("heading", "text", "closing"):
                 if not self._lines([*path, key], entry.get(key), ()):
                     self.file.problem(path, f"{key!r} is missing; add lines")
+
+    def _ways(self, value: object) -> None:
+        for index, item in enumerate(self._list(value, ["ways"])):
+            path: list[Step] = ["ways", index]
+            entry = self._mapping(item, path)
+            self.file.unknown_keys(path, entry, WAY)
+            if not isinstance(entry.get("kind"), str):
+                self.file.problem(path, "'kind' is missing; name the kind of wording")
+            says = self._mapping(entry.get("says"), [*path, "says"])
+            self.file.unknown_keys([*path, "says"], says, ROLES)
+            if "a" not in says:
+                self.file.problem(path, "'says' needs the role a; write says: {a: certainty}")
+            known = [c.value for c in Certainty]
+            for role, certainty in says.items():
+                if certainty not in known:
+                    self.file.problem(
+                        [*path, "says", str(role)],
+                        f"unknown certainty {certainty!r}; use one of: {', '.join(known)}",
+                    )
+            only = self._mapping(entry.get("only"), [*path, "only"])
+            self.file.unknown_keys([*path, "only"], only, tuple(says))
+            for role, names in only.items():
+                for at, name in enumerate(self._list(names, [*path, "only", str(role)])):
+                    self._spoken([*path, "only", str(role), at], name)
+            for role in self._list(entry.get("evolves"), [*path, "evolves"]):
+                if role not in says:
+                    self.file.problem([*path, "evolves"], f"no role {role!r}; add it to 'says'")
+            if not self._lines([*path, "text"], entry.get("text"), [r + s for r in says for s in ROLE_SLOTS]):
+                self.file.problem(path, "'text' is missing; add lines")
 
     def _says(self, path: list[Step], value: object) -> int:
         says = self._mapping(value, path)

@@ -47,9 +47,14 @@ class Manner:
 PLAIN = Manner("sentence", False, False, False, "", 0.0, 0, 1.0, False)
 
 
-def draw_manner(draw: Draw, noise: float) -> Manner:
-    """Draw a manner; ``noise`` 0 gives :data:`PLAIN`, 1 the usual share of everything."""
-    case = draw()
+def draw_manner(draw: Draw, noise: float, *, short: bool = False) -> Manner:
+    """Draw a manner; ``noise`` 0 gives :data:`PLAIN`, 1 the usual share of everything.
+
+    Args:
+        short: for a line or two, which come in capitals or in lower case twice as often and
+            more often without full stops.
+    """
+    case = draw() * (0.5 if short else 1.0)
     return Manner(
         case="upper" if case < 0.05 * noise else "lower" if case < 0.07 * noise else "sentence",
         terse=draw() < 0.08 * noise,
@@ -58,7 +63,7 @@ def draw_manner(draw: Draw, noise: float) -> Manner:
         mask=pick(draw, MASKS) if draw() < 0.4 * noise else "",
         masked=pick(draw, MASKED),
         typos=1 + int(draw() * 3) if draw() < 0.08 * noise else 0,
-        stops=0.6 if draw() < 0.05 * noise else 1.0,
+        stops=0.6 if draw() < (0.3 if short else 0.05) * noise else 1.0,
         tight=draw() < 0.04 * noise,
     )
 

@@ -26,6 +26,8 @@ from labelwright.records import Certainty, Report
 
 IMPRESSION_ONLY, FINDINGS_ONLY = 0.09, 0.12
 """Shares of reports that lack the other part."""
+SHORT = 0.6
+"""Share of the brief reports that are written by kind of wording, not cut from whole ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,11 @@ class ReportWriter:
     def write(self, seed: int, index: int) -> SyntheticReport:
         """The report of this seed and index."""
         draw = random.Random((seed << 40) + index).random
+        brief = draw() if self._brief else 1.0
+        if self._grammar.kinds and brief < self._brief * SHORT:
+            manner = draw_manner(draw, self._amount, short=True)
+            few = self._grammar.short(draw)
+            return self._finished(draw, manner, f"{seed}-{index}", True, "short", few, [])
         case = self._grammar.case(draw, self._balance)
         manner = draw_manner(draw, self._amount)
         shape = draw()
@@ -113,20 +120,34 @@ class ReportWriter:
             abnormal = any(statement.abnormal for statement in body)
             end = self._grammar.impression(draw, case, abnormal, alone=not body)
         body, end = self._grammar.other_exam(draw, body, end)
-        if self._brief and draw() < self._brief:
+        short = brief < self._brief
+        if short:
             body, end = _few(draw, [*body, *end]), []
+        return self._finished(draw, manner, f"{seed}-{index}", short, case.profile, body, end)
+
+    def _finished(
+        self,
+        draw: Draw,
+        manner: Manner,
+        number: str,
+        short: bool,
+        profile: str,
+        body: list[Statement],
+        end: list[Statement],
+    ) -> SyntheticReport:
+        """The statements with their noise, laid out and labeled."""
         body, end = self._noisy(draw, manner, body), self._noisy(draw, manner, end)
-        page = Page(self._grammar, draw, manner)
+        page = Page(self._grammar, draw, manner, short=short)
         page.lay_out(body, end)
         statements = [*body, *end]
         report = Report(
-            id=f"synthetic-{seed}-{index}",
+            id=f"synthetic-{number}",
             text=page.text(),
             source="synthetic",
-            row=index + 1,
-            patient=f"synthetic-{seed}-{index}",
+            row=int(number.rsplit("-", 1)[1]) + 1,
+            patient=f"synthetic-{number}",
             sections=tuple(page.sections),
-            meta={"profile": case.profile},
+            meta={"profile": profile},
         )
         return SyntheticReport(report, truth(self.label_set, statements), page.evidence)
 
