@@ -16,8 +16,8 @@ from data_builders.synthetic.lexicon_keys import (
     OPTIONAL_FRAMES,
     PLACES,
     PROFILE,
-    ROLES,
     ROLE_SLOTS,
+    ROLES,
     SUMMARIES,
     TOP,
     WAY,
@@ -227,7 +227,9 @@ class Reader:
             for role in self._list(entry.get("evolves"), [*path, "evolves"]):
                 if role not in says:
                     self.file.problem([*path, "evolves"], f"no role {role!r}; add it to 'says'")
-            if not self._lines([*path, "text"], entry.get("text"), [r + s for r in says for s in ROLE_SLOTS]):
+            if not self._lines(
+                [*path, "text"], entry.get("text"), [r + s for r in says for s in ROLE_SLOTS]
+            ):
                 self.file.problem(path, "'text' is missing; add lines")
 
     def _says(self, path: list[Step], value: object) -> int:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from data_builders.synthetic.draw_findings import Case
 from data_builders.synthetic.clauses import Clauses
+from data_builders.synthetic.draw_findings import Case
 from data_builders.synthetic.lexicon import Observation, Way
 from data_builders.synthetic.phrases import Draw, pick, shuffled
 from data_builders.synthetic.statements import Statement
@@ -61,8 +61,7 @@ class Ways:
             self._by_kind.setdefault(way.kind, []).extend(copies)
         self.kinds = tuple(self._by_kind)
         self._sizes = {
-            kind: sum(len(way.lines) for way in ways) ** 0.5
-            for kind, ways in self._by_kind.items()
+            kind: sum(len(way.lines) for way in ways) ** 0.5 for kind, ways in self._by_kind.items()
         }
         self._total = sum(self._sizes.values())
 

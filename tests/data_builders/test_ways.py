@@ -11,8 +11,8 @@ from kidney_lexicon import SMALL_SET, small
 from data_builders.synthetic.draw_findings import Case
 from data_builders.synthetic.grammar import Grammar
 from data_builders.synthetic.lexicon import Lexicon
-from data_builders.synthetic.statements import truth
 from data_builders.synthetic.reports import ReportWriter
+from data_builders.synthetic.statements import truth
 from data_builders.synthetic.ways import plural
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet
