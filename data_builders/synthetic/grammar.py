@@ -186,10 +186,13 @@ class Grammar(Clauses):
 
         Lines that say several things are taken only where they agree with the case.
         """
-        if case.varied and draw() < case.varied:
-            said = self._ways.say(draw, name, certainty, todo, case)
-            if said is not None:
-                return said
+        varied = self._ways.say if case.varied and draw() < case.varied else None
+        said = varied(draw, name, certainty, todo, case) if varied else None
+        return said or self._plain(draw, name, certainty, todo, case)
+
+    def _plain(
+        self, draw: Draw, name: str, certainty: Certainty, todo: dict[str, Certainty], case: Case
+    ) -> Statement:
         joints = self._joint.get((name, certainty))
         if joints and draw() < JOINED:
             fitting = [joint for joint in joints if self._fits(joint, todo, case)]
