@@ -67,7 +67,12 @@ TAKES: Mapping[str, frozenset[str]] = {
     TAGGER: frozenset({"label_set", "threshold", *_WEIGHTS}),
 }
 """What each labeler can be told, beside :data:`COMMON`."""
-COMMON = frozenset({"model", "sections", "calibration", "unchecked"})
+COMMON = frozenset({"model", "sections", "calibration", "unchecked", "second_reader", "decide"})
+SECONDS: Mapping[str, frozenset[str]] = {
+    RULES: frozenset({"rules"}),
+    KNN: frozenset({"index", *SHOWN, *CHOSEN}),
+}
+"""What is told to a second reader of a kind, and not to the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +85,12 @@ class LabelerSettings:
         label_set: name, file or label set, for a labeler that brings none.
         sections: what of a report is read, one of
             :data:`labelwright.text.sections.SECTION_CHOICES`.
-        calibration: a ``calibration.json`` of a comparison in place of the model's own, or ``off``.
+        calibration: a ``calibration.json`` of a comparison in place of the model's own, or ``none``.
         unchecked: label also what no label set of its kind could be asked about
             (:mod:`labelwright.labelers.gate`).
+        second_reader: another labeler that reads along, named as ``model`` is
+            (:mod:`labelwright.labelers.second`).
+        decide: which of the two decides where they differ: ``first``, ``second`` or a file.
 
     The other fields are the flags of ``labelwright label`` of the same names.
     """
@@ -92,6 +100,8 @@ class LabelerSettings:
     sections: str | None = None
     calibration: str | Path | None = None
     unchecked: bool | None = None
+    second_reader: str | None = None
+    decide: str | Path | None = None
     rules: Path | None = None
     device: str | None = None
     dtype: str | None = None
@@ -132,6 +142,32 @@ class LabelerSettings:
         """Those of ``names`` that are set."""
         return {n: value for n in names if (value := getattr(self, n)) is not None}
 
+    def readers(self) -> tuple[LabelerSettings, LabelerSettings | None]:
+        """The settings of the first reader and of the second, if there is one.
+
+        The second is asked in its own usual way; it shares ``device``, unless it has no weights,
+        and takes what :data:`SECONDS` says.
+
+        Raises:
+            ConfigError: ``decide`` without a second reader, or the same one twice.
+        """
+        name = self.second_reader
+        if name is None:
+            if self.decide is not None:
+                raise ConfigError(
+                    "--decide is for two readers",
+                    remedy="give --second-reader too, or leave it out",
+                )
+            return self, None
+        if name == self.model:
+            raise ConfigError(
+                f"both readers are {name}", remedy="give another --second-reader, or leave it out"
+            )
+        taken = self.given(SECONDS.get(name, ()))
+        device = None if name == RULES else self.device
+        second = LabelerSettings(model=name, device=device, **taken)
+        return replace(self, **dict.fromkeys(taken)), second
+
     @property
     def labeler(self) -> str:
         """Which kind of labeler the settings name; a key of :data:`TAKES`."""
@@ -141,6 +177,11 @@ class LabelerSettings:
             return self.model
         folder = self._folder()
         return TAGGER if has_tags(folder) else ENCODER if has_heads(folder) else MODEL
+
+    @property
+    def folder(self) -> str | None:
+        """The model's folder, if it has one on this machine."""
+        return self._folder() if self.labeler in (MODEL, ENCODER, TAGGER) else None
 
     def _folder(self) -> str:
         if self.model is not None:
@@ -203,19 +244,41 @@ def load_labeler(settings: LabelerSettings) -> LoadedLabeler:
     """
     if settings.server is not None and settings.model is None:
         raise ConfigError("--server needs --model", remedy="name one of the server's models")
-    settings.refuse_strangers()
-    loaded = _LOADERS[settings.labeler](settings)
-    from labelwright.labelers.calibrated import calibrated
-
-    local = settings.labeler in (MODEL, ENCODER, TAGGER)
-    folder = settings._folder() if local else None
-    chosen = None if settings.calibration is None else str(settings.calibration)
-    labeler = calibrated(loaded.labeler, folder, chosen)
+    first, second = settings.readers()
+    loaded = _calibrated(first)
+    if second is not None:
+        loaded = _both(first, loaded, second)
+    labeler = loaded.labeler
     if not settings.unchecked:
         from labelwright.labelers.gate import gated
 
         labeler = gated(labeler)
     return replace(loaded, labeler=labeler)
+
+
+def _calibrated(settings: LabelerSettings) -> LoadedLabeler:
+    """One labeler, with its temperatures if it has any."""
+    from labelwright.labelers.calibrated import calibrated
+
+    settings.refuse_strangers()
+    loaded = _LOADERS[settings.labeler](settings)
+    chosen = None if settings.calibration is None else str(settings.calibration)
+    return replace(loaded, labeler=calibrated(loaded.labeler, settings.folder, chosen))
+
+
+def _both(
+    settings: LabelerSettings, first: LoadedLabeler, second: LabelerSettings
+) -> LoadedLabeler:
+    """Two readers as one labeler; the second reads what the first one does."""
+    from labelwright.labelers.second import Decision, TwoReaders
+
+    one = first.labeler
+    own = None if second.labeler == KNN else one.label_set
+    other = _calibrated(replace(second, label_set=own))
+    chosen = None if settings.decide is None else str(settings.decide)
+    decision = Decision.chosen(one.label_set, chosen, settings.folder, other.labeler.name)
+    both = TwoReaders(one, other.labeler, decision)
+    return replace(first, labeler=both, window=min(first.window, other.window))
 
 
 def _rules(settings: LabelerSettings) -> LoadedLabeler:

@@ -167,6 +167,7 @@ class Prediction:
         entities: for label sets of entities, in order of appearance, those that the text does
             not hold last; ``labels`` is empty then. ``None`` where the answer determines none.
         usage: ``prompt_tokens``, ``completion_tokens`` and ``cost`` where a server tells them.
+        second: what a second reader said (:mod:`labelwright.labelers.second`), as in the file.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Prediction:
     seconds: float | None = None
     entities: tuple[Entity, ...] | None = None
     usage: Mapping[str, float] | None = None
+    second: Mapping[str, Any] | None = None
 
     @property
     def complete(self) -> bool:
@@ -207,6 +209,8 @@ class Prediction:
             row["seconds"] = round(self.seconds, 6)
         if self.usage is not None:
             row["usage"] = dict(self.usage)
+        if self.second is not None:
+            row["second"] = dict(self.second)
         return row
 
     @classmethod
@@ -228,6 +232,7 @@ class Prediction:
             seconds=row.get("seconds"),
             entities=_entities(row.get("entities")),
             usage=row.get("usage"),
+            second=row.get("second"),
         )
 
 

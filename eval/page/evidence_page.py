@@ -17,8 +17,14 @@ from labelwright.records import Certainty, Prediction, Reject, Report
 MOST = 5_000
 """Reports in one page, if not told otherwise: some 10 MB, which browsers open at once."""
 
-LETTERS = {Certainty.POSITIVE: "p", Certainty.UNCERTAIN: "u", Certainty.NEGATIVE: "n", None: "-"}
-"""How the page's data names a label; what is blank is left out."""
+LETTERS = {
+    Certainty.POSITIVE: "p",
+    Certainty.UNCERTAIN: "u",
+    Certainty.NEGATIVE: "n",
+    Certainty.BLANK: "b",
+    None: "-",
+}
+"""How the page's data names a label; what is blank is left out, unless two readers differ there."""
 
 
 @dataclass
@@ -31,6 +37,8 @@ class EvidenceData:
         carried: how many of these have a sentence.
         missing: reports that have no prediction.
         left: reports with a prediction that are beyond the page's limit.
+        second: the second reader, where there is one.
+        differ: how many labels the two readers differ in.
     """
 
     observations: tuple[str, ...]
@@ -40,6 +48,8 @@ class EvidenceData:
     carried: int = 0
     missing: int = 0
     left: int = 0
+    second: str | None = None
+    differ: int = 0
 
     def facts(self) -> str:
         """What the page holds, in one line."""
@@ -48,6 +58,8 @@ class EvidenceData:
         ]
         if self.labels:
             parts.append(f"{self.carried:,} with a place in the text")
+        if self.second is not None:
+            parts.append(f"{_counted(self.differ, 'label')} where {self.second} says otherwise")
         if self.left:
             parts.append(f"{_counted(self.left, 'more report')} not on this page")
         if self.missing:
@@ -116,8 +128,9 @@ def _row(
     report: Report, prediction: Prediction, places: dict[str, int], data: EvidenceData
 ) -> dict[str, Any]:
     labels: list[list[Any]] = []
+    other = _otherwise(prediction, data)
     for name, label in prediction.labels.items():
-        if label is Certainty.BLANK or name not in places:
+        if (label is Certainty.BLANK and name not in other) or name not in places:
             continue
         given = (prediction.probs or {}).get(name, {})
         sure = None if label is None else given.get(label.value)
@@ -127,12 +140,27 @@ def _row(
                 f"evidence of report {report.id} lies outside its text",
                 remedy="give the files that were labeled, with the same --text-columns",
             )
-        labels.append(
-            [places[name], LETTERS[label], None if sure is None else round(sure, 3), spans]
-        )
-        data.labels += 1
+        sure = None if sure is None else round(sure, 3)
+        entry: list[Any] = [places[name], LETTERS[label], sure, spans]
+        labels.append([*entry, other[name]] if name in other else entry)
+        data.labels += label is not Certainty.BLANK
         data.carried += bool(spans)
     return {"id": report.id, "t": report.text, "l": labels}
+
+
+def _otherwise(prediction: Prediction, data: EvidenceData) -> dict[str, str]:
+    """What the other reader says of the observations that two differ in, as letters."""
+    second = prediction.second
+    if second is None:
+        return {}
+    data.second = str(second.get("model"))
+    found = {}
+    for name in second.get("disagree", ()):
+        given = second["labels"][name], second["first"][name]
+        said = given[1] if name in second["decided"] else given[0]
+        found[name] = LETTERS[None if said is None else Certainty(said)]
+    data.differ += len(found)
+    return found
 
 
 def _inside(spans: Sequence[Sequence[int]], size: int) -> bool:
@@ -145,7 +173,13 @@ def html(data: EvidenceData, *, title: str) -> str:
         "version": labelwright.__version__,
         "title": title,
         "facts": data.facts(),
-        "data": script_json({"observations": data.observations, "rows": data.rows}),
+        "data": script_json(
+            {
+                "observations": data.observations,
+                "rows": data.rows,
+                **({"second": data.second} if data.second is not None else {}),
+            }
+        ),
     }
     return render_page("evidence", context)
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from inference.runs import job as jobs
 from inference.runs.loop import label_all
-from inference.runs.merge import Counts, merge, outputs
+from inference.runs.merge import merge, outputs
+from inference.runs.readers import compare_readers
 from inference.runs.shards import Item
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_json, writing
@@ -38,7 +39,7 @@ class Summary:
         labeled_now: rows that this run labeled or rejected itself; the others were done.
         seconds: time of this run.
         finished_before: the folder already held the whole result; nothing was done.
-        remarks: predictions per kind of problem and note.
+        remarks: predictions per kind of problem and note, and what two readers differ in.
     """
 
     rows: int
@@ -97,7 +98,7 @@ def run(
             jobs.clear(out)
             jobs.remove_torn_files(out)
             counts = done["counts"]
-            remarks = {**done.get("problems", {}), **done.get("notes", {})}
+            remarks = _remarks(done)
             return Summary(
                 **counts, labeled_now=0, seconds=0.0, finished_before=True, remarks=remarks
             )
@@ -107,6 +108,8 @@ def run(
         jobs.remove_torn_files(out)
         rows, now = label_all(labeler, reports, out / jobs.PARTS, shard_rows, total)
         merged = merge(out, labeler.label_set, id_column=id_column, rows=rows)
+        said = merged.to_json(labeler.label_set)
+        said |= compare_readers(out, [job.labeler], id_column=id_column)
         summary = Summary(
             rows=sum(rows),
             labeled=merged.labeled,
@@ -114,15 +117,20 @@ def run(
             undetermined=merged.undetermined,
             labeled_now=now,
             seconds=time.monotonic() - began,
-            remarks={**merged.problems, **merged.notes},
+            remarks=_remarks(said),
         )
-        write_json(out / jobs.MANIFEST, _manifest(labeler, job, merged, summary, out))
+        write_json(out / jobs.MANIFEST, _manifest(labeler, job, said, summary, out))
         jobs.clear(out)
     return summary
 
 
+def _remarks(said: Mapping[str, Any]) -> dict[str, int]:
+    """Predictions per kind of problem and note, and the counts of two readers, from a manifest."""
+    return {**said.get("problems", {}), **said.get("notes", {}), **said.get("readers", {})}
+
+
 def _manifest(
-    labeler: ReportLabeler, job: jobs.Job, merged: Counts, summary: Summary, out: Path
+    labeler: ReportLabeler, job: jobs.Job, said: Mapping[str, Any], summary: Summary, out: Path
 ) -> dict[str, Any]:
     counts = ("rows", "labeled", "rejected", "undetermined")
     return {
@@ -130,7 +138,7 @@ def _manifest(
         "label_set": labeler.label_set.name,
         **job.to_json(),
         "counts": {name: getattr(summary, name) for name in counts},
-        **merged.to_json(labeler.label_set),
+        **said,
         "outputs": outputs(out, labeler.label_set),
         "versions": dict(versions()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -27,8 +27,10 @@ LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS, MANIFEST = (
     "rejects.jsonl",
     "manifest.json",
 )
-OUTPUTS = (LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS)
-"""Result files; a folder has one of the two tables, as its label set's task asks."""
+DISAGREEMENTS = "disagreements.csv"
+OUTPUTS = (LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS, DISAGREEMENTS)
+"""Result files; a folder has one of the two tables, as its label set's task asks, and the last
+only where two readers read."""
 EXPORTS = {
     "parquet": "predictions.parquet",
     "omop": "note_nlp.csv",

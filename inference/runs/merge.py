@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from inference.runs.job import PARTS, PREDICTIONS, REJECTS
+from inference.runs.job import DISAGREEMENTS, PARTS, PREDICTIONS, REJECTS
 from inference.runs.shards import kind_of, part_path
 from inference.runs.tables import table_of, write_table
 from labelwright.errors import LabelwrightError, OutputError
@@ -104,10 +104,10 @@ def write_results(
 
 
 def outputs(folder: Path, label_set: LabelSet) -> dict[str, str]:
-    """SHA-256 of the three result files."""
-    return {
-        name: sha256_file(folder / name) for name in (table_of(label_set), PREDICTIONS, REJECTS)
-    }
+    """SHA-256 of the result files."""
+    names = [table_of(label_set), PREDICTIONS, REJECTS]
+    names += [DISAGREEMENTS] if (folder / DISAGREEMENTS).exists() else []
+    return {name: sha256_file(folder / name) for name in names}
 
 
 def part_lines(folder: Path, rows: Sequence[int]) -> Iterator[Line]:

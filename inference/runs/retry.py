@@ -21,6 +21,7 @@ from typing import Any
 from inference.runs import job as jobs
 from inference.runs.loop import label_all
 from inference.runs.merge import Line, complete, lines_of, outputs, part_lines, write_results
+from inference.runs.readers import compare_readers
 from inference.runs.shards import Item
 from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.io.jsonl import dumps, write_json, writing
@@ -102,6 +103,9 @@ def retry(
         merged = write_results(
             work, labeler.label_set, lines, id_column=id_column, expected=counts["rows"]
         )
+        before = [manifest["labeler"], *(r["labeler"] for r in manifest.get("retries", ()))]
+        said = merged.to_json(labeler.label_set)
+        said |= compare_readers(work, [*before, job.labeler], id_column=id_column)
         new = {
             "rows": counts["rows"],
             "labeled": merged.labeled,
@@ -119,7 +123,7 @@ def retry(
         }
         changed = {
             "counts": new,
-            **merged.to_json(labeler.label_set),
+            **said,
             "outputs": outputs(work, labeler.label_set),
             "retries": [*manifest.get("retries", []), note],
         }

@@ -59,6 +59,7 @@ def sha256_model(folder: str | Path) -> str:
         "manifest.json",
         "run.json",
         "calibration.json",
+        "second_reader.json",
     }
     for path in sorted(root.iterdir()):
         if path.is_file() and path.suffix in kept and path.name not in skipped:

@@ -5,9 +5,9 @@
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
   const perPage = 20;
-  const words = { p: "positive", u: "uncertain", n: "negative", "-": "no answer" };
-  const classes = { p: "p", u: "u", n: "n", "-": "none" };
-  const rank = "pun-";
+  const words = { p: "positive", u: "uncertain", n: "negative", b: "blank", "-": "no answer" };
+  const classes = { p: "p", u: "u", n: "n", b: "none", "-": "none" };
+  const rank = "punb-";
 
   // Pieces of the text, each with the labels whose evidence covers it. Offsets count code points.
   function pieces(row) {
@@ -41,12 +41,13 @@
       text.append(mark);
     }
     const chips = make("ul", "chips");
-    const buttons = row.l.map(([place, letter, sure, spans]) => {
+    const buttons = row.l.map(([place, letter, sure, spans, other]) => {
       const item = make("li");
       const button = make("button", "chip " + classes[letter] + (spans.length ? "" : " unplaced"));
       button.type = "button";
       button.append(make("span", "", data.observations[place]), make("span", "says", words[letter]));
       if (sure !== null) button.append(make("span", "sure", sure.toFixed(2)));
+      if (other) button.append(make("span", "other", "other reader: " + words[other]));
       item.append(button);
       chips.append(item);
       return button;
@@ -97,17 +98,23 @@
     const certainty = byId("certainty").value;
     const carried = byId("carried").value;
     const search = byId("search").value.trim().toLowerCase();
-    const fits = ([place, letter, , spans]) =>
+    const readers = byId("readers").value;
+    const fits = ([place, letter, , spans, other]) =>
       (observation === "" || place === Number(observation)) &&
       (certainty === "" || letter === certainty) &&
-      (carried === "" || (spans.length > 0) === (carried === "yes"));
-    const open = observation + certainty + carried === "";
+      (carried === "" || (spans.length > 0) === (carried === "yes")) &&
+      (readers === "" || Boolean(other) === (readers === "differ"));
+    const open = observation + certainty + carried + readers === "";
     shown = data.rows.filter((row) =>
       (open || row.l.some(fits)) &&
       (!search || row.id.toLowerCase().includes(search) || row.t.toLowerCase().includes(search)));
     if (byId("order").value === "unsure") {
       const least = (row) => Math.min(2, ...row.l.filter(fits).map((label) => label[2] ?? 2));
       shown = shown.map((row) => [least(row), row]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
+    }
+    if (byId("order").value === "differ") {
+      const most = (row) => row.l.filter((label) => label[4] && fits(label)).length;
+      shown = shown.map((row) => [most(row), row]).sort((a, b) => b[0] - a[0]).map((pair) => pair[1]);
     }
     page = 0;
     draw();
@@ -139,7 +146,8 @@
     option.value = String(place);
     byId("observation").append(option);
   });
-  for (const id of ["observation", "certainty", "carried", "order"]) byId(id).addEventListener("change", choose);
+  if (data.second) byId("two").hidden = byId("bydiffer").hidden = false;
+  for (const id of ["observation", "certainty", "carried", "readers", "order"]) byId(id).addEventListener("change", choose);
   let waiting = 0;
   byId("search").addEventListener("input", () => { clearTimeout(waiting); waiting = setTimeout(choose, 150); });
   byId("tools").addEventListener("submit", (event) => event.preventDefault());

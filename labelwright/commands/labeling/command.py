@@ -59,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take the labeler's answers as they are: no check whether a text is a report of the "
         "label set's examination and language, and whether it says what is called normal",
     )
+    _add_second_flags(parser)
     add_run_flags(parser)
     model = parser.add_argument_group("model")
     model.add_argument(
@@ -126,6 +127,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_server_flags(parser)
     add_ray_flags(parser)
+
+
+def _add_second_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("second reader")
+    group.add_argument(
+        "--second-reader",
+        metavar="DIR|HUB_NAME|rules|knn",
+        help="another labeler for the same label set, which reads every report too; "
+        "predictions.jsonl and disagreements.csv say where the two differ",
+    )
+    group.add_argument(
+        "--decide",
+        metavar="first|second|FILE",
+        help="whose label stands where they differ: one of them, or a JSON file that says it per "
+        "observation (default: as learned for this model and this second reader, else the first)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

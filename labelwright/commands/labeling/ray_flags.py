@@ -77,7 +77,8 @@ def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLa
             remedy="leave it out; --gpus-per-actor says what each worker gets",
         )
     gpus = ray.gpus_per_actor
-    if gpus is None and (settings.labeler == RULES or device == "cpu"):
+    weightless = settings.labeler == RULES and settings.second_reader in (None, RULES)
+    if gpus is None and (weightless or device == "cpu"):
         gpus = 0.0
     from inference.ray.pool import crew
 

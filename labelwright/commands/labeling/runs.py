@@ -28,6 +28,8 @@ REMARKS = {
     "unknown words": "mostly of unknown words",
     "nothing said": "not called normal since no sentence says so",
     "rule": "where a rule of the label set overrode the likeliest label",
+    "labels_that_differ": "labels where the two readers differ (disagreements.csv)",
+    "decided_by_second": "of them decided by the second",
     "contradiction": "with labels that a rule of the label set forbids together",
 }
 """What the closing line says of predictions with a problem or note of a kind."""

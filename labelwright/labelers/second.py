@@ -1,0 +1,195 @@
+"""Two readers: one labeler labels, another reads the same reports, and both answers are kept.
+
+Where they agree a label is more often right than where they differ, whatever either says of its own
+certainty. So every prediction tells what the second reader said and where the two differ, and a
+:class:`Decision` says per observation who decides there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import ConfigError, InputError
+from labelwright.label_set import LabelSet
+from labelwright.labelers.base import ReportLabeler, key_of
+from labelwright.records import Certainty, Prediction, Reject, Report
+
+FIRST, SECOND = "first", "second"
+OWN_FILE = "second_reader.json"
+"""In a model's folder: who decides beside which second reader."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides where the readers differ, per observation.
+
+    The first reader decides where the probability of its label reaches the observation's number,
+    else the second: 0 is always the first, more than 1 always the second. A first reader that
+    gives no probabilities decides unless the number is above 1.
+
+    Attributes:
+        least: the number per observation; those not named have ``otherwise``.
+    """
+
+    least: Mapping[str, float] = field(default_factory=dict)
+    otherwise: float = 0.0
+
+    def by_second(self, name: str, probability: float | None) -> bool:
+        """Whether the second reader decides on an observation."""
+        least = self.least.get(name, self.otherwise)
+        return least > 1 if probability is None else probability < least
+
+    def to_json(self, label_set: LabelSet) -> dict[str, float]:
+        """The number of every observation, for manifests."""
+        return {name: self.least.get(name, self.otherwise) for name in label_set.names}
+
+    @classmethod
+    def chosen(
+        cls, label_set: LabelSet, choice: str | None, folder: str | Path | None, second: str
+    ) -> Decision:
+        """What ``--decide`` asks for.
+
+        Args:
+            choice: ``first``, ``second``, a JSON file, or ``None`` for what the first reader's
+                folder says of this second reader (the first, if nothing).
+            folder: of the first reader, if it has one.
+            second: the second reader's name.
+
+        Raises:
+            InputError: the file is no such file.
+            ConfigError: it names what is no observation of the label set.
+        """
+        if choice == FIRST:
+            return cls()
+        if choice == SECOND:
+            return cls(otherwise=math.inf)
+        if choice is not None:
+            return cls._of(Path(choice), label_set, None)
+        own = None if folder is None else Path(folder) / OWN_FILE
+        return cls._of(own, label_set, second) if own is not None and own.is_file() else cls()
+
+    @classmethod
+    def _of(cls, path: Path, label_set: LabelSet, second: str | None) -> Decision:
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            if second is not None:
+                value = value["second_readers"].get(second, {})
+            least = {str(k): _number(v) for k, v in value.get("observations", {}).items()}
+            otherwise = _number(value.get("otherwise", FIRST))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            raise InputError(
+                "this does not say who decides",
+                remedy='write {"otherwise": "first", "observations": {NAME: "second" or 0.9}}',
+                source=path,
+            ) from None
+        unknown = [name for name in least if name not in label_set.names]
+        if unknown:
+            raise ConfigError(
+                f"{unknown[0]!r} is no observation of {label_set.name}",
+                remedy="use the names of the label set",
+                source=path,
+            )
+        return cls(least, otherwise)
+
+
+def _number(value: Any) -> float:
+    if value in (FIRST, SECOND):
+        return 0.0 if value == FIRST else math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError("no share")
+    return float(value)
+
+
+class TwoReaders:
+    """Two labelers of one label set; implements :class:`labelwright.labelers.base.ReportLabeler`.
+
+    Name, probabilities and all that is not said of the second reader are the first's.
+
+    Raises:
+        ConfigError: they label different things.
+    """
+
+    def __init__(self, first: ReportLabeler, second: ReportLabeler, decision: Decision) -> None:
+        one, other = first.label_set, second.label_set
+        if one.fingerprint != other.fingerprint or not one.words:
+            raise ConfigError(
+                f"a second reader labels the same observations as the first: {one.name} "
+                f"{one.version}, not {other.name} {other.version}",
+                remedy="give a second reader for the first one's label set",
+            )
+        self._first, self._second, self._decision = first, second, decision
+
+    @property
+    def name(self) -> str:
+        """The first reader's."""
+        return self._first.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """Of both."""
+        return self._first.label_set
+
+    def key(self, report: Report) -> bytes:
+        """What two reports must share to get the same answer of both."""
+        digest = blake2b(key_of(self._first, report), digest_size=16)
+        digest.update(key_of(self._second, report))
+        return digest.digest()
+
+    def describe(self) -> Mapping[str, Any]:
+        """What the first says of itself, and beside it the second and who decides."""
+        first, second = dict(self._first.describe()), dict(self._second.describe())
+        runtime = {**first.pop("runtime", {}), "second_reader": second.pop("runtime", {})}
+        decides = {k: str(v) for k, v in self._decision.to_json(self.label_set).items()}
+        return {**first, "second_reader": second, "first_from": decides, "runtime": runtime}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """The first reader's results with what the second says; a reject of the first stays."""
+        return [
+            one if isinstance(one, Reject) else self._both(one, other)
+            for one, other in zip(
+                self._first.label_reports(reports), self._second.label_reports(reports), strict=True
+            )
+        ]
+
+    def _both(self, one: Prediction, other: Prediction | Reject) -> Prediction:
+        if isinstance(other, Reject):
+            return replace(one, second={"model": self._second.name, "rejected": other.reason})
+        labels, evidence = dict(one.labels), dict(one.evidence or {})
+        disagree = [name for name, label in one.labels.items() if other.labels[name] is not label]
+        for name in disagree:
+            said = one.labels[name]
+            if other.labels[name] is None or not (
+                said is None or self._decision.by_second(name, _probability(one, name, said))
+            ):
+                continue
+            labels[name] = other.labels[name]
+            evidence.pop(name, None)
+            if spans := (other.evidence or {}).get(name):
+                evidence[name] = spans
+        second: dict[str, Any] = {
+            "model": other.model,
+            "labels": dict(other.labels),
+            "disagree": disagree,
+            "first": {name: one.labels[name] for name in disagree},
+            "decided": [name for name in disagree if labels[name] is not one.labels[name]],
+        }
+        if other.probs is not None:
+            second["probs"] = {k: dict(v) for k, v in other.probs.items()}
+        return replace(
+            one,
+            labels=labels,
+            evidence=evidence if evidence or one.evidence is not None else None,
+            second=second,
+            seconds=None if one.seconds is None else one.seconds + (other.seconds or 0.0),
+        )
+
+
+def _probability(prediction: Prediction, name: str, label: Certainty) -> float | None:
+    given = (prediction.probs or {}).get(name)
+    return None if given is None else given.get(label.value)
