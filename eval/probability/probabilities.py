@@ -43,6 +43,8 @@ class Probabilities:
         answers: the certainty given, int8 ``[reports, observations]``, -1 for none.
         allowed: bool ``[observations, 4]``: certainties that the observation can take.
         without: reports without any probabilities.
+        sureness: what orders labels by how sure they are, ``[reports, observations]``, where it is
+            another than their own probability (:mod:`eval.probability.agreement`).
         presence: whether they are of present and not present alone (:meth:`of_presence`).
     """
 
@@ -54,10 +56,16 @@ class Probabilities:
     allowed: Bools
     without: int
     presence: bool = False
+    sureness: Floats | None = None
 
     @property
     def confidence(self) -> Floats:
-        """Probability of the certainty given, ``[reports, observations]``; -1 where unknown."""
+        """How sure each answer is, ``[reports, observations]``; -1 where unknown.
+
+        The probability of the certainty given, unless ``sureness`` says otherwise.
+        """
+        if self.sureness is not None:
+            return self.sureness
         place = np.where(self.known, self.answers, 0).astype(np.int64)
         found = np.take_along_axis(self.values, place[..., None], axis=2)[..., 0]
         return np.where(self.known, found.astype(np.float64), -1.0)

@@ -40,6 +40,10 @@ _HINDSIGHT = (
     "These thresholds were chosen on the very reports they are measured on, which is optimistic. "
     "Give calibration reports (--calibration-gold, --calibration-pred) for thresholds that hold."
 )
+_AGREEMENT = (
+    "The order is that of agreement: a label that both readers give has the confidence "
+    "0.5 + p / 2, one that only one gives p / 2, where p is its probability (1 if there is none)."
+)
 
 
 def selective_section(
@@ -48,8 +52,13 @@ def selective_section(
     *,
     wish: float,
     held: HeldOut | None = None,
+    agreement: bool = False,
 ) -> Section:
-    """Thresholds for the accuracy ``wish`` (a share), and the risk–coverage curves."""
+    """Thresholds for the accuracy ``wish`` (a share), and the risk–coverage curves.
+
+    Args:
+        agreement: whether the confidences come from two readers' agreement.
+    """
     choices: list[Choice] = []
     curves: list[Risks] = []
     for name, probabilities in given.items():
@@ -64,7 +73,7 @@ def selective_section(
         statements=tuple(
             unbroken(_statement(analysis, choices, name, wish, held)) for name in given
         ),
-        notes=_notes(given, held),
+        notes=(*((_AGREEMENT,) if agreement else ()), *_notes(given, held)),
         figures=(_figure(curves, choices, wish),),
         tables=(
             selective_tables.thresholds(analysis, choices, wish),
@@ -76,7 +85,13 @@ def selective_section(
     )
     if held is None:
         return section
-    return replace(section, files={FILE: _file(analysis, choices, wish, held)})
+    file = _file(analysis, choices, wish, held)
+    if agreement:
+        file["rule"] = (
+            "label automatically where 0.5 + p / 2 (both readers agree) or p / 2 (they differ) is "
+            "at least the threshold; p is the probability of the answer, 1 where there is none"
+        )
+    return replace(section, files={FILE: file})
 
 
 def _notes(given: Mapping[str, Probabilities], held: HeldOut | None) -> tuple[str, ...]:

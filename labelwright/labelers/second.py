@@ -31,7 +31,7 @@ class Decision:
 
     The first reader decides where the probability of its label reaches the observation's number,
     else the second: 0 is always the first, more than 1 always the second. A first reader that
-    gives no probabilities decides unless the number is above 1.
+    gives no probability, or leaves the observation open, decides unless the number is above 1.
 
     Attributes:
         least: the number per observation; those not named have ``otherwise``.
@@ -164,9 +164,7 @@ class TwoReaders:
         disagree = [name for name, label in one.labels.items() if other.labels[name] is not label]
         for name in disagree:
             said = one.labels[name]
-            if other.labels[name] is None or not (
-                said is None or self._decision.by_second(name, _probability(one, name, said))
-            ):
+            if not self._decision.by_second(name, _probability(one, name, said)):
                 continue
             labels[name] = other.labels[name]
             evidence.pop(name, None)
@@ -190,6 +188,8 @@ class TwoReaders:
         )
 
 
-def _probability(prediction: Prediction, name: str, label: Certainty) -> float | None:
+def _probability(prediction: Prediction, name: str, label: Certainty | None) -> float | None:
+    if label is None:
+        return None
     given = (prediction.probs or {}).get(name)
     return None if given is None else given.get(label.value)

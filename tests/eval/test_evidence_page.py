@@ -128,6 +128,31 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path, rows: list[Any], said: st
     assert "Heart" not in error.value.line()
 
 
+def test_two_readers_are_shown_side_by_side(tmp_path: Path) -> None:
+    second = {
+        "model": "rules",
+        "labels": {"Edema": "positive", "Fracture": "negative", "Pneumonia": "blank"},
+        "disagree": ["Edema", "Pneumonia"],
+        "first": {"Edema": "blank", "Pneumonia": "uncertain"},
+        "decided": ["Pneumonia"],
+    }
+    labels = {"Edema": "blank", "Fracture": "negative", "Pneumonia": "blank"}
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(json.dumps({"id": "a", "labels": labels, "model": "m", "second": second}))
+    found = collect(path, [Report("a", "No fracture.", "f", 1)])
+    # A blank label stands there where the readers differ, with what the other one says.
+    assert found.rows[0]["l"] == [
+        [0, "b", None, [], "p"],
+        [1, "n", None, []],
+        [2, "b", None, [], "u"],
+    ]
+    assert found.facts() == (
+        "1 report, 1 label not blank; 0 with a place in the text; "
+        "2 labels where rules says otherwise."
+    )
+    assert embedded(html(found, title="t"))["second"] == "rules"
+
+
 def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Columns and sections come from the manifest, so the same files are all that is needed."""
     table = tmp_path / "reports.csv"

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from eval.kinds.certainty.load import load_comparison
+from eval.probability.agreement import by_agreement
 from eval.probability.probabilities import load_probabilities
 from labelwright.cli import main
-from labelwright.errors import InputError
+from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 
 WORDS = ("positive", "negative", "uncertain", "blank")
@@ -255,6 +256,91 @@ def test_gold_of_positives_alone_is_judged_by_presence_and_fits_nothing(inputs, 
     for where, flags in ((tmp_path, [*fit, other_gold]), (folder, [*fit, poor])):
         assert evaluate(where, tmp_path / "no", *flags) == 2
         assert "only what is present" in capsys.readouterr().err
+
+
+# Two readers
+
+
+def with_second(found, disagree):
+    """The row of a prediction with a second reader, who says "negative" or else "positive"."""
+    first = {name: found["labels"][name] for name in disagree}
+    other = {n: "positive" if w == "negative" else "negative" for n, w in first.items()}
+    second = {"model": "rules", "labels": {**found["labels"], **other}, "disagree": disagree}
+    return {**found, "second": {**second, "first": first, "decided": []}}
+
+
+def test_agreement_comes_before_probability(tmp_path, small):
+    labels = {"Edema": "blank", "Fracture": "positive", "No Finding": "blank"}
+    rows = [
+        with_second(row("1", good(), labels), []),
+        with_second(row("2", good(), labels), ["Edema", "Fracture"]),
+        {**row("3", good(), labels), "second": {"model": "rules", "rejected": "no text"}},
+    ]
+    given = {"a": load(tmp_path, small, rows)}
+    paths = {"a": tmp_path / "predictions.jsonl"}
+    comparison = load_comparison(tmp_path / "gold.csv", paths, small)
+    found = by_agreement(paths, comparison, given)["a"]
+    expected = [[0.85, 0.7, 0.875], [0.35, 0.2, 0.875], [0.35, 0.2, 0.375]]
+    np.testing.assert_allclose(found.confidence, expected, atol=1e-6)
+    np.testing.assert_allclose(given["a"].confidence, [[0.7, 0.4, 0.75]] * 3, atol=1e-6)
+    # Blank against negative is no difference where only presence counts.
+    present = by_agreement(paths, comparison, given, presence=True)["a"]
+    assert present.confidence[1] == pytest.approx([0.85, 0.2, 0.875])
+
+
+def test_a_labeler_without_probabilities_has_two_groups(tmp_path, small):
+    labels = {"Edema": "blank", "Fracture": "positive", "No Finding": None}
+    rows = [with_second(row("1", None, labels), ["Fracture"]), row("2", good())]
+    del rows[0]["probs"]
+    load(tmp_path, small, rows)
+    paths = {"a": tmp_path / "predictions.jsonl"}
+    comparison = load_comparison(tmp_path / "gold.csv", paths, small)
+    found = by_agreement(paths, comparison, {})["a"]
+    assert found.confidence[0].tolist() == [1.0, 0.5, -1.0]
+    assert found.answers[0].tolist() == [3, 0, -1]
+    with pytest.raises(ConfigError, match="no labeler was run with a second reader"):
+        by_agreement({"a": tmp_path / "gold.csv"}, comparison, {})
+
+
+def test_selective_labeling_by_agreement(inputs, tmp_path, capsys):
+    """The second reader is right where the first is wrong, and the curve knows it."""
+    folder, (gold, predictions), (other_gold, other) = inputs
+    words = {"1": "positive", "0": "negative", "-1": "uncertain", "": "blank"}
+    for path, truth in ((predictions, gold), (other, other_gold)):
+        true = {}
+        for line in Path(truth).read_text(encoding="utf-8").splitlines()[1:]:
+            identifier, *codes = line.split(",")
+            true[identifier] = {n: words[c] for n, c in zip(OBSERVATIONS, codes, strict=True)}
+        lines = []
+        for text in Path(path).read_text(encoding="utf-8").splitlines():
+            one = json.loads(text)
+            said = true[one["id"]]
+            differ = [name for name in OBSERVATIONS if said[name] != one["labels"][name]]
+            first = {name: one["labels"][name] for name in differ}
+            one["second"] = {"model": "b", "labels": said, "disagree": differ}
+            one["second"] |= {"first": first, "decided": []}
+            lines.append(json.dumps(one))
+        copy = tmp_path / Path(path).name
+        copy.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (tmp_path / Path(truth).name).write_bytes(Path(truth).read_bytes())
+    (tmp_path / "set.yaml").write_bytes((folder / "set.yaml").read_bytes())
+    flags = ["--calibration-gold", other_gold, "--accuracy", "0.9"]
+    flags += ["--calibration-pred", f"a={tmp_path / Path(other).name}"]
+    areas = {}
+    for confidence in ("probability", "agreement"):
+        out = tmp_path / confidence
+        assert evaluate(tmp_path, out, *flags, "--confidence", confidence) == 0
+        scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))["sections"]
+        (area,) = [a for a in scores["selective"]["area"] if a["way"] == "labels"]
+        areas[confidence] = area
+        file = json.loads((out / "thresholds.json").read_text(encoding="utf-8"))
+        assert ("both readers agree" in file["rule"]) is (confidence == "agreement")
+        assert "calibration" in scores
+    assert areas["agreement"]["area"] == pytest.approx(areas["agreement"]["best"], abs=1e-9)
+    assert areas["probability"]["area"] > areas["agreement"]["area"]
+    capsys.readouterr()
+    assert evaluate(folder, tmp_path / "none", "--confidence", "agreement") == 2
+    assert "no labeler was run with a second reader" in capsys.readouterr().err
 
 
 def test_flags_that_do_not_fit(inputs, tmp_path, capsys):

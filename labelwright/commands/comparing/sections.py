@@ -45,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="accuracy wished for labels that no person sees (default: %(default)s)",
     )
+    sure.add_argument(
+        "--confidence",
+        choices=("probability", "agreement"),
+        default="probability",
+        help="what tells sure labels from others in selective labeling: their probability, or "
+        "whether two readers agree, then their probability (default: %(default)s)",
+    )
     groups = parser.add_argument_group("subgroups")
     groups.add_argument(
         "--metadata", metavar="FILE", help="table or JSONL file with the columns to group by"
@@ -121,6 +128,7 @@ def _of_probabilities(
     calibration: Mapping[str, str],
     id_columns: Sequence[str],
 ) -> list[Section]:
+    from eval.probability.agreement import by_agreement, held_by_agreement
     from eval.probability.calibration_section import calibration_section
     from eval.probability.held_out import load_held_out
     from eval.probability.probabilities import allowed, load_probabilities, only_presence
@@ -153,11 +161,24 @@ def _of_probabilities(
             patients=arguments.patients,
             patient_column=arguments.patient_column,
         )
-    if not given:
-        return []
+    agreement = arguments.confidence == "agreement"
+    sure = given
+    if agreement:
+        sure = by_agreement(predictions, comparison, given, presence=absent is not None)
     if absent is not None:
-        given = {name: each.of_presence(absent) for name, each in given.items()}
-    return [
-        calibration_section(analysis, given, held=held, per=arguments.temperature),
-        selective_section(analysis, given, wish=arguments.accuracy, held=held),
-    ]
+        given, sure = (
+            {name: each.of_presence(absent) for name, each in some.items()}
+            for some in (given, sure)
+        )
+    found = []
+    if given:
+        found.append(calibration_section(analysis, given, held=held, per=arguments.temperature))
+    if sure:
+        if agreement and held is not None:
+            held = held_by_agreement(held, calibration)
+        found.append(
+            selective_section(
+                analysis, sure, wish=arguments.accuracy, held=held, agreement=agreement
+            )
+        )
+    return found

@@ -1,0 +1,307 @@
+"""Two readers: who says what, who decides, and what a run keeps of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labelwright.cli import main
+from labelwright.errors import ConfigError, InputError
+from labelwright.label_set import LabelSet
+from labelwright.labelers.gate import Gated
+from labelwright.labelers.second import Decision, TwoReaders
+from labelwright.records import Certainty, Prediction, Reject, Report
+
+P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
+CHEXPERT = LabelSet.load("chexpert-14")
+REPORT = Report("1", "No effusion. Heart large.", "f.csv", 1)
+
+
+class Says:
+    """Says the same of every report; rejects what it is told to."""
+
+    label_set = CHEXPERT
+
+    def __init__(
+        self,
+        name: str,
+        labels: Mapping[str, Certainty | None],
+        probs: Mapping[str, float] | None = None,
+        reject: str | None = None,
+    ) -> None:
+        self.name, self.reject = name, reject
+        self.labels = dict.fromkeys(CHEXPERT.names, B) | dict(labels)
+        self.evidence = {n: [[0, 3]] for n, c in self.labels.items() if c is not B}
+        self.probs = None
+        if probs is not None:
+            self.probs = {n: {str(self.labels[n]): p} for n, p in probs.items()}
+
+    def describe(self) -> dict[str, Any]:
+        return {"model": self.name, "runtime": {"device": self.name}}
+
+    def label_reports(self, reports: list[Report]) -> list[Prediction | Reject]:
+        return [
+            Reject(r.id, r.source, r.row, "no") if r.id == self.reject
+            else Prediction(
+                r.id, self.labels, self.name, probs=self.probs, evidence=self.evidence, seconds=1.0
+            )
+            for r in reports
+        ]  # fmt: skip
+
+
+FIRST = Says(
+    "one",
+    {"Edema": U, "Fracture": N, "Cardiomegaly": P, "Pneumonia": None},
+    {"Edema": 0.6, "Fracture": 0.9, "Cardiomegaly": 0.9},
+)
+SECOND = Says("other", {"Edema": P, "Fracture": P, "Cardiomegaly": P, "Pneumonia": N})
+
+
+def read(decision: Decision, first: Says = FIRST, second: Says = SECOND) -> Prediction:
+    (found,) = TwoReaders(first, second, decision).label_reports([REPORT])
+    assert isinstance(found, Prediction)
+    return found
+
+
+def test_agreement_and_disagreement_are_told() -> None:
+    found = read(Decision())
+    assert found.model == "one"
+    assert found.second is not None
+    assert found.second["model"] == "other"
+    assert found.second["labels"] == SECOND.labels
+    assert found.second["disagree"] == ["Edema", "Pneumonia", "Fracture"]
+    assert found.second["first"] == {"Edema": U, "Fracture": N, "Pneumonia": None}
+    assert found.second["decided"] == []
+    assert found.labels == FIRST.labels  # what the first left open stays open
+    assert found.seconds == 2.0
+    row = json.loads(json.dumps(found.to_json()))
+    assert Prediction.from_json(row).to_json() == row
+
+
+@pytest.mark.parametrize(
+    ("decision", "edema", "fracture"),
+    [
+        (Decision(otherwise=math.inf), P, P),
+        (Decision({"Edema": math.inf}), P, N),
+        (Decision({"Edema": 0.7, "Fracture": 0.7}), P, N),  # 0.6 is below, 0.9 is not
+        (Decision({"Edema": 0.6}, otherwise=0.95), U, P),
+    ],
+)
+def test_who_decides(decision: Decision, edema: Certainty, fracture: Certainty) -> None:
+    found = read(decision)
+    assert (found.labels["Edema"], found.labels["Fracture"]) == (edema, fracture)
+    assert found.second is not None
+    by_second = {name for name in ("Edema", "Fracture") if found.labels[name] is P}
+    assert set(found.second["decided"]) - {"Pneumonia"} == by_second
+    assert found.labels["Pneumonia"] is (N if decision.otherwise > 1 else None)
+    assert found.probs == FIRST.probs  # the first reader's own
+    for name in by_second:
+        assert found.evidence is not None
+        assert found.evidence[name] == SECOND.evidence[name]
+
+
+def test_a_reader_without_probabilities_decides_unless_the_second_always_does() -> None:
+    plain = Says("one", {"Edema": U, "Fracture": N})
+    found = read(Decision({"Edema": 0.9, "Fracture": math.inf}), plain)
+    assert (found.labels["Edema"], found.labels["Fracture"]) == (U, P)
+
+
+def test_a_label_that_becomes_blank_has_no_evidence() -> None:
+    found = read(Decision(otherwise=math.inf), FIRST, Says("other", {}))
+    assert set(found.labels.values()) == {B}
+    assert found.evidence == {}
+
+
+def test_rejects_of_either() -> None:
+    reports = [REPORT, Report("2", "x", "f.csv", 2)]
+    one, two = TwoReaders(
+        Says("one", {"Edema": P}, reject="1"), Says("other", {}, reject="2"), Decision()
+    ).label_reports(reports)
+    assert isinstance(one, Reject)
+    assert isinstance(two, Prediction)
+    assert two.second == {"model": "other", "rejected": "no"}
+
+
+def test_normal_beside_a_finding_of_the_other_reader_gives_way() -> None:
+    first = Says("one", {"No Finding": P, "Pleural Effusion": N})
+    both = TwoReaders(first, Says("other", {"Cardiomegaly": P}), Decision({"Cardiomegaly": 2.0}))
+    (found,) = Gated(both).label_reports([REPORT])
+    assert isinstance(found, Prediction)
+    assert (found.labels["Cardiomegaly"], found.labels["No Finding"]) == (P, B)
+    assert "rule: No Finding" in found.notes
+    assert found.second is not None
+
+
+def test_a_run_knows_both_readers_and_who_decides() -> None:
+    said = TwoReaders(FIRST, SECOND, Decision({"Edema": 0.7})).describe()
+    assert said["model"] == "one"
+    assert said["second_reader"] == {"model": "other"}
+    assert said["first_from"]["Edema"] == "0.7"
+    assert said["runtime"] == {"device": "one", "second_reader": {"device": "other"}}
+
+
+def test_readers_of_other_label_sets_are_refused() -> None:
+    other = Says("other", {})
+    other.label_set = LabelSet.load("head-ct-5")
+    with pytest.raises(ConfigError, match=r"chexpert-14 1\.0, not head-ct-5"):
+        TwoReaders(FIRST, other, Decision())
+
+
+# Who decides, from files
+
+
+def test_what_decide_means(tmp_path: Path) -> None:
+    def chosen(choice: str | None, folder: Path | None = None) -> Decision:
+        return Decision.chosen(CHEXPERT, choice, folder, "rules")
+
+    assert chosen("first") == chosen(None) == chosen(None, tmp_path) == Decision()
+    assert chosen("second") == Decision(otherwise=math.inf)
+    file = {"otherwise": "second", "observations": {"Edema": 0.8, "Fracture": "first"}}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(file))
+    expected = Decision({"Edema": 0.8, "Fracture": 0.0}, math.inf)
+    assert chosen(str(path)) == expected
+    (tmp_path / "second_reader.json").write_text(json.dumps({"second_readers": {"rules": file}}))
+    assert chosen(None, tmp_path) == expected
+    assert Decision.chosen(CHEXPERT, None, tmp_path, "another") == Decision()
+    assert chosen("first", tmp_path) == Decision()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"observations": {"Edema": "both"}}', '{"observations": {"Edema": true}}']
+)
+def test_files_that_do_not_say_who_decides(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match="does not say who decides"):
+        Decision.chosen(CHEXPERT, str(path), None, "rules")
+
+
+def test_an_unknown_observation_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "d.json"
+    path.write_text('{"observations": {"Oedema": 0.5}}')
+    with pytest.raises(ConfigError, match="'Oedema' is no observation of chexpert-14"):
+        Decision.chosen(CHEXPERT, str(path), None, "rules")
+
+
+# The command
+
+TEXTS = (
+    "Lungs clear. No effusion.",
+    "Right lower lobe consolidation, concerning for pneumonia.",
+    "Endotracheal tube above the carina. Mild oedema.",
+    "nan",
+    "Old rib fracture. The heart is large.",
+)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "reports.csv"
+    with path.open("w", newline="") as handle:
+        csv.writer(handle).writerows([("id", "text"), *((f"r{i}", t) for i, t in enumerate(TEXTS))])
+    return path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def label(table: Path, out: Path, checkpoint: Path, *more: str) -> int:
+    flags = ["--model", str(checkpoint), "--device", "cpu", "--second-reader", "rules"]
+    return main(["label", str(table), *flags, "--out", str(out), *more])
+
+
+def test_a_run_of_two_readers_and_its_table(
+    table: Path, tmp_path: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert label(table, out, tiny_checkpoint) == 0
+    lines = (out / "predictions.jsonl").read_text().splitlines()
+    found = {row["id"]: row for row in map(json.loads, lines)}
+    assert set(found) == {"r0", "r1", "r2", "r4"}
+    differing = [
+        (identifier, name)
+        for identifier, row in found.items()
+        for name in row["second"]["disagree"]
+    ]
+    assert differing  # an untrained model and the rules
+    written = rows(out / "disagreements.csv")
+    assert [(row["id"], row["observation"]) for row in written] == differing
+    for row in written:
+        own = found[row["id"]]
+        assert row["second"] == own["second"]["labels"][row["observation"]]
+        assert row["first"] != row["second"]
+        assert row["decided_by"] == "first"
+        assert float(row["probability"]) == own["probs"][row["observation"]][row["first"]]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["readers"]["labels_that_differ"] == len(differing)
+    assert "disagreements.csv" in manifest["outputs"]
+    assert manifest["labeler"]["second_reader"]["model"] == "rules"
+    assert f"{len(differing)} labels where the two readers differ" in capsys.readouterr().out
+    assert label(table, out, tiny_checkpoint) == 0
+    again = capsys.readouterr().out
+    assert again.startswith("already finished")
+    assert f"{len(differing)} labels where the two readers differ" in again
+
+
+def test_an_interrupted_run_of_two_readers_is_resumed(
+    table: Path, tmp_path: Path, tiny_checkpoint: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    assert label(table, whole, tiny_checkpoint, "--shard-rows", "2") == 0
+    part.mkdir()
+    job = json.loads((whole / "manifest.json").read_text())
+    state = {k: job[k] for k in ("labeler", "label_set_sha256", "inputs", "options", "labelwright")}
+    (part / "job.json").write_text(json.dumps({**state, "shard_rows": 2}))
+    (part / "disagreements.csv").write_text("torn")
+    assert label(table, part, tiny_checkpoint) == 0
+    for name in ("labels.csv", "disagreements.csv", "rejects.jsonl"):
+        assert (part / name).read_bytes() == (whole / name).read_bytes()
+    capsys.readouterr()
+    assert label(table, part, tiny_checkpoint, "--decide", "second") == 2
+    assert "labeler.first_from" in capsys.readouterr().err
+
+
+def test_retried_rejects_stand_in_the_table(
+    table: Path, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    out = tmp_path / "out"
+    assert label(table, out, tiny_checkpoint, "--decode", "free") == 0
+    assert rows(out / "disagreements.csv") == []  # an untrained model ends no answer
+    assert label(table, out, tiny_checkpoint, "--retry-rejects") == 0
+    assert rows(out / "disagreements.csv")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["readers"]["reports_that_differ"] == 4
+
+
+def test_the_second_decides_everything_it_is_given(
+    table: Path, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    ours, rules = tmp_path / "ours", tmp_path / "rules"
+    assert label(table, ours, tiny_checkpoint, "--decide", "second") == 0
+    assert main(["label", str(table), "--model", "rules", "--out", str(rules)]) == 0
+    assert (ours / "labels.csv").read_bytes() == (rules / "labels.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--model", "rules", "--decide", "second"], "--decide is for two readers"),
+        (["--model", "rules", "--second-reader", "rules"], "both readers are rules"),
+        (["--second-reader", "rules", "--decide", "nowhere.json"], "does not say who decides"),
+        (["--second-reader", "knn"], "needs --index"),
+    ],
+)
+def test_flags_that_do_not_fit(
+    flags: list[str], said: str, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["label", str(table), *flags, "--out", str(tmp_path / "out")]) == 2
+    assert said in capsys.readouterr().err
