@@ -85,9 +85,9 @@ class LabelerSettings:
         label_set: name, file or label set, for a labeler that brings none.
         sections: what of a report is read, one of
             :data:`labelwright.text.sections.SECTION_CHOICES`.
-        calibration: a ``calibration.json`` of a comparison in place of the model's own, or ``none``.
-        unchecked: label also what no label set of its kind could be asked about
-            (:mod:`labelwright.labelers.gate`).
+        calibration: a ``calibration.json`` of a comparison in place of the model's own; ``none``
+            for neither.
+        unchecked: take answers as they are, without the gate (:mod:`labelwright.labelers.gate`).
         second_reader: another labeler that reads along, named as ``model`` is
             (:mod:`labelwright.labelers.second`).
         decide: which of the two decides where they differ: ``first``, ``second`` or a file.
