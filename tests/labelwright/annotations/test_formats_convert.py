@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clock_tools import growth
 from reading_tools import PEAK, saved
 
 from labelwright.annotations.formats import WRITERS
@@ -174,26 +174,39 @@ def test_a_killed_conversion_leaves_nothing_that_counts(notes: Path, tmp_path: P
 # --- sizes -------------------------------------------------------------------------------------
 
 
-def test_a_large_note(tmp_path: Path) -> None:
-    """One megabyte, 20,000 mentions; the emoji makes sure that no offset is found by luck."""
-    text = "😀" + "No metastasis of the lung, liver or bones is seen.\n" * 20_000
-    at = [1 + 51 * number for number in range(20_000)]
+def large_note(folder: Path, lines: int) -> list[int]:
+    """A line has a mention; the emoji makes sure that no offset is found by luck. Their starts."""
+    folder.mkdir()
+    at = [1 + 51 * number for number in range(lines)]
+    text = "😀" + "No metastasis of the lung, liver or bones is seen.\n" * lines
     ann = "".join(f"T{n}\tX {a + 3} {a + 13}\tmetastasis\n" for n, a in enumerate(at))
-    saved(tmp_path, "n.txt", text)
-    saved(tmp_path, "n.ann", ann)
-    begun = time.process_time()
-    (report,) = read_reports([tmp_path], ReadOptions())
-    assert time.process_time() - begun < 2
-    assert isinstance(report, Report)
-    assert report.entities is not None
-    assert len(report.entities) == 20_000
-    assert report.entities[-1] == Entity("X", ((at[-1] + 3, at[-1] + 13),), "metastasis")
-    out = tmp_path / "out.conll"
-    begun = time.process_time()
-    with WRITERS["conll"].open(out) as writer:
-        assert not writer.write(report, report.entities)
-    assert time.process_time() - begun < 10
-    assert writer.written.entities == 20_000
+    saved(folder, "n.txt", text)
+    saved(folder, "n.ann", ann)
+    return at
+
+
+def test_time_grows_with_the_note_and_not_with_its_square(tmp_path: Path) -> None:
+    """Up to one megabyte, 20,000 mentions."""
+    large_note(tmp_path / "small", 5_000)
+    at = large_note(tmp_path / "large", 20_000)
+
+    def read(name: str) -> Report:
+        (report,) = read_reports([tmp_path / name], ReadOptions())
+        assert isinstance(report, Report)
+        return report
+
+    def write(report: Report) -> None:
+        assert report.entities is not None
+        with WRITERS["conll"].open(tmp_path / f"{len(report.entities)}.conll") as writer:
+            assert not writer.write(report, report.entities)
+        assert writer.written.entities == len(report.entities)
+
+    large = read("large")
+    assert large.entities is not None
+    assert len(large.entities) == 20_000
+    assert large.entities[-1] == Entity("X", ((at[-1] + 3, at[-1] + 13),), "metastasis")
+    assert growth(read, "small", "large") < 9
+    assert growth(write, read("small"), large) < 9
 
 
 def test_many_notes_in_little_memory(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from clock_tools import growth
 from finding_tools import NESTED, PLAIN, SURE, spans_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -223,63 +224,63 @@ def test_folding_knows_where_every_character_came_from(text: str) -> None:
 # Size
 
 
-def _timed(label_set: LabelSet, answer: str, text: str) -> tuple[float, int, int]:
-    began = time.process_time()
-    parsed = parse(label_set, answer, text)
-    placed = sum(bool(e.spans) for e in parsed.entities)
-    return time.process_time() - began, placed, len(parsed.entities)
+HUGE, MANY = 500_000, MOST_LINES // 2
 
 
-HUGE = 1_000_000
+def lines_of(mention: str, number: int) -> str:
+    return "\n".join([f"Disease: {mention}"] * number)
 
 
-@pytest.mark.parametrize(
-    ("label_set", "text", "answer", "placed"),
-    [
-        pytest.param(
-            PLAIN,
-            " ".join(f"word{n} fever" for n in range(HUGE // 16)),
-            "\n".join(f"Disease: word{n * 5}" for n in range(MOST_LINES)),
-            MOST_LINES,
-            id="as many different mentions",
-        ),
-        pytest.param(
-            PLAIN,
-            "fever " * (HUGE // 6) + "end",
-            "Disease: end\n" + "\n".join(["Disease: fever"] * (MOST_LINES - 1)),
-            MOST_LINES,
-            id="one mention again and again, all before the first",
-        ),
-        pytest.param(
-            NESTED,
-            "fever and lung cancer. " * (HUGE // 23),
-            "\n".join(["Disease: fever ... cancer"] * MOST_LINES),
-            MOST_LINES,
-            id="discontinuous mentions",
-        ),
-        pytest.param(
-            PLAIN,
-            "a b " * (HUGE // 4),
-            "\n".join(["Disease: b ... b ... c"] * MOST_LINES),
-            0,
-            id="discontinuous ones that are not there",
-        ),
-        pytest.param(
-            PLAIN,
-            "a" * (HUGE // 4),
-            "\n".join("Disease: " + "a" * n for n in range(1, 700)),
-            699,
-            id="one letter",
-        ),
-    ],
-)
-def test_a_note_of_a_megabyte_and_ten_thousand_lines_take_seconds(
-    label_set: LabelSet, text: str, answer: str, placed: int
-) -> None:
-    seconds, found, lines = _timed(label_set, answer, text)
-    assert lines == len(answer.splitlines())
-    assert found == placed
-    assert seconds < 15
+CASES: dict[str, tuple[LabelSet, Callable[[int], str], Callable[[int], str], bool]] = {
+    "as many different mentions": (
+        PLAIN,
+        lambda size: " ".join(f"word{n} fever" for n in range(size // 16)),
+        lambda number: "\n".join(f"Disease: word{n}" for n in range(number)),
+        True,
+    ),
+    "one mention again and again, all before the first": (
+        PLAIN,
+        lambda size: "fever " * (size // 6) + "end",
+        lambda number: f"Disease: end\n{lines_of('fever', number - 1)}",
+        True,
+    ),
+    "discontinuous mentions": (
+        NESTED,
+        lambda size: "fever and lung cancer. " * (size // 23),
+        lambda number: lines_of("fever ... cancer", number),
+        True,
+    ),
+    "discontinuous ones that are not there": (
+        PLAIN,
+        lambda size: "a b " * (size // 4),
+        lambda number: lines_of("b ... b ... c", number),
+        False,
+    ),
+    "one letter": (
+        PLAIN,
+        lambda size: "a" * (size // 16),
+        lambda number: "\n".join("Disease: " + "a" * n for n in range(1, number // 56)),
+        True,
+    ),
+}
+"""A text by its length in characters and an answer by its number of lines; are they placed?"""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_time_grows_with_the_note_and_with_the_lines_not_with_their_squares(name: str) -> None:
+    """Up to half a megabyte, and to half of the lines that are read."""
+    label_set, text_of, answer_of, there = CASES[name]
+
+    def place(size: tuple[int, int]) -> None:
+        characters, number = size
+        answer = answer_of(number)
+        parsed = parse(label_set, answer, text_of(characters))
+        assert len(parsed.entities) == len(answer.splitlines())
+        assert sum(bool(entity.spans) for entity in parsed.entities) == there * len(parsed.entities)
+
+    little = (HUGE // 4, MANY // 4)
+    assert growth(place, little, (HUGE, MANY // 4)) < 9
+    assert growth(place, little, (HUGE // 4, MANY)) < 9
 
 
 def test_grounding_of_nothing_and_in_nothing() -> None:
