@@ -18,9 +18,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.load import Comparison
-from eval.kinds.certainty.scores import Statistic, statistics
-from eval.stats.counts import report_counts
+from eval.kinds.certainty.counts import report_counts
+from eval.kinds.certainty.read import Comparison
+from eval.kinds.certainty.scores import statistics
+from eval.stats.counts import Statistic
 from eval.stats.resampling import randomization
 from labelwright.label_set import LabelSet
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.label_table import read_column
+from eval.read.aligned import read_column
 from labelwright.errors import ConfigError, InputError
 
 NOT_STATED = "not stated"

@@ -29,9 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.groups.groups import Groups
-from eval.kinds.certainty.load import Comparison
-from eval.kinds.certainty.scores import LEVELS, Statistic, statistics
-from eval.stats.counts import CLASSES, Bools, Counts, Floats, cluster_counts, report_counts
+from eval.kinds.certainty.counts import CLASSES, report_counts
+from eval.kinds.certainty.read import Comparison
+from eval.kinds.certainty.scores import LEVELS, statistics
+from eval.stats.counts import Bools, Counts, Floats, Statistic, cluster_counts
 from eval.stats.paired import adjusted
 from eval.stats.resampling import TIE, bootstrap_score
 from labelwright.records import Certainty
@@ -106,7 +107,7 @@ class AuditSettings:
     resamples: int = 2_000
     permutations: int = 10_000
     level: float = 0.95
-    seed: int = 0
+    seed: int = 13
 
 
 def audit(

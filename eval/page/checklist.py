@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from eval.page.provenance import Independence, Source
 from eval.page.tables import Column, Table, Value
 from eval.page.verdict import percent, sample
+from eval.read.provenance import Independence, Source
 from eval.stats.tested import Tested
 
 RECORDED, OPEN = "recorded", "to be written"
@@ -87,8 +87,8 @@ def checklist(
         Item(
             "Test data independent of training",
             "MI-CLEAR-LLM 6; TRIPOD-LLM data",
-            split.words if split and split.clean else "",
-            f"{split.words}; remove them from one side"
+            split.finding if split and split.clean else "",
+            f"{split.finding}; remove them from one side"
             if split
             else "give the training data folder with --data, or say how the reports were split",
         ),

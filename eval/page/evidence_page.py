@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import labelwright
-from eval.page.error_list import script_json
-from eval.page.report import render_page
+from eval.page.frame import render_page, script_json
 from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
 from labelwright.records import Certainty, Prediction, Reject, Report

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from markupsafe import Markup
 
-from eval.kinds.certainty.analysis import Analysis
 from eval.page.forest import forest
 from eval.page.plots import MEDIUM, NARROW, WIDE, Row, bars, critical_difference, heat_map
 from eval.page.svg import Canvas
 from eval.page.verdict import percent
 from eval.stats.tested import Tested
 
-HEAT = {
-    "macro_f1_positive": "positive",
-    "macro_f1_negative": "negative",
-    "macro_f1_uncertain": "uncertain",
-    "macro_f1_mention": "mention",
-}
-"""Columns of a heat map: statistic and head."""
+if TYPE_CHECKING:
+    from eval.page.contents import Heat
 
 LEAST_SCALE = 0.05
 """Smaller differences than this never get the full colour."""
@@ -45,17 +38,11 @@ class Drawing:
     caption: str = ""
 
 
-def figures(analysis: Analysis) -> dict[str, Drawing]:
-    """All figures by file name: bars, and with two labelers or more forest and heat maps."""
-    return shared_figures(analysis, HEAT, "Macro mean")
-
-
-def shared_figures(analysis: Tested, heat: Mapping[str, str], whole: str) -> dict[str, Drawing]:
-    """The same for any task.
+def figures(analysis: Tested, heat: Heat | None) -> dict[str, Drawing]:
+    """All figures by file name: bars, and with two labelers or more forest and heat maps.
 
     Args:
-        heat: columns of the heat maps, statistic and head.
-        whole: name of their last row, the scores over all parts.
+        heat: what the heat maps show, where there are any.
     """
     names = analysis.comparison.names
     marks = [analysis.marks(name, analysis.metric) for name in names]
@@ -64,7 +51,9 @@ def shared_figures(analysis: Tested, heat: Mapping[str, str], whole: str) -> dic
         "bars": both_widths(partial(bars, grouped, labelers=names, per=analysis.unit[0])),
     }
     if analysis.pairs:
-        found |= {"forest": _forest(analysis)} | _heat_maps(analysis, heat, whole)
+        found["forest"] = _forest(analysis)
+        if heat is not None:
+            found |= _heat_maps(analysis, heat)
     if analysis.several is not None:
         found["ranks"] = _ranks(analysis)
     return found
@@ -101,11 +90,11 @@ def _forest(analysis: Tested) -> Drawing:
     )
 
 
-def _heat_maps(analysis: Tested, heat: Mapping[str, str], whole: str) -> dict[str, Drawing]:
-    names = (whole, *analysis.parts)
+def _heat_maps(analysis: Tested, heat: Heat) -> dict[str, Drawing]:
+    names = (heat.whole, *analysis.parts)
     maps = []
     for pair in analysis.pairs:
-        changes = [analysis.changes(pair, statistic) for statistic in heat]
+        changes = [analysis.changes(pair, statistic) for statistic in heat.columns]
         mean, *rows = [Row(name, tuple(c[i] for c in changes)) for i, name in enumerate(names)]
         maps.append([*rows, mean])
     marks = [mark for rows in maps for row in rows for mark in row.marks if mark is not None]
@@ -115,7 +104,7 @@ def _heat_maps(analysis: Tested, heat: Mapping[str, str], whole: str) -> dict[st
             partial(
                 heat_map,
                 rows,
-                columns=list(heat.values()),
+                columns=list(heat.columns.values()),
                 title=f"{pair.a} minus {pair.b}",
                 scale=scale,
             ),

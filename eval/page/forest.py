@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from eval.page.plots import WIDE, Axis, Estimate, Row, colour, interval_text, legend, signed
+from eval.page.plots import WIDE, Axis, Row, colour, interval_text, legend, signed
 from eval.page.svg import Canvas, shorten
+from eval.stats.tested import Estimate
 
 
 def forest(

@@ -5,32 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import labelwright
-from eval.kinds.certainty.analysis import Analysis
-from eval.page.provenance import Source
-from eval.page.verdict import percent, sample
+from eval.page.verdict import percent
+from eval.read.provenance import Source
 from eval.stats.tested import Tested
-
-
-def methods(analysis: Analysis, sources: Sequence[Source]) -> list[str]:
-    """The methods section in two paragraphs, in the past tense, ready to paste."""
-    c, s = analysis.comparison, analysis.tests.settings
-    failed = {
-        "error": "Reports without a usable answer counted as errors.",
-        "drop": "Reports that a labeler had no prediction for were left out for all labelers.",
-    }[c.missing]
-    rule = {
-        "zero": "counted as 0",
-        "one": "counted as 1",
-        "skip": "was left out of the mean",
-    }[s.undefined]
-    first = (
-        f"We compared the labels of {joined(c.names)} with reference labels (gold) of "
-        f"{sample(analysis)} for {len(c.observations)} observations ({c.label_set.name}, version "
-        f"{c.label_set.version}). The main score was the mean over observations of the "
-        f"{analysis.short}: {analysis.definition}. F1 of a certainty that neither the gold "
-        f"nor the labeler gave {rule}. {failed}"
-    )
-    return [first, *model_sentences(sources), tests_paragraph(analysis)]
 
 
 def tests_paragraph(analysis: Tested) -> str:

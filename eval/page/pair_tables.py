@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from eval.page.plots import Estimate
 from eval.page.tables import Column, Table, Value, sentence
 from eval.stats.paired import over_labels_caveat
-from eval.stats.tested import Tested
+from eval.stats.tested import Estimate, Tested
 
 
 def differences(analysis: Tested) -> Table:
     """The reference minus each other labeler, per observation, with randomization P values."""
-    columns = [Column(analysis.unit[0].capitalize())]
+    columns = [Column(sentence(analysis.unit[0]))]
     for pair in analysis.pairs:
         group = f"{pair.a} − {pair.b}"
         columns += [
@@ -89,7 +88,7 @@ def comparisons(analysis: Tested) -> Table:
     )
 
 
-def over_observations(analysis: Tested) -> Table:
+def over_parts(analysis: Tested) -> Table:
     """The paired tests that papers print, with their caveat."""
     rows: list[tuple[Value, ...]] = []
     methods: dict[str, None] = {}
@@ -118,7 +117,7 @@ def over_observations(analysis: Tested) -> Table:
 
 def mcnemar(analysis: Tested) -> Table:
     """McNemar's test per observation, the reference against each other labeler."""
-    columns = [Column("Observation")]
+    columns = [Column(sentence(analysis.unit[0]))]
     for pair in analysis.pairs:
         group = f"{pair.a}, {pair.b}"
         columns += [
@@ -140,7 +139,7 @@ def mcnemar(analysis: Tested) -> Table:
         rows.append(tuple(row))
     return Table(
         name="mcnemar",
-        title="Right against wrong, per observation",
+        title=f"Right against wrong, per {analysis.unit[0]}",
         columns=tuple(columns),
         rows=tuple(rows),
         caption="Exact McNemar tests. First right: reports that the first labeler has right and "

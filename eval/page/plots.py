@@ -11,31 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval.page.svg import Canvas, shorten
+from eval.stats.tested import Estimate
 
 WIDE, MEDIUM, NARROW = 700, 470, 350
 COLOURS = 6
 """Classes ``s1`` … ``s6``; further labelers start again, told apart by the legend's order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval; ``None`` bounds where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether it has an interval."""
-        return self.low is not None and self.high is not None
-
-    @property
-    def side(self) -> int:
-        """1 or -1 where the interval lies wholly above or below 0, else 0."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +217,11 @@ def _rank_label(ordered: Sequence[tuple[str, float]]) -> str:
 def colour(index: int) -> str:
     """The class of the ``index``-th labeler's colour."""
     return f"s{index % COLOURS + 1}"
+
+
+def colours(labelers: int) -> tuple[str, ...]:
+    """The classes of so many labelers' colours."""
+    return tuple(colour(index) for index in range(labelers))
 
 
 def _legend_places(names: Sequence[str], room: float) -> list[tuple[float, int, str]]:

@@ -9,39 +9,27 @@ from typing import Any
 from numpy.typing import NDArray
 
 import labelwright
-from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.scores import TaskScores
-from eval.page.provenance import Independence, Source
-from eval.page.report import Page
 from eval.page.section import Section
 from eval.page.verdict import verdicts
+from eval.read.provenance import Independence, Source
 from eval.stats.multiple import Several
 from eval.stats.paired import McNemar
-from eval.stats.tested import Tested
-
-
-def scores_json(page: Page) -> dict[str, Any]:
-    """The numbers of the page for programs, in full precision."""
-    labelers = {source.name: _labeler_json(page.analysis, source) for source in page.sources}
-    notices = page.notices()
-    return page_json(
-        page.analysis,
-        notices=(*notices.grave, *notices.other),
-        labelers=labelers,
-        split=page.split,
-        sections=page.sections,
-    )
+from eval.stats.tested import Marks, Tested
 
 
 def page_json(
     a: Tested,
     *,
     notices: Sequence[str],
-    labelers: Mapping[str, Mapping[str, Any]],
+    labelers: Mapping[str, tuple[Source, Mapping[str, Any]]],
     split: Independence | None,
     sections: Sequence[Section],
 ) -> dict[str, Any]:
-    """What every ``scores.json`` says, whatever the task; ``labelers`` holds their scores."""
+    """What every ``scores.json`` says, whatever the kind.
+
+    Args:
+        labelers: per labeler its file, and what only the kind says of it.
+    """
     settings = a.tests.settings
     return {
         "labelwright": labelwright.__version__,
@@ -68,40 +56,24 @@ def page_json(
             "undefined": settings.undefined,
             "missing": a.comparison.missing,
         },
-        "labelers": {name: dict(scores) for name, scores in labelers.items()},
+        "labelers": {name: {**_source(a, s), **more} for name, (s, more) in labelers.items()},
         "pairs": [_pair_json(a, index) for index in range(len(a.tests.pairs))],
         "several": None if a.several is None else _several_json(a.several),
-        "independence": None if split is None else split.words,
+        "independence": None if split is None else split.finding,
         "sections": {section.id: dict(section.numbers) for section in sections},
     }
 
 
-def source_json(a: Tested, source: Source) -> dict[str, Any]:
-    """What is said of every labeler, whatever the task: its file, its model, its scores."""
+def _source(a: Tested, source: Source) -> dict[str, Any]:
+    """What is said of every labeler: its file, its model, its scores."""
     return {
         "source": source.path,
         "sha256": source.sha256,
         "model": source.model,
         "scores": {
-            statistic: marks_json(a, statistic, a.marks(source.name, statistic))
+            statistic: _marks(a, statistic, a.marks(source.name, statistic))
             for statistic in a.tests.settings.statistics
         },
-    }
-
-
-def _labeler_json(a: Analysis, source: Source) -> dict[str, Any]:
-    scores, coverage = a.scores[source.name], a.comparison.coverage[source.name]
-    return {
-        **source_json(a, source),
-        "tasks": {task: _task_json(a, found) for task, found in scores.tasks.items()},
-        "kappa": scores.kappa.mean,
-        "accuracy": scores.accuracy.mean,
-        "exact_match": scores.exact_match,
-        "missing": len(coverage.missing),
-        "undetermined_reports": len(coverage.undetermined),
-        "undetermined_observations": coverage.undetermined_cells,
-        "without_gold": coverage.extra,
-        "problems": dict(coverage.problems),
     }
 
 
@@ -113,7 +85,7 @@ def _pair_json(a: Tested, index: int) -> dict[str, Any]:
         "a": pair.a,
         "b": pair.b,
         "differences": {
-            statistic: marks_json(a, statistic, a.changes(pair, statistic))
+            statistic: _marks(a, statistic, a.changes(pair, statistic))
             for statistic in pair.differences
         },
         "randomization": {
@@ -145,24 +117,6 @@ def _mcnemar_json(a: Tested, found: McNemar) -> dict[str, dict[str, Any]]:
     )
 
 
-def _task_json(a: Analysis, found: TaskScores) -> dict[str, Any]:
-    """Precision, recall and F1 of one extraction task; the marks say where F1 is not defined."""
-    return {
-        "macro": asdict(found.macro),
-        "micro": asdict(found.micro),
-        "observations": by_part(
-            a,
-            precision=found.precision,
-            recall=found.recall,
-            f1=found.f1,
-            support=found.support,
-            predicted=found.predicted,
-            applicable=found.applicable,
-            undefined=found.undefined,
-        ),
-    }
-
-
 def _several_json(found: Several) -> dict[str, Any]:
     ranks = found.ranks
     return {
@@ -183,10 +137,10 @@ def by_part(a: Tested, **columns: NDArray[Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def marks_json(a: Tested, statistic: str, marks: Sequence[Any]) -> dict[str, Any]:
+def _marks(a: Tested, statistic: str, marks: Marks) -> dict[str, Any]:
     """``{part: value and interval}``; the score over all parts is ``mean`` or ``pooled``."""
     names = ("pooled" if statistic.startswith("micro") else "mean", *a.parts)
     return {
-        name: None if mark is None else {"value": mark.value, "low": mark.low, "high": mark.high}
+        name: None if mark is None else mark.to_json()
         for name, mark in zip(names, marks, strict=True)
     }

@@ -7,9 +7,10 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-from eval.page.plots import Estimate, signed
+from eval.page.plots import signed
+from eval.stats.tested import Estimate
 from labelwright.tasks.certainty.table import FORMULA
 
 Kind = Literal["text", "wrap", "count", "tenth", "score", "delta", "p", "percent"]
@@ -62,6 +63,27 @@ class Table:
         everything = [*self.rows, *([self.foot] if self.foot else [])]
         found = {(r, c) for r, row in enumerate(everything) for c in _best(self.columns, row)}
         object.__setattr__(self, "best", frozenset(found))
+
+    @classmethod
+    def of_columns(
+        cls,
+        name: str,
+        title: str,
+        columns: Sequence[tuple[Column, Sequence[Value]]],
+        *,
+        foot: bool = False,
+        **more: Any,
+    ) -> Table:
+        """A table given column by column.
+
+        Args:
+            foot: whether the last value of every column is the foot's.
+            more: further fields.
+        """
+        heads, values = zip(*columns, strict=True)
+        rows = list(zip(*values, strict=True))
+        last = rows.pop() if foot else ()
+        return cls(name, title, heads, tuple(rows), foot=last, **more)
 
     @property
     def groups(self) -> list[tuple[str, int]]:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from eval.kinds.certainty.analysis import Analysis
-from eval.page.plots import Estimate, signed
+from eval.page.plots import signed
 from eval.page.tables import p_text
-from eval.stats.counts import MENTION
 from eval.stats.significance import Pair
-from eval.stats.tested import FEW_CLUSTERS, Tested
+from eval.stats.tested import FEW_CLUSTERS, Estimate, Tested
 
 Outcome = Literal["better", "worse", "open"]
 
@@ -155,29 +153,6 @@ class Notices:
     other: tuple[str, ...]
 
 
-def notices(analysis: Analysis) -> Notices:
-    """Everything about gold and predictions that limits what the numbers mean."""
-    grave: list[str] = []
-    other: list[str] = []
-    shared = shared_notices(analysis)
-    if words := _absent(analysis):
-        task = analysis.metric.rpartition("_")[2]
-        fine = task in analysis.scores[analysis.reference].tasks and task not in words
-        (other if fine else grave).append(words)
-    mentions = analysis.scores[analysis.reference].tasks[MENTION].support
-    if not mentions.any():
-        grave.append("The gold mentions no observation at all: only false alarms can be counted.")
-    elif not mentions.all():
-        names = [
-            n for n, m in zip(analysis.comparison.observations, mentions, strict=True) if not m
-        ]
-        other.append(
-            f"Never mentioned in the gold: {', '.join(names)}. A score that is not defined counts "
-            f"as {_RULE[analysis.tests.settings.undefined]} and shows as a dash."
-        )
-    return Notices((*shared.grave, *grave), (*other, *shared.other, *_reading(analysis)))
-
-
 def shared_notices(analysis: Tested) -> Notices:
     """What limits the numbers whatever the task: few reports, missing ones, patients unknown."""
     grave: list[str] = []
@@ -200,7 +175,6 @@ def shared_notices(analysis: Tested) -> Notices:
 
 
 GRAVE_SHARE = 0.01
-_RULE = {"zero": "0 in the mean", "one": "1 in the mean", "skip": "nothing in the mean"}
 
 
 def _few(analysis: Tested) -> str:
@@ -210,22 +184,6 @@ def _few(analysis: Tested) -> str:
     if analysis.enough:
         return words + "intervals are too narrow and tests have little power."
     return words + "no interval and no test can be given."
-
-
-def _absent(analysis: Analysis) -> str:
-    """Certainties that the gold never has although the label set allows them."""
-    names = [
-        name
-        for name, task in analysis.scores[analysis.reference].tasks.items()
-        if name != MENTION and task.applicable.any() and not task.support.any()
-    ]
-    if not names:
-        return ""
-    return (
-        f"The gold has no {' and no '.join(names)} at all. If it does not code "
-        f"{'this certainty' if len(names) == 1 else 'these certainties'}, every such answer counts "
-        "as an error in the all-certainty tables; read the extraction of the others."
-    )
 
 
 def _missing(analysis: Tested) -> list[tuple[str, float]]:
@@ -251,17 +209,3 @@ def _missing(analysis: Tested) -> list[tuple[str, float]]:
         for name, coverage in c.coverage.items()
         if coverage.missing
     ]
-
-
-def _reading(analysis: Analysis) -> list[str]:
-    """How the files were read where they left a choice."""
-    c = analysis.comparison
-    found = []
-    if c.unscored:
-        found.append(f"Not in the gold and so not scored: {', '.join(c.unscored)}.")
-    if c.gold_read_as_blank:
-        found.append(
-            f"{c.gold_read_as_blank:,} negatives in the gold were read as blank, since their "
-            "observation can only be positive or blank."
-        )
-    return found

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
 
-from eval.page.figures import Drawing
+from eval.page.frame import Page, environment
 from eval.page.palette import LIGHT, resolved
-from eval.page.report import environment
-from eval.page.section import Section
-from eval.page.tables import Table
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, write_json, writing
 from labelwright.io.lock import LOCK_FILE, locked
@@ -29,34 +25,7 @@ OPEN = 0o644
 FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
 
 
-class Written(Protocol):
-    """A page with all that lies beside it."""
-
-    @property
-    def texts(self) -> Mapping[str, str] | None:
-        """Report text by id, where the page shows some."""
-
-    @property
-    def sections(self) -> Sequence[Section]:
-        """Further sections."""
-
-    def html(self) -> str:
-        """The page."""
-
-    def tables(self) -> list[Table]:
-        """Every table that is also written as CSV and LaTeX."""
-
-    def drawings(self) -> Mapping[str, Drawing]:
-        """Figures by file name, but for those of the sections."""
-
-    def errors(self) -> str:
-        """``errors.csv``."""
-
-    def scores(self) -> dict[str, Any]:
-        """``scores.json``."""
-
-
-def write_report(page: Written, out: Path, *, beside: Collection[str] = ()) -> Path:
+def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path:
     """Write the report into a new, an empty or an earlier report's folder; return the page.
 
     ``scores.json`` comes last, so its existence means that the report is whole. A page that
@@ -85,17 +54,17 @@ def write_report(page: Written, out: Path, *, beside: Collection[str] = ()) -> P
     return out / PAGE
 
 
-def _write_all(page: Written, out: Path) -> None:
+def _write_all(page: Page, out: Path) -> None:
     with writing(out):
         for folder in (out / TABLES, out / FIGURES):
             folder.mkdir(exist_ok=True)
-    for table in page.tables():
+    for table in page.tables:
         _write(out / TABLES / f"{table.name}.csv", table.to_csv())
         _write(out / TABLES / f"{table.name}.tex", table.to_latex())
     style = f"svg{{background:{LIGHT['paper']}}}{FONT}" + resolved(
         environment().get_template("figure.css").render()
     )
-    for name, drawing in page.drawings().items():
+    for name, drawing in page.drawings.items():
         _write(out / FIGURES / f"{name}.svg", drawing.canvas.standalone(style))
     for section in page.sections:
         for table in section.data_tables:
@@ -106,7 +75,7 @@ def _write_all(page: Written, out: Path) -> None:
         for name, value in section.files.items():
             write_json(out / name, value)
     _write(out / ERRORS, page.errors())
-    _write(out / PAGE, page.html(), mode=OPEN if page.texts is None else PRIVATE)
+    _write(out / PAGE, page.html, mode=OPEN if page.texts is None else PRIVATE)
     write_json(out / SCORES, page.scores())
 
 

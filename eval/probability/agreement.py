@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from eval.kinds.certainty.label_table import INDEX, PREDICTIONS_FILE
-from eval.kinds.certainty.load import Comparison
+from eval.kinds.certainty.read import INDEX, Comparison
 from eval.probability.held_out import HeldOut
 from eval.probability.probabilities import Probabilities, allowed
+from eval.read.aligned import PREDICTIONS_FILE
 from eval.stats.counts import Bools
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import read_jsonl
@@ -81,7 +81,7 @@ def by_agreement(
     if not found:
         raise ConfigError(
             "no labeler was run with a second reader, so there is no agreement to go by",
-            remedy="label with --second-reader, or leave out --confidence agreement",
+            remedy="label with --second-reader, or remove --confidence agreement",
         )
     return found
 

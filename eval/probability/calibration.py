@@ -36,10 +36,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.label_table import INDEX, Codes
+from eval.kinds.certainty.read import INDEX, Codes
 from eval.probability.probabilities import Probabilities
-from eval.stats.counts import Bools, Counts, Floats, cluster_counts
-from eval.stats.formulas import ratio
+from eval.stats.counts import Bools, Counts, Floats, cluster_counts, ratio
 from eval.stats.resampling import Score, bootstrap_score
 from labelwright.records import FLOOR
 

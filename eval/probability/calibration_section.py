@@ -9,7 +9,8 @@ from typing import Any
 
 import labelwright
 from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.label_table import INDEX
+from eval.kinds.certainty.counts import CLASSES
+from eval.kinds.certainty.read import INDEX
 from eval.page.figures import Drawing, both_widths
 from eval.page.section import Section, unbroken
 from eval.page.verdict import percent
@@ -20,7 +21,6 @@ from eval.probability.held_out import HeldOut
 from eval.probability.plots import Panel, reliability
 from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.temperature import Per, Temperature, fit_temperature
-from eval.stats.counts import CLASSES
 
 FILE = "calibration.json"
 _LEAD = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from eval.kinds.certainty.analysis import Analysis
-from eval.page.plots import Estimate, colour
+from eval.kinds.certainty.counts import CLASSES
+from eval.page.plots import colour
 from eval.page.tables import Column, Table, Value
 from eval.probability.calibration import BINS, KINDS, Calibration, Resampling, Spread
 from eval.probability.temperature import Temperature
-from eval.stats.counts import CLASSES
+from eval.stats.tested import Estimate
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval.kinds.certainty.load import Comparison, load_comparison
-from eval.page.provenance import Source, read_source
+from eval.kinds.certainty.read import Comparison, load_comparison
 from eval.probability.probabilities import Probabilities, allowed, load_probabilities, only_presence
 from eval.probability.temperature import check_apart
+from eval.read.aligned import Inputs
+from eval.read.provenance import Source, read_source
 from labelwright.errors import ConfigError, InputError
 
 
@@ -34,12 +35,12 @@ def load_held_out(
     gold: str | Path,
     predictions: Mapping[str, str | Path],
     scored: Comparison,
-    *,
-    id_columns: Sequence[str] = ("id",),
-    patients: str | Path | None = None,
-    patient_column: str = "patient",
+    inputs: Inputs,
 ) -> HeldOut:
     """Read the calibration reports of some of the scored labelers.
+
+    Args:
+        inputs: of the scored reports, to read ids and patients alike.
 
     Raises:
         ConfigError: a labeler is not among the scored ones, reports are in both, or the gold says
@@ -57,9 +58,9 @@ def load_held_out(
         gold,
         predictions,
         scored.label_set,
-        id_columns=id_columns,
-        patients=patients,
-        patient_column=patient_column,
+        id_columns=inputs.id_columns,
+        patients=inputs.patients,
+        patient_column=inputs.patient_column,
     )
     check_apart(comparison.ids, scored.ids, source=gold)
     if comparison.observations != scored.observations:

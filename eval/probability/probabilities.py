@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.label_table import INDEX, PREDICTIONS_FILE, Codes
-from eval.kinds.certainty.load import Comparison
+from eval.kinds.certainty.read import INDEX, Codes, Comparison
+from eval.read.aligned import PREDICTIONS_FILE
 from eval.stats.counts import Bools, Floats
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl

@@ -42,10 +42,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from eval.kinds.certainty.label_table import Codes
+from eval.kinds.certainty.read import Codes
 from eval.probability.calibration import Resampling, Spread
-from eval.stats.counts import Bools, Counts, Floats, cluster_counts
-from eval.stats.formulas import ratio
+from eval.stats.counts import Bools, Counts, Floats, cluster_counts, ratio
 from eval.stats.resampling import bootstrap_score
 
 WAYS: Mapping[str, str] = {

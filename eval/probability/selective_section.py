@@ -10,7 +10,6 @@ from typing import Any
 import labelwright
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.figures import Drawing, both_widths
-from eval.page.plots import Estimate
 from eval.page.section import Section, unbroken
 from eval.page.tables import main_text, span_text
 from eval.page.verdict import percent
@@ -29,6 +28,7 @@ from eval.probability.selective import (
     units,
 )
 from eval.probability.selective_tables import Choice, Origin, Risks, sampled
+from eval.stats.tested import Estimate
 
 FILE = "thresholds.json"
 _LEAD = (

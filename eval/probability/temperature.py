@@ -19,7 +19,7 @@ from typing import Literal
 import numpy as np
 from scipy import optimize
 
-from eval.kinds.certainty.label_table import Codes
+from eval.kinds.certainty.read import Codes
 from eval.probability.calibration import log_losses
 from eval.probability.probabilities import Probabilities
 from eval.stats.counts import Bools, Floats

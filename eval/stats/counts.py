@@ -1,79 +1,52 @@
 """Counts, the common currency: every score, interval and test is a function of summed counts.
 
-One report × observation is one cell of a 4 × 5 table: gold certainty (positive, negative,
-uncertain, blank) × answer (the same, then undetermined). Tables of any set of reports add up,
-so that a resample is a weighted sum and nothing is ever scored report by report.
-
-An undetermined or missing answer is in no class: it is missed where the gold has the class,
-and earns no credit as a true negative elsewhere. This is scikit-learn's result when the answer
-is a class of its own that is not among ``labels``.
+A kind of task counts each report into a table of whole numbers, whatever its shape. Tables of any
+set of reports add up, so that a resample is a weighted sum and nothing is ever scored report by
+report. A score of them is a :class:`Statistic`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelwright.records import Certainty
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Counts = NDArray[Any]
-"""Whole numbers ``[..., observations, 4, 5]``, integer or float dtype."""
+"""Whole numbers ``[..., shape of one report]``, integer or float dtype."""
 
-CLASSES = tuple(Certainty)
-GOLD, ANSWERS = 4, 5
-UNDETERMINED = 4
-MENTION = "mention"
-TASKS = ("positive", "negative", "uncertain", MENTION)
-"""The extraction tasks: one certainty against the rest; ``mention`` is all but blank."""
+Undefined = Literal["zero", "one", "skip"]
+"""What a score of 0/0 counts as: 0, 1, or nothing, so that a mean leaves it out."""
+FILL: Mapping[Undefined, float] = {"zero": 0.0, "one": 1.0, "skip": 0.0}
+"""The value in the place of an undefined score."""
 
 
-@dataclass(frozen=True, eq=False)
-class TaskCounts:
-    """One task as a 2 × 3 table: gold in the class or not × answer in, not in, undetermined.
+@dataclass(frozen=True)
+class Prf:
+    """Precision, recall and F1."""
 
-    Each array is ``[..., observations]``. ``fn`` contains ``missed``: class members whose
-    answer is undetermined. ``void``: the others whose answer is undetermined; no part of
-    ``fp`` or ``tn``.
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A score as a function of summed counts, for resampling.
+
+    ``of`` maps counts ``[..., shape of one report]`` to ``[..., len(parts)]``; ``parts[0]`` is
+    the mean over the parts (or the pooled score), the rest one observation or type each.
+    ``counted``, ``[parts - 1]``: those that belong to the mean.
     """
 
-    tp: Counts
-    fp: Counts
-    fn: Counts
-    tn: Counts
-    missed: Counts
-    void: Counts
-
-    @property
-    def support(self) -> Counts:
-        """Reports whose gold is in the class."""
-        result: Counts = self.tp + self.fn
-        return result
-
-    @property
-    def predicted(self) -> Counts:
-        """Reports whose answer is in the class."""
-        result: Counts = self.tp + self.fp
-        return result
-
-
-def cells(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Cell number ``gold * 5 + answer`` per report × observation; both ``[reports, obs]``."""
-    answer = np.where(pred < 0, UNDETERMINED, pred)
-    return (gold * ANSWERS + answer).astype(np.int8)
-
-
-def report_counts(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int32]:
-    """One table per report × observation: int32 ``[reports, observations, 4, 5]``, one 1 each."""
-    number = cells(gold, pred)
-    one_hot = number[..., None] == np.arange(GOLD * ANSWERS, dtype=np.int8)
-    table: NDArray[np.int32] = one_hot.astype(np.int32).reshape(*number.shape, GOLD, ANSWERS)
-    return table
+    name: str
+    parts: tuple[str, ...]
+    counted: Bools
+    of: Callable[[Counts], Floats]
 
 
 def cluster_counts(counts: Counts, clusters: NDArray[np.int64]) -> Counts:
@@ -89,30 +62,24 @@ def cluster_counts(counts: Counts, clusters: NDArray[np.int64]) -> Counts:
     return summed
 
 
-def task_counts(counts: Counts, task: str) -> TaskCounts:
-    """The table of one of :data:`TASKS` from certainty tables ``[..., obs, 4, 5]``."""
-    flat = counts.reshape(*counts.shape[:-2], GOLD * ANSWERS)
-    summed = flat @ _membership(task).astype(counts.dtype)
-    return TaskCounts(*(summed[..., i] for i in range(summed.shape[-1])))
+def ratio(part: Counts, whole: Counts, otherwise: float) -> Floats:
+    """``part / whole``, and ``otherwise`` where the whole is 0."""
+    top = np.asarray(part, dtype=np.float64)
+    bottom = np.asarray(whole, dtype=np.float64)
+    out = np.full(np.broadcast_shapes(top.shape, bottom.shape), otherwise)
+    np.divide(top, bottom, out=out, where=bottom > 0)
+    return out
 
 
-@lru_cache(maxsize=len(TASKS))
-def _membership(task: str) -> NDArray[np.int64]:
-    """Which cells belong to each array of :class:`TaskCounts`, 0/1 ``[20, 6]``."""
-    if task == MENTION:
-        inside = [i for i, c in enumerate(CLASSES) if c is not Certainty.BLANK]
-    else:
-        inside = [CLASSES.index(Certainty(task))]
-    outside = [i for i in range(GOLD) if i not in inside]
-    parts = (
-        (inside, inside),
-        (outside, inside),
-        (inside, [*outside, UNDETERMINED]),
-        (outside, outside),
-        (inside, [UNDETERMINED]),
-        (outside, [UNDETERMINED]),
-    )
-    table = np.zeros((GOLD, ANSWERS, len(parts)), dtype=np.int64)
-    for column, (gold, answers) in enumerate(parts):
-        table[np.ix_(gold, answers, [column])] = 1
-    return table.reshape(GOLD * ANSWERS, len(parts))
+def mean_of(
+    values: Floats, undefined: Bools, rule: Undefined, counted: Bools | None = None
+) -> Floats:
+    """Mean over the last axis, ``[...]``; 0 where nothing is left of it.
+
+    Args:
+        undefined: values that the rule is for, of the same shape.
+        counted: the places that belong to the mean, ``[parts]``; all by default.
+    """
+    kept = np.ones(values.shape[-1], dtype=bool) if counted is None else counted
+    shown = np.broadcast_to(kept & ~undefined if rule == "skip" else kept, values.shape)
+    return ratio(np.where(shown, values, 0.0).sum(axis=-1), shown.sum(axis=-1), 0.0)

@@ -13,12 +13,10 @@ from itertools import combinations
 
 import numpy as np
 
-from eval.kinds.certainty.load import Comparison
-from eval.kinds.certainty.scores import Statistic, Undefined, statistics
-from eval.stats.counts import Counts, Floats, cluster_counts, report_counts
+from eval.stats.counts import Counts, Floats, Statistic, Undefined
 from eval.stats.equivalence import Equivalence, detectable_effect, equivalence
 from eval.stats.multiple import Several, several
-from eval.stats.paired import McNemar, PairedTest, adjusted, mcnemar, paired_t, wilcoxon
+from eval.stats.paired import McNemar, PairedTest, adjusted, paired_t, wilcoxon
 from eval.stats.resampling import (
     Bootstrap,
     Randomization,
@@ -28,33 +26,28 @@ from eval.stats.resampling import (
 )
 from labelwright.errors import ConfigError
 
-DEFAULT_STATISTICS = (
-    "macro_f1_positive",
-    "micro_f1_positive",
-    "paper_all",
-    "paper_posneg",
-    "chexbert_all",
-)
 MIN_RESAMPLES = 100
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the results depend on besides the data.
+class CompareSettings:
+    """What the results depend on besides the data; the defaults are those of the command.
+
+    ``statistics`` are the scores that are tested; an analysis chooses them by itself.
 
     ``margin`` is the largest acceptable loss of the score, fixed before the data are seen;
     without one there is no test of non-inferiority or equivalence. ``level`` is that of the
     intervals; tests use ``alpha = 1 - level``.
     """
 
-    statistics: tuple[str, ...] = DEFAULT_STATISTICS
+    statistics: tuple[str, ...] = ()
     undefined: Undefined = "zero"
     permutations: int = 10_000
     resamples: int = 2_000
     level: float = 0.95
     power: float = 0.8
     margin: float | None = None
-    seed: int = 0
+    seed: int = 13
 
     @property
     def alpha(self) -> float:
@@ -123,7 +116,7 @@ class Significance:
         clusters: resampled units; ``clustered``: they are patients, not single reports.
     """
 
-    settings: Settings
+    settings: CompareSettings
     intervals: Mapping[str, Mapping[str, Interval]]
     pairs: tuple[Pair, ...]
     holm_over_pairs: Mapping[str, tuple[float, ...]]
@@ -132,54 +125,28 @@ class Significance:
     clustered: bool
 
 
-def compare(
-    comparison: Comparison, *, settings: Settings | None = None, reference: str | None = None
-) -> Significance:
-    """Intervals of every labeler and all tests of all pairs.
-
-    Args:
-        reference: test this one against every other labeler, and no other pair.
-
-    Raises:
-        ConfigError: an unknown statistic or reference, or too few resamples.
-    """
-    chosen = Settings() if settings is None else settings
-    return compare_counts(
-        {
-            name: cluster_counts(report_counts(comparison.gold, codes), comparison.cluster_index)
-            for name, codes in comparison.pred.items()
-        },
-        statistics(comparison, undefined=chosen.undefined),
-        settings=chosen,
-        clustered=comparison.clusters is not None,
-        reference=reference,
-        right=lambda a, b: mcnemar(
-            comparison.observations, comparison.gold, comparison.pred[a], comparison.pred[b]
-        ),
-    )
-
-
 def compare_counts(
     counts: Mapping[str, Counts],
     known: Mapping[str, Statistic],
     *,
-    settings: Settings,
+    settings: CompareSettings,
     clustered: bool,
     reference: str | None = None,
     right: Callable[[str, str], McNemar] | None = None,
     at_once: Collection[str] | None = None,
 ) -> Significance:
-    """The same for any counts per cluster, ``[clusters, ...]``, and statistics of their sums.
+    """Intervals of every labeler and all tests of all pairs.
 
     Args:
-        known: statistics by name; those of the settings are used.
+        counts: by labeler, per cluster, ``[clusters, ...]``.
+        known: statistics of summed counts by name; those of the settings are used.
         clustered: whether the clusters are patients.
-        reference: as for :func:`compare`.
+        reference: test this one against every other labeler, and no other pair.
         right: McNemar's test of two labelers, where there is one.
         at_once: statistics that three and more labelers are tested by at once; all by default.
 
     Raises:
-        ConfigError: as :func:`compare`.
+        ConfigError: an unknown statistic or reference, or too few resamples.
     """
     used = _chosen(known, settings)
     names = list(counts)
@@ -234,7 +201,7 @@ class _Joined:
         return {s.name: s.of(total)[1:][s.counted] for s in self.used}
 
 
-def _chosen(known: Mapping[str, Statistic], settings: Settings) -> list[Statistic]:
+def _chosen(known: Mapping[str, Statistic], settings: CompareSettings) -> list[Statistic]:
     unknown = [name for name in settings.statistics if name not in known]
     if unknown or not settings.statistics:
         raise ConfigError(
@@ -249,7 +216,7 @@ def _chosen(known: Mapping[str, Statistic], settings: Settings) -> list[Statisti
     return [known[name] for name in settings.statistics]
 
 
-def _intervals(counts: Counts, joined: _Joined, settings: Settings) -> dict[str, Interval]:
+def _intervals(counts: Counts, joined: _Joined, settings: CompareSettings) -> dict[str, Interval]:
     drawn = bootstrap_score(
         counts,
         joined.score,
@@ -273,7 +240,7 @@ def _interval(statistic: Statistic, drawn: Bootstrap) -> Interval:
 
 
 def _differences(
-    counts_a: Counts, counts_b: Counts, joined: _Joined, settings: Settings
+    counts_a: Counts, counts_b: Counts, joined: _Joined, settings: CompareSettings
 ) -> dict[str, Difference]:
     test = randomization(
         counts_a,
@@ -309,7 +276,7 @@ def _difference(
     test: Randomization,
     drawn: Bootstrap,
     over_labels: tuple[PairedTest, PairedTest],
-    settings: Settings,
+    settings: CompareSettings,
 ) -> Difference:
     margin, alpha = settings.margin, settings.alpha
     return Difference(
@@ -331,7 +298,7 @@ def _difference(
 def _several(
     counts: Mapping[str, Counts],
     joined: _Joined,
-    settings: Settings,
+    settings: CompareSettings,
     at_once: Collection[str] | None,
 ) -> dict[str, Several]:
     by_labeler = {name: joined.over_observations(table) for name, table in counts.items()}

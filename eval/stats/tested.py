@@ -8,16 +8,41 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import labelwright
-from eval.kinds.certainty.load import Aligned
-from eval.page.plots import Estimate
+from eval.read.aligned import Aligned
 from eval.stats.counts import Bools
 from eval.stats.equivalence import Equivalence
 from eval.stats.multiple import Several
-from eval.stats.significance import Difference, Interval, Pair, Settings, Significance
+from eval.stats.significance import CompareSettings, Difference, Interval, Pair, Significance
 from labelwright.errors import ConfigError
 
 FEW_CLUSTERS = 30
 """Below this the bootstrap's intervals are too narrow to be taken at their word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its interval; ``None`` bounds where there is none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it has an interval."""
+        return self.low is not None and self.high is not None
+
+    @property
+    def side(self) -> int:
+        """1 or -1 where the interval lies wholly above or below 0, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return 1 if self.low > 0 else -1 if self.high < 0 else 0
+
+    def to_json(self) -> dict[str, float | None]:
+        """``{"value", "low", "high"}``."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
 
 Marks = tuple[Estimate | None, ...]
 """The mean over parts, or the pooled score, then one value per part; ``None``: not defined."""
@@ -168,7 +193,7 @@ class Tested(ABC):
         return tuple(found)
 
 
-def check_settings(settings: Settings, metric: str, metrics: Sequence[str]) -> None:
+def check_settings(settings: CompareSettings, metric: str, metrics: Sequence[str]) -> None:
     """Refuse an unknown metric, or a margin that is no share.
 
     Raises:

@@ -8,10 +8,10 @@ from typing import Any
 
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.figures import Drawing, both_widths
-from eval.page.plots import Estimate
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value
 from eval.page.verdict import percent
+from eval.stats.tested import Estimate
 from eval.studies.ablation_cells import Run, methods_of
 from eval.studies.ablation_plot import Line, ablation_plot
 from eval.studies.ablation_prose import comparisons, methods_text, notes, statements

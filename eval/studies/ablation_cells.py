@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eval.kinds.certainty.label_table import PREDICTIONS_FILE
-from eval.page.provenance import Source, read_source
+from eval.read.aligned import PREDICTIONS_FILE
+from eval.read.provenance import Source, read_source
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eval.kinds.certainty.analysis import Analysis
-from eval.page.plots import Estimate, signed
+from eval.page.plots import signed
 from eval.page.section import unbroken
 from eval.page.tables import p_text
 from eval.page.verdict import sample, span_words
+from eval.stats.tested import Estimate
 from eval.studies.ablation_cells import KNN, WITHOUT, Run, methods_of
 from eval.studies.ablation_rows import OUTCOMES, Outcome, Row
 

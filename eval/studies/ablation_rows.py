@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eval.kinds.certainty.analysis import Analysis
-from eval.page.plots import Estimate
 from eval.page.verdict import outcome
 from eval.stats.significance import Pair
+from eval.stats.tested import Estimate
 from eval.studies.ablation_cells import Cell, Run
 
 Outcome = Literal["higher", "lower", "no gain", "open"]

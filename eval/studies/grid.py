@@ -13,27 +13,16 @@ from typing import Any
 from markupsafe import Markup
 
 import labelwright
-from eval.kinds.entities.analysis import counted
-from eval.kinds.entities.load import load_span_comparison
-from eval.kinds.entities.scores import schemes_of, span_scores
-from eval.page.report import render_page
+from eval.kinds import view_of
+from eval.page.frame import render_page
 from eval.page.tables import Column, Table, Value, main_text
+from eval.read.aligned import Inputs
 from labelwright.errors import InputError, LabelwrightError
 from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 
-SCORES: Mapping[str, tuple[str, str]] = {
-    "strict micro F1": ("strict", "micro"),
-    "strict macro F1": ("strict", "macro"),
-    "overlap micro F1": ("overlap", "micro"),
-    "overlap macro F1": ("overlap", "macro"),
-    "word micro F1": ("words", "micro"),
-    "word macro F1": ("words", "macro"),
-    "word macro F1 with O": ("words_o", "macro"),
-}
-"""The scores of a cell: scheme of counting and average."""
-ACCURACY, SECONDS = "word accuracy with O", "training seconds"
+SECONDS = "training seconds"
 PAGE, TABLE, MARKDOWN, TYPES, RUNS = "grid.html", "grid.csv", "grid.md", "types.csv", "runs.csv"
 CURVES = "curves.svg"
 NAME = "run"
@@ -97,20 +86,12 @@ def score(run: GridRun) -> Scored:
         return Scored(run, reason=run.reason)
     try:
         label_set = LabelSet.load(run.gold.parent / "label_set.yaml")
-        comparison = load_span_comparison(run.gold, {NAME: run.folder}, label_set)
-        schemes = schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
-        found = span_scores(counted(comparison)[0][NAME], NAME, comparison.types, schemes=schemes)
-        scores = {
-            name: getattr(found.schemes[scheme], average).f1
-            for name, (scheme, average) in SCORES.items()
-            if scheme in found.schemes
-        }
-        if found.accuracy is not None:
-            scores[ACCURACY] = found.accuracy
+        inputs = Inputs(label_set, run.gold, {NAME: run.folder})
+        found = view_of(label_set).run_scores(inputs)
         return Scored(
             run,
-            scores=scores,
-            types=dict(zip(found.types, found.schemes["strict"].f1.tolist(), strict=True)),
+            scores=found.whole,
+            types=found.parts,
             seconds=_seconds(run.models),
             gold=sha256_file(run.gold),
         )
@@ -141,7 +122,7 @@ def write_grid(out: Path, runs: Sequence[GridRun], *, title: str) -> Path:
 
 def summary(scored: Sequence[Scored]) -> Table:
     """A row per cell: mean and standard deviation of every score over its finished runs."""
-    shown = [n for n in (*SCORES, ACCURACY) if any(n in s.scores for s in scored)]
+    shown = list(dict.fromkeys(name for s in scored for name in s.scores))
     columns = [*(Column(axis) for axis in _axes(scored)), Column("runs", "count")]
     for name in shown:
         columns += [Column("mean", "score", group=name), Column("sd", "score", group=name)]
@@ -193,7 +174,7 @@ def by_type(scored: Sequence[Scored]) -> Table:
 
 def every_run(scored: Sequence[Scored]) -> Table:
     """A row per run: its state and its scores."""
-    names = [n for n in (*SCORES, ACCURACY) if any(n in s.scores for s in scored)]
+    names = list(dict.fromkeys(name for s in scored for name in s.scores))
     return Table(
         name="runs",
         title="Runs",

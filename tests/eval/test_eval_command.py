@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from labelwright.cli import main
-from labelwright.commands.comparing.command import METRICS, named_paths
+from labelwright.commands.comparing.flags import named_paths
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_json, write_jsonl
 from labelwright.io.manifest import sha256_file
@@ -288,9 +288,3 @@ def test_names_are_taken_from_folders_and_files(tmp_path: Path) -> None:
         named_paths([f"{'n' * 61}=x.csv"])
     with pytest.raises(ConfigError, match="does not name"):
         named_paths(["a\nb=x.csv"])
-
-
-def test_the_flag_and_the_analysis_know_the_same_metrics() -> None:
-    from eval.kinds.certainty import analysis
-
-    assert tuple(analysis.METRICS) == METRICS

@@ -11,13 +11,11 @@ import pytest
 from page_tools import checked, compared, page
 
 from eval.kinds.certainty.analysis import Analysis
-from eval.page.error_list import errors_csv
-from eval.page.plots import Estimate
-from eval.page.provenance import Independence
-from eval.page.report import Page
-from eval.page.score_file import scores_json
+from eval.page.frame import Page
 from eval.page.section import Section
 from eval.page.tables import Column, Table
+from eval.read.provenance import Independence
+from eval.stats.tested import Estimate
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -33,7 +31,7 @@ def three() -> Page:
 
 
 def test_the_page_is_well_formed_and_loads_nothing(three: Page) -> None:
-    html = three.html()
+    html = three.html
     tags = checked(html)
     assert tags.scripts == 2  # the page's own, and the data of the error browser
     assert "default-src 'none'" in html
@@ -45,7 +43,7 @@ def test_the_script_is_the_one_the_policy_names(two: Page) -> None:
     import base64
     import hashlib
 
-    html = two.html()
+    html = two.html
     script = re.search(r"<script>(.*?)</script>", html, re.DOTALL)
     assert script
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
@@ -54,16 +52,16 @@ def test_the_script_is_the_one_the_policy_names(two: Page) -> None:
 
 def test_same_inputs_and_seed_give_the_same_bytes() -> None:
     first, second = (page(compared({"a": 0.1, "b": 0.2, "c": 0.3})) for _ in range(2))
-    assert first.html() == second.html()
-    assert scores_json(first) == scores_json(second)
-    assert [t.to_csv() for t in first.tables()] == [t.to_csv() for t in second.tables()]
+    assert first.html == second.html
+    assert first.scores() == second.scores()
+    assert [t.to_csv() for t in first.tables] == [t.to_csv() for t in second.tables]
 
 
 def test_hostile_names_ids_and_texts_stay_text() -> None:
     ids = (HOSTILE, "</script><b>", "=1+1", *(f"r{i}" for i in range(57)))
     comparison = compared({HOSTILE: 0.5, 'a"onload="x': 0.5}, ids=ids)
     made = page(comparison, title=HOSTILE, texts=dict.fromkeys(ids, f"{HOSTILE} & more"))
-    html = made.html()
+    html = made.html
     tags = checked(html)
     assert tags.scripts == 2
     assert "<b>" not in html.partition("</style>")[2].replace('<p class="caption"><b>', "")
@@ -72,20 +70,20 @@ def test_hostile_names_ids_and_texts_stay_text() -> None:
     rows = json.loads(data[1])["rows"]
     assert {row["id"] for row in rows} <= set(ids)
     assert any(row["t"] == f"{HOSTILE} & more" for row in rows)
-    assert "'=1+1" in errors_csv(comparison)
+    assert "'=1+1" in made.errors()
 
 
 def test_report_text_is_only_there_when_asked_for(two: Page) -> None:
     texts = dict.fromkeys(two.analysis.comparison.ids, "canary in the text")
-    assert "canary" not in two.html()
-    assert "canary" in replace(two, texts=texts).html()
+    assert "canary" not in two.html
+    assert "canary" in replace(two, texts=texts).html
 
 
 def test_shared_reports_are_a_warning_and_open_the_checklist(two: Page) -> None:
     leaky = replace(two, split=Independence("data", 100, 3, None))
-    assert "not independent of the training data" in leaky.html()
+    assert "not independent of the training data" in leaky.html
     clean = replace(two, split=Independence("data", 100, 0, 0))
-    rows = {row[0]: row for row in {t.name: t for t in clean.tables()}["checklist"].rows}
+    rows = {row[0]: row for row in {t.name: t for t in clean.tables}["checklist"].rows}
     assert rows["Test data independent of training"][1] == "recorded"
     assert "to be written" in [row[1] for row in rows.values()]
 
@@ -107,7 +105,7 @@ def test_a_manifest_fills_checklist_methods_and_prompt(two: Page) -> None:
         "finished": "2026-11-21T10:00:00+00:00",
     }
     first, second = two.sources
-    html = replace(two, sources=[replace(first, manifest=manifest), second]).html()
+    html = replace(two, sources=[replace(first, manifest=manifest), second]).html
     assert "You label &lt;reports&gt;." in html
     assert "mine, fine-tuned from some/base (SHA-256 cdcdcdcdcdcd…)" in html
     assert "mode free, strategy greedy" in html
@@ -116,7 +114,7 @@ def test_a_manifest_fills_checklist_methods_and_prompt(two: Page) -> None:
 
 def test_further_sections_have_their_place(two: Page) -> None:
     table = Table("extra", "Extra table", (Column("a"),), (("x",),))
-    html = replace(two, sections=[Section("calibration", "Calibration", tables=(table,))]).html()
+    html = replace(two, sections=[Section("calibration", "Calibration", tables=(table,))]).html
     tags = checked(html)
     assert "calibration" in tags.ids
     assert "Extra table" in html
@@ -124,7 +122,7 @@ def test_further_sections_have_their_place(two: Page) -> None:
 
 def test_subgroups_with_a_result_fill_their_item_of_the_checklist(two: Page) -> None:
     def state(made: Page) -> str:
-        table = next(t for t in made.tables() if t.name == "checklist")
+        table = next(t for t in made.tables if t.name == "checklist")
         return str(next(row[1] for row in table.rows if row[0] == "Subgroups and fairness"))
 
     audited = Section("subgroups", "Subgroups", statements=("No gap is shown.",))
@@ -135,8 +133,8 @@ def test_subgroups_with_a_result_fill_their_item_of_the_checklist(two: Page) -> 
 
 def test_scores_json_holds_the_numbers_of_the_tables(three: Page) -> None:
     """P values per observation, counts of McNemar's test and ranks are those of the CSV tables."""
-    value = json.loads(json.dumps(scores_json(three), allow_nan=False))
-    tables = {t.name: t for t in three.tables()}
+    value = json.loads(json.dumps(three.scores(), allow_nan=False))
+    tables = {t.name: t for t in three.tables}
     first = value["pairs"][0]
     for row in tables["differences"].rows:
         found = first["randomization"]["observations"][row[0]]
@@ -152,7 +150,7 @@ def test_scores_json_holds_the_numbers_of_the_tables(three: Page) -> None:
 
 
 def test_a_signature_stands_beside_every_score(three: Page) -> None:
-    scored = [t for t in three.tables() if any(c.kind in {"score", "delta"} for c in t.columns)]
+    scored = [t for t in three.tables if any(c.kind in {"score", "delta"} for c in t.columns)]
     assert len(scored) > 8
     for table in scored:
         assert "labelwright:" in table.signature
@@ -161,15 +159,15 @@ def test_a_signature_stands_beside_every_score(three: Page) -> None:
 
 
 def test_three_labelers_get_ranks_and_adjusted_pairs(three: Page) -> None:
-    names = {t.name for t in three.tables()}
+    names = {t.name for t in three.tables}
     assert {"overall", "pairwise", "over-observations"} <= names
-    html = three.html()
+    html = three.html
     assert "Mean ranks over observations" in html
     assert "Holm over 3 pairs" in html
 
 
 def test_confusion_counts_add_up_to_the_reports(two: Page) -> None:
-    table = {t.name: t for t in two.tables()}["confusion"]
+    table = {t.name: t for t in two.tables}["confusion"]
     counts = [row[4] for row in table.rows if row[:2] == ("ours", "Mass Effect")]
     assert sum(count for count in counts if isinstance(count, int)) == 60
 
@@ -177,7 +175,7 @@ def test_confusion_counts_add_up_to_the_reports(two: Page) -> None:
 def test_analysis_is_what_the_page_says(two: Page) -> None:
     """The first table's mean is the value of the scores module itself."""
     a: Analysis = two.analysis
-    table = {t.name: t for t in two.tables()}["scores"]
+    table = {t.name: t for t in two.tables}["scores"]
     mean = table.foot[4]
     assert isinstance(mean, Estimate)
     assert mean.value == pytest.approx(a.scores["ours"].chexbert["all"].mean)

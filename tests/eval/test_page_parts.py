@@ -8,13 +8,13 @@ import re
 import numpy as np
 import pytest
 
-from eval.page.error_list import script_json
 from eval.page.forest import difference_axis
+from eval.page.frame import environment, script_json
 from eval.page.palette import DARK, LIGHT, resolved
-from eval.page.plots import Estimate, Row, critical_difference, signed
-from eval.page.report import environment
+from eval.page.plots import Row, critical_difference, signed
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, latex, p_text
+from eval.stats.tested import Estimate
 
 
 def test_tables_write_intervals_to_csv_and_escape_latex() -> None:

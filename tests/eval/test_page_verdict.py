@@ -9,8 +9,7 @@ import pytest
 from page_tools import FAST, checked, compared, coverage, page, said
 
 from eval.kinds.certainty.analysis import analyse
-from eval.page.report import Page
-from eval.page.score_file import scores_json
+from eval.page.frame import Page
 from eval.page.verdict import facts, verdicts
 
 
@@ -25,7 +24,7 @@ def test_verdict_names_the_better_labeler_with_its_numbers(two: Page) -> None:
     assert verdict.claim == "ours is better than rules"
     assert f"by {change.value:.3f} in mean weighted F1" in verdict.numbers
     assert verdict.numbers.endswith("on 60 reports.")
-    assert verdict.claim in two.html()
+    assert verdict.claim in two.html
 
 
 def test_verdict_turns_round_with_the_reference() -> None:
@@ -58,13 +57,13 @@ def test_equal_labelers_show_no_difference(reports: int, words: str) -> None:
     assert "CI" not in verdict.numbers
     assert words in verdict.numbers
     assert "would be found" not in facts(made.analysis)
-    checked(made.html())
+    checked(made.html)
 
 
 def test_few_reports_show_neither_equivalence_nor_its_p_values() -> None:
     made = page(compared({"a": 0.0, "b": 0.3}, reports=20))
     assert "not worse" not in str(verdicts(made.analysis)[0])
-    assert scores_json(made)["pairs"][0]["noninferiority_p"] is None
+    assert made.scores()["pairs"][0]["noninferiority_p"] is None
 
 
 @pytest.mark.parametrize(
@@ -87,17 +86,17 @@ def test_a_gold_without_any_case_allows_no_verdict(metric: str, code: int) -> No
     (verdict,) = verdicts(made.analysis)
     assert verdict.claim.endswith("is not defined")
     assert "equivalent" not in verdict.numbers
-    assert scores_json(made)["pairs"][0]["equivalence_p"] is None
-    checked(made.html())
+    assert made.scores()["pairs"][0]["equivalence_p"] is None
+    checked(made.html)
 
 
 def test_a_single_labeler_gets_scores_and_no_tests() -> None:
     made = page(compared({"only": 0.1}))
     (verdict,) = verdicts(made.analysis)
     assert verdict.claim.startswith("only reaches a mean weighted F1 of 0.")
-    tags = checked(made.html())
+    tags = checked(made.html)
     assert "tests" not in tags.ids
-    assert not {"tests", "mcnemar"} & {t.name for t in made.tables()}
+    assert not {"tests", "mcnemar"} & {t.name for t in made.tables}
 
 
 def test_one_report_gets_scores_but_no_interval() -> None:
@@ -105,16 +104,16 @@ def test_one_report_gets_scores_but_no_interval() -> None:
     assert not made.analysis.mean("a").known
     assert "No difference shown" in str(verdicts(made.analysis)[0])
     assert "no interval and no test" in said(made.analysis)
-    html = made.html()
+    html = made.html
     checked(html)
     assert "nan" not in html.partition("<main>")[2].partition('id="error-data"')[0].casefold()
-    json.dumps(scores_json(made), allow_nan=False)
+    json.dumps(made.scores(), allow_nan=False)
 
 
 @pytest.mark.parametrize("metric", ["paper_all", "macro_f1_uncertain", "kappa", "accuracy"])
 def test_every_kind_of_metric_makes_a_page(metric: str) -> None:
     made = page(compared({"a": 0.1, "b": 0.3}), metric=metric)
-    assert f"score:{metric}|" in made.html().replace("<wbr>", "")
+    assert f"score:{metric}|" in made.html.replace("<wbr>", "")
 
 
 def test_all_blank_observation_shows_a_dash_and_is_named() -> None:
@@ -123,7 +122,7 @@ def test_all_blank_observation_shows_a_dash_and_is_named() -> None:
     for codes in comparison.pred.values():
         codes[:, 2] = 3
     made = page(comparison)
-    scores = {t.name: t for t in made.tables()}["scores"]
+    scores = {t.name: t for t in made.tables}["scores"]
     assert scores.rows[2][4:] == (None, None)
     assert "Mass Effect" in said(made.analysis)
     assert ",,," in scores.to_csv().splitlines()[3]
@@ -143,5 +142,5 @@ def test_missing_reports_are_said() -> None:
     holes = {"a": coverage(rows=60), "b": coverage(rows=58, missing=("r0", "r1"))}
     made = page(replace(comparison, coverage=holes))
     assert "b has no prediction for 2 reports (3.3\u00a0%)" in said(made.analysis)
-    failures = {t.name: t for t in made.tables()}["failures"]
+    failures = {t.name: t for t in made.tables}["failures"]
     assert failures.rows[1][:3] == ("b", 58, 2)

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from eval.kinds.certainty.label_table import read_column
-from eval.kinds.certainty.load import load_comparison
+from eval.kinds.certainty.analysis import analyse
+from eval.kinds.certainty.read import load_comparison, read_column
 from eval.kinds.certainty.scores import score
-from eval.stats.significance import Settings, compare
+from eval.stats.significance import CompareSettings
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 
@@ -17,7 +17,7 @@ CHEXPERT = LabelSet.load("chexpert-14")
 NAMES = HEAD_CT.names
 HEADER = "id," + ",".join(NAMES)
 WORDS = {"1.0": "positive", "0.0": "negative", "-1.0": "uncertain", "": "blank"}
-SMALL = Settings(permutations=100, resamples=100)
+SMALL = CompareSettings(permutations=100, resamples=100)
 
 
 def table(path, rows, header=HEADER):
@@ -99,7 +99,7 @@ def test_patients_from_another_table_become_clusters(tmp_path, gold):
     case = load_comparison(gold, {"p": gold}, HEAD_CT, patients=people, patient_column="subject_id")
     assert case.cluster_index.tolist() == [0, 1, 0]
     assert case.without_cluster == 1
-    result = compare(case, settings=SMALL)
+    result = analyse(case, SMALL, metric="accuracy").tests
     assert result.clustered
     assert result.clusters == 2
 
@@ -211,7 +211,7 @@ def test_one_report_and_one_blank_observation_give_finite_results(tmp_path, labe
     one = table(tmp_path / "g.csv", ["a,1.0,,,,"])
     wrong = table(tmp_path / "w.csv", ["a,0.0,,,,"])
     files = dict(list({"x": one, "y": wrong, "z": one}.items())[:labelers])
-    result = compare(load_comparison(one, files, HEAD_CT), settings=SMALL)
+    result = analyse(load_comparison(one, files, HEAD_CT), SMALL, metric="accuracy").tests
     assert len(result.pairs) == labelers * (labelers - 1) // 2
     for pair in result.pairs:
         for difference in pair.differences.values():

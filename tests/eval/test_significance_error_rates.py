@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.kinds.certainty.load import Comparison
+from eval.kinds.certainty.counts import report_counts
+from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import statistics
-from eval.stats.counts import cluster_counts, report_counts
+from eval.stats.counts import cluster_counts
 from eval.stats.equivalence import equivalence
 from eval.stats.multiple import one_way_anova, ranks, repeated_measures_anova, tukey_hsd
 from eval.stats.paired import mcnemar, paired_t, wilcoxon

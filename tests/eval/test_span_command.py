@@ -111,10 +111,10 @@ def test_an_earlier_report_is_replaced_with_all_its_files(case: Path, tmp_path: 
     ("flags", "message"),
     [
         ((), "no predictions to score; give at least one --pred NAME=PATH"),
-        (("--id-column", "study"), "--id-column is for label sets of certainties"),
-        (("--accuracy", "0.9"), "--accuracy is for label sets of certainties"),
-        (("--subgroup", "sex"), "--subgroup is for label sets of certainties"),
-        (("--metric", "kappa"), "--metric kappa is for label sets of certainties"),
+        (("--id-column", "study"), "--id-column does not apply to label set four-types"),
+        (("--accuracy", "0.9"), "--accuracy does not apply to label set four-types"),
+        (("--subgroup", "sex"), "--subgroup does not apply to label set four-types"),
+        (("--metric", "kappa"), "unknown metric 'kappa'"),
         (("--metric", "micro_f1_certainty"), "the label set has no certainties"),
         (("--seeds", "ours=one"), "does not name a labeler and its runs"),
         (("--seeds", "ours=a,a"), "names a run twice"),
@@ -142,12 +142,15 @@ def test_flags_of_entities_are_refused_for_certainties(
 ) -> None:
     usual = ["eval", "--gold", "g.csv", "--pred", "p.csv", "--out", str(tmp_path / "out")]
     for flags, name in (
-        (["--seeds", "a=b,c"], "--seeds is"),
-        (["--tag-scheme", "bio"], "--tag-scheme is"),
-        (["--metric", "micro_f1_strict"], "--metric micro_f1_strict is"),
+        (["--seeds", "a=b,c"], "--seeds does not apply"),
+        (
+            ["--tag-scheme", "bio"],
+            "--tag-scheme does not apply to label set chexpert-14, only to label sets of entities",
+        ),
+        (["--metric", "micro_f1_strict"], "unknown metric 'micro_f1_strict'"),
     ):
         assert main([*usual, *flags]) == 2
-        assert f"{name} for label sets of entities" in capsys.readouterr().err
+        assert name in capsys.readouterr().err
 
 
 def test_a_label_set_of_certainties_does_not_fit_entities(
@@ -162,7 +165,7 @@ def test_a_label_set_of_certainties_does_not_fit_entities(
 def test_texts_that_lack_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     case = write_case(tmp_path, {"ours": 0.3}, count=6, texts=False)
     assert evaluate(case, tmp_path / "out", *preds(case, "ours"), "--include-text") == 2
-    assert "--include-text needs the texts of all reports" in capsys.readouterr().err
+    assert "--include-text needs the texts; give them" in capsys.readouterr().err
     texts = tmp_path / "texts.jsonl"
     write_jsonl(texts, ({"id": i, "text": t} for i, t, _ in notes(6)))
     flags = ("--include-text", "--reports", str(texts))

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from span_tools import WITH_CERTAINTIES, label_set, write_case
 
-from eval.kinds.entities.file import joined_spans, read_span_source, read_spans
-from eval.kinds.entities.load import SpanComparison, load_span_comparison
+from eval.kinds.entities.read import SpanComparison, joined_spans, load_span_comparison, read_spans
+from eval.read.provenance import read_source
 from labelwright.errors import InputError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.readers.options import ReadOptions
@@ -189,12 +189,12 @@ def test_a_second_annotator_can_be_scored_like_a_labeler(tmp_path: Path) -> None
 
 def test_where_mentions_came_from(tmp_path: Path) -> None:
     folder = write_case(tmp_path, {"m": 0.3}, count=3)
-    run = read_span_source("m", folder / "m")
-    assert run.sha256 == read_span_source("m", folder / "m" / "predictions.jsonl").sha256
+    run = read_source("m", folder / "m")
+    assert run.sha256 == read_source("m", folder / "m" / "predictions.jsonl").sha256
     brat = tmp_path / "brat"
     brat.mkdir()
     (brat / "a.txt").write_text("one", encoding="utf-8")
-    first = read_span_source("b", brat).sha256
+    first = read_source("b", brat).sha256
     (brat / "a.txt").write_text("two", encoding="utf-8")
-    assert read_span_source("b", brat).sha256 != first
+    assert read_source("b", brat).sha256 != first
     assert json.loads((folder / "gold.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]

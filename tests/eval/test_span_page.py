@@ -15,19 +15,20 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from span_tools import CANARY, WITH_CERTAINTIES, label_set, write_case
 
-from eval.kinds.entities.analysis import METRICS, SpanAnalysis, analyse_spans, counted
+from eval.kinds.entities.analysis import SpanAnalysis, analyse_spans, counted
 from eval.kinds.entities.curves import ALL, curves
 from eval.kinds.entities.errors import GOLD, KINDS, PRED
-from eval.kinds.entities.file import read_span_source
-from eval.kinds.entities.load import SpanComparison, load_span_comparison
-from eval.kinds.entities.report import SpanPage
-from eval.kinds.entities.scores import SCHEMES, span_statistics
+from eval.kinds.entities.page import contents, sections
+from eval.kinds.entities.read import SpanComparison, load_span_comparison
+from eval.kinds.entities.scores import span_statistics
 from eval.kinds.entities.seeds import run_test, seeds_section
-from eval.page.provenance import Independence
+from eval.kinds.entities.view import SCHEMES, VIEW
+from eval.page.frame import Page
 from eval.page.tables import Table
 from eval.page.verdict import verdicts
+from eval.read.aligned import Inputs
+from eval.read.provenance import Independence, read_source
 from eval.stats.resampling import bootstrap_score, randomization
-from labelwright.commands.comparing.entities import METRICS as OFFERED
 from labelwright.errors import ConfigError
 
 RATES = {"ours": 0.1, "other": 0.12, "rules": 0.6}
@@ -43,10 +44,23 @@ def compared(folder: Path, rates: Mapping[str, float] = RATES, **options: bool) 
     )
 
 
-def made(folder: Path, comparison: SpanComparison, *, metric: str = "micro_f1_strict") -> SpanPage:
-    analysis = analyse_spans(comparison, FAST, metric=metric)
-    sources = [read_span_source(n, folder / n) for n in analysis.comparison.names]
-    return SpanPage(analysis=analysis, sources=sources)
+def made(folder: Path, comparison: SpanComparison, *, metric: str = "micro_f1_strict") -> Page:
+    return page_of(folder, analyse_spans(comparison, FAST, metric=metric))
+
+
+def page_of(
+    folder: Path, analysis: SpanAnalysis, *, texts: bool = False, title: str = "Entities"
+) -> Page:
+    c = analysis.comparison
+    found = VIEW.texts(c, Inputs(c.label_set, "", {})) if texts else None
+    return Page(
+        analysis=analysis,
+        contents=contents(analysis, found),
+        sources=[read_source(n, folder / (n if "<" not in n else "m")) for n in c.names],
+        title=title,
+        texts=found,
+        sections=sections(analysis),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -55,30 +69,30 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def three(folder: Path) -> SpanPage:
+def three(folder: Path) -> Page:
     return made(folder, compared(folder))
 
 
 @pytest.fixture(scope="module")
-def certain(tmp_path_factory: pytest.TempPathFactory) -> SpanPage:
+def certain(tmp_path_factory: pytest.TempPathFactory) -> Page:
     root = tmp_path_factory.mktemp("certain")
     return made(root, compared(root, {"ours": 0.3}, certain=True))
 
 
-def by_name(page: SpanPage) -> dict[str, Table]:
-    return {table.name: table for table in page.tables()}
+def by_name(page: Page) -> dict[str, Table]:
+    return {table.name: table for table in page.tables}
 
 
-def test_the_page_is_well_formed_and_loads_nothing(three: SpanPage) -> None:
-    html = three.html()
+def test_the_page_is_well_formed_and_loads_nothing(three: Page) -> None:
+    html = three.html
     tags = checked(html)
     assert tags.scripts == 2
     for anchor in ("verdict", "scores", "schemes", "tests", "kinds", "words", "curves", "errors"):
         assert anchor in tags.ids
-    assert html == three.html()
+    assert html == three.html
 
 
-def test_tables_agree_with_each_other_and_with_the_json(three: SpanPage) -> None:
+def test_tables_agree_with_each_other_and_with_the_json(three: Page) -> None:
     tables, value = by_name(three), json.loads(json.dumps(three.scores(), allow_nan=False))
     a = three.analysis
     for place, name in enumerate(a.comparison.names):
@@ -108,7 +122,7 @@ def test_tables_agree_with_each_other_and_with_the_json(three: SpanPage) -> None
     assert CANARY not in three.errors()
 
 
-def test_the_verdict_rests_on_the_tests_over_reports(three: SpanPage) -> None:
+def test_the_verdict_rests_on_the_tests_over_reports(three: Page) -> None:
     a = three.analysis
     first, second = (str(v) for v in verdicts(a))
     assert first.startswith("No difference shown between ours and other: ")
@@ -127,20 +141,16 @@ def test_the_verdict_rests_on_the_tests_over_reports(three: SpanPage) -> None:
     assert a.mean("ours").low == pytest.approx(drawn.low[0])
 
 
-def test_the_reference_and_macro_metrics(folder: Path, three: SpanPage) -> None:
+def test_the_reference_and_macro_metrics(folder: Path, three: Page) -> None:
     analysis = analyse_spans(
         three.analysis.comparison, FAST, metric="macro_f1_overlap", reference="rules"
     )
-    page = replace(three, analysis=analysis, sources=tuple(reversed(three.sources)))
+    page = page_of(folder, analysis)
     table = by_name(page)["scores"]
     assert table.foot[0] == "Mean"
     assert analysis.comparison.names[0] == "rules"
-    assert "overlap macro F1" in page.html()
-    checked(page.html())
-
-
-def test_metrics_offered_are_those_there_are() -> None:
-    assert OFFERED == METRICS
+    assert "overlap macro F1" in page.html
+    checked(page.html)
 
 
 def test_metrics_that_the_files_do_not_allow(tmp_path: Path) -> None:
@@ -153,12 +163,12 @@ def test_metrics_that_the_files_do_not_allow(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=message):
             analyse_spans(comparison, FAST, metric=metric)
     page = made(tmp_path, comparison)
-    assert "Character by character" in page.html()
+    assert "Character by character" in page.html
     assert by_name(page)["words"].title == "Characters per type"
     assert "word-accuracy" not in by_name(page)
 
 
-def test_certainties_have_a_section(certain: SpanPage) -> None:
+def test_certainties_have_a_section(certain: Page) -> None:
     table = by_name(certain)["certainty"]
     _, placed, right, share, f1 = table.rows[0]
     assert isinstance(placed, int)
@@ -167,14 +177,14 @@ def test_certainties_have_a_section(certain: SpanPage) -> None:
     assert share == pytest.approx(right / placed)
     scores = certain.analysis.scores["ours"].schemes["certainty"]
     assert f1 == pytest.approx(2 * right / (scores.gold.sum() + scores.pred.sum()))
-    checked(certain.html())
+    checked(certain.html)
 
 
-def test_text_is_only_there_when_asked_for(three: SpanPage) -> None:
-    assert CANARY not in three.html()
+def test_text_is_only_there_when_asked_for(folder: Path, three: Page) -> None:
+    assert CANARY not in three.html
     assert three.texts is None
-    shown = replace(three, include_text=True)
-    html = shown.html()
+    analysis = analyse_spans(three.analysis.comparison, FAST, metric="micro_f1_strict")
+    html = page_of(folder, analysis, texts=True).html
     assert CANARY in html
     checked(html)
     data = re.search(r'id="error-data">(.*?)</script>', html, re.DOTALL)
@@ -183,8 +193,8 @@ def test_text_is_only_there_when_asked_for(three: SpanPage) -> None:
     assert CANARY in row["t"]
 
 
-def test_the_browser_has_every_wrong_mention(three: SpanPage) -> None:
-    data = re.search(r'id="error-data">(.*?)</script>', three.html(), re.DOTALL)
+def test_the_browser_has_every_wrong_mention(three: Page) -> None:
+    data = re.search(r'id="error-data">(.*?)</script>', three.html, re.DOTALL)
     assert data
     value = json.loads(data[1])
     a = three.analysis
@@ -201,22 +211,20 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     (tmp_path / "gold.jsonl").write_text(rows.replace('"n0"', json.dumps(evil)), encoding="utf-8")
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {evil: tmp_path / "m"}, label_set())
     analysis = analyse_spans(comparison, FAST, metric="micro_f1_strict")
-    page = SpanPage(
-        analysis, [read_span_source(evil, tmp_path / "m")], title=evil, include_text=True
-    )
-    assert checked(page.html()).scripts == 2
+    page = page_of(tmp_path, analysis, title=evil, texts=True)
+    assert checked(page.html).scripts == 2
 
 
-def test_warnings_stand_above_the_numbers(three: SpanPage) -> None:
+def test_warnings_stand_above_the_numbers(three: Page) -> None:
     leaky = replace(three, split=Independence("data", 100, 3, None))
-    assert any("not independent" in words for words in leaky.notices().grave)
+    assert any("not independent" in words for words in leaky.notices.grave)
     c = three.analysis.comparison
     moved = replace(c, elsewhere={**c.elsewhere, "ours": 4})
-    page = replace(three, analysis=replace(three.analysis, comparison=moved))
-    assert any("4 mentions of ours name other words" in words for words in page.notices().grave)
+    page = replace(three, contents=contents(replace(three.analysis, comparison=moved), None))
+    assert any("4 mentions of ours name other words" in words for words in page.notices.grave)
 
 
-def test_average_precision_is_that_of_sklearn(three: SpanPage) -> None:
+def test_average_precision_is_that_of_sklearn(three: Page) -> None:
     c = three.analysis.comparison
     found = curves(c.gold, c.pred["rules"], c.types)
     assert found is not None
@@ -302,5 +310,5 @@ def test_an_analysis_of_one_report_gives_no_interval(tmp_path: Path) -> None:
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {"m": tmp_path / "m"}, label_set())
     analysis: SpanAnalysis = analyse_spans(comparison, FAST, metric="micro_f1_strict")
     assert analysis.mean("m").low is None
-    page = SpanPage(analysis, [read_span_source("m", tmp_path / "m")])
-    assert "no interval and no test" in page.html()
+    page = page_of(tmp_path, analysis)
+    assert "no interval and no test" in page.html

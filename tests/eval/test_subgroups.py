@@ -9,8 +9,9 @@ from scipy import stats
 
 from eval.groups.groups import NOT_STATED, Grouping, Groups, load_groups
 from eval.groups.subgroups import AuditSettings, audit
-from eval.kinds.certainty.load import Comparison, Coverage
+from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import score
+from eval.read.aligned import Coverage
 from eval.stats.paired import adjusted
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError

@@ -8,15 +8,16 @@ from html.parser import HTMLParser
 import numpy as np
 
 from eval.kinds.certainty.analysis import Analysis, analyse
-from eval.kinds.certainty.load import Comparison, Coverage
-from eval.page.provenance import Source
-from eval.page.report import Page
-from eval.page.verdict import notices
-from eval.stats.significance import Settings
+from eval.kinds.certainty.page import contents, notices
+from eval.kinds.certainty.read import Comparison
+from eval.page.frame import Page
+from eval.read.aligned import Coverage
+from eval.read.provenance import Source
+from eval.stats.significance import CompareSettings
 from labelwright.label_set import LabelSet
 
 VOID = {"meta", "br", "input", "wbr"}
-FAST = Settings(resamples=200, permutations=400, margin=0.02, seed=5)
+FAST = CompareSettings(resamples=200, permutations=400, margin=0.02, seed=5)
 
 
 def coverage(**known: object) -> Coverage:
@@ -60,7 +61,8 @@ def page(comparison: Comparison, **options: object) -> Page:
     metric = str(options.pop("metric", "chexbert_all"))
     analysis = analyse(comparison, FAST, metric=metric)
     sources = [Source(n, f"{n}.jsonl", "ab" * 32, None) for n in analysis.comparison.names]
-    return Page(analysis=analysis, sources=sources, **options)  # type: ignore[arg-type]
+    made = {"title": "Comparison", "contents": contents(analysis, None)} | options
+    return Page(analysis=analysis, sources=sources, **made)  # type: ignore[arg-type]
 
 
 class Tags(HTMLParser):

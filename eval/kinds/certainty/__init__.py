@@ -1,1 +1,5 @@
-"""Scores and tables of certainty labels."""
+"""Certainties of observations in a comparison."""
+
+from eval.kinds.certainty.view import VIEW
+
+__all__ = ["VIEW"]

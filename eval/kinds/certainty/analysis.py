@@ -1,4 +1,4 @@
-"""What the page is made from: scores, intervals and tests of one comparison, ready to be read."""
+"""What the page of certainties is made from: scores, intervals and tests of one comparison."""
 
 from __future__ import annotations
 
@@ -8,43 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from eval.kinds.certainty.load import Comparison
-from eval.kinds.certainty.scores import LEVELS, Scores, applicable, gold_counts, score
-from eval.stats.counts import CLASSES, MENTION, TASKS, Bools
-from eval.stats.significance import Settings, compare
+from eval.kinds.certainty.counts import CLASSES, MENTION, TASKS, report_counts
+from eval.kinds.certainty.read import Comparison
+from eval.kinds.certainty.scores import LEVELS, Scores, applicable, gold_counts, score, statistics
+from eval.kinds.certainty.view import METRICS
+from eval.stats.counts import Bools, cluster_counts
+from eval.stats.paired import mcnemar
+from eval.stats.significance import CompareSettings, compare_counts
 from eval.stats.tested import Tested, check_settings, checked_reference
 from labelwright.records import Certainty
-
-METRICS: Mapping[str, tuple[str, str]] = {
-    "chexbert_all": (
-        "weighted F1",
-        "per observation the F1 of positive, negative and uncertain extraction, weighted by how "
-        "often the gold has each (CheXbert's definition, Smit et al. 2020)",
-    ),
-    "chexbert_posneg": (
-        "weighted F1 (positive, negative)",
-        "per observation the F1 of positive and negative extraction, weighted by how often the "
-        "gold has each (CheXbert's definition, Smit et al. 2020)",
-    ),
-    "paper_all": (
-        "task-weighted F1",
-        "per observation the mean over positive, negative and uncertain extraction of the F1 "
-        "of the certainty and of the rest, weighted by their share (Abdullah & Kim 2025)",
-    ),
-    "paper_posneg": (
-        "task-weighted F1 (positive, negative)",
-        "per observation the mean over positive and negative extraction of the F1 of the "
-        "certainty and of the rest, weighted by their share (Abdullah & Kim 2025)",
-    ),
-    "macro_f1_positive": ("F1 of positive", "F1 of positive extraction per observation"),
-    "macro_f1_negative": ("F1 of negative", "F1 of negative extraction per observation"),
-    "macro_f1_uncertain": ("F1 of uncertain", "F1 of uncertain extraction per observation"),
-    "macro_f1_mention": ("F1 of mention", "F1 of anything but blank per observation"),
-    "kappa": ("Cohen's κ", "Cohen's κ over the certainties per observation"),
-    "accuracy": ("accuracy", "share of reports with the gold's certainty per observation"),
-}
-"""The scores that a verdict can be about, with a short name and a definition; each is a mean
-over the observations."""
 
 SHOWN = ("paper_all", "paper_posneg", *(f"macro_f1_{task}" for task in TASKS))
 """What the page shows besides the metric of the verdict."""
@@ -55,7 +27,7 @@ class Analysis(Tested):
     """All numbers of one comparison of labels of certainty.
 
     Attributes:
-        metric: one of :data:`METRICS`.
+        metric: one of :data:`eval.kinds.certainty.view.METRICS`.
         scores: point scores per labeler.
     """
 
@@ -98,22 +70,26 @@ class Analysis(Tested):
 
     def hidden(self, labeler: str, statistic: str) -> Bools:
         """Observations where the statistic follows the rule for undefined scores, not the data."""
-        return _undefined(self.comparison, self.scores[labeler], statistic)
+        scores = self.scores[labeler]
+        family, _, part = statistic.rpartition("_")
+        if family == "macro_f1":
+            return scores.tasks[part].undefined | ~applicable(self.comparison, part)
+        if family == "chexbert":
+            return scores.chexbert[part].undefined
+        if statistic == "kappa":
+            return scores.kappa.undefined
+        return np.zeros(len(self.parts), dtype=bool)
 
 
 def analyse(
     comparison: Comparison,
-    settings: Settings,
+    settings: CompareSettings,
     *,
     metric: str,
     reference: str | None = None,
     all_pairs: bool = True,
 ) -> Analysis:
-    """Score every labeler and test all pairs, the reference (the first by default) in front.
-
-    Args:
-        settings: as for :func:`eval.stats.significance.compare`; its statistics are replaced.
-        all_pairs: test all pairs, or only the reference against each other labeler.
+    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
 
     Raises:
         ConfigError: reference or metric is unknown, the margin is not between 0 and 1, there
@@ -121,30 +97,21 @@ def analyse(
     """
     check_settings(settings, metric, tuple(METRICS))
     first = checked_reference(comparison, reference)
-    ordered = replace(
-        comparison,
-        pred={first: comparison.pred[first], **comparison.pred},
-    )
-    shown = tuple(dict.fromkeys((metric, *SHOWN)))
+    ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
+    gold, pred, undefined = ordered.gold, ordered.pred, settings.undefined
+    counts = {name: report_counts(gold, codes) for name, codes in pred.items()}
     return Analysis(
         comparison=ordered,
         metric=metric,
-        scores={n: score(ordered, n, undefined=settings.undefined) for n in ordered.names},
-        tests=compare(
-            ordered,
-            settings=replace(settings, statistics=shown),
+        scores={n: score(ordered, n, undefined=undefined, counts=c) for n, c in counts.items()},
+        tests=compare_counts(
+            {n: cluster_counts(c, ordered.cluster_index) for n, c in counts.items()},
+            statistics(ordered, undefined=undefined),
+            settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *SHOWN)))),
+            clustered=ordered.clusters is not None,
             reference=None if all_pairs else first,
+            right=lambda a, b: mcnemar(
+                ordered.observations, gold, ordered.pred[a], ordered.pred[b]
+            ),
         ),
     )
-
-
-def _undefined(comparison: Comparison, scores: Scores, statistic: str) -> Bools:
-    """Observations where the statistic follows the rule for undefined scores, not the data."""
-    family, _, part = statistic.rpartition("_")
-    if family == "macro_f1":
-        return scores.tasks[part].undefined | ~applicable(comparison, part)
-    if family == "chexbert":
-        return scores.chexbert[part].undefined
-    if statistic == "kappa":
-        return scores.kappa.undefined
-    return np.zeros(len(comparison.observations), dtype=bool)

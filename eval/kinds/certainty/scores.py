@@ -1,4 +1,4 @@
-"""Scores of certainty labels, all from summed counts (:mod:`eval.stats.counts`).
+"""Scores of certainty labels, all from summed counts (:mod:`eval.kinds.certainty.counts`).
 
 Three F1 means stand side by side because the literature uses all three:
 
@@ -36,41 +36,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.load import Comparison
-from eval.stats import formulas
-from eval.stats.counts import (
+from eval.kinds.certainty.counts import (
     CLASSES,
     MENTION,
     TASKS,
-    Bools,
-    Counts,
-    Floats,
     TaskCounts,
+    accuracy,
+    chexbert_f1,
+    chexbert_undefined,
+    f1_of,
+    f1_undefined,
+    kappa,
+    kappa_undefined,
+    paper_f1,
     report_counts,
     task_counts,
 )
+from eval.kinds.certainty.read import Comparison
+from eval.stats.counts import (
+    FILL,
+    Bools,
+    Counts,
+    Floats,
+    Prf,
+    Statistic,
+    Undefined,
+    mean_of,
+    ratio,
+)
 
-Undefined = Literal["zero", "one", "skip"]
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "all": ("positive", "negative", "uncertain"),
     "posneg": ("positive", "negative"),
 }
 """The certainties of the paper's two tables: all levels, positive and negative only."""
-_FILL: Mapping[Undefined, float] = {"zero": 0.0, "one": 1.0, "skip": 0.0}
-
-
-@dataclass(frozen=True)
-class Prf:
-    """Precision, recall and F1."""
-
-    precision: float
-    recall: float
-    f1: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,31 +132,27 @@ class Scores:
     confusion: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Statistic:
-    """A score as a function of summed counts, for resampling.
+def score(
+    comparison: Comparison,
+    labeler: str,
+    *,
+    undefined: Undefined = "zero",
+    counts: Counts | None = None,
+) -> Scores:
+    """All scores of one labeler of a comparison.
 
-    ``of`` maps counts ``[..., observations, 4, 5]`` to ``[..., len(parts)]``; ``parts[0]`` is
-    the mean over observations (or the pooled score), the rest one observation each.
-    ``counted``, ``[observations]``: those that belong to the mean (the task is applicable).
+    Args:
+        counts: those of its reports, where they are known already.
     """
-
-    name: str
-    parts: tuple[str, ...]
-    counted: Bools
-    of: Callable[[Counts], Floats]
-
-
-def score(comparison: Comparison, labeler: str, *, undefined: Undefined = "zero") -> Scores:
-    """All scores of one labeler of a comparison."""
     pred = comparison.pred[labeler]
-    total = report_counts(comparison.gold, pred).sum(axis=0, dtype=np.int64)
+    every = report_counts(comparison.gold, pred) if counts is None else counts
+    total = every.sum(axis=0, dtype=np.int64)
     right = comparison.gold == pred
-    fill = _FILL[undefined]
+    fill = FILL[undefined]
 
     def averaged(values: Floats, open_places: Bools | None = None) -> Averaged:
         places = np.zeros(values.shape, dtype=bool) if open_places is None else open_places
-        return Averaged(values, float(_mean(values, places, undefined)), places)
+        return Averaged(values, float(mean_of(values, places, undefined)), places)
 
     return Scores(
         labeler=labeler,
@@ -165,14 +164,12 @@ def score(comparison: Comparison, labeler: str, *, undefined: Undefined = "zero"
             for task in TASKS
         },
         chexbert={
-            level: averaged(
-                formulas.chexbert_f1(total, tasks, fill), formulas.chexbert_undefined(total, tasks)
-            )
+            level: averaged(chexbert_f1(total, tasks, fill), chexbert_undefined(total, tasks))
             for level, tasks in LEVELS.items()
         },
-        paper={level: averaged(formulas.paper_f1(total, tasks)) for level, tasks in LEVELS.items()},
-        kappa=averaged(formulas.kappa(total, fill), formulas.kappa_undefined(total)),
-        accuracy=averaged(formulas.accuracy(total)),
+        paper={level: averaged(paper_f1(total, tasks)) for level, tasks in LEVELS.items()},
+        kappa=averaged(kappa(total, fill), kappa_undefined(total)),
+        accuracy=averaged(accuracy(total)),
         exact_match=float(right.all(axis=1).mean()) if len(right) else 0.0,
         confusion=total,
     )
@@ -202,12 +199,10 @@ def statistics(comparison: Comparison, *, undefined: Undefined = "zero") -> dict
     ``chexbert_<level>`` for each level, ``kappa``, ``accuracy``. Their values on all reports
     equal those of :func:`score`.
     """
-    fill = _FILL[undefined]
+    fill = FILL[undefined]
     found = {
-        "kappa": _over_observations(
-            lambda c: formulas.kappa(c, fill), formulas.kappa_undefined, undefined
-        ),
-        "accuracy": _over_observations(formulas.accuracy, None, undefined),
+        "kappa": _over_observations(lambda c: kappa(c, fill), kappa_undefined, undefined),
+        "accuracy": _over_observations(accuracy, None, undefined),
     }
     for task in TASKS:
         mask = applicable(comparison, task)
@@ -215,11 +210,11 @@ def statistics(comparison: Comparison, *, undefined: Undefined = "zero") -> dict
         found[f"micro_f1_{task}"] = _task_f1(task, mask, undefined, pooled=True)
     for level, tasks in LEVELS.items():
         found[f"paper_{level}"] = _over_observations(
-            partial(formulas.paper_f1, tasks=tasks), None, undefined
+            partial(paper_f1, tasks=tasks), None, undefined
         )
         found[f"chexbert_{level}"] = _over_observations(
-            partial(formulas.chexbert_f1, tasks=tasks, otherwise=fill),
-            partial(formulas.chexbert_undefined, tasks=tasks),
+            partial(chexbert_f1, tasks=tasks, otherwise=fill),
+            partial(chexbert_undefined, tasks=tasks),
             undefined,
         )
     return {
@@ -235,37 +230,32 @@ def statistics(comparison: Comparison, *, undefined: Undefined = "zero") -> dict
 
 def _task_scores(task: str, total: Counts, mask: Bools, rule: Undefined) -> TaskScores:
     table = task_counts(total, task)
-    fill = _FILL[rule]
-    precision = formulas.ratio(table.tp, table.predicted, fill)
-    recall = formulas.ratio(table.tp, table.support, fill)
-    f1 = formulas.f1(table, fill)
-    undefined = formulas.f1_undefined(table)
+    fill = FILL[rule]
+    precision = ratio(table.tp, table.predicted, fill)
+    recall = ratio(table.tp, table.support, fill)
+    values = f1_of(table, fill)
+    undefined = f1_undefined(table)
     pooled = _pooled(table, mask)
     return TaskScores(
         task=task,
         precision=precision,
         recall=recall,
-        f1=f1,
+        f1=values,
         support=table.support,
         predicted=table.predicted,
         applicable=mask,
         undefined=undefined,
         macro=Prf(
-            precision=float(_mean(precision, table.predicted == 0, rule, mask)),
-            recall=float(_mean(recall, table.support == 0, rule, mask)),
-            f1=float(_mean(f1, undefined, rule, mask)),
+            precision=float(mean_of(precision, table.predicted == 0, rule, mask)),
+            recall=float(mean_of(recall, table.support == 0, rule, mask)),
+            f1=float(mean_of(values, undefined, rule, mask)),
         ),
         micro=Prf(
-            precision=float(formulas.ratio(pooled.tp, pooled.predicted, fill)),
-            recall=float(formulas.ratio(pooled.tp, pooled.support, fill)),
-            f1=float(formulas.f1(pooled, fill)),
+            precision=float(ratio(pooled.tp, pooled.predicted, fill)),
+            recall=float(ratio(pooled.tp, pooled.support, fill)),
+            f1=float(f1_of(pooled, fill)),
         ),
     )
-
-
-def _mean(values: Floats, undefined: Bools, rule: Undefined, mask: Bools | None = None) -> Floats:
-    kept = np.ones(values.shape[-1], dtype=bool) if mask is None else mask
-    return formulas.mean(values, kept & ~undefined if rule == "skip" else kept)
 
 
 def _pooled(table: TaskCounts, mask: Bools) -> TaskCounts:
@@ -279,11 +269,11 @@ def _task_f1(
 ) -> Callable[[Counts], Floats]:
     def of(counts: Counts) -> Floats:
         table = task_counts(counts, task)
-        each = formulas.f1(table, _FILL[rule])
+        each = f1_of(table, FILL[rule])
         if pooled:
-            first = formulas.f1(_pooled(table, mask), _FILL[rule])
+            first = f1_of(_pooled(table, mask), FILL[rule])
         else:
-            first = _mean(each, formulas.f1_undefined(table), rule, mask)
+            first = mean_of(each, f1_undefined(table), rule, mask)
         return np.concatenate([first[..., None], each], axis=-1)
 
     return of
@@ -297,6 +287,6 @@ def _over_observations(
     def of(counts: Counts) -> Floats:
         values = each(counts)
         places = np.zeros(values.shape, dtype=bool) if undefined is None else undefined(counts)
-        return np.concatenate([_mean(values, places, rule)[..., None], values], axis=-1)
+        return np.concatenate([mean_of(values, places, rule)[..., None], values], axis=-1)
 
     return of

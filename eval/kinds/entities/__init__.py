@@ -1,1 +1,5 @@
-"""Scores, tables and errors of entities."""
+"""Mentions in a text in a comparison."""
+
+from eval.kinds.entities.view import VIEW
+
+__all__ = ["VIEW"]

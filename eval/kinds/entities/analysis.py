@@ -8,49 +8,13 @@ from typing import ClassVar
 
 from eval.kinds.entities.counts import SpanCounts, borders, span_counts
 from eval.kinds.entities.errors import Wrong, wrong_mentions
-from eval.kinds.entities.load import SpanComparison
-from eval.kinds.entities.scores import (
-    CERTAINTY,
-    WORDS,
-    WORDS_O,
-    SpanScores,
-    schemes_of,
-    span_scores,
-    span_statistics,
-)
+from eval.kinds.entities.read import SpanComparison
+from eval.kinds.entities.scores import SpanScores, schemes_of, span_scores, span_statistics
+from eval.kinds.entities.view import CERTAINTY, METRICS, SCHEME_TEXT
 from eval.stats.counts import Bools, cluster_counts
-from eval.stats.significance import Settings, compare_counts
+from eval.stats.significance import CompareSettings, compare_counts
 from eval.stats.tested import Tested, check_settings, checked_reference
 from labelwright.errors import ConfigError
-
-SCHEME_TEXT: Mapping[str, tuple[str, str]] = {
-    "strict": ("strict", "mentions with the gold's place and type"),
-    "exact": ("exact", "mentions with the gold's place, whatever their type"),
-    "partial": (
-        "partial",
-        "mentions with the gold's place, and half of each that only overlaps it, whatever their "
-        "type (SemEval-2013)",
-    ),
-    "type": (
-        "type",
-        "mentions that overlap a mention of their type in the gold, one to one (SemEval-2013)",
-    ),
-    "overlap": (
-        "overlap",
-        "mentions that overlap any mention of their type on the other side",
-    ),
-    CERTAINTY: ("certainty", "mentions with the gold's place, type and certainty"),
-    WORDS: ("word", "words (characters where texts are not known) marked with a type"),
-    WORDS_O: ("word and O", "words marked with a type, and words of no type as a further class"),
-}
-"""Short name and definition of each scheme."""
-METRICS = tuple(
-    f"{average}_f1_{scheme}"
-    for scheme in SCHEME_TEXT
-    for average in ("micro", "macro")
-    if (average, scheme) != ("micro", WORDS_O)
-)
-"""The scores that a verdict can be about."""
 
 
 def parts_of(metric: str) -> tuple[str, str]:
@@ -64,7 +28,7 @@ class SpanAnalysis(Tested):
     """All numbers of one comparison of entities.
 
     Attributes:
-        metric: one of :data:`METRICS`.
+        metric: one of :data:`eval.kinds.entities.view.METRICS`.
         scores: point scores per labeler.
         counts: per labeler, one table per report.
         wrong: per labeler the wrong mentions of every report.
@@ -122,12 +86,14 @@ class SpanAnalysis(Tested):
 
 
 def analyse_spans(
-    comparison: SpanComparison, settings: Settings, *, metric: str, reference: str | None = None
+    comparison: SpanComparison,
+    settings: CompareSettings,
+    *,
+    metric: str,
+    reference: str | None = None,
+    all_pairs: bool = True,
 ) -> SpanAnalysis:
-    """Score every labeler and test all pairs, the reference (the first by default) in front.
-
-    Args:
-        settings: as for :func:`eval.stats.significance.compare`; its statistics are replaced.
+    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
 
     Raises:
         ConfigError: reference or metric is unknown or cannot be computed from these files, the
@@ -135,7 +101,7 @@ def analyse_spans(
     """
     check_settings(settings, metric, METRICS)
     first = checked_reference(comparison, reference)
-    schemes = schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
+    schemes = schemes_of_comparison(comparison)
     if parts_of(metric)[1] not in schemes:
         asked = parts_of(metric)[1] == CERTAINTY
         raise ConfigError(
@@ -161,9 +127,15 @@ def analyse_spans(
             span_statistics(ordered.types, schemes=schemes, undefined=settings.undefined),
             settings=replace(settings, statistics=tuple(shown)),
             clustered=ordered.clusters is not None,
+            reference=None if all_pairs else first,
             at_once=(metric,),
         ),
     )
+
+
+def schemes_of_comparison(comparison: SpanComparison) -> tuple[str, ...]:
+    """The schemes that its gold, texts and label set allow."""
+    return schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
 
 
 def counted(

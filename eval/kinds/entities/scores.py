@@ -12,7 +12,7 @@ class of their own to the macro mean, as token-level papers do. As nearly all wo
 is near 1 for a labeler that finds nothing. Marks have no beginning or inside here (no B or I).
 
 **Undefined F1.** A type that neither gold nor answer has is 0/0 and follows the same rule as in
-:mod:`eval.kinds.certainty.scores`: ``zero`` (default), ``one``, or ``skip`` (left out of the mean,
+:data:`eval.stats.counts.Undefined`: ``zero`` (default), ``one``, or ``skip`` (left out of the mean,
 as seqeval and nervaluate do, which know only the types that occur). P without answers and R without
 gold follow the rule too, but count 0 in an F1 that has the other.
 """
@@ -25,14 +25,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.scores import Prf, Statistic, Undefined
 from eval.kinds.entities.counts import Column
-from eval.stats.counts import Bools, Counts, Floats
-from eval.stats.formulas import mean, ratio
+from eval.kinds.entities.view import CERTAINTY, SCHEMES, WORDS, WORDS_O
+from eval.stats.counts import (
+    FILL,
+    Bools,
+    Counts,
+    Floats,
+    Prf,
+    Statistic,
+    Undefined,
+    mean_of,
+    ratio,
+)
 
-SCHEMES = ("strict", "exact", "partial", "type", "overlap")
-CERTAINTY, WORDS, WORDS_O = "certainty", "words", "words_o"
-_FILL: Mapping[Undefined, float] = {"zero": 0.0, "one": 1.0, "skip": 0.0}
 _HITS: Mapping[str, tuple[tuple[Column, ...], tuple[Column, ...], float]] = {
     "strict": ((Column.STRICT,), (Column.STRICT,), 1.0),
     "exact": ((Column.EXACT_GOLD,), (Column.EXACT_PRED,), 1.0),
@@ -218,7 +224,7 @@ def tally(total: Counts, scheme: str) -> Tally | None:
 
 
 def _scheme(total: NDArray[np.int64], scheme: str, rule: Undefined) -> SchemeScores:
-    both, fill = sides(total, scheme), _FILL[rule]
+    both, fill = sides(total, scheme), FILL[rule]
     precision, recall, f1 = both.precision(fill), both.recall(fill), both.f1(fill)
     pooled = both.pooled()
     return SchemeScores(
@@ -233,9 +239,9 @@ def _scheme(total: NDArray[np.int64], scheme: str, rule: Undefined) -> SchemeSco
             float(pooled.precision(fill)), float(pooled.recall(fill)), float(pooled.f1(fill))
         ),
         macro=Prf(
-            precision=float(_mean(precision, both.pred == 0, rule)),
-            recall=float(_mean(recall, both.gold == 0, rule)),
-            f1=float(_mean(f1, both.undefined, rule)),
+            precision=float(mean_of(precision, both.pred == 0, rule)),
+            recall=float(mean_of(recall, both.gold == 0, rule)),
+            f1=float(mean_of(f1, both.undefined, rule)),
         ),
         tally=tally(total, scheme),
     )
@@ -244,16 +250,11 @@ def _scheme(total: NDArray[np.int64], scheme: str, rule: Undefined) -> SchemeSco
 def _f1_of(scheme: str, types: int, rule: Undefined, *, pooled: bool) -> Callable[[Counts], Floats]:
     def of(counts: Counts) -> Floats:
         both = sides(counts, scheme)
-        each = both.f1(_FILL[rule])
-        first = both.pooled().f1(_FILL[rule]) if pooled else _mean(each, both.undefined, rule)
+        each = both.f1(FILL[rule])
+        first = both.pooled().f1(FILL[rule]) if pooled else mean_of(each, both.undefined, rule)
         return np.concatenate([first[..., None], each[..., :types]], axis=-1)
 
     return of
-
-
-def _mean(values: Floats, undefined: Bools, rule: Undefined) -> Floats:
-    kept = np.ones(undefined.shape, dtype=bool)
-    return mean(values, ~undefined if rule == "skip" else kept)
 
 
 def _sum(counts: Counts, columns: tuple[Column, ...]) -> Floats:

@@ -8,22 +8,25 @@ test take each run as one independent value of its labeler.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
 import labelwright
-from eval.kinds.certainty.scores import Undefined
-from eval.kinds.entities.analysis import SCHEME_TEXT, counted, parts_of
-from eval.kinds.entities.load import SpanComparison
-from eval.kinds.entities.scores import SpanScores, schemes_of, span_scores
-from eval.page.plots import Estimate, colour
+from eval.kinds.base import More
+from eval.kinds.entities.analysis import SpanAnalysis, counted, parts_of, schemes_of_comparison
+from eval.kinds.entities.read import SpanComparison
+from eval.kinds.entities.scores import SpanScores, span_scores
+from eval.kinds.entities.view import SCHEME_TEXT, VIEW
+from eval.page.plots import colour
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_text, sentence
-from eval.stats.counts import Floats
+from eval.read.aligned import Inputs
+from eval.stats.counts import Floats, Undefined
 from eval.stats.multiple import NO_SPREAD
+from eval.stats.tested import Estimate
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +79,24 @@ def _tukey_pairs(
     )
 
 
+def runs_section(analysis: SpanAnalysis, inputs: Inputs, more: More) -> Section:
+    """The page's section on the runs of ``more``, each read and scored as the inputs are."""
+    # A tab cannot stand in a labeler's name, so no run is taken for another one.
+    named = {
+        name: {f"{name}\t{place}": path for place, path in enumerate(runs)}
+        for name, runs in more.runs.items()
+    }
+    every = {run: path for runs in named.values() for run, path in runs.items()}
+    return seeds_section(
+        VIEW.load(replace(inputs, predictions=every)),
+        {name: list(runs) for name, runs in named.items()},
+        metric=analysis.metric,
+        undefined=analysis.tests.settings.undefined,
+        shown=analysis.comparison.names,
+        first_only=more.first_only,
+    )
+
+
 def seeds_section(
     comparison: SpanComparison,
     groups: Mapping[str, Sequence[str]],
@@ -95,7 +116,7 @@ def seeds_section(
         first_only: whether the page compares the first run of each labeler.
     """
     counts, _ = counted(comparison)
-    schemes = schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
+    schemes = schemes_of_comparison(comparison)
     by_run = {
         run: _values(
             span_scores(table, run, comparison.types, schemes=schemes, undefined=undefined)

@@ -6,34 +6,35 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.comparing.command import add_test_flags
-from labelwright.commands.comparing.comparing import (
-    add_missing_flag,
-    add_patients_flag,
-    check_seed,
+from labelwright.commands.comparing.flags import (
+    DEFAULT_K,
+    DEFAULT_METHODS,
+    RUNS,
+    add_file_flags,
+    add_test_flags,
     id_columns,
     settings_of,
 )
 from labelwright.errors import ConfigError
 
 if TYPE_CHECKING:
-    from eval.kinds.certainty.analysis import Analysis
-    from eval.page.report import Page
+    from eval.page.frame import Page
+    from eval.stats.significance import CompareSettings
     from eval.studies.ablation_cells import Cell, Run
     from labelwright.label_set import LabelSet
 
 LABEL_SET = "chexpert-14"
 TITLE = "Ablation of similar reports"
-DEFAULT_METHODS = "context,few-shot,knn"
-DEFAULT_K = "0,1,3,5"
 LABELING = ("index", "model", "methods", "k", "cell")
 """Flags that mean something beside ``--reports`` only."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
+    from eval.kinds import views
+
     parser.epilog = (
         "With --reports, every further flag is one of labelwright label and holds for each run: "
         "--device, --sections, --batch-size, --neighbour-words, --text-columns …"
@@ -62,15 +63,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(default: id)",
     )
     parser.add_argument("--title", default=TITLE, help="title of the page")
-    add_patients_flag(parser)
-    parser.add_argument(
-        "--patient-column",
-        metavar="NAME",
-        help="column of the patient in that file and in the reports (default: patient)",
+    add_file_flags(
+        parser,
+        "cell",
+        column=None,
+        column_help="column of the patient in that file and in the reports (default: patient)",
     )
-    add_missing_flag(parser, "cell")
     _add_labeling_flags(parser)
-    add_test_flags(parser)
+    add_test_flags(parser, [view for view in views() if view.ablation])
 
 
 def _add_labeling_flags(parser: argparse.ArgumentParser) -> None:
@@ -112,29 +112,31 @@ def _add_labeling_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label the missing cells, compare all with k = 0, write the page, say the result."""
-    from eval.page.provenance import read_source
+    from eval.kinds import view_of
     from eval.page.write import check_folder, write_report
+    from eval.read.provenance import read_source
     from eval.studies.ablation_cells import cell_of, read_runs
-    from labelwright.commands.comparing.ablation_runs import RUNS, label_cells
-    from labelwright.label_set import ENTITIES, LabelSet
+    from labelwright.commands.comparing.ablation_runs import label_cells
+    from labelwright.label_set import LabelSet
 
+    settings = settings_of(arguments)
     _check(arguments)
     given = given_runs(arguments.pred)
     check_folder(arguments.out, beside=(RUNS,))
     label_set = LabelSet.load(arguments.label_set or LABEL_SET)
-    if label_set.task == ENTITIES:
+    if not view_of(label_set).ablation:
         raise ConfigError(
-            f"{label_set.name} asks for entities, and an ablation compares observations",
-            remedy="compare runs of entities with labelwright eval",
+            f"{label_set.name} asks for {view_of(label_set).noun}, and an ablation compares "
+            "observations",
+            remedy="compare such runs with labelwright eval",
         )
     _check_gold(arguments, label_set)
     if arguments.reports is not None:
-        done = {cell_of(told, read_source(path, path)) for told, path in given}
+        done = {cell_of(stated, read_source(path, path)) for stated, path in given}
         given += label_cells(arguments, done, label_set)
-    runs = read_runs(given, label_set)
-    page, said = _page(arguments, runs, label_set)
+    page = _page(arguments, read_runs(given, label_set), label_set, settings)
     path = write_report(page, arguments.out, beside=(RUNS,))
-    sys.stdout.writelines(f"{sentence}\n" for sentence in said)
+    sys.stdout.writelines(f"{sentence}\n" for sentence in page.sections[0].statements)
     sys.stdout.write(f"{path}\n")
     return 0
 
@@ -160,44 +162,41 @@ def given_runs(values: Sequence[str]) -> list[tuple[Cell | None, str]]:
 
 
 def _page(
-    arguments: argparse.Namespace, runs: Sequence[Run], label_set: LabelSet
-) -> tuple[Page, Sequence[str]]:
-    """The page, and the sentences that say the result."""
-    from eval.page.report import Page
+    arguments: argparse.Namespace,
+    runs: Sequence[Run],
+    label_set: LabelSet,
+    settings: CompareSettings,
+) -> Page:
+    from eval.kinds import view_of
+    from eval.page.frame import Page
+    from eval.read.aligned import Inputs
     from eval.studies.ablation import ablation_section
 
-    analysis = _analysis(arguments, runs, label_set)
-    section = ablation_section(analysis, runs)
-    page = Page(
-        analysis=analysis,
-        sources=[run.source for run in runs],
-        title=arguments.title,
-        sections=[section],
-        opening=section.id,
-    )
-    return page, section.statements
-
-
-def _analysis(arguments: argparse.Namespace, runs: Sequence[Run], label_set: LabelSet) -> Analysis:
-    from eval.kinds.certainty.analysis import analyse
-    from eval.kinds.certainty.load import load_comparison
-
-    comparison = load_comparison(
+    view = view_of(label_set)
+    inputs = Inputs(
+        label_set,
         arguments.gold,
         {run.cell.name: run.source.path for run in runs},
-        label_set,
         id_columns=_id_columns(arguments),
         missing=arguments.missing,
         patients=arguments.patients,
         patient_column=arguments.patient_column or "patient",
     )
-    settings = settings_of(arguments)
-    return analyse(comparison, settings, metric=arguments.metric, all_pairs=False)
+    metric = arguments.metric or view.metrics(label_set)[0]
+    analysis: Any = view.analyse(view.load(inputs), settings, metric=metric, all_pairs=False)
+    section = ablation_section(analysis, runs)
+    return Page(
+        analysis=analysis,
+        contents=view.contents(analysis, None),
+        sources=[run.source for run in runs],
+        title=arguments.title,
+        sections=[section],
+        opening=section.id,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse flags that cannot work before anything is read."""
-    check_seed(arguments)
     if not 0 < arguments.margin < 1:
         raise ConfigError(
             f"margin {arguments.margin:g} is not between 0 and 1",
@@ -209,7 +208,7 @@ def _check(arguments: argparse.Namespace) -> None:
     if lone:
         raise ConfigError(
             f"{lone[0]} is for labeling, and there are no reports to label",
-            remedy="give them with --reports FILE, or leave it out",
+            remedy="give them with --reports FILE, or remove it",
         )
     if arguments.rest:
         arguments.parser.refuse_rest(arguments.rest)
@@ -222,7 +221,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _check_gold(arguments: argparse.Namespace, label_set: LabelSet) -> None:
     """A mistake in the gold should not show after hours of labeling only."""
-    from eval.kinds.certainty.label_table import read_table
+    from eval.kinds.certainty.read import read_table
 
     read_table(arguments.gold, label_set, id_columns=_id_columns(arguments), undetermined=False)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import TASK_FILE, load_task
+from labelwright.commands.comparing.flags import DEFAULT_K, DEFAULT_METHODS, RUNS
 from labelwright.commands.flags import Parser
 from labelwright.commands.labeling import command as label
 from labelwright.errors import ConfigError
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from eval.studies.ablation_cells import Cell
     from labelwright.label_set import LabelSet
 
-RUNS = "runs"
-"""The folder of the runs beside the page."""
 OWN = ("neighbours", "dry_run", "retry_rejects")
 """Flags of labeling that an ablation sets itself or cannot bear."""
 
@@ -66,7 +65,6 @@ def label_cells(
 def _grid(arguments: argparse.Namespace) -> list[Cell]:
     """All methods with all numbers of neighbours; only ``--cell`` where nothing else is asked."""
     from eval.studies.ablation_cells import METHODS, WITHOUT, Cell
-    from labelwright.commands.comparing.ablation import DEFAULT_K, DEFAULT_METHODS
 
     if arguments.cell and arguments.methods is None and arguments.k is None:
         return []

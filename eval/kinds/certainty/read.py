@@ -1,4 +1,4 @@
-"""One label file as codes: tables in CheXpert's coding and ``predictions.jsonl`` alike."""
+"""Gold and predictions of certainties: label files as codes, aligned by id."""
 
 from __future__ import annotations
 
@@ -9,18 +9,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.read.aligned import (
+    PREDICTIONS_FILE,
+    Aligned,
+    Coverage,
+    Missing,
+    check_common,
+    check_predictions,
+    clusters_of,
+    coverage,
+    known_id_columns,
+    read_column,
+    scored_ids,
+)
 from labelwright.errors import InputError
 from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
-from labelwright.tasks.certainty.table import read_labels, unescape_id
+from labelwright.tasks.certainty.table import read_labels
 
 Codes = NDArray[np.int8]
 INDEX = {certainty: index for index, certainty in enumerate(Certainty)}
 BLANK = INDEX[Certainty.BLANK]
 NONE = -1
-PREDICTIONS_FILE = "predictions.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +46,125 @@ class LabelTable:
     codes: Codes
     problems: Mapping[str, frozenset[str]]
     read_as_blank: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Aligned):
+    """Gold and any number of labelers over the same reports and observations.
+
+    Codes are 0 positive, 1 negative, 2 uncertain, 3 blank (the order of ``Certainty``) and,
+    in predictions only, -1 for undetermined or missing, which is an error everywhere.
+
+    Attributes:
+        observations: those that the gold has a column for, in the label set's order.
+        gold: int8, ``[reports, observations]``.
+        pred: per labeler int8, ``[reports, observations]``.
+        unscored: observations of the label set that the gold has no column for.
+        gold_read_as_blank: as :attr:`Coverage.read_as_blank`, for the gold.
+    """
+
+    observations: tuple[str, ...]
+    gold: Codes
+    pred: Mapping[str, Codes]
+    unscored: tuple[str, ...] = ()
+    gold_read_as_blank: int = 0
+
+
+def load_comparison(
+    gold: str | Path,
+    predictions: Mapping[str, str | Path],
+    label_set: LabelSet,
+    *,
+    id_columns: Sequence[str] = ("id",),
+    missing: Missing = "error",
+    patients: str | Path | None = None,
+    patient_column: str = "patient",
+) -> Comparison:
+    """Read and align a gold table and prediction files.
+
+    Args:
+        gold: a table in CheXpert's coding (or prediction rows); it may lack observations.
+        predictions: ``{labeler: predictions.jsonl, run folder or table in CheXpert's coding}``.
+        id_columns: the id of the gold's and the predictions' tables; a predictions table
+            without them is read by its column ``id``.
+        patients: a table or JSONL file with the id and ``patient_column``.
+
+    Raises:
+        InputError: a file or column is missing, an id stands twice, a code is unknown, a file
+            belongs to another label set, or gold and predictions share no id.
+        ConfigError: no predictions are given.
+    """
+    check_predictions(predictions)
+    truth = read_table(gold, label_set, id_columns=id_columns, undetermined=False)
+    if not truth.ids:
+        raise InputError("no rows", remedy="give a gold table with labels", source=gold)
+    tables = {
+        name: read_table(path, label_set, id_columns=id_columns)
+        for name, path in predictions.items()
+    }
+    for table in tables.values():
+        _check(table, truth)
+    predicted = [table.rows for table in tables.values()]
+    ids, dropped = scored_ids(truth.ids, predicted, missing, source=gold)
+    by_id = (
+        None if patients is None else read_column(patients, patient_column, id_columns=id_columns)
+    )
+    clusters, alone = clusters_of(ids, by_id)
+    return Comparison(
+        label_set=label_set,
+        observations=truth.observations,
+        ids=ids,
+        clusters=clusters,
+        gold=_aligned(truth, ids, truth.observations),
+        pred={name: _aligned(t, ids, truth.observations) for name, t in tables.items()},
+        coverage={name: _coverage(t, truth, ids) for name, t in tables.items()},
+        missing=missing,
+        dropped=dropped,
+        unscored=tuple(n for n in label_set.names if n not in truth.observations),
+        gold_source=str(gold),
+        gold_read_as_blank=truth.read_as_blank,
+        without_cluster=alone,
+    )
+
+
+def _check(table: LabelTable, truth: LabelTable) -> None:
+    absent = [name for name in truth.observations if name not in table.observations]
+    if absent:
+        raise InputError(
+            f"no answers for {', '.join(absent)}, which the gold has",
+            remedy="give predictions for these observations or leave them out of the gold",
+            source=table.source,
+        )
+    check_common(
+        truth.rows,
+        table.rows,
+        source=table.source,
+        remedy="check the id columns of both files (--id-column)",
+    )
+
+
+def _aligned(table: LabelTable, ids: Sequence[str], observations: Sequence[str]) -> Codes:
+    codes = np.full((len(ids), len(observations)), -1, dtype=np.int8)
+    columns = [table.observations.index(name) for name in observations]
+    here = [(place, table.rows[i]) for place, i in enumerate(ids) if i in table.rows]
+    if here:
+        places, rows = zip(*here, strict=True)
+        codes[list(places)] = table.codes[list(rows)][:, columns]
+    return codes
+
+
+def _coverage(table: LabelTable, truth: LabelTable, ids: Sequence[str]) -> Coverage:
+    columns = [table.observations.index(name) for name in truth.observations]
+    left = (table.codes[:, columns] < 0).sum(axis=1).tolist()
+    return coverage(
+        table.source,
+        table.rows,
+        truth.rows,
+        ids,
+        problems=lambda i: table.problems.get(i, ()),
+        open_parts=lambda i: left[table.rows[i]],
+        read_as_blank=table.read_as_blank,
+    )
 
 
 def read_table(
@@ -60,26 +191,6 @@ def read_table(
     else:
         rows = _table_rows(file, label_set, id_columns)
     return _Collector(str(path), label_set, undetermined).collect(rows)
-
-
-def read_column(
-    path: str | Path, column: str, *, id_columns: Sequence[str] = ("id",)
-) -> dict[str, str]:
-    """``{id: value}`` of one column of a table or JSONL file (patient, sex, scanner, …).
-
-    Raises:
-        InputError: file or column missing, or an id with two different values.
-    """
-    values: dict[str, str] = {}
-    for row, identifier, value in _column_rows(Path(path), column, id_columns):
-        if values.setdefault(identifier, value) != value:
-            raise InputError(
-                f"an id stands twice with different values of {column!r}",
-                remedy="keep one row per report",
-                source=path,
-                row=row,
-            )
-    return values
 
 
 Row = tuple[int, str, Mapping[str, Certainty | None], tuple[str, ...]]
@@ -187,33 +298,8 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
 
 
 def _table_rows(path: Path, label_set: LabelSet, id_columns: Sequence[str]) -> Iterator[Row]:
-    columns = _id_columns(delimited.columns(path), id_columns)
+    columns = known_id_columns(delimited.columns(path), id_columns)
     for row, identifier, labels in read_labels(
         path, label_set, id_columns=columns, allow_missing=True
     ):
         yield row, identifier, labels, ()
-
-
-def _id_columns(found: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
-    """The columns asked for, or ``id`` where a table of ours lacks them."""
-    return ("id",) if "id" in found and not set(wanted) <= set(found) else wanted
-
-
-def _column_rows(
-    path: Path, column: str, id_columns: Sequence[str]
-) -> Iterator[tuple[int, str, str]]:
-    if path.suffix == ".jsonl":
-        for line, raw in read_jsonl(path):
-            meta = raw.get("meta")
-            value = raw.get(column, meta.get(column) if isinstance(meta, dict) else None)
-            identifier = raw.get("id", raw.get(id_columns[0], ""))
-            yield line, str(identifier), "" if value is None else str(value)
-        return
-    found = delimited.columns(path)
-    ids = _id_columns(found, id_columns)
-    absent = [name for name in (*ids, column) if name not in found]
-    if absent:
-        raise delimited.no_column(", ".join(absent), found, path)
-    for row, cells in delimited.rows(path):
-        identifier = "/".join(cells[c].strip() for c in ids)
-        yield row, unescape_id(identifier), cells[column].strip()

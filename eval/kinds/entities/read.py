@@ -1,19 +1,27 @@
-"""One file of marked mentions: gold or predictions, ours or any annotated format."""
+"""Gold and predicted mentions: ours or any annotated format, checked and aligned by id."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from eval.kinds.certainty.label_table import PREDICTIONS_FILE
-from eval.page.provenance import Source, read_source
+from eval.read.aligned import (
+    Aligned,
+    Coverage,
+    Missing,
+    check_common,
+    check_predictions,
+    clusters_of,
+    coverage,
+    prediction_file,
+    read_column,
+    scored_ids,
+)
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
-from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.readers.annotated.json_rows import is_doccano, is_own
 from labelwright.readers.dispatch import read_reports
@@ -22,6 +30,10 @@ from labelwright.records import Entity, Prediction, Reject, Span
 
 PEEKED = 100
 """JSON lines looked at to tell our own rows from doccano's."""
+Mentions = tuple[tuple[Entity, ...], ...]
+"""Mentions per report."""
+GOLD_ENDING, TEXT_ENDING = ".entities.jsonl", ".reports.jsonl"
+"""A data folder keeps the texts of ``test.entities.jsonl`` in ``test.reports.jsonl``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +61,156 @@ class SpanFile:
     reports: Mapping[str, Marked]
 
 
-def prediction_file(path: str | Path) -> Path:
-    """The file that a run folder stands for; any other path is itself."""
-    file = Path(path)
-    found = file / PREDICTIONS_FILE
-    return found if file.is_dir() and found.is_file() else file
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SpanComparison(Aligned):
+    """Gold and any number of labelers over the same reports.
+
+    Attributes:
+        gold: mentions per report.
+        pred: the same per labeler; a report without a usable answer has none.
+        texts: per report, or ``None`` where not all are known.
+        absent: per labeler the mentions that the text does not hold.
+        elsewhere: per labeler the mentions whose own words are not those at their place.
+        gold_elsewhere: the same of the gold.
+        gold_patients: whether the patients are those that the gold names.
+    """
+
+    gold: Mentions
+    pred: Mapping[str, Mentions]
+    texts: tuple[str, ...] | None = None
+    absent: Mapping[str, int] = field(default_factory=dict)
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    gold_elsewhere: int = 0
+    gold_patients: bool = False
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """The types, in the label set's order."""
+        return self.label_set.names
+
+    @property
+    def certainties(self) -> bool:
+        """Whether every mention has a certainty."""
+        return bool(self.label_set.words)
+
+
+def load_span_comparison(
+    gold: str | Path,
+    predictions: Mapping[str, str | Path],
+    label_set: LabelSet,
+    *,
+    options: ReadOptions | None = None,
+    missing: Missing = "error",
+    patients: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
+) -> SpanComparison:
+    """Read and align gold mentions and those of labelers.
+
+    Args:
+        gold: rows with ``entities``, or any annotated input.
+        predictions: ``{labeler: run folder, predictions.jsonl or annotated input}``.
+        options: how annotated inputs other than our own rows are read.
+        patients: patient by id; by default those that the gold names.
+        texts: report by id; by default those of the gold, or of the reports beside it.
+
+    Raises:
+        InputError: as :func:`eval.kinds.entities.file.read_spans`; gold and predictions share no
+            id; or a mention ends after its text.
+        ConfigError: no predictions are given.
+    """
+    check_predictions(predictions)
+    how = ReadOptions() if options is None else options
+    truth = read_spans(gold, label_set, how, gold=True)
+    files = {name: read_spans(path, label_set, how) for name, path in predictions.items()}
+    for file in files.values():
+        check_common(
+            truth.reports,
+            file.reports,
+            source=file.source,
+            remedy="check the ids of both; reports of CoNLL and text files are named after "
+            "their files",
+        )
+    predicted = [file.reports for file in files.values()]
+    ids, dropped = scored_ids(tuple(truth.reports), predicted, missing, source=gold)
+    known = _texts(truth, files, ids, beside(gold) if texts is None else texts)
+    named = {i: m.patient for i, m in truth.reports.items() if m.patient}
+    clusters, alone = clusters_of(ids, named or None if patients is None else patients)
+    pred = {name: _mentions(file, ids) for name, file in files.items()}
+    return SpanComparison(
+        label_set=label_set,
+        ids=ids,
+        clusters=clusters,
+        gold=_mentions(truth, ids),
+        pred=pred,
+        coverage={name: _coverage(file, truth, ids) for name, file in files.items()},
+        missing=missing,
+        dropped=dropped,
+        gold_source=str(gold),
+        without_cluster=alone,
+        texts=None if len(known) < len(ids) else tuple(known[i] for i in ids),
+        absent={
+            name: sum(not e.spans for mentions in each for e in mentions)
+            for name, each in pred.items()
+        },
+        elsewhere={name: _elsewhere(file, known) for name, file in files.items()},
+        gold_elsewhere=_elsewhere(truth, known),
+        gold_patients=patients is None and bool(named),
+    )
+
+
+def beside(gold: str | Path) -> Mapping[str, str]:
+    """The texts of a data folder, where the gold is one of its ``*.entities.jsonl``."""
+    path = Path(gold)
+    if not path.name.endswith(GOLD_ENDING):
+        return {}
+    reports = path.with_name(path.name.removesuffix(GOLD_ENDING) + TEXT_ENDING)
+    return read_column(reports, "text") if reports.is_file() else {}
+
+
+def _texts(
+    truth: SpanFile, files: Mapping[str, SpanFile], ids: Sequence[str], given: Mapping[str, str]
+) -> dict[str, str]:
+    """Text by id, checked against the offsets of everybody."""
+    known: dict[str, str] = {}
+    for identifier in ids:
+        text = truth.reports[identifier].text
+        text = given.get(identifier) if text is None else text
+        if text is None:
+            continue
+        known[identifier] = text
+        for file in (truth, *files.values()):
+            marked = file.reports.get(identifier)
+            if marked is not None and any(e.end > len(text) for e in marked.entities or ()):
+                raise outside(file.source, marked.row)
+    return known
+
+
+def _mentions(file: SpanFile, ids: Sequence[str]) -> Mentions:
+    nothing = Marked(0, ())
+    return tuple(file.reports.get(i, nothing).entities or () for i in ids)
+
+
+def _coverage(file: SpanFile, truth: SpanFile, ids: Sequence[str]) -> Coverage:
+    return coverage(
+        file.source,
+        file.reports,
+        truth.reports,
+        ids,
+        problems=lambda i: file.reports[i].problems,
+        open_parts=lambda i: int(file.reports[i].entities is None),
+    )
+
+
+def _elsewhere(file: SpanFile, texts: Mapping[str, str]) -> int:
+    """Mentions whose own words are not those at their place, white space aside."""
+    found = 0
+    for identifier, text in texts.items():
+        marked = file.reports.get(identifier)
+        for mention in () if marked is None else marked.entities or ():
+            at = " ".join(text[start:end] for start, end in mention.spans)
+            said = mention.text
+            found += bool(mention.spans and said) and "".join(said.split()) != "".join(at.split())
+    return found
 
 
 def read_spans(
@@ -90,21 +247,6 @@ def read_spans(
     if not found:
         raise InputError("no reports", remedy="give a file with marked mentions", source=path)
     return SpanFile(str(path), found)
-
-
-def read_span_source(name: str, path: str | Path) -> Source:
-    """Where a labeler's mentions came from: a run with its manifest, or files alone.
-
-    Raises:
-        InputError: the files cannot be read.
-    """
-    file = prediction_file(path)
-    if not file.is_dir():
-        return replace(read_source(name, file), path=str(path))
-    digest = hashlib.sha256()
-    for each in sorted(p for p in file.rglob("*") if p.is_file()):
-        digest.update(f"{each.relative_to(file).as_posix()}\0{sha256_file(each)}\n".encode())
-    return Source(name, str(path), digest.hexdigest(), None)
 
 
 def joined_spans(spans: tuple[Span, ...]) -> tuple[Span, ...]:

@@ -1,11 +1,3 @@
-"use strict";
-(() => {
-{% include "theme.js" %}
-
-{% include "tables.js" %}
-
-{% include "errors.js" %}
-
   function marked(points, row) {
     const flags = new Uint8Array(points.length);
     for (const mentions of row.l) {
@@ -55,4 +47,3 @@
     summary: "Report, wrong mentions marked",
     report: (row) => marked(Array.from(row.t), row),
   }));
-})();

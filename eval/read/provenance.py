@@ -1,14 +1,15 @@
-"""Where the labels came from: manifests of labeling runs, training data, the checklist."""
+"""Where labels came from: manifests of labeling runs, and what the gold shares with training."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.kinds.certainty.label_table import PREDICTIONS_FILE
+from eval.read.aligned import prediction_file
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file
@@ -105,7 +106,7 @@ class Independence:
         return not self.shared_ids and not self.shared_patients
 
     @property
-    def words(self) -> str:
+    def finding(self) -> str:
         """The finding in a sentence."""
         patients = (
             "patients not known"
@@ -119,17 +120,21 @@ class Independence:
 
 
 def read_source(name: str, path: str | Path) -> Source:
-    """The file of a labeler and the manifest that lies beside it.
+    """A labeler's file or files, and the manifest that lies beside it.
 
     A manifest counts only if it names the file's own SHA-256, so that a file that was edited
-    or replaced after the run is not described by it.
+    or replaced after the run is not described by it. A folder of annotated files has none; its
+    digest is that of all of them.
 
     Raises:
-        InputError: the file or its manifest cannot be read.
+        InputError: a file or its manifest cannot be read.
     """
-    file = Path(path)
+    file = prediction_file(path)
     if file.is_dir():
-        file = file / PREDICTIONS_FILE
+        every = hashlib.sha256()
+        for each in sorted(p for p in file.rglob("*") if p.is_file()):
+            every.update(f"{each.relative_to(file).as_posix()}\0{sha256_file(each)}\n".encode())
+        return Source(name, str(path), every.hexdigest(), None)
     digest = sha256_file(file)
     manifest = _manifest(file.parent / MANIFEST)
     outputs = (manifest or {}).get("outputs")

@@ -1,0 +1,1 @@
+"""Reading gold and predictions, whatever the kind: ids, patients, columns, manifests."""
