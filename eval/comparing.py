@@ -10,6 +10,7 @@ from eval.page.frame import Page
 from eval.read.aligned import Inputs
 from eval.read.provenance import independence, read_source
 from eval.stats.significance import CompareSettings
+from eval.stats.tested import check_settings
 from labelwright.errors import ConfigError
 
 
@@ -38,16 +39,14 @@ def compare(
         InputError: a file cannot be read.
     """
     view = view_of(inputs.label_set)
+    metrics = view.metrics(inputs.label_set)
+    chosen = metric or metrics[0]
+    check_settings(settings, chosen, metrics)
     comparison = view.load(inputs)
     texts = view.texts(comparison, inputs) if include_text else None
     if include_text and texts is None:
         raise ConfigError("--include-text needs the texts", remedy="give them with --reports FILE")
-    analysis = view.analyse(
-        comparison,
-        settings,
-        metric=metric or view.metrics(inputs.label_set)[0],
-        reference=reference,
-    )
+    analysis = view.analyse(comparison, settings, metric=chosen, reference=reference)
     names = analysis.comparison.names
     return Page(
         analysis=analysis,

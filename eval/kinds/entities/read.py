@@ -114,7 +114,7 @@ def load_span_comparison(
         texts: report by id; by default those of the gold, or of the reports beside it.
 
     Raises:
-        InputError: as :func:`eval.kinds.entities.file.read_spans`; gold and predictions share no
+        InputError: as :func:`read_spans`; gold and predictions share no
             id; or a mention ends after its text.
         ConfigError: no predictions are given.
     """
