@@ -120,7 +120,7 @@ def transformers_serve(model: Path) -> Iterator[str]:
             [str(program), *words], stdout=handle, stderr=handle, env=environment
         )
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 900
         while True:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -131,7 +131,7 @@ def transformers_serve(model: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)
 
 
 @contextmanager

@@ -81,16 +81,39 @@ def parts(out: Path) -> int:
     return sum(1 for _ in (out / "parts").glob("[0-9]*.jsonl"))
 
 
+KILLED_AFTER = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from labelwright.cli import main
+
+shards, pause, flags = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]
+rename, done = Path.replace, 0
+
+def die():
+    time.sleep(pause)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def counting(self, target):
+    global done
+    rename(self, target)
+    done += Path(target).parent.name == "parts"
+    if done == shards:
+        threading.Thread(target=die, daemon=True).start()
+
+Path.replace = counting
+sys.exit(main(flags))
+"""
+"""The command, which dies by kill -9 some shards and a pause later: from within, so that it
+dies in time however busy the machine is."""
+
+
 def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
     """Twelve kill -9, each after some more shards and a pause; false if a run ended before."""
-    for life in range(12):
-        process = subprocess.Popen(command(table, out))
-        enough = parts(out) + chance.randint(0 if life else 1, 5)
-        while parts(out) < enough and process.poll() is None:
-            time.sleep(0.001)
-        time.sleep(chance.uniform(0, 0.01))
-        process.kill()
-        if (code := process.wait()) != -signal.SIGKILL:
+    for _ in range(12):
+        when = [str(chance.randint(1, 5)), str(chance.uniform(0, 0.01))]
+        dying = [sys.executable, "-c", KILLED_AFTER, *when, *command(table, out)[3:]]
+        code = subprocess.run(dying, stdout=subprocess.DEVNULL, check=False).returncode
+        if code != -signal.SIGKILL:
             assert code == 0
             return False
         if (out / "manifest.json").exists():  # killed after the result was whole
@@ -102,7 +125,7 @@ def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
 def test_killed_at_random_moments(
     table: Path, whole: dict[str, list[object]], tmp_path: Path
 ) -> None:
-    """Killed again and again, then let finish. On a busy machine we may come too late to kill."""
+    """Killed again and again, then let finish."""
     chance = random.Random(11)
     outs = (tmp_path / f"out{attempt}" for attempt in range(20))
     out = next(out for out in outs if killed_often(table, out, chance))
