@@ -233,7 +233,18 @@ def _model(
         with _readable(adapter, "adapter"):
             report = model.load_adapter(str(adapter))
         _refuse_gaps(adapter, report.missing_keys, report.mismatched_keys)
+        if not quantised:
+            _merge(model)
     return model
+
+
+def _merge(model: PreTrainedModel) -> None:
+    """Add the adapter to the weights in memory, which is quicker than running it beside them."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.merge()
 
 
 def _quantised(kind: str | None, place: torch.device) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``labelwright export gguf``: a trained model as one file for llama.cpp."""
+"""``labelwright export``: a trained model as one file for llama.cpp, or as a small adapter."""
 
 from __future__ import annotations
 
@@ -16,20 +16,38 @@ if TYPE_CHECKING:
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 CHECKED_REPORTS = 20
+RANK = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument("form", choices=("gguf",), help="the form to write")
     parser.add_argument(
-        "model", metavar="DIR", help="the folder of a full Qwen2-architecture model"
+        "form",
+        choices=("gguf", "adapter"),
+        help="gguf: one file for llama.cpp; adapter: what training changed, as LoRA weights",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help="the file to write")
+    parser.add_argument(
+        "model",
+        metavar="DIR",
+        help="the folder of a full model (gguf: of the Qwen2 architecture)",
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, metavar="PATH", help="the file or folder to write"
+    )
     parser.add_argument(
         "--type",
         choices=TYPES,
-        default="f16",
-        help="how weights are stored (default: f16); norms and biases are always f32",
+        help="gguf: how weights are stored (default: f16); norms and biases are always f32",
+    )
+    adapter = parser.add_argument_group("adapter")
+    adapter.add_argument(
+        "--base", metavar="DIR|NAME", help="the model that training started from; needed"
+    )
+    adapter.add_argument(
+        "--rank",
+        type=positive,
+        metavar="N",
+        help=f"singular values kept of every matrix (default: {RANK})",
     )
     check = parser.add_argument_group("comparison with llama.cpp (needs llama-cpp-python)")
     check.add_argument(
@@ -48,7 +66,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the file; compare if asked to. 0 even where rounding changes an answer."""
+    """Write the file or folder; compare if asked to. 0 even where rounding changes an answer."""
+    if arguments.form == "adapter":
+        _refuse(arguments, "adapter", ("type", "check", "check_rows"))
+        return _adapter(arguments)
+    _refuse(arguments, "gguf", ("base", "rank"))
+    return _gguf(arguments)
+
+
+def _refuse(arguments: argparse.Namespace, form: str, others: tuple[str, ...]) -> None:
+    for name in others:
+        if getattr(arguments, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(f"{flag} does not apply to the form {form}", remedy="leave it out")
+
+
+def _adapter(arguments: argparse.Namespace) -> int:
+    from inference.exports.adapter_export import extract_adapter
+
+    if arguments.base is None:
+        raise ConfigError("an adapter needs its base", remedy="give --base DIR|NAME")
+    rank = arguments.rank or RANK
+    done = extract_adapter(arguments.model, arguments.base, arguments.out, rank)
+    sys.stdout.write(
+        f"{done.matrices} matrices at rank {rank}, {done.kept:.0%} of the change (squared), "
+        f"{done.bytes / 1e6:,.1f} MB -> {arguments.out}\n"
+    )
+    return 0
+
+
+def _gguf(arguments: argparse.Namespace) -> int:
     from inference.exports.gguf_check import need_llama
     from inference.exports.gguf_export import export_gguf
 
@@ -58,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.check is not None:
         need_llama()
         texts = _texts(arguments)
-    done = export_gguf(arguments.model, arguments.out, arguments.type)
+    done = export_gguf(arguments.model, arguments.out, arguments.type or "f16")
     left = (
         f", {done.unquantized} of them f16 (rows not divisible by 32)" if done.unquantized else ""
     )
