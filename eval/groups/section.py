@@ -18,7 +18,7 @@ from eval.page.forest import difference_axis
 from eval.page.plots import WIDE, Row, colour, interval_text, legend, signed
 from eval.page.section import SUBGROUPS, Section, unbroken
 from eval.page.svg import Canvas, shorten
-from eval.page.tables import Column, Table, Value, p_text
+from eval.page.tables import Column, Table, Value, p_equals
 from eval.page.verdict import percent
 from eval.stats.tested import Estimate
 from labelwright.records import Certainty
@@ -74,7 +74,7 @@ def _statement(analysis: Analysis, found: Audit, columns: int) -> str:
             f"{labeler} ({names[gaps.best]} {gaps.score[gaps.best]:.3f}, {names[gaps.worst]} "
             f"{gaps.score[gaps.worst]:.3f}, gap {_plain(gaps.largest)}, "
             f"{percent(settings.level)} CI {_plain(gaps.largest_low)} to "
-            f"{_plain(gaps.largest_high)}, p {_equals(p)})"
+            f"{_plain(gaps.largest_high)}, {p_equals(p)})"
         )
     sentences = [
         f"{claim} {'; '.join(parts[shown])}."
@@ -91,11 +91,6 @@ def _statement(analysis: Analysis, found: Audit, columns: int) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.3f}".replace("-", "−")
-
-
-def _equals(p: float) -> str:
-    text = p_text(p)
-    return text if text[0] in "<>" else f"= {text}"
 
 
 def _notes(analysis: Analysis, found: Audit, min_size: int, unit: str) -> list[str]:

@@ -177,6 +177,12 @@ def p_text(p: float) -> str:
     return "< 0.001" if p < 0.001 else "> 0.99" if p > 0.99 else f"{p:.3f}"
 
 
+def p_equals(p: float) -> str:
+    """``p = 0.031``, ``p < 0.001``."""
+    text = p_text(p)
+    return f"p {text}" if text[0] in "<>" else f"p = {text}"
+
+
 def sort_key(value: Value) -> str:
     """What the page sorts a cell by; empty for cells without a value."""
     if value is None:

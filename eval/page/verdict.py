@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from eval.page.plots import signed
-from eval.page.tables import p_text
+from eval.page.tables import p_equals
 from eval.stats.significance import Pair
 from eval.stats.tested import FEW_CLUSTERS, Estimate, Tested
 
@@ -63,9 +63,7 @@ def _verdict(analysis: Tested, pair: Pair, where: str) -> Verdict:
     found = outcome(analysis, pair)
     details = [" against ".join(f"{analysis.mean(n).value:.3f}" for n in (pair.a, pair.b))]
     if analysis.enough:
-        p = p_text(analysis.p(pair))
-        p = f"p {p}" if p[0] in "<>" else f"p = {p}"
-        p = p.replace(" ", "\u00a0")
+        p = p_equals(analysis.p(pair)).replace(" ", "\u00a0")
         # Where no resample moves the difference, an interval of one point would claim too much.
         span = "" if mark.low == mark.high else span_words(mark, analysis.tests.settings.level)
         details.append(", ".join(part for part in (span, p) if part))

@@ -6,7 +6,7 @@ ground as the paired tests over observations (:func:`eval.stats.paired.over_labe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
@@ -103,14 +103,16 @@ def several(statistic: str, scores: ScoresByLabeler, *, alpha: float = 0.05) -> 
 
 
 def one_way_anova(scores: ScoresByLabeler) -> Anova:
-    """One-way ANOVA of labelers (``scipy.stats.f_oneway``); ignores that observations pair."""
-    table = _table(scores, at_least=2)
-    n, k = table.shape
-    df = (float(k - 1), float(k * (n - 1)))
-    if not _spread(table - table.mean(axis=0)):
+    """One-way ANOVA of labelers (``scipy.stats.f_oneway``); ignores that observations pair.
+
+    Labelers may have different numbers of scores.
+    """
+    groups = _groups_of(scores)
+    df = float(len(groups) - 1), float(sum(map(len, groups)) - len(groups))
+    if not _spread(groups):
         return Anova("one-way ANOVA", None, df, None, note="no spread within labelers")
     # Float noise can make the F of equal means a negative zero, whose P value is NaN.
-    f = max(float(stats.f_oneway(*table.T).statistic), 0.0)
+    f = max(float(stats.f_oneway(*groups).statistic), 0.0)
     return Anova("one-way ANOVA", f, df, float(stats.f.sf(f, *df)))
 
 
@@ -144,24 +146,20 @@ def repeated_measures_anova(scores: ScoresByLabeler) -> Anova:
 
 
 def tukey_hsd(scores: ScoresByLabeler) -> tuple[TukeyPair, ...]:
-    """Tukey's honestly significant differences of all pairs; equals ``scipy.stats.tukey_hsd``.
+    """Tukey's honestly significant differences of all pairs (``scipy.stats.tukey_hsd``).
 
     Empty where the scores have no spread within labelers.
     """
-    table = _table(scores, at_least=2)
-    within = table - table.mean(axis=0)
-    if not _spread(within):
+    groups = _groups_of(scores)
+    if not _spread(groups):
         return ()
-    n, k = table.shape
-    df = k * (n - 1)
-    unit = float(np.sqrt((within**2).sum() / df / n))
-    reach = _studentized(k, df, 0.05) * unit
-    found = []
-    for (i, a), (j, b) in combinations(enumerate(scores), 2):
-        difference = float(table[:, i].mean() - table[:, j].mean())
-        p = float(stats.studentized_range.sf(abs(difference) / unit, k, df))
-        found.append(TukeyPair(a, b, difference, difference - reach, difference + reach, p))
-    return tuple(found)
+    test = stats.tukey_hsd(*groups)
+    limits = test.confidence_interval(0.95)
+    tables = (test.statistic, limits.low, limits.high, test.pvalue)
+    return tuple(
+        TukeyPair(a, b, *(float(table[i, j]) for table in tables))
+        for (i, a), (j, b) in combinations(enumerate(scores), 2)
+    )
 
 
 def ranks(scores: ScoresByLabeler, *, alpha: float = 0.05) -> Ranks:
@@ -212,8 +210,13 @@ def _table(scores: ScoresByLabeler, *, at_least: int) -> Floats:
     return np.stack([np.asarray(v, dtype=np.float64) for v in scores.values()], axis=1)
 
 
-def _spread(residuals: Floats) -> bool:
-    return bool((residuals**2).sum() > NO_SPREAD)
+def _groups_of(scores: ScoresByLabeler) -> list[Floats]:
+    return [np.asarray(values, dtype=np.float64) for values in scores.values()]
+
+
+def _spread(groups: Sequence[Floats]) -> bool:
+    """Whether the scores differ within a labeler by more than float noise."""
+    return sum(float(((g - g.mean()) ** 2).sum()) for g in groups) > NO_SPREAD
 
 
 def _wilcoxon_p(a: Floats, b: Floats) -> float:

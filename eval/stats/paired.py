@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import stats
 
 from eval.stats.counts import Floats
 
@@ -19,8 +19,7 @@ DECIMALS = 12
 """Differences are rounded here, so that float noise neither breaks ties nor hides zeros."""
 
 EXACT_PAIRS = 200
-
-WilcoxonMethod = Literal["exact", "scipy"]
+"""Wilcoxon's test counts all signs of up to so many pairs."""
 
 
 def over_labels_caveat(units: str = "observations") -> str:
@@ -75,76 +74,39 @@ class McNemar:
 
 
 def paired_t(a: ArrayLike, b: ArrayLike) -> PairedTest:
-    """Student's paired t test over observations; equals ``scipy.stats.ttest_rel``."""
+    """Student's paired t test over observations (``scipy.stats.ttest_1samp`` of differences)."""
     d = differences(a, b)
     method = f"paired t, {len(d) - 1} degrees of freedom, two-sided; zero differences kept"
     if len(d) < 2 or np.ptp(d) == 0:
         return _no_test("paired t", d, "Cohen's dz", method)
-    low, high = _t_interval(d)
-    t = d.mean() / (d.std(ddof=1) / np.sqrt(len(d)))
-    return PairedTest(
-        name="paired t",
-        statistic=float(t),
-        p=float(2 * special.stdtr(len(d) - 1, -abs(t))),
-        n=len(d),
-        zeros=int((d == 0).sum()),
-        mean_difference=float(d.mean()),
-        low=low,
-        high=high,
-        effect=cohens_dz(d),
-        effect_name="Cohen's dz",
-        method=method,
-    )
+    test = stats.ttest_1samp(d, 0.0)
+    effect = float(d.mean() / d.std(ddof=1))
+    return _tested("paired t", d, test.statistic, test.pvalue, ("Cohen's dz", effect), method)
 
 
-def wilcoxon(a: ArrayLike, b: ArrayLike, *, method: WilcoxonMethod = "exact") -> PairedTest:
+def wilcoxon(a: ArrayLike, b: ArrayLike) -> PairedTest:
     """Wilcoxon signed-rank test over observations; zero differences are discarded.
 
-    Args:
-        method: ``exact`` counts all signs of the ranks as they are, tied or not, and falls to
-            the normal approximation beyond :data:`EXACT_PAIRS` pairs. ``scipy`` does what
-            ``scipy.stats.wilcoxon`` does by default: exact for up to 50 pairs, but the normal
-            approximation as soon as there is a tie or a zero among more than 13.
+    All signs of the ranks are counted as they are, tied or not; beyond :data:`EXACT_PAIRS` pairs
+    it is the normal approximation. (``scipy.stats.wilcoxon`` leaves the exact distribution as
+    soon as there is a tie or a zero among more than 13 pairs.)
     """
     d = differences(a, b)
     kept = d[d != 0]
     ranks = stats.rankdata(np.abs(kept))
-    plus, minus = _rank_sums(kept, ranks)
-    tied = len(np.unique(ranks)) < len(ranks)
-    rough = tied or len(kept) < len(d)
+    plus, minus = float(ranks[kept > 0].sum()), float(ranks[kept < 0].sum())
     exact = len(kept) <= EXACT_PAIRS
-    if method == "scipy":
-        exact = len(d) <= 13 or (len(d) <= 50 and not rough)
-    words = "all signs counted" if exact else "normal approximation, no continuity correction"
-    ties = ", ranks tied" if tied else ""
-    text = f"Wilcoxon signed-rank, two-sided, {words}; zero differences discarded{ties}"
+    how = "all signs counted" if exact else "normal approximation, no continuity correction"
+    ties = ", ranks tied" if len(np.unique(ranks)) < len(ranks) else ""
+    method = f"Wilcoxon signed-rank, two-sided, {how}; zero differences discarded{ties}"
+    name = "rank-biserial correlation"
     if not len(kept):
-        return _no_test("Wilcoxon", d, "rank-biserial correlation", text)
-    p = _all_signs(ranks, min(plus, minus)) if exact else _approximate(kept)
-    low, high = _t_interval(d)
-    return PairedTest(
-        name="Wilcoxon",
-        statistic=min(plus, minus),
-        p=p,
-        n=len(d),
-        zeros=len(d) - len(kept),
-        mean_difference=float(d.mean()),
-        low=low,
-        high=high,
-        effect=(plus - minus) / (plus + minus),
-        effect_name="rank-biserial correlation",
-        method=text,
-    )
-
-
-def tost_paired_t(a: ArrayLike, b: ArrayLike, *, margin: float) -> float | None:
-    """P value of equivalence within ± ``margin`` by two paired t tests over observations."""
-    d = differences(a, b)
-    if len(d) < 2 or np.ptp(d) == 0:
-        return None
-    above = stats.ttest_1samp(d, -margin, alternative="greater").pvalue
-    below = stats.ttest_1samp(d, margin, alternative="less").pvalue
-    return float(max(above, below))
+        return _no_test("Wilcoxon", d, name, method)
+    smaller = min(plus, minus)
+    p = _all_signs(ranks, smaller) if exact else stats.wilcoxon(kept, method="asymptotic").pvalue
+    # The share of the rank sum in favour of a minus that of b (Kerby 2014).
+    effect = (plus - minus) / (plus + minus)
+    return _tested("Wilcoxon", d, smaller, p, (name, effect), method)
 
 
 def mcnemar(
@@ -188,36 +150,10 @@ def differences(a: ArrayLike, b: ArrayLike) -> Floats:
     return rounded
 
 
-def cohens_dz(d: Floats) -> float | None:
-    """Mean difference over its standard deviation; ``None`` where that is 0."""
-    if len(d) < 2 or np.ptp(d) == 0:
-        return None
-    return float(d.mean() / d.std(ddof=1))
-
-
-def rank_biserial(d: Floats) -> float:
-    """Share of rank sum in favour of a minus that of b (Kerby 2014); 0 without differences."""
-    kept = d[d != 0]
-    plus, minus = _rank_sums(kept, stats.rankdata(np.abs(kept)))
-    return (plus - minus) / (plus + minus) if plus + minus else 0.0
-
-
 def cohens_h(a: Floats, b: Floats) -> Floats:
     """Difference of two proportions on the arcsine scale (Cohen 1988)."""
     result: Floats = 2 * np.arcsin(np.sqrt(a)) - 2 * np.arcsin(np.sqrt(b))
     return result
-
-
-def _rank_sums(kept: Floats, ranks: Floats) -> tuple[float, float]:
-    return float(ranks[kept > 0].sum()), float(ranks[kept < 0].sum())
-
-
-def _t_interval(d: Floats) -> tuple[float | None, float | None]:
-    """95 % interval of the mean difference; none where there is no spread."""
-    if len(d) < 2 or np.ptp(d) == 0:
-        return None, None
-    reach = special.stdtrit(len(d) - 1, 0.975) * d.std(ddof=1) / np.sqrt(len(d))
-    return float(d.mean() - reach), float(d.mean() + reach)
 
 
 def _all_signs(ranks: Floats, smaller: float) -> float:
@@ -231,8 +167,26 @@ def _all_signs(ranks: Floats, smaller: float) -> float:
     return float(min(1.0, 2 * share[: round(2 * smaller) + 1].sum()))
 
 
-def _approximate(kept: Floats) -> float:
-    return float(stats.wilcoxon(kept, method="asymptotic").pvalue)
+def _tested(
+    name: str, d: Floats, statistic: float, p: float, effect: tuple[str, float], method: str
+) -> PairedTest:
+    low, high = None, None
+    if len(d) > 1 and np.ptp(d):
+        interval = stats.ttest_1samp(d, 0.0).confidence_interval(0.95)
+        low, high = float(interval.low), float(interval.high)
+    return PairedTest(
+        name=name,
+        statistic=float(statistic),
+        p=float(p),
+        n=len(d),
+        zeros=int((d == 0).sum()),
+        mean_difference=float(d.mean()),
+        low=low,
+        high=high,
+        effect=effect[1],
+        effect_name=effect[0],
+        method=method,
+    )
 
 
 def _no_test(name: str, d: Floats, effect: str, method: str) -> PairedTest:

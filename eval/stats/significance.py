@@ -57,24 +57,20 @@ class CompareSettings:
 
 @dataclass(frozen=True, eq=False)
 class Interval:
-    """A score or a difference with its BCa interval, ``[parts]`` each; ``flat``: one point."""
+    """A score or a difference with its BCa interval, ``[parts]`` each; the first is of all."""
 
-    parts: tuple[str, ...]
     estimate: Floats
     low: Floats
     high: Floats
-    standard_error: Floats
-    level: float
-    method: str
 
 
 @dataclass(frozen=True, eq=False)
 class Difference:
     """One statistic of labeler a minus labeler b.
 
-    ``interval.parts`` names the parts: the mean (or pooled) score first, then observations.
-    ``p`` is the randomization P value per part; ``p_holm`` and ``p_bh`` adjust those of the
-    observations, ``[observations]``. ``paired_t`` and ``wilcoxon`` are over observations.
+    The mean (or pooled) score comes first, then each observation or type. ``p`` is the
+    randomization P value per part; ``p_holm`` and ``p_bh`` adjust those of the observations,
+    ``[observations]``. ``paired_t`` and ``wilcoxon`` are over observations.
     """
 
     statistic: str
@@ -224,19 +220,11 @@ def _intervals(counts: Counts, joined: _Joined, settings: CompareSettings) -> di
         level=settings.level,
         seed=settings.seed,
     )
-    return {s.name: _interval(s, drawn.take(joined.places[s.name])) for s in joined.used}
+    return {s.name: _interval(drawn.take(joined.places[s.name])) for s in joined.used}
 
 
-def _interval(statistic: Statistic, drawn: Bootstrap) -> Interval:
-    return Interval(
-        parts=statistic.parts,
-        estimate=drawn.estimate,
-        low=drawn.low,
-        high=drawn.high,
-        standard_error=drawn.standard_error,
-        level=drawn.level,
-        method=drawn.method,
-    )
+def _interval(drawn: Bootstrap) -> Interval:
+    return Interval(drawn.estimate, drawn.low, drawn.high)
 
 
 def _differences(
@@ -281,7 +269,7 @@ def _difference(
     margin, alpha = settings.margin, settings.alpha
     return Difference(
         statistic=statistic.name,
-        interval=_interval(statistic, drawn),
+        interval=_interval(drawn),
         p=test.p,
         p_holm=adjusted(test.p[1:], "holm"),
         p_bh=adjusted(test.p[1:], "bh"),

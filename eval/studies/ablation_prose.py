@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.plots import signed
 from eval.page.section import unbroken
-from eval.page.tables import p_text
+from eval.page.tables import p_equals
 from eval.page.verdict import sample, span_words
 from eval.stats.tested import Estimate
 from eval.studies.ablation_cells import KNN, WITHOUT, Run, methods_of
@@ -86,8 +86,7 @@ def _cell(analysis: Analysis, row: Row) -> str:
     if mark.low != mark.high:
         numbers.append(span_words(mark, analysis.tests.settings.level))
     if row.p is not None:
-        text = p_text(row.p)
-        numbers.append(f"p {text}" if text[0] in "<>" else f"p = {text}")
+        numbers.append(p_equals(row.p))
     return f"k\u00a0= {row.cell.k} ({', '.join(part for part in numbers if part)})"
 
 

@@ -267,16 +267,16 @@ def test_runs_are_tested_like_scipy_does() -> None:
     }
     found = run_test(values)
     expected = stats.f_oneway(*values.values())
-    assert found.f == pytest.approx(expected.statistic)
-    assert found.p == pytest.approx(expected.pvalue)
-    assert found.df == (2, 7)
+    assert found.anova.f == pytest.approx(expected.statistic)
+    assert found.anova.p == pytest.approx(expected.pvalue)
+    assert found.anova.df == (2, 7)
     tukey = stats.tukey_hsd(*values.values())
-    assert [p for *_, p in found.pairs] == pytest.approx(
+    assert [pair.p for pair in found.pairs] == pytest.approx(
         [tukey.pvalue[0, 1], tukey.pvalue[0, 2], tukey.pvalue[1, 2]]
     )
-    assert found.pairs[1][2].value == pytest.approx(0.825 - 0.70)
+    assert found.pairs[1].difference == pytest.approx(0.825 - 0.70)
     same = run_test({"a": np.array([0.5, 0.5]), "b": np.array([0.6, 0.6])})
-    assert (same.f, same.p, same.pairs) == (None, None, ())
+    assert (same.anova.f, same.anova.p, same.pairs) == (None, None, ())
 
 
 def test_the_section_on_runs(tmp_path: Path) -> None:

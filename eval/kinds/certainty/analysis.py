@@ -110,6 +110,7 @@ def analyse(
             settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *SHOWN)))),
             clustered=ordered.clusters is not None,
             reference=None if all_pairs else first,
+            at_once=(metric,),
             right=lambda a, b: mcnemar(
                 ordered.observations, gold, ordered.pred[a], ordered.pred[b]
             ),

@@ -8,11 +8,10 @@ test take each run as one independent value of its labeler.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 import labelwright
 from eval.kinds.base import More
@@ -22,26 +21,19 @@ from eval.kinds.entities.scores import SpanScores, span_scores
 from eval.kinds.entities.view import SCHEME_TEXT, VIEW
 from eval.page.plots import colour
 from eval.page.section import Section
-from eval.page.tables import Column, Table, Value, p_text, sentence
+from eval.page.tables import Column, Table, Value, p_equals, sentence
 from eval.read.aligned import Inputs
 from eval.stats.counts import Floats, Undefined
-from eval.stats.multiple import NO_SPREAD
+from eval.stats.multiple import Anova, TukeyPair, one_way_anova, tukey_hsd
 from eval.stats.tested import Estimate
 
 
 @dataclass(frozen=True, eq=False)
 class RunTest:
-    """One-way ANOVA of labelers over runs, and Tukey's intervals of all pairs.
+    """One-way ANOVA of labelers over runs, and Tukey's intervals of all pairs."""
 
-    Attributes:
-        f, p: ``None`` where the runs of no labeler differ among themselves.
-        pairs: ``(a, b, difference with 95 % interval, P value)``.
-    """
-
-    f: float | None
-    df: tuple[int, int]
-    p: float | None
-    pairs: tuple[tuple[str, str, Estimate, float], ...]
+    anova: Anova
+    pairs: tuple[TukeyPair, ...]
 
 
 def run_test(values: Mapping[str, Floats], *, pairs: bool = True) -> RunTest:
@@ -50,33 +42,7 @@ def run_test(values: Mapping[str, Floats], *, pairs: bool = True) -> RunTest:
     Args:
         pairs: whether Tukey's test is made too; its quantiles take a third of a second.
     """
-    names, groups = list(values), list(values.values())
-    df = (len(groups) - 1, sum(map(len, groups)) - len(groups))
-    within = sum(float(((g - g.mean()) ** 2).sum()) for g in groups)
-    if within <= NO_SPREAD:
-        return RunTest(None, df, None, ())
-    anova = stats.f_oneway(*groups)
-    found = _tukey_pairs(names, groups) if pairs else ()
-    return RunTest(float(anova.statistic), df, float(anova.pvalue), found)
-
-
-def _tukey_pairs(
-    names: Sequence[str], groups: Sequence[Floats]
-) -> tuple[tuple[str, str, Estimate, float], ...]:
-    tukey = stats.tukey_hsd(*groups)
-    limits = tukey.confidence_interval(0.95)
-    return tuple(
-        (
-            names[i],
-            names[j],
-            Estimate(
-                float(tukey.statistic[i, j]), float(limits.low[i, j]), float(limits.high[i, j])
-            ),
-            float(tukey.pvalue[i, j]),
-        )
-        for i in range(len(groups))
-        for j in range(i + 1, len(groups))
-    )
+    return RunTest(one_way_anova(values), tukey_hsd(values) if pairs else ())
 
 
 def runs_section(analysis: SpanAnalysis, inputs: Inputs, more: More) -> Section:
@@ -264,7 +230,7 @@ def _spread(
             each = values[score][labeler]
             row += [float(each.mean()), float(each.std(ddof=1))]
         if tests:
-            row += [tests[score].f, tests[score].p]
+            row += [tests[score].anova.f, tests[score].anova.p]
         rows.append(tuple(row))
     return Table(
         name=name,
@@ -285,7 +251,9 @@ def _tukey(metric: str, test: RunTest, signature: str) -> Table:
         name="seeds-tukey",
         title="Which labelers differ over runs",
         columns=(Column("Pair"), Column("difference", "delta"), Column("p", "p")),
-        rows=tuple((f"{a} − {b}", change, p) for a, b, change, p in test.pairs),
+        rows=tuple(
+            (f"{t.a} − {t.b}", Estimate(t.difference, t.low, t.high), t.p) for t in test.pairs
+        ),
         caption=f"{_name(metric)}, Tukey's honestly significant difference, runs as replicates.",
         signature=signature,
     )
@@ -316,23 +284,19 @@ def _runs_table(
 
 
 def _verdict(test: RunTest) -> str:
-    if test.f is None or test.p is None:
+    f, df, p = test.anova.f, test.anova.df, test.anova.p
+    if f is None or p is None:
         return "The runs of no labeler differ among themselves, so there is no test over runs."
-    p = p_text(test.p)
-    p = f"p {p}" if p[0] in "<>" else f"p = {p}"
-    df = f"F({test.df[0]}, {test.df[1]}) = {test.f:.2f}"
-    apart = [f"{a} and {b}" for a, b, _, value in test.pairs if value < 0.05]
+    apart = [f"{t.a} and {t.b}" for t in test.pairs if t.p < 0.05]
     which = f"Tukey's test separates {'; '.join(apart)}." if apart else "No pair is separated."
-    return f"One-way ANOVA over runs: {df}, {p}. {which}"
+    return f"One-way ANOVA over runs: F({df[0]:g}, {df[1]:g}) = {f:.2f}, {p_equals(p)}. {which}"
 
 
 def _test_json(test: RunTest) -> dict[str, Any]:
+    anova = test.anova
     return {
-        "f": test.f,
-        "df": list(test.df),
-        "p": test.p,
-        "tukey": [
-            {"a": a, "b": b, "difference": d.value, "low": d.low, "high": d.high, "p": p}
-            for a, b, d, p in test.pairs
-        ],
+        "f": anova.f,
+        "df": [int(n) for n in anova.df],
+        "p": anova.p,
+        "tukey": [asdict(pair) for pair in test.pairs],
     }
