@@ -40,6 +40,7 @@ from eval.kinds.certainty.read import INDEX, Codes
 from eval.probability.probabilities import Probabilities
 from eval.stats.counts import Bools, Counts, Floats, cluster_counts, ratio
 from eval.stats.resampling import Score, bootstrap_score
+from eval.stats.tested import Estimate, Tested
 from labelwright.records import FLOOR
 
 BINS = 15
@@ -62,6 +63,17 @@ class Spread:
     low: Floats
     high: Floats
     known: Bools
+
+    def mark(self, part: int = 0, *, shown: bool = True) -> Estimate | None:
+        """One part; ``None`` where it has no decision.
+
+        Args:
+            shown: whether with its interval.
+        """
+        if not self.known[part]:
+            return None
+        ends = (float(self.low[part]), float(self.high[part])) if shown else ()
+        return Estimate(float(self.value[part]), *ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +125,12 @@ class Resampling:
     resamples: int
     level: float
     seed: int
+
+
+def resampling_of(analysis: Tested) -> Resampling:
+    """The comparison's own way of making intervals."""
+    s = analysis.tests.settings
+    return Resampling(analysis.comparison.cluster_index, s.resamples, s.level, s.seed)
 
 
 def calibration(gold: Codes, given: Probabilities, resampling: Resampling) -> Calibration:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,15 +12,24 @@ from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.counts import CLASSES
 from eval.kinds.certainty.read import INDEX
 from eval.page.figures import Drawing, both_widths
+from eval.page.plots import colour
 from eval.page.section import Section, unbroken
+from eval.page.tables import Column, Table, Value
 from eval.page.verdict import percent
-from eval.probability import calibration_tables
-from eval.probability.calibration import BINS, KINDS, TOP, Spread, calibration
-from eval.probability.calibration_tables import Judged, estimate, resampling_of
+from eval.probability.calibration import (
+    BINS,
+    KINDS,
+    TOP,
+    Calibration,
+    Spread,
+    calibration,
+    resampling_of,
+)
 from eval.probability.held_out import HeldOut
 from eval.probability.plots import Panel, reliability
 from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.temperature import Per, Temperature, fit_temperature
+from eval.stats.tested import Estimate
 
 FILE = "calibration.json"
 _LEAD = (
@@ -30,6 +39,17 @@ _LEAD = (
     "show on as many decisions; only an ECE well above it counts."
 )
 _TITLES = {TOP: "Answer given"} | {c.value: c.value.capitalize() for c in CLASSES}
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """One row of the tables: a labeler as it is, or with its temperature."""
+
+    labeler: str
+    title: str
+    place: int
+    found: Calibration
+    temperature: Temperature | None = None
 
 
 def calibration_section(
@@ -51,11 +71,11 @@ def calibration_section(
             _figure(analysis, each, explained=not number) for number, each in enumerate(judged)
         ),
         tables=(
-            calibration_tables.main(analysis, judged),
-            calibration_tables.certainties(analysis, judged),
+            _main_table(analysis, judged),
+            _certainties_table(analysis, judged),
         ),
-        folded_tables=(calibration_tables.observations(analysis, judged),),
-        data_tables=(calibration_tables.bins(judged),),
+        folded_tables=(_observations_table(analysis, judged),),
+        data_tables=(_bins_table(judged),),
         methods=_methods(held, per),
         numbers={each.title: _numbers(each) for each in judged},
     )
@@ -88,7 +108,7 @@ def _words(fitted: Temperature) -> str:
 
 def _statement(analysis: Analysis, judged: list[Judged], name: str) -> str:
     before, *after = [each for each in judged if each.labeler == name]
-    mark = estimate(analysis, before.found.ece["mass"])
+    mark = before.found.ece["mass"].mark(shown=analysis.enough)
     if mark is None:
         return f"{name} gives no decision with probabilities."
     right = before.found.diagrams[TOP]["mass"]
@@ -174,19 +194,143 @@ def _methods(held: HeldOut | None, per: Per) -> str:
     )
 
 
+# Tables
+
+
+def _signature(analysis: Analysis, score: str) -> str:
+    return analysis.signature(f"{score}|bins:{BINS}")
+
+
+def _main_table(analysis: Analysis, judged: list[Judged]) -> Table:
+    """ECE, Brier score and NLL of every labeler, all observations together."""
+    found = [each.found for each in judged]
+
+    def score(spreads: Iterable[Spread]) -> list[Value]:
+        return [spread.mark(shown=analysis.enough) for spread in spreads]
+
+    return Table.of_columns(
+        "calibration",
+        "Calibration",
+        [
+            (Column("Labeler"), [each.title for each in judged]),
+            (Column("Decisions", "count"), [int(f.decisions[0]) for f in found]),
+            (
+                Column("ECE", "score", group="Bins of equal mass"),
+                score(f.ece["mass"] for f in found),
+            ),
+            (
+                Column("by chance", "score", group="Bins of equal mass"),
+                [float(f.by_chance["mass"][0]) for f in found],
+            ),
+            (
+                Column("ECE", "score", group="Of equal width"),
+                score(f.ece["width"] for f in found),
+            ),
+            (Column("Brier", "score"), score(f.brier for f in found)),
+            (Column("NLL", "score"), score(f.nll for f in found)),
+        ],
+        caption="All observations together. Brier score: 0 is perfect, 2 the worst. NLL: mean "
+        "negative log of the gold's probability. T: temperature fitted on other reports.",
+        signature=_signature(analysis, "calibration"),
+        keys=tuple(colour(each.place) for each in judged),
+    )
+
+
+def _certainties_table(analysis: Analysis, judged: list[Judged]) -> Table:
+    """ECE of each certainty's probability."""
+    return Table.of_columns(
+        "calibration-certainties",
+        "Calibration of each certainty",
+        [
+            (Column("Labeler"), [each.title for each in judged]),
+            *(
+                (
+                    Column(c.value, "score"),
+                    [
+                        each.found.certainties[c.value]["mass"].mark(shown=analysis.enough)
+                        for each in judged
+                    ],
+                )
+                for c in CLASSES
+            ),
+        ],
+        caption="ECE of the probability of one certainty against how often the gold has it, "
+        "bins of equal mass.",
+        signature=_signature(analysis, "ece-by-certainty"),
+        keys=tuple(colour(each.place) for each in judged),
+    )
+
+
+def _observations_table(analysis: Analysis, judged: list[Judged]) -> Table:
+    """The same scores per observation."""
+    columns: list[tuple[Column, Sequence[Value]]] = [(Column("Observation"), analysis.parts)]
+    parts = range(1, 1 + len(analysis.parts))
+    for each in judged:
+        found, group = each.found, each.title
+
+        def score(spread: Spread) -> list[Value]:
+            return [spread.mark(part, shown=analysis.enough) for part in parts]
+
+        chance = found.by_chance["mass"]
+        columns += [
+            (
+                Column("ECE", "score", group=group, colour=colour(each.place)),
+                score(found.ece["mass"]),
+            ),
+            (
+                Column("by chance", "score", group=group),
+                [float(chance[part]) if found.decisions[part] else None for part in parts],
+            ),
+            (Column("Brier", "score", group=group), score(found.brier)),
+            (Column("NLL", "score", group=group), score(found.nll)),
+        ]
+        if each.temperature is not None and each.temperature.per == "observation":
+            values = each.temperature.values.tolist()
+            columns.append((Column("T", "score", group=group), values))
+    return Table.of_columns(
+        "calibration-observations",
+        "Calibration per observation",
+        columns,
+        caption="ECE over bins of equal mass.",
+        signature=_signature(analysis, "calibration"),
+    )
+
+
+def _bins_table(judged: list[Judged]) -> Table:
+    """Every bin of every diagram, for the CSV file."""
+    rows: list[tuple[Value, ...]] = []
+    for each in judged:
+        for key, kinds in each.found.diagrams.items():
+            for kind in KINDS:
+                d = kinds[kind]
+                for k, count in enumerate(d.decisions):
+                    share = Estimate(float(d.share[k]), float(d.low[k]), float(d.high[k]))
+                    borders = float(d.left[k]), float(d.right[k])
+                    middle = float(d.confidence[k])
+                    rows.append((each.title, key, kind, *borders, int(count), middle, share))
+    return Table(
+        "calibration-bins",
+        "Bins of the reliability diagrams",
+        (
+            *(Column(n) for n in ("labeler", "probability of", "bins")),
+            *(Column(n, "score") for n in ("above", "up to")),
+            Column("decisions", "count"),
+            *(Column(n, "score") for n in ("mean probability", "share")),
+        ),
+        tuple(rows),
+    )
+
+
+# Numbers for programs
+
+
 def _numbers(each: Judged) -> dict[str, Any]:
     def spread(found: Spread) -> dict[str, Any]:
-        names = ("pooled", *each.found.observations)[: len(found.value)]
-        return {
-            name: {
-                "value": float(found.value[i]),
-                "low": float(found.low[i]),
-                "high": float(found.high[i]),
-            }
-            if found.known[i]
-            else None
-            for i, name in enumerate(names)
-        }
+        marks = (
+            (name, found.mark(i))
+            for i, name in enumerate(("pooled", *each.found.observations)[: len(found.value)])
+        )
+        return {name: mark and mark.to_json() for name, mark in marks}
 
     found = each.found
     return {

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
+
+import numpy as np
 
 import labelwright
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.figures import Drawing, both_widths
+from eval.page.plots import colour
 from eval.page.section import Section, unbroken
-from eval.page.tables import main_text, span_text
+from eval.page.tables import Column, Table, main_text, span_text
 from eval.page.verdict import percent
-from eval.probability import selective_tables
-from eval.probability.calibration_tables import estimate, resampling_of
+from eval.probability.calibration import resampling_of
 from eval.probability.held_out import HeldOut
 from eval.probability.plots import RiskCurve, risk_coverage
 from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.selective import (
     WAYS,
+    Curve,
     Outcome,
     curve,
     guaranteed_threshold,
@@ -27,7 +30,6 @@ from eval.probability.selective import (
     plain_threshold,
     units,
 )
-from eval.probability.selective_tables import Choice, Origin, Risks, sampled
 from eval.stats.tested import Estimate
 
 FILE = "thresholds.json"
@@ -44,6 +46,44 @@ _AGREEMENT = (
     "The order is that of agreement: a label that both readers give has the confidence "
     "0.5 + p / 2, one that only one gives p / 2, where p is its probability (1 if there is none)."
 )
+
+
+Origin = Literal["guaranteed", "plain", "in hindsight"]
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One threshold of one labeler and way; ``result`` is ``None`` where there is none.
+
+    ``independent``: calibration reports that a guarantee counts, one per patient.
+    """
+
+    labeler: str
+    place: int
+    way: str
+    origin: Origin
+    result: Outcome | None
+    independent: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Risks:
+    """The risk–coverage curve of one labeler and way."""
+
+    labeler: str
+    place: int
+    way: str
+    found: Curve
+
+
+def sampled(found: Curve) -> list[tuple[float, float]]:
+    """Coverage and risk at about every half percent of coverage, and at the end."""
+    size = len(found.coverage)
+    if not size:
+        return []
+    places = np.searchsorted(found.coverage, np.arange(1, 201) / 200 - 1e-9)
+    kept = np.unique(np.append(np.minimum(places, size - 1), size - 1))
+    return [(float(found.coverage[i]), float(found.risk[i])) for i in kept]
 
 
 def selective_section(
@@ -76,10 +116,10 @@ def selective_section(
         notes=(*((_AGREEMENT,) if agreement else ()), *_notes(given, held)),
         figures=(_figure(curves, choices, wish),),
         tables=(
-            selective_tables.thresholds(analysis, choices, wish),
-            selective_tables.areas(analysis, curves),
+            _thresholds_table(analysis, choices, wish),
+            _areas_table(analysis, curves),
         ),
-        data_tables=(selective_tables.points(curves),),
+        data_tables=(_points_table(curves),),
         methods=_methods(analysis, wish, held),
         numbers=_numbers(analysis, choices, curves, wish),
     )
@@ -195,7 +235,7 @@ def _shares(result: Outcome) -> tuple[str, str]:
 
 
 def _measured(analysis: Analysis, result: Outcome) -> str:
-    mark = estimate(analysis, result.accuracy)
+    mark = result.accuracy.mark(shown=analysis.enough)
     if mark is None:
         return "none"
     return f"{main_text('percent', mark)} {span_text('percent', mark)}".strip()
@@ -232,6 +272,78 @@ def _mark(choice: Choice) -> tuple[float, float, str] | None:
         f"{100 * coverage:.1f} % automatic, {100 * risk:.2f} % of it wrong"
     )
     return coverage, risk, tip
+
+
+# Tables
+
+
+def _thresholds_table(analysis: Analysis, choices: list[Choice], wish: float) -> Table:
+    """What each threshold does to the scored reports."""
+    level, results = percent(analysis.tests.settings.level), [c.result for c in choices]
+    size, enough = max(1, len(analysis.comparison.ids)), analysis.enough
+    return Table.of_columns(
+        "thresholds",
+        f"Thresholds for an accuracy of {percent(wish)}",
+        [
+            (Column("Labeler"), [c.labeler for c in choices]),
+            (Column("Way"), [WAYS[c.way] for c in choices]),
+            (Column("Threshold"), [c.origin for c in choices]),
+            (Column("Value"), [None if r is None else f"{r.threshold:.6g}" for r in results]),
+            (
+                Column("Automatic", "percent"),
+                [None if r is None else r.coverage.mark(shown=enough) for r in results],
+            ),
+            (
+                Column("Right of these", "percent"),
+                [None if r is None else r.accuracy.mark(shown=enough) for r in results],
+            ),
+            (
+                Column("Reports a person sees", "percent"),
+                [None if r is None else r.to_person / size for r in results],
+            ),
+        ],
+        caption="Plain: the lowest that meets the wish on the calibration reports. Guaranteed: "
+        f"meets it with {level} confidence on further reports of the same kind. Automatic and "
+        "right are measured on the scored reports, which had no part in either. A dash: no "
+        "threshold does.",
+        signature=analysis.signature(f"selective|wish:{wish:g}"),
+        keys=tuple(colour(c.place) for c in choices),
+    )
+
+
+def _areas_table(analysis: Analysis, curves: list[Risks]) -> Table:
+    """Areas under the curves, with the best possible and that of no order at all."""
+    return Table.of_columns(
+        "risk-coverage",
+        "Area under the risk–coverage curve",
+        [
+            (Column("Labeler"), [c.labeler for c in curves]),
+            (Column("Way"), [WAYS[c.way] for c in curves]),
+            (Column("Area", "score"), [c.found.area for c in curves]),
+            (Column("Best possible", "score"), [c.found.best_area for c in curves]),
+            (Column("Without any order", "score"), [c.found.error for c in curves]),
+        ],
+        caption="Mean share wrong over all coverages: small is good. Best possible: the same "
+        "mistakes, all of them least sure. Without any order: a confidence that says nothing.",
+        signature=analysis.signature("aurc", intervals=False),
+        keys=tuple(colour(c.place) for c in curves),
+    )
+
+
+def _points_table(curves: list[Risks]) -> Table:
+    """The curves, for the CSV file."""
+    return Table(
+        "risk-coverage-points",
+        "Points of the risk–coverage curves",
+        (
+            *(Column(n) for n in ("labeler", "way")),
+            *(Column(n, "score") for n in ("coverage", "risk")),
+        ),
+        tuple((c.labeler, WAYS[c.way], x, y) for c in curves for x, y in sampled(c.found)),
+    )
+
+
+# Sentences and numbers
 
 
 def _methods(analysis: Analysis, wish: float, held: HeldOut | None) -> str:
@@ -272,14 +384,10 @@ def _result(analysis: Analysis, choice: Choice) -> dict[str, Any]:
     result = choice.result
     return {
         "threshold": result.threshold,
-        "coverage": _mark_json(estimate(analysis, result.coverage)),
-        "accuracy": _mark_json(estimate(analysis, result.accuracy)),
+        "coverage": _json(result.coverage.mark(shown=analysis.enough)),
+        "accuracy": _json(result.accuracy.mark(shown=analysis.enough)),
         "reports_to_person": result.to_person,
     }
-
-
-def _mark_json(mark: Estimate | None) -> dict[str, float | None] | None:
-    return None if mark is None else {"value": mark.value, "low": mark.low, "high": mark.high}
 
 
 def _file(analysis: Analysis, choices: list[Choice], wish: float, held: HeldOut) -> dict[str, Any]:
@@ -304,3 +412,7 @@ def _file(analysis: Analysis, choices: list[Choice], wish: float, held: HeldOut)
             for c in chosen
         ],
     }
+
+
+def _json(mark: Estimate | None) -> dict[str, float | None] | None:
+    return None if mark is None else mark.to_json()
