@@ -6,9 +6,6 @@ share (their own flags, defaults and checks) is a :class:`Kind`.
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from labelwright.errors import ConfigError
 from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
+from labelwright.runtime.training import on_cpu
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -155,13 +153,6 @@ def help_text(kind: Kind[Task]) -> str:
     return str(_parser(kind).format_help())
 
 
-def as_dict(value: object) -> dict[str, Any]:
-    """A settings object as JSON-ready values."""
-    if hasattr(value, "to_dict"):
-        return json.loads(json.dumps(value.to_dict(), default=str))  # type: ignore[no-any-return]
-    return dataclasses.asdict(value)  # type: ignore[call-overload, no-any-return]
-
-
 def _parser(kind: Kind[Task]) -> Any:
     from transformers import HfArgumentParser, TrainingArguments
 
@@ -182,10 +173,7 @@ def _parser(kind: Kind[Task]) -> Any:
 
 def _on_this_device() -> dict[str, Any]:
     """Defaults of both kinds, and what fits the device at hand."""
-    import torch
-
-    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in {"1", "true", "yes"}
-    cpu = forced or not torch.accelerator.is_available()
+    cpu = on_cpu()
     return {
         "optim": "adamw_torch",
         "per_device_eval_batch_size": 32,

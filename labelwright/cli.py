@@ -33,7 +33,7 @@ from labelwright.commands.flags import Parser
 from labelwright.commands.grid import command as grid
 from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
-from labelwright.errors import LabelwrightError
+from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import wait_asleep
 
 
@@ -142,6 +142,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     wait_asleep()
     _ready_streams()
+    show_messages()
     words = list(sys.argv[1:] if argv is None else argv)
     if "" in words:
         parser().error("an argument is empty, as an unset variable of the shell makes it")
@@ -157,46 +158,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def guarded(run: Callable[[], int], *, debug: bool, resumes: bool = False) -> int:
-    """Call ``run``; show what goes wrong as one line, without any report text.
-
-    An unexpected error shows its type only, since its message may quote a report.
-    """
-    try:
-        code = run()
-        sys.stdout.flush()
-        return code
-    except LabelwrightError as error:
-        if debug:
-            raise
-        print(f"labelwright: {error.line()}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except KeyboardInterrupt:
-        then = "the same command resumes" if resumes else "run the same command again"
-        print(f"labelwright: interrupted; {then}", file=sys.stderr)  # noqa: T201
-        return 130
-    except BrokenPipeError:
-        _drop_output()
-        return 141
-    except Exception as error:  # the last resort: no traceback with text
-        _drop_output()
-        if debug:
-            raise
-        print(f"labelwright: {_unexpected(error)}", file=sys.stderr)  # noqa: T201
-        return 2
-
-
-def _unexpected(error: Exception) -> str:
-    """One line; what the system says of a file or the disk never quotes a report."""
-    if isinstance(error, OSError) and error.strerror:
-        where = "" if error.filename is None else f"{error.filename}: "
-        return f"{where}{error.strerror}; check the path, its permissions and the space on the disk"
-    return (
-        f"unexpected {type(error).__name__}; run again with --debug to see where "
-        "(the traceback may hold report text)"
-    )
-
-
 def _ready_streams() -> None:
     """Let no character and no closed stream stop a message."""
     if sys.stderr is None:
@@ -209,14 +170,6 @@ def _ready_streams() -> None:
             sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
         else:
             sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _drop_output() -> None:
-    """Forget what cannot be written to the standard output, or the exit would fail on it."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

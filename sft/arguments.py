@@ -8,10 +8,7 @@ itself are errors.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import importlib.util
-import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from labelwright.errors import ConfigError, LabelwrightError, MissingExtraError
 from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.runtime.training import on_cpu
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
@@ -103,7 +101,7 @@ class Settings:
     """Everything that one run was asked to do."""
 
     task: TrainArguments
-    sft: SFTConfig
+    training: SFTConfig
     model: ModelConfig
     recipe: str | None
 
@@ -172,14 +170,6 @@ def help_text() -> str:
     return str(_parser().format_help())
 
 
-def on_cpu() -> bool:
-    """Whether training will run on the CPU: no accelerator, or accelerate was told so."""
-    import torch
-
-    forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in {"1", "true", "yes"}
-    return forced or not torch.accelerator.is_available()
-
-
 def _parser() -> Any:
     from trl import ModelConfig, SFTConfig, TrlParser
 
@@ -221,7 +211,7 @@ def _defaults(*, cpu: bool) -> dict[str, Any]:
 
 
 def _check(settings: Settings) -> None:
-    task, sft, model = settings.task, settings.sft, settings.model
+    task, sft, model = settings.task, settings.training, settings.model
     for name, (only, why) in DECIDED.items():
         value = getattr(sft, name)
         if value != only and not (name == "completion_only_loss" and value is True):
@@ -295,7 +285,7 @@ def _check_frozen(task: TrainArguments, model: ModelConfig) -> None:
 
 def _check_branches(settings: Settings) -> None:
     """Branches need an attention mask of their own per row."""
-    sft, model = settings.sft, settings.model
+    sft, model = settings.training, settings.model
     if settings.task.layout == "line":
         return
     remedy = "add --layout line, or remove it"
@@ -336,10 +326,3 @@ def _check_cpu(sft: SFTConfig, model: ModelConfig) -> None:
                 f"{name} as set needs a GPU, and this run is on the CPU",
                 remedy=f"remove {name} from flags or recipe",
             )
-
-
-def as_dict(value: object) -> dict[str, Any]:
-    """A settings object as JSON-ready values."""
-    if hasattr(value, "to_dict"):
-        return json.loads(json.dumps(value.to_dict(), default=str))  # type: ignore[no-any-return]
-    return dataclasses.asdict(value)  # type: ignore[call-overload, no-any-return]

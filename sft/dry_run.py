@@ -36,7 +36,7 @@ class Memory:
 
 def steps(settings: Settings, rows: int, processes: int) -> int:
     """Optimiser steps of the whole run, counted as ``transformers.Trainer`` does."""
-    sft = settings.sft
+    sft = settings.training
     if sft.max_steps > 0:
         return int(sft.max_steps)
     batches = math.ceil(rows / (sft.per_device_train_batch_size * processes))
@@ -68,8 +68,10 @@ def memory(settings: Settings, config: PretrainedConfig, tokens: int) -> Memory:
     size = 0.55 if flags.load_in_4bit else 1.0 if flags.load_in_8bit else size
     hidden = getattr(config, "hidden_size", 0)
     inner = getattr(config, "intermediate_size", 4 * hidden)
-    layers = 1 if settings.sft.activation_checkpointing else getattr(config, "num_hidden_layers", 1)
-    width = 2 if settings.sft.bf16 or settings.sft.fp16 else 4
+    layers = (
+        1 if settings.training.activation_checkpointing else getattr(config, "num_hidden_layers", 1)
+    )
+    width = 2 if settings.training.bf16 or settings.training.fp16 else 4
     extra = trainable if adapter is not None else 0
     return Memory(
         parameters=base,

@@ -59,7 +59,7 @@ def start_of(settings: Settings, records: Records, output: Path) -> Start:
     if preset is None:
         allowed = settings.task.new_label_set
         return named_start(settings.model, records.label_set, new_label_set=allowed)
-    return scratch_start(_texts(records), output, preset, records.label_set, settings.sft.seed)
+    return scratch_start(_texts(records), output, preset, records.label_set, settings.training.seed)
 
 
 def _texts(records: Records) -> Iterator[str]:
@@ -77,7 +77,7 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
         ConfigError: records are too long, or validation is asked for and there is none.
         InputError: a record is damaged.
     """
-    sft = settings.sft
+    sft = settings.training
     tokenizer = load_tokenizer(start, sft.chat_template_path)
     config = load_config(start)
     layout = str(settings.task.layout)
@@ -129,7 +129,10 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
 
 def evaluates(settings: Settings) -> bool:
     """Whether the validation records are scored while training."""
-    return str(getattr(settings.sft.eval_strategy, "value", settings.sft.eval_strategy)) != "no"
+    return (
+        str(getattr(settings.training.eval_strategy, "value", settings.training.eval_strategy))
+        != "no"
+    )
 
 
 def _limit(config: PretrainedConfig, max_length: int | None, *, branches: bool) -> int:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import NORMALISE_FILE, TaskInfo, save_task
-from labelwright.io.jsonl import atomic_write, write_json, writing
-from labelwright.io.manifest import inputs, sha256_file, versions
+from labelwright.io.jsonl import write_json, writing
 from labelwright.io.run_folder import DONE
 from labelwright.prompt import prompt_version
+from labelwright.runtime.training import TrainingResult, as_dict, write_card
+from labelwright.runtime.training import facts as facts_of
 from labelwright.tasks.certainty.slots import BRANCHES, LINE
-from sft.arguments import Settings, as_dict
+from sft.arguments import Settings
 from sft.data import Records
 from sft.encode import Lengths
 from sft.load import Start
@@ -26,40 +26,24 @@ LAYOUTS = {LINE: (LINE,), BRANCHES: (BRANCHES,), "both": (LINE, BRANCHES)}
 CARD = Path(__file__).parent / "model_card.md.jinja"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One finished training.
-
-    Attributes:
-        lengths: counts per split.
-        history: the logged values in order; of evaluations too.
-        metrics: what the trainer reports at the end.
-        resumed_from: name of the checkpoint that this session went on from.
-    """
-
-    lengths: Mapping[str, Lengths]
-    history: list[dict[str, Any]]
-    metrics: Mapping[str, float]
-    steps: int
-    epochs: float
-    processes: int
-    resumed_from: str | None
-
-
 def finish(
     settings: Settings,
     records: Records,
     start: Start,
     tokenizer: PreTrainedTokenizerBase,
-    outcome: Outcome,
+    result: TrainingResult,
+    lengths: Mapping[str, Lengths],
 ) -> None:
     """Complete the folder that the trainer saved the model into. Main process only.
+
+    Args:
+        lengths: what was counted in each split.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    folder = Path(str(settings.sft.output_dir))
-    facts = _manifest(settings, records, start, outcome)
+    folder = Path(str(settings.training.output_dir))
+    facts = _manifest(settings, records, start, result, lengths)
     with writing(folder):
         (folder / "training_args.bin").unlink(missing_ok=True)
     if start.fetched and settings.model.use_peft:
@@ -83,35 +67,27 @@ def finish(
 
 
 def _manifest(
-    settings: Settings, records: Records, start: Start, outcome: Outcome
+    settings: Settings,
+    records: Records,
+    start: Start,
+    result: TrainingResult,
+    lengths: Mapping[str, Lengths],
 ) -> dict[str, Any]:
-    files = [records.train, *([records.validation] if records.validation else [])]
-    return {
-        "kind": "training",
-        "label_set": records.label_set.name,
-        "label_set_sha256": records.label_set.fingerprint,
+    found = facts_of(
+        settings,
+        records.label_set,
+        result,
+        layouts=LAYOUTS[str(settings.task.layout)],
+        sections=records.sections,
+        base_model=start.name,
+        files=[records.train, *([records.validation] if records.validation else [])],
+        counts={split: counted.to_json() for split, counted in lengths.items()},
+    )
+    found["arguments"]["model"] = as_dict(settings.model)
+    return found | {
         "prompt_version": prompt_version(records.label_set),
-        "layouts": list(LAYOUTS[str(settings.task.layout)]),
-        "sections": records.sections,
         "unit": settings.task.unit or start.unit,
         "neighbours": records.neighbours,
-        "base_model": start.name,
-        "recipe": settings.recipe and Path(settings.recipe).name,
-        "recipe_sha256": settings.recipe and sha256_file(settings.recipe),
-        "inputs": inputs(files),
-        "counts": {split: lengths.to_json() for split, lengths in outcome.lengths.items()},
-        "steps": outcome.steps,
-        "epochs": outcome.epochs,
-        "processes": outcome.processes,
-        "resumed_from": outcome.resumed_from,
-        "metrics": dict(outcome.metrics),
-        "history": outcome.history,
-        "arguments": {
-            "task": as_dict(settings.task),
-            "training": as_dict(settings.sft),
-            "model": as_dict(settings.model),
-        },
-        "versions": dict(versions()),
     }
 
 
@@ -146,27 +122,19 @@ def _merged(folder: Path, start: Start, tokenizer: PreTrainedTokenizerBase) -> P
 def _card(
     folder: Path, settings: Settings, records: Records, facts: Mapping[str, Any], *, name: str
 ) -> None:
-    import jinja2
-
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
     losses = [row["loss"] for row in facts["history"] if "loss" in row]
     model = settings.model
     quantised = model.load_in_4bit or model.load_in_8bit
     method = ("QLoRA" if quantised else "LoRA") if model.use_peft else "full fine-tuning"
-    text = environment.from_string(CARD.read_text(encoding="utf-8")).render(
-        {
-            **facts,
-            "name": name,
-            "label_set": records.label_set,
-            "train": facts["counts"]["train"],
-            "validation": facts["counts"].get("validation"),
-            "records_sha256": facts["inputs"][0]["sha256"],
-            "method": method,
-            "sft": facts["arguments"]["training"],
-            "last_loss": round(losses[-1], 4) if losses else "not logged",
-            "scratch": settings.task.scratch is not None,
-            "merged_from_quantised": quantised and folder.name == "merged",
-        }
+    write_card(
+        folder,
+        CARD,
+        records.label_set,
+        facts,
+        name=name,
+        records_sha256=facts["inputs"][0]["sha256"],
+        method=method,
+        last_loss=round(losses[-1], 4) if losses else "not logged",
+        scratch=settings.task.scratch is not None,
+        merged_from_quantised=quantised and folder.name == "merged",
     )
-    with atomic_write(folder / "README.md", mode=0o644) as handle:
-        handle.write(text + "\n")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import datasets
@@ -21,7 +19,6 @@ from sft.branches import BranchCollator, BranchLoss
 
 IGNORED = -100
 HIDDEN = -1e30
-TENSORBOARD = "TENSORBOARD_LOGGING_DIR"
 
 
 class QuietTrainer(SFTTrainer):
@@ -138,8 +135,8 @@ def with_branches(args: Any, tree: Tree, tokenizer: Any) -> dict[str, Any]:
 
 
 @contextmanager
-def quiet(output: Path, *, cpu: bool) -> Iterator[None]:
-    """One progress bar, that of the training; metrics for TensorBoard stay in ``output``.
+def quiet(*, cpu: bool) -> Iterator[None]:
+    """One progress bar, that of the training.
 
     On the CPU, products of float32 matrices run through oneDNN, which is twice as fast as MKL on
     processors of other makers than Intel. Processors with matrix units for bfloat16 may round
@@ -150,11 +147,7 @@ def quiet(output: Path, *, cpu: bool) -> Iterator[None]:
     precision = torch.get_float32_matmul_precision()
     if cpu:
         torch.set_float32_matmul_precision("medium")
-    wanted = os.environ.get(TENSORBOARD)
-    os.environ[TENSORBOARD] = wanted or str(output / "tensorboard")
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(precision)
-        if wanted is None:
-            del os.environ[TENSORBOARD]

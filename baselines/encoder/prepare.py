@@ -12,7 +12,6 @@ import torch
 
 from baselines.arguments import Settings as AnySettings
 from baselines.arguments import Task
-from baselines.course import say
 from baselines.encoder.arguments import Settings
 from baselines.encoder.checkpoint import load_encoder
 from baselines.encoder.data import Lengths, Rows, encode_split, read_split
@@ -23,6 +22,7 @@ from baselines.encoder.text import TextEncoder
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.run_folder import START
+from labelwright.runtime.training import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

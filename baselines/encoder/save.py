@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from baselines.course import manifest, write_papers
 from baselines.encoder.arguments import Settings
 from baselines.encoder.checkpoint import save_encoder
 from baselines.encoder.data import LABELS, Lengths
 from baselines.encoder.model import EncoderModel, parameters_of
-from baselines.outcome import Outcome, manifest, write_papers
 from labelwright.checkpoint import HEADS
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.jsonl import write_json
 from labelwright.io.run_folder import DONE
+from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -25,7 +26,7 @@ CARD = Path(__file__).parent / "card.md.jinja"
 def finish(
     settings: Settings,
     data: DataFolder,
-    outcome: Outcome,
+    result: TrainingResult,
     model: EncoderModel,
     tokenizer: PreTrainedTokenizerBase,
     *,
@@ -45,7 +46,7 @@ def finish(
     facts = manifest(
         settings,
         data,
-        outcome,
+        result,
         command="train-encoder",
         layout=HEADS,
         base_model=base_model,
@@ -62,5 +63,5 @@ def finish(
         base_model=base_model,
     )
     shown = {**facts, "parameters": parameters_of(model), "max_length": max_length}
-    write_papers(folder, data, shown, outcome, card=CARD)
+    write_papers(folder, data, shown, result, card=CARD)
     write_json(folder / DONE, facts)

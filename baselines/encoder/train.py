@@ -19,9 +19,9 @@ from baselines.encoder.data import LABELS
 from baselines.encoder.model import Padding, parameters_of, scores
 from baselines.encoder.prepare import Ready, prepare
 from baselines.encoder.save import finish
-from baselines.outcome import Outcome
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.label_set import CERTAINTY
+from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -35,7 +35,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
     files: ClassVar[tuple[str, ...]] = (REPORTS, LABELS)
     decisive: ClassVar[tuple[str, ...]] = ("max_length", "head_dropout", "on_long")
 
-    def prepare(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
+    def start(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
         """Load or make the model and encode the reports."""
         return prepare(settings, data, output)
 
@@ -59,7 +59,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
         self,
         settings: Settings,
         data: DataFolder,
-        outcome: Outcome,
+        result: TrainingResult,
         trainer: Trainer,
         ready: Ready,
     ) -> None:
@@ -67,7 +67,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
         finish(
             settings,
             data,
-            outcome,
+            result,
             trainer.accelerator.unwrap_model(trainer.model),
             ready.tokenizer,
             lengths=ready.lengths,
@@ -75,9 +75,10 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
             base_model=ready.base,
         )
 
-    def rehearsal(self, settings: Settings, data: DataFolder, ready: Ready) -> list[str]:
+    def rehearsal(self, settings: Settings, data: DataFolder, scratch: Path) -> str:
         """Start, heads, reports, steps."""
-        return [
+        ready = prepare(settings, data, scratch)
+        lines = [
             f"start: {ready.base}, {parameters_of(ready.model):,} weights",
             f"heads: {len(data.label_set.names)} of label set {data.label_set.name}",
             *(
@@ -87,6 +88,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
             ),
             steps_line(settings, ready.rows["train"]),
         ]
+        return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:

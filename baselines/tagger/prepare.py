@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.course import say
 from baselines.encoder.prepare import check_validation, new_start
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, load_tagger, thresholds_of
@@ -22,6 +21,7 @@ from baselines.tagger.token_classifier import MULTILABEL, TokenClassifier
 from baselines.tagger.words import WordReader
 from labelwright.errors import CheckpointError
 from labelwright.io.data_folder import DataFolder
+from labelwright.runtime.training import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

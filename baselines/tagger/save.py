@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from baselines.course import manifest, write_papers
 from baselines.encoder.model import parameters_of
-from baselines.outcome import Outcome, manifest, write_papers
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves
@@ -21,12 +21,17 @@ from labelwright.checkpoint import NORMALISE_FILE, TAGS
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.jsonl import write_json
 from labelwright.io.run_folder import DONE
+from labelwright.runtime.training import TrainingResult
 
 CARD = Path(__file__).parent / "card.md.jinja"
 
 
 def finish(
-    settings: Settings, data: DataFolder, outcome: Outcome, model: TokenClassifier, ready: Ready
+    settings: Settings,
+    data: DataFolder,
+    result: TrainingResult,
+    model: TokenClassifier,
+    ready: Ready,
 ) -> None:
     """Tune the thresholds of the kept state on validation and write the folder. Main process only.
 
@@ -44,7 +49,7 @@ def finish(
     facts = manifest(
         settings,
         data,
-        outcome,
+        result,
         command="train-tagger",
         layout=TAGS,
         base_model=ready.base,
@@ -63,9 +68,9 @@ def finish(
         base_model=ready.base,
         normalise=data.path / NORMALISE_FILE,
     )
-    write_curves(folder, outcome.history)
+    write_curves(folder, result.history)
     shown = {**facts, "parameters": parameters_of(model), "max_length": shape.max_length}
-    write_papers(folder, data, shown, outcome, card=CARD)
+    write_papers(folder, data, shown, result, card=CARD)
     write_json(folder / DONE, facts)
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
-from baselines.outcome import Outcome
 from baselines.tagger.arguments import TAGGER, Settings, TaggerArguments
 from baselines.tagger.data import ENTITIES
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
@@ -24,6 +23,7 @@ from baselines.tagger.token_classifier import WordPadding
 from labelwright import label_set
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.io.data_folder import REPORTS, DataFolder
+from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainerCallback
@@ -47,7 +47,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         "patience",
     )
 
-    def prepare(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
+    def start(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
         """Load or make the model and encode the reports."""
         return prepare(settings, data, output)
 
@@ -79,16 +79,17 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         self,
         settings: Settings,
         data: DataFolder,
-        outcome: Outcome,
+        result: TrainingResult,
         trainer: Trainer,
         ready: Ready,
     ) -> None:
         """Tune the thresholds of the kept state and write the folder."""
         model = trainer.accelerator.unwrap_model(trainer.model)
-        finish(settings, data, outcome, model, ready)
+        finish(settings, data, result, model, ready)
 
-    def rehearsal(self, settings: Settings, data: DataFolder, ready: Ready) -> list[str]:
+    def rehearsal(self, settings: Settings, data: DataFolder, scratch: Path) -> str:
         """Start, tags, reports, weights, steps."""
+        ready = prepare(settings, data, scratch)
         tagging = ready.shape.tagging
         lines = [
             f"start: {ready.base}, {parameters_of(ready.model):,} weights",
@@ -105,10 +106,8 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         if ready.weights is not None:
             shown = dict(zip(tagging.names, ready.weights, strict=True))
             lines.append("weights: " + ", ".join(f"{n} {w:.3g}" for n, w in shown.items()))
-        return [
-            *lines,
-            steps_line(settings, ready.splits["train"].rows).replace("reports", "windows"),
-        ]
+        lines.append(steps_line(settings, ready.splits["train"].rows).replace("reports", "windows"))
+        return "\n".join(lines) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -8,15 +8,13 @@ traceback, which may quote a report, into Ray's logs.
 
 from __future__ import annotations
 
+import logging
 import platform
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-
-from tqdm import tqdm
 
 from inference.ray.session import session
 from inference.runs.shards import Shard, label_shard
@@ -26,6 +24,7 @@ from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
 from labelwright.runtime.threads import wait_asleep
 
+log = logging.getLogger("labelwright.ray")
 Factory = Callable[[], tuple[ReportLabeler, str, int]]
 """Loads a labeler in a worker; also the sections it reads and the rows to store together."""
 
@@ -107,14 +106,14 @@ def rows_of(shard: Shard) -> str:
 
 
 @dataclass(eq=False)
-class _Hand:
-    """A worker as the crew sees it; ``flying`` holds its calls, the one at work first."""
+class _Actor:
+    """A worker as the pool sees it; ``flying`` holds its calls, the one at work first."""
 
     actor: Any
     flying: dict[Any, Shard] = field(default_factory=dict)
 
 
-class Crew:
+class RayPool:
     """Implements ``ReportLabeler`` and the batch runner's ``ShardLabeler`` with workers on Ray.
 
     What it says of itself is what its first worker says; a worker that says anything else (of
@@ -126,14 +125,14 @@ class Crew:
         self._workers = workers
         self._new = ray.remote(Worker).options(max_restarts=0, **resources)
         self._make = make
-        self._starting: dict[Any, _Hand] = {}
-        self._ready: list[_Hand] = []
+        self._starting: dict[Any, _Actor] = {}
+        self._ready: list[_Actor] = []
         self._again: deque[Shard] = deque()
         self._deaths: dict[int, int] = {}
         self._deaths_in_a_row = 0
         self._first: Introduction | None = None
         for _ in range(workers):
-            self._hire()
+            self._start()
         while not self._ready:
             self._look()
 
@@ -215,16 +214,16 @@ class Crew:
                 continue
             self._deaths_in_a_row = 0
             if call in self._starting:
-                self._welcome(self._starting.pop(call), answer)
+                self._accept(self._starting.pop(call), answer)
             else:
                 answers.append((hand.flying.pop(call), answer))
         return answers
 
-    def _hire(self) -> None:
+    def _start(self) -> None:
         actor = self._new.remote(self._make)
-        self._starting[actor.introduce.remote()] = _Hand(actor)
+        self._starting[actor.introduce.remote()] = _Actor(actor)
 
-    def _welcome(self, hand: _Hand, said: Introduction | Failure) -> None:
+    def _accept(self, hand: _Actor, said: Introduction | Failure) -> None:
         if isinstance(said, Failure):
             raise said.error()
         first = self._first = self._first or said
@@ -239,7 +238,7 @@ class Crew:
             )
         self._ready.append(hand)
 
-    def _replace(self, hand: _Hand) -> None:
+    def _replace(self, hand: _Actor) -> None:
         """Count a death, put the worker's shards back in line and start another worker."""
         self._ray.kill(hand.actor)
         self._starting = {
@@ -250,7 +249,7 @@ class Crew:
         self._again.extendleft(reversed(hand.flying.values()))
         self._deaths_in_a_row += 1
         where = "" if at_work is None else f" over {rows_of(at_work)}"
-        tqdm.write(f"a worker died{where}; another takes its place", file=sys.stderr)
+        log.warning("a worker died%s; another takes its place", where)
         if at_work is not None:
             self._deaths[at_work.index] = self._deaths.get(at_work.index, 0) + 1
             if self._deaths[at_work.index] >= DEATHS_PER_SHARD:
@@ -263,17 +262,17 @@ class Crew:
                 f"{self._deaths_in_a_row} workers died one after the other",
                 remedy="finished rows are kept; is there enough memory for all --ray-actors?",
             )
-        self._hire()
+        self._start()
 
 
 @contextmanager
-def crew(
+def ray_pool(
     make: Factory,
     *,
     workers: int,
     address: str | None = None,
     gpus: float | None = None,
-) -> Iterator[Crew]:
+) -> Iterator[RayPool]:
     """Workers on a cluster, or on a Ray of this machine that ends with the block.
 
     Args:
@@ -293,7 +292,7 @@ def crew(
             gpus = 1.0 if there.get("GPU") else 0.0
         cpus = max(1, int(there.get("CPU", 1)) // workers) if address is None else 1
         _refuse_too_many(there, workers, gpus, local=address is None)
-        yield Crew(ray, make, workers=workers, resources={"num_cpus": cpus, "num_gpus": gpus})
+        yield RayPool(ray, make, workers=workers, resources={"num_cpus": cpus, "num_gpus": gpus})
 
 
 def _refuse_too_many(there: Mapping[str, float], workers: int, gpus: float, *, local: bool) -> None:

@@ -80,7 +80,7 @@ def test_generative_counterparts(name: str) -> None:
     found = sft.arguments.parse(["--config", name, *BASE])
     assert found.model.model_name_or_path == "Qwen/Qwen2.5-0.5B-Instruct"
     assert (found.model.use_peft, found.task.layout) == (True, "line")
-    assert found.sft.eval_strategy == "epoch"
+    assert found.training.eval_strategy == "epoch"
 
 
 @pytest.mark.parametrize("name", ["semclinbr-12", "breast-cancer-pt-10", "radiology-id-5"])

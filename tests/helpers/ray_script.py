@@ -81,10 +81,10 @@ def failures() -> None:
     base = Path(os.environ["TMPDIR"])
     with session(None, workers=2) as ray:
         for name, case in FAILURES.items():
-            from inference.ray.pool import Crew
+            from inference.ray.pool import RayPool
 
             case(
-                lambda kind="", n=2, ray=ray, name=name, crew=Crew: crew(
+                lambda kind="", n=2, ray=ray, name=name, pool=RayPool: pool(
                     ray, partial(make, base / name, kind), workers=n, resources={"num_cpus": 0.5}
                 )
             )
@@ -99,8 +99,8 @@ def failures() -> None:
 
 def all_of(hire: Callable[..., Any]) -> None:
     """Every shard once; two workers, each with one labeler for all its shards."""
-    crew = hire()
-    assert (crew.name, crew.label_set, crew.introduction.shard_rows) == ("fake", HEAD, 2)
+    pool = hire()
+    assert (pool.name, pool.label_set, pool.introduction.shard_rows) == ("fake", HEAD, 2)
     given = shards(*["fine"] * 40)
     taken = 0
 
@@ -111,15 +111,15 @@ def all_of(hire: Callable[..., Any]) -> None:
             yield shard
 
     done = []
-    for shard, results in crew.label_shards(stream()):
+    for shard, results in pool.label_shards(stream()):
         done.append(shard.index)
         assert [r.id for r in results] == [i.id for i in shard.items]
         assert taken <= len(done) + 4, "more is taken than workers can have on their way"
     assert sorted(done) == list(range(40))
-    models = {r.model for _, results in crew.label_shards(iter(given)) for r in results}
+    models = {r.model for _, results in pool.label_shards(iter(given)) for r in results}
     assert 1 <= len(models) <= 2
-    assert list(crew.label_shards(iter([]))) == []
-    assert [r.id for r in crew.label_reports([report(0, "fine")])] == ["r0"]
+    assert list(pool.label_shards(iter([]))) == []
+    assert [r.id for r in pool.label_reports([report(0, "fine")])] == ["r0"]
 
 
 def one_death(hire: Callable[..., Any]) -> None:
@@ -162,9 +162,9 @@ def cannot_load(hire: Callable[..., Any]) -> None:
 
 def differ(hire: Callable[..., Any]) -> None:
     def run() -> None:
-        crew = hire("differs")
+        pool = hire("differs")
         while True:
-            list(crew.label_shards(iter(shards("fine"))))
+            list(pool.label_shards(iter(shards("fine"))))
 
     fails(run, ConfigError, "would not label alike (differ in detail)")
 

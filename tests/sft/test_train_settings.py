@@ -39,7 +39,7 @@ def test_the_papers_recipe_has_the_papers_numbers() -> None:
     The answer is generated as text, so only the line is taught.
     """
     settings = parse(["--config", "abdullah2025", *BASE])
-    sft = settings.sft
+    sft = settings.training
     assert settings.model.model_name_or_path == "Qwen/Qwen1.5-0.5B"
     assert (sft.per_device_train_batch_size, sft.gradient_accumulation_steps) == (2, 2)
     assert (sft.num_train_epochs, sft.learning_rate, sft.weight_decay) == (5, 1e-4, 0)
@@ -49,9 +49,11 @@ def test_the_papers_recipe_has_the_papers_numbers() -> None:
 
 def test_a_flag_wins_over_the_recipe(tmp_path: Path) -> None:
     path = recipe(tmp_path, "learning_rate: 1e-3\nscratch: tiny\nmax_length: null\n")
-    assert parse(["--config", path, *BASE]).sft.learning_rate == 1e-3
-    assert parse([f"--config={path}", *BASE, "--learning_rate", "1e-5"]).sft.learning_rate == 1e-5
-    assert parse(["--learning-rate=2e-5", "--config", path, *BASE]).sft.learning_rate == 2e-5
+    assert parse(["--config", path, *BASE]).training.learning_rate == 1e-3
+    assert (
+        parse([f"--config={path}", *BASE, "--learning_rate", "1e-5"]).training.learning_rate == 1e-5
+    )
+    assert parse(["--learning-rate=2e-5", "--config", path, *BASE]).training.learning_rate == 2e-5
 
 
 def test_a_start_on_the_command_line_replaces_the_recipes() -> None:
@@ -64,7 +66,7 @@ def test_a_start_on_the_command_line_replaces_the_recipes() -> None:
 def test_one_recipe_fits_the_cpu_without_further_flags() -> None:
     import torch
 
-    sft = parse(SCRATCH).sft
+    sft = parse(SCRATCH).training
     assert sft.use_cpu is not torch.accelerator.is_available()
     assert sft.bf16 is (torch.cuda.is_available() and torch.cuda.is_bf16_supported())
     assert sft.report_to == ["tensorboard"]
@@ -85,7 +87,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("gpu")
 @pytest.mark.parametrize("flags", [["--use_cpu"], ["--use-cpu", "true"], ["--use_cpu=True"]])
 def test_the_cpu_of_a_computer_with_a_gpu_trains_as_any_other(flags: list[str]) -> None:
-    sft = parse([*SCRATCH, *flags]).sft
+    sft = parse([*SCRATCH, *flags]).training
     assert (sft.use_cpu, sft.bf16, sft.device.type) == (True, False, "cpu")
     with pytest.raises(ConfigError, match="needs a GPU"):
         parse([*SCRATCH, *flags, "--optim", "adamw_8bit"])
@@ -189,7 +191,7 @@ def test_both_layouts_are_the_default_and_others_unknown() -> None:
 
 
 def test_metrics_go_nowhere_or_need_their_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert parse([*SCRATCH, "--report_to", "none"]).sft.report_to == []
+    assert parse([*SCRATCH, "--report_to", "none"]).training.report_to == []
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda n, *rest: None if n == "wandb" else find(n, *rest)

@@ -80,9 +80,9 @@ def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLa
     weightless = settings.labeler == RULES and settings.second_reader in (None, RULES)
     if gpus is None and (weightless or device == "cpu"):
         gpus = 0.0
-    from inference.ray.pool import crew
+    from inference.ray.pool import ray_pool
 
-    with crew(
+    with ray_pool(
         partial(_in_worker, settings), workers=ray.ray_actors, address=ray.ray_address, gpus=gpus
     ) as workers:
         said = workers.introduction
