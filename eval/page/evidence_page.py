@@ -23,7 +23,10 @@ LETTERS = {
     Certainty.BLANK: "b",
     None: "-",
 }
-"""How the page's data names a label; what is blank is left out, unless two readers differ there."""
+"""How the page's data names a label; what is blank is left out, unless two readers differ there or
+a rule of the label set made it so."""
+RULE = "rule: "
+"""How a note begins that names a label which gave way to a rule of the label set."""
 
 
 @dataclass
@@ -128,8 +131,10 @@ def _row(
 ) -> dict[str, Any]:
     labels: list[list[Any]] = []
     other = _otherwise(prediction, data)
+    ruled = {note.removeprefix(RULE) for note in prediction.notes if note.startswith(RULE)}
     for name, label in prediction.labels.items():
-        if (label is Certainty.BLANK and name not in other) or name not in places:
+        silent = label is Certainty.BLANK and name not in other and name not in ruled
+        if silent or name not in places:
             continue
         given = (prediction.probs or {}).get(name, {})
         sure = None if label is None else given.get(label.value)
@@ -141,7 +146,9 @@ def _row(
             )
         sure = None if sure is None else round(sure, 3)
         entry: list[Any] = [places[name], LETTERS[label], sure, spans]
-        labels.append([*entry, other[name]] if name in other else entry)
+        if name in other or name in ruled:
+            entry += [other.get(name, ""), *([1] if name in ruled else [])]
+        labels.append(entry)
         data.labels += label is not Certainty.BLANK
         data.carried += bool(spans)
     return {"id": report.id, "t": report.text, "l": labels}

@@ -7,6 +7,7 @@ al. 2017, arXiv:1706.04599). The likeliest certainty stays the likeliest, so no 
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -59,12 +60,7 @@ class Calibrated(Wrapping):
                 for model, sha256, found in rows
             ]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise InputError(
-                "this is no calibration.json",
-                remedy="give the one that this version's labelwright eval wrote "
-                "(--calibration-gold …)",
-                source=path,
-            ) from None
+            raise _none(path) from None
         if label_set != labeler.label_set.fingerprint:
             raise ConfigError(
                 "the calibration was fitted for another label set",
@@ -115,8 +111,8 @@ def calibrated(
 ) -> ReportLabeler:
     """The labeler with its temperatures, if it has any.
 
-    Those that stand in the model's own folder count only for the way of asking that they were
-    fitted for (decoding, and report or sentence): another way gives other probabilities.
+    Those that stand in the model's own folder count only for the weights and the way of asking
+    (decoding, and report or sentence) that they were fitted for; others give other probabilities.
 
     Args:
         model: its folder; ``None``, or no folder, where it has none.
@@ -130,14 +126,31 @@ def calibrated(
     own = None if model is None else Path(model) / FILE
     if own is None or labeler.label_set.task == ENTITIES or not own.is_file():
         return labeler
-    fitted = Calibrated.from_file(labeler, own)
-    asked = labeler.describe().get("decoding")
-    return fitted if _way(asked) in map(_way, _ways(own)) else labeler
+    said = labeler.describe()
+    fitted = {(row["model_sha256"], _way(row.get("decoding"))) for row in _rows(own)}
+    if (said.get("model_sha256"), _way(said.get("decoding"))) in fitted:
+        return Calibrated.from_file(labeler, own)
+    if said.get("model_sha256") not in {sha256 for sha256, _ in fitted}:
+        logging.getLogger(__name__).warning(
+            "%s: fitted for other weights than these, and not used; fit it again or delete it", own
+        )
+    return labeler
 
 
-def _ways(path: Path) -> list[Any]:
-    file = json.loads(path.read_text(encoding="utf-8"))
-    return [row.get("decoding") for row in file["labelers"].values()]
+def _rows(path: Path) -> list[Mapping[str, Any]]:
+    try:
+        file = json.loads(path.read_text(encoding="utf-8"))
+        return [dict(row) for row in file["labelers"].values() if row["model_sha256"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise _none(path) from None
+
+
+def _none(path: Path) -> InputError:
+    return InputError(
+        "this is no calibration.json",
+        remedy="give the one that this version's labelwright eval wrote (--calibration-gold …)",
+        source=path,
+    )
 
 
 def _way(decoding: Any) -> tuple[Any, Any]:

@@ -128,6 +128,21 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path, rows: list[Any], said: st
     assert "Heart" not in error.value.line()
 
 
+def test_a_label_that_gave_way_to_a_rule_is_marked_with_its_own_probability(tmp_path: Path) -> None:
+    labels = {"Edema": "positive", "Fracture": "negative", "No Finding": "blank"}
+    probs = {"No Finding": {"positive": 0.98, "blank": 0.02}}
+    row = {"id": "a", "labels": labels, "model": "m", "probs": probs, "notes": ["rule: No Finding"]}
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(json.dumps(row))
+    found = collect(path, [Report("a", "Edema.", "f", 1)])
+    assert found.rows[0]["l"] == [
+        [0, "p", None, []],
+        [1, "n", None, []],
+        [2, "b", 0.02, [], "", 1],
+    ]
+    assert found.labels == 2
+
+
 def test_two_readers_are_shown_side_by_side(tmp_path: Path) -> None:
     second = {
         "model": "rules",

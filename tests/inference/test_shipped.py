@@ -23,9 +23,9 @@ from labelwright.shipped import MODELS, SHIPPED, named_model, shipped_model
 ROOT = Path(__file__).parents[2]
 FOLDER = MODELS / "labelwright-chest"
 FILES = {
-    "README.md", "chat_template.jinja", "config.json", "generation_config.json", "label_set.yaml",
-    "labelwright.json", "manifest.json", "model.safetensors", "tokenizer.json",
-    "tokenizer_config.json",
+    "README.md", "calibration.json", "chat_template.jinja", "config.json", "generation_config.json",
+    "label_set.yaml", "labelwright.json", "manifest.json", "model.safetensors",
+    "second_reader.json", "tokenizer.json", "tokenizer_config.json",
 }  # fmt: skip
 FLOOR = 0.80
 """Mean F1 of positive over the 14 observations on ``examples/``, 120 hand-written reports. The

@@ -41,12 +41,16 @@
       text.append(mark);
     }
     const chips = make("ul", "chips");
-    const buttons = row.l.map(([place, letter, sure, spans, other]) => {
+    const buttons = row.l.map(([place, letter, sure, spans, other, ruled]) => {
       const item = make("li");
       const button = make("button", "chip " + classes[letter] + (spans.length ? "" : " unplaced"));
       button.type = "button";
       button.append(make("span", "", data.observations[place]), make("span", "says", words[letter]));
       if (sure !== null) button.append(make("span", "sure", sure.toFixed(2)));
+      if (ruled) {
+        button.append(make("span", "other", "by rule"));
+        button.title = "The likeliest label broke a rule of the label set; the probability is this label's own.";
+      }
       if (other) button.append(make("span", "other", "other reader: " + words[other]));
       item.append(button);
       chips.append(item);

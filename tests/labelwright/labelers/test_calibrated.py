@@ -17,7 +17,10 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
 from labelwright.labelers.calibrated import Calibrated, calibrated, tempered
+from labelwright.labelers.second import Decision
+from labelwright.loading import LabelerSettings, load_labeler
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.shipped import MODELS, SHIPPED
 
 
 class Fixed:
@@ -99,7 +102,9 @@ def test_a_calibration_of_another_model_or_label_set(tmp_path: Path) -> None:
             Calibrated.from_file(Fixed(), path)
 
 
-def test_the_file_in_the_folder_of_a_model_is_used_by_itself(tmp_path: Path) -> None:
+def test_the_file_in_the_folder_of_a_model_is_used_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (reports,) = [[Report("1", "x", "s", 1)]]
     first = LabelSet.load("head-ct-5").names[0]
 
@@ -118,8 +123,8 @@ def test_the_file_in_the_folder_of_a_model_is_used_by_itself(tmp_path: Path) -> 
     before = sha256_model(tmp_path)
     calibration(tmp_path / "calibration.json", "xyz")
     assert sha256_model(tmp_path) == before  # it names the model by this hash
-    with pytest.raises(ConfigError, match="fitted for this very fixed"):
-        probability(tmp_path, None)
+    assert probability(tmp_path, None) == 0.8
+    assert "fitted for other weights" in caplog.text
 
 
 def test_the_file_of_a_model_is_for_the_way_of_asking_that_it_was_fitted_for(
@@ -132,6 +137,14 @@ def test_the_file_of_a_model_is_for_the_way_of_asking_that_it_was_fitted_for(
     path.write_text(json.dumps(file))
     assert type(calibrated(Fixed(), tmp_path, None)) is Fixed
     assert type(calibrated(Fixed(), tmp_path, str(path))) is Calibrated
+
+
+@pytest.mark.parametrize("name", sorted(set(SHIPPED.values())))
+def test_what_comes_with_a_model_was_fitted_for_it(name: str) -> None:
+    """If this fails the weights have changed: fit both files of the folder again."""
+    labeler = load_labeler(LabelerSettings(model=name, unchecked=True)).labeler
+    assert type(labeler) is Calibrated
+    Decision.chosen(labeler.label_set, None, MODELS / name, "rules")
 
 
 def test_fitted_by_eval_and_used_by_label(
