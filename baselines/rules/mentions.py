@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
 
@@ -69,6 +69,7 @@ class Finder:
     def __init__(self, book: RuleBook) -> None:
         self._trie = PhraseTrie()
         self._labels: list[str] = []
+        self._signs: set[str] = set()
         self._part_owners: list[int] = []
         rules = [*book.observations, *([book.rest.other] if book.rest else [])]
         for observation in rules:
@@ -92,6 +93,8 @@ class Finder:
     def _add_observation(self, rules: ObservationRules) -> None:
         owner = len(self._labels)
         self._labels.append(rules.label)
+        if rules.sign:
+            self._signs.add(rules.label)
         self._add(rules.mentions, _Cue(_Kind.MENTION, owner))
         self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
         for part in rules.parts:
@@ -120,7 +123,7 @@ class Finder:
         scope = Scope(words, found.triggers, [match[:2] for _label, match in counting])
         judged = [(label, scope.verdict(m.start, m.end), m) for label, m in counting]
         if scope.has_alternative:
-            judged = _choices(scope, judged)
+            judged = _choices(scope, judged, self._signs)
         said = [
             _mention(sentence, label, certainty, m.start, m.end)
             for label, certainty, m in judged
@@ -206,8 +209,11 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
 _Judged = tuple[str, Certainty | None, Match]
 
 
-def _choices(scope: Scope, judged: Sequence[_Judged]) -> list[_Judged]:
-    """Of stated findings that are joined by "or" each is uncertain: "atelectasis or scar"."""
+def _choices(scope: Scope, judged: Sequence[_Judged], signs: Collection[str]) -> list[_Judged]:
+    """Of stated findings that are joined by "or" each is uncertain: "edema or pneumonia".
+
+    A sign before a comma is what the alternatives explain, and stays: "opacity, edema or scar".
+    """
     row = sorted(judged, key=lambda item: item[2].start)
     stated = [i for i, (_, certainty, _) in enumerate(row) if certainty is Certainty.POSITIVE]
     doubted: set[int] = set()
@@ -221,7 +227,7 @@ def _choices(scope: Scope, judged: Sequence[_Judged]) -> list[_Judged]:
                 joined = True
             elif match.start < end:
                 continue
-            elif not scope.comma_between(end, match.start):
+            elif row[group[-1]][0] in signs or not scope.comma_between(end, match.start):
                 doubted.update(_different(row, group) if joined else ())
                 group, joined = [], False
         group.append(index)

@@ -42,7 +42,7 @@ MAX_WORDS = 200
 
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
 _TOKEN = re.compile(
-    rf"\d+[.,]\d+|{_WORD}|[,;:()/+?=|\t•·●▪■►]|—|--|(?<![^\s])[-–*\"“”](?![^\s])"
+    rf"\d+[.,]\d+|{_WORD}|\([-–+]\)|[,;:()/+?=|\t•·●▪■►]|—|--|(?<![^\s])[-–*\"“”](?![^\s])"
     r"|(?<![^\s])[-–*](?=\w)|(?<=\w)[-–](?![^\s])"
 )
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+-]")
@@ -59,6 +59,8 @@ _GOES_ON = re.compile(
 )
 _JOINING = frozenset({"and", "or", "nor", "of", "in", "with", "is", "are", "at", "on", "which"})
 _NOT = "not"
+_MINUS = frozenset({"(-)", "(–)"})
+"""Reads as "absent": "effusion (-)"."""
 _CONTRACTED = re.compile(
     r"[a-z]+n't|(?:is|are|was|were|has|have|had|do|does|did|could|would|should|wo|ca)nt"
 )
@@ -258,6 +260,8 @@ class PhraseTrie:
         keys: tuple[str, ...] = (word,) if word in self._literal else ()
         if word in COLONS:
             keys = ("-", ":") if word in DASHES else (":",)
+        elif word in _MINUS:
+            keys = ("absent",)
         elif _CONTRACTED.fullmatch(word):
             keys += (_NOT,)
         for length, prefixes in self._prefixes.items():

@@ -17,18 +17,20 @@ from labelwright.label_set import LabelSet
 SHIPPED = Path(__file__).parent
 
 RULES = ("label_set", "scope", "observations", "rest", "topic")
-OBSERVATION = ("mentions", "not_mentions", "parts")
+OBSERVATION = ("mentions", "not_mentions", "parts", "sign")
 PART = ("names", "changed", "unclear", "normal")
 REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
 TOPIC = ("about", "elsewhere", "anywhere")
 TRIGGERS = {
     "negative_before": Trigger.NO,
+    "negative_inside": Trigger.NOT,
     "uncertain_before": Trigger.MAYBE,
     "skip_before": Trigger.SKIP,
     "negative_after": Trigger.ABSENT,
     "negative_around": Trigger.GONE,
     "uncertain_around": Trigger.PERHAPS,
     "skip_after": Trigger.ASIDE,
+    "positive_after": Trigger.YES,
     "uncertain_after": Trigger.DOUBTFUL,
     "open_after": Trigger.OPEN,
     "versus": Trigger.VERSUS,
@@ -57,12 +59,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ObservationRules:
-    """Phrases of one observation; ``not_mentions`` swallow the mentions that they overlap."""
+    """Phrases of one observation; ``not_mentions`` swallow the mentions that they overlap.
+
+    ``sign`` says that it is what the report sees, and that others explain: in "opacity, edema or
+    pneumonia" it is no alternative.
+    """
 
     label: str
     mentions: tuple[str, ...]
     not_mentions: tuple[str, ...]
     parts: tuple[Part, ...]
+    sign: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +195,7 @@ def _observations(
                 mentions=book.phrases([*path, "mentions"], item.get("mentions")),
                 not_mentions=book.phrases([*path, "not_mentions"], item.get("not_mentions")),
                 parts=tuple(_part(book, [*path, "parts", i], part) for i, part in enumerate(parts)),
+                sign=item.get("sign") is True,
             )
         )
     return tuple(rules)

@@ -21,6 +21,8 @@ class Trigger(IntEnum):
 
     NO = auto()
     """What follows is absent."""
+    NOT = auto()
+    """What follows is absent, and a mention in whose midst it stands."""
     MAYBE = auto()
     """What follows is uncertain."""
     SKIP = auto()
@@ -33,6 +35,8 @@ class Trigger(IntEnum):
     """What precedes is uncertain or, where the clause goes on, what follows ("likely")."""
     ASIDE = auto()
     """What precedes is no statement about this report's patient today ("in his brother")."""
+    YES = auto()
+    """What precedes is present, even after a negation ("no effusion right, small on the left")."""
     DOUBTFUL = auto()
     """What precedes is uncertain."""
     OPEN = auto()
@@ -59,12 +63,20 @@ class Trigger(IntEnum):
     """Makes a list part a clause of its own."""
 
 
-FORWARD = frozenset({Trigger.NO, Trigger.MAYBE, Trigger.SKIP, Trigger.VERSUS})
+FORWARD = frozenset({Trigger.NO, Trigger.NOT, Trigger.MAYBE, Trigger.SKIP, Trigger.VERSUS})
 BACKWARD = frozenset(
-    {Trigger.ABSENT, Trigger.DOUBTFUL, Trigger.OPEN, Trigger.VERSUS, Trigger.ASIDE}
+    {
+        Trigger.ABSENT,
+        Trigger.DOUBTFUL,
+        Trigger.OPEN,
+        Trigger.VERSUS,
+        Trigger.ASIDE,
+        Trigger.YES,
+    }
 )
 _SEPARATING = frozenset({Trigger.STOP, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN})
 _HARD_MARKS = MARKS - {",", "/", "+"}
+_NEGATIONS = frozenset({Trigger.NO, Trigger.NOT})
 _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
 
@@ -117,13 +129,16 @@ class Scope:
             for m in found
             if m.payload is Trigger.CLAUSE
             and not any(t.start < m.start < t.end for t in self._triggers)
+            and not any(start < m.start < end for start, end in mentions)
         )
         self._separators: list[tuple[int, int, bool]] = []
         self._holes: list[Span] = []
         self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
         self._mark_separators(separating)
         self._reaches = [
-            (kind, low, high) for kind, m in forward for low, high in self._forward_spans(kind, m)
+            (kind, m.start, low, high)
+            for kind, m in forward
+            for low, high in self._forward_spans(kind, m)
         ]
         self._reaches_back = [
             (kind, low, high) for kind, m in backward for low, high in self._backward_spans(m)
@@ -132,18 +147,25 @@ class Scope:
     def verdict(self, start: int, end: int) -> Certainty | None:
         """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
 
-        A trigger in the gap of a mention ("vessels are *not* congested") counts as before it.
+        A hedge or a "not" in the gap of a mention ("vessels are *not* congested") counts as before
+        it; another negation there does not ("knee *without* swelling").
         """
         if not self._reaches and not self._reaches_back:
             return Certainty.POSITIVE
         last = end - 1
-        reached = {kind for kind, low, high in self._reaches if low <= last < high}
+        reached = {
+            kind
+            for kind, at, low, high in self._reaches
+            if low <= last < high and (at <= start or kind is not Trigger.NO)
+        }
         after = {kind for kind, low, high in self._reaches_back if low <= start and end <= high}
         if Trigger.SKIP in reached or Trigger.ASIDE in after:
             return None
+        if Trigger.YES in after:
+            return Certainty.POSITIVE
         if Trigger.OPEN in after:
             return Certainty.UNCERTAIN
-        if Trigger.NO in reached or Trigger.ABSENT in after:
+        if not _NEGATIONS.isdisjoint(reached) or Trigger.ABSENT in after:
             return Certainty.NEGATIVE
         if reached or after:
             return Certainty.UNCERTAIN
@@ -151,7 +173,7 @@ class Scope:
 
     def begins_negation(self, at: int) -> bool:
         """Whether a negation of what follows begins at ``at``."""
-        return self._forward_starts.get(at) is Trigger.NO
+        return self._forward_starts.get(at) in _NEGATIONS
 
     @property
     def has_alternative(self) -> bool:
@@ -230,6 +252,8 @@ class Scope:
         following = match.end
         if following == len(self._words) or self._words[following] in MARKS:
             return True
+        if match.start and self._words[match.start - 1] == ",":
+            return False
         ends = any(m.start == following and m.payload in _SEPARATING for m in self._triggers)
         return ends or not any(start >= following for start, _end in self._mentions)
 
@@ -282,7 +306,7 @@ class Scope:
         for index, (start, end, hard) in enumerate(self._separators):
             if start >= size:
                 break
-            passed = not hard or kind is not Trigger.NO
+            passed = not hard or kind not in _NEGATIONS
             if start < low or (start == trigger.end and passed):
                 continue
             hole = self._hole(start)
@@ -295,7 +319,7 @@ class Scope:
             if (
                 hard
                 or (fresh is not None and kind is not Trigger.SKIP)
-                or (fresh is Trigger.NO and self._words[start] != ",")
+                or (fresh in _NEGATIONS and self._words[start] != ",")
                 or self.has_verb(end, until)
                 or self._new_clause(trigger.end, start, end, until)
             ):
@@ -304,7 +328,7 @@ class Scope:
 
     def _clause_after(self, kind: Trigger, end: int) -> int:
         """Where the next clause begins; one that follows at once, as "whether" asks, is passed."""
-        if kind is not Trigger.NO:
+        if kind not in _NEGATIONS:
             end += end < len(self._words) and self._words[end] == ","
         later = [at for at in self._clauses if at > end and at - 1 not in self._clauses]
         return later[0] if later else len(self._words)
@@ -343,7 +367,8 @@ class Scope:
                 continue
             low = self._separators[index - 1][1] if index else 0
             joined = joined or self._words[start] != ","
-            if hard or not joined or self.has_verb(low, start):
+            clause = self.has_verb(low, start) or any(low <= at < start for at in self._seen)
+            if hard or not joined or clause:
                 return [*spans, (end, high)]
         return [*spans, (0, high)]
 
