@@ -153,7 +153,7 @@ def _task(folder: Path, wanted: LabelSet | None) -> tuple[TaskInfo | None, Label
     if plain and wanted is not None:
         return None, wanted
     own, task = load_task(folder)
-    if wanted is not None and wanted != own:
+    if wanted is not None and not wanted.asks_as(own):
         raise CheckpointError(
             f"the model was trained on another label set than {wanted.name} {wanted.version}: "
             f"{own.name} {own.version}",

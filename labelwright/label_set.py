@@ -175,6 +175,11 @@ class LabelSet:
         """SHA-256 of the YAML text, so that two runs know whether they ask the same."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    def asks_as(self, other: LabelSet) -> bool:
+        """Whether both ask the same observations for the same certainties, be it in other words."""
+        mine, theirs = ([(x.name, x.certainties) for x in s.labels] for s in (self, other))
+        return self == other or (self.kin == other.kin and mine == theirs)
+
     def contradictions(self, labels: Mapping[str, Certainty | None]) -> list[tuple[str, str]]:
         """The pairs ``(label, other)`` that the exclusive rules forbid together."""
         bad = (Certainty.POSITIVE, Certainty.UNCERTAIN)

@@ -147,7 +147,7 @@ class Gated(Wrapping):
 
 def about_of(label_set: LabelSet) -> About | None:
     """What a label set is about, by its own key or by the shipped file of its name."""
-    return about(label_set.name, label_set.about)
+    return about(label_set.kin, label_set.about)
 
 
 def gated(labeler: ReportLabeler) -> ReportLabeler:

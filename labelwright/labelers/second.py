@@ -117,7 +117,7 @@ class TwoReaders:
 
     def __init__(self, first: ReportLabeler, second: ReportLabeler, decision: Decision) -> None:
         one, other = first.label_set, second.label_set
-        if one.fingerprint != other.fingerprint or not one.words:
+        if not one.asks_as(other) or not one.words:
             raise ConfigError(
                 f"a second reader labels the same observations as the first: {one.name} "
                 f"{one.version}, not {other.name} {other.version}",

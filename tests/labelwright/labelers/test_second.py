@@ -153,6 +153,14 @@ def test_readers_of_other_label_sets_are_refused() -> None:
         TwoReaders(FIRST, other, Decision())
 
 
+def test_a_reader_that_is_asked_in_other_words() -> None:
+    other = Says("other", {"Edema": P})
+    other.label_set = LabelSet.load("chexpert-14-words")
+    found = read(Decision(otherwise=2.0), second=other)
+    assert found.labels["Edema"] is P
+    assert TwoReaders(FIRST, other, Decision()).label_set == CHEXPERT
+
+
 # Who decides, from files
 
 

@@ -72,6 +72,11 @@ def test_a_variant_asks_the_same_in_other_words() -> None:
     assert line.startswith("enlarged mediastinum blank, enlarged heart positive, lung opacity")
     assert parse(words, line).labels["Cardiomegaly"] is Certainty.POSITIVE
     assert words.fingerprint != one.fingerprint
+    assert one.asks_as(words)
+    assert words.asks_as(one)
+    assert not one.asks_as(LabelSet.load("head-ct-5"))
+    fewer = LabelSet.from_text(words.text.replace("    certainties: [positive, blank]\n", ""))
+    assert not one.asks_as(fewer)
 
 
 def test_a_variant_takes_rules_lexicon_and_codes_of_its_kin() -> None:
