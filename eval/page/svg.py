@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from markupsafe import Markup, escape
 
 GLYPH = 0.53
@@ -36,11 +38,7 @@ class Canvas:
 
     def line(self, x1: float, y1: float, x2: float, y2: float, css: str) -> None:
         """A straight line."""
-        self._parts.append(
-            Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-                css, number(x1), number(y1), number(x2), number(y2)
-            )
-        )
+        self._add("line", css, {"x1": x1, "y1": y1, "x2": x2, "y2": y2})
 
     def rect(  # a rectangle has that many numbers
         self,
@@ -54,42 +52,34 @@ class Canvas:
         tip: str = "",
     ) -> None:
         """A filled rectangle; ``tip`` is shown when the pointer rests on it."""
-        fill = (
-            Markup("") if opacity is None else Markup(' fill-opacity="{}"').format(number(opacity))
-        )
-        self._parts.append(
-            Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"{}>{}</rect>').format(
-                css, number(x), number(y), number(max(width, 0)), number(height), fill, _tip(tip)
-            )
-        )
+        places = {"x": x, "y": y, "width": max(width, 0), "height": height}
+        fill = {} if opacity is None else {"fill-opacity": opacity}
+        self._add("rect", css, places | fill, _tip(tip))
 
     def polygon(self, points: list[tuple[float, float]], css: str, *, tip: str = "") -> None:
         """A closed shape through ``points``."""
-        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-        self._parts.append(
-            Markup('<polygon class="{}" points="{}">{}</polygon>').format(css, path, _tip(tip))
-        )
+        self._add("polygon", css, {"points": _path(points)}, _tip(tip))
 
     def curve(self, points: list[tuple[float, float]], css: str) -> None:
         """An open line through ``points``."""
-        path = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-        self._parts.append(Markup('<polyline class="curve {}" points="{}"/>').format(css, path))
+        self._add("polyline", f"curve {css}", {"points": _path(points)})
 
     def circle(self, x: float, y: float, radius: float, css: str, *, tip: str = "") -> None:
         """A circle."""
-        self._parts.append(
-            Markup('<circle class="{}" cx="{}" cy="{}" r="{}">{}</circle>').format(
-                css, number(x), number(y), number(radius), _tip(tip)
-            )
-        )
+        self._add("circle", css, {"cx": x, "cy": y, "r": radius}, _tip(tip))
 
     def text(self, x: float, y: float, text: str, css: str = "t", *, tip: str = "") -> None:
         """One line of text on the baseline ``y``; the class sets its anchor."""
-        self._parts.append(
-            Markup('<text class="{}" x="{}" y="{}">{}{}</text>').format(
-                css, number(x), number(y), text, _tip(tip)
-            )
-        )
+        self._add("text", css, {"x": x, "y": y}, escape(text) + _tip(tip))
+
+    def _add(
+        self, tag: str, css: str, values: Mapping[str, float | str], inside: Markup | None = None
+    ) -> None:
+        """One element; without anything inside it closes itself."""
+        found = {k: v if isinstance(v, str) else number(v) for k, v in values.items()}
+        names = Markup("").join(Markup(' {}="{}"').format(k, v) for k, v in found.items())
+        end = Markup("/>") if inside is None else Markup(">{}</{}>").format(inside, tag)
+        self._parts.append(Markup('<{} class="{}"{}{}').format(tag, css, names, end))
 
     def mark(self, shape: int, x: float, y: float, css: str, *, tip: str = "") -> None:
         """The ``shape``-th marker: circle, square, triangle, diamond, then again."""
@@ -105,37 +95,27 @@ class Canvas:
 
     def render(self, css: str = "") -> Markup:
         """The ``<svg>`` element of the page."""
-        size = f"{number(self.width)} {number(self.height)}"
-        return Markup(
-            '<svg class="{}" viewBox="0 0 {}" width="{}" height="{}" role="img" aria-label="{}">'
-            "{}</svg>"
-        ).format(
-            " ".join(["figure", css]).strip(),
-            size,
-            number(self.width),
-            number(self.height),
-            self.label,
-            Markup("").join(self._parts),
-        )
+        classes = " ".join(["figure", css]).strip()
+        start = Markup('<svg class="{}"{}>').format(classes, self._frame())
+        return Markup("{}{}</svg>").format(start, Markup("").join(self._parts))
 
     def standalone(self, style: str) -> str:
         """A whole SVG file with its own style sheet, for a paper or slides."""
-        return str(
-            Markup(
-                '<?xml version="1.0" encoding="UTF-8"?>\n'
-                '<svg xmlns="http://www.w3.org/2000/svg" class="figure" viewBox="0 0 {} {}" '
-                'width="{}" height="{}" role="img" aria-label="{}">\n'
-                "<style>{}</style>\n{}\n</svg>\n"
-            ).format(
-                number(self.width),
-                number(self.height),
-                number(self.width),
-                number(self.height),
-                self.label,
-                Markup(style),  # noqa: S704 - our own style sheet
-                Markup("\n").join(self._parts),
-            )
-        )
+        start = Markup(
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<svg xmlns="http://www.w3.org/2000/svg" class="figure"{}>\n<style>{}</style>\n'
+        ).format(self._frame(), Markup(style))  # noqa: S704 - our own style sheet
+        return str(start + Markup("\n").join(self._parts) + Markup("\n</svg>\n"))
+
+    def _frame(self) -> Markup:
+        width, height = number(self.width), number(self.height)
+        return Markup(
+            ' viewBox="0 0 {} {}" width="{}" height="{}" role="img" aria-label="{}"'
+        ).format(width, height, width, height, self.label)
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{number(x)},{number(y)}" for x, y in points)
 
 
 def _tip(text: str) -> Markup:

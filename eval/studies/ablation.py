@@ -1,21 +1,22 @@
-"""The page's section on an ablation: do similar reports help, by which method, how many?"""
+"""An ablation of similar reports: the cells' scores, their differences to k = 0, in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.figures import Drawing, both_widths
-from eval.page.section import Section
-from eval.page.tables import Column, Table, Value
-from eval.page.verdict import percent
+from eval.page.plots import signed
+from eval.page.section import Section, unbroken
+from eval.page.tables import Column, Table, Value, p_equals
+from eval.page.verdict import outcome, percent, sample, span_words
+from eval.stats.significance import Pair
 from eval.stats.tested import Estimate
-from eval.studies.ablation_cells import Run, methods_of
+from eval.studies.ablation_cells import KNN, WITHOUT, Cell, Run, methods_of
 from eval.studies.ablation_plot import Line, ablation_plot
-from eval.studies.ablation_prose import comparisons, methods_text, notes, statements
-from eval.studies.ablation_rows import Row, cell_rows
 
 SECTION = "ablation"
 _LEAD = (
@@ -24,6 +25,45 @@ _LEAD = (
     "neighbours that vote with their labels, without the model (knn). The difference is that to "
     "labeling without neighbours."
 )
+_SHARED = (
+    ("index_sha256", "The cells took their neighbours from different indexes"),
+    ("split", "The cells took their neighbours from different splits of the index"),
+    ("most_similar", "The cells left out very similar reports by different limits"),
+    ("words", "The cells gave their neighbours different room in the prompt"),
+)
+"""What a run records of its neighbours that should be the same in every cell."""
+FEWER = 0.05
+"""Cells that lack this many neighbours per report are worth a note."""
+
+Outcome = Literal["higher", "lower", "no gain", "open"]
+OUTCOMES: tuple[Outcome, ...] = ("higher", "lower", "no gain", "open")
+"""``no gain``: no difference is shown, and a gain of the margin or more is ruled out; ``open``:
+neither."""
+
+
+@dataclass(frozen=True, eq=False)
+class CellResult:
+    """One cell's results.
+
+    Attributes:
+        change: its score minus that without neighbours; ``None`` for the latter.
+        p: of the change, Holm-adjusted over all cells; ``None`` where there is no test.
+        shown: neighbours per labeled report.
+    """
+
+    run: Run
+    score: Estimate
+    macro: Estimate | None
+    micro: float
+    change: Estimate | None
+    p: float | None
+    outcome: Outcome | None
+    shown: float | None
+
+    @property
+    def cell(self) -> Cell:
+        """Method and number of neighbours."""
+        return self.run.cell
 
 
 def ablation_section(analysis: Analysis, runs: Sequence[Run]) -> Section:
@@ -50,7 +90,7 @@ def ablation_section(analysis: Analysis, runs: Sequence[Run]) -> Section:
     )
 
 
-def _figure(analysis: Analysis, rows: Sequence[Row]) -> Drawing:
+def _figure(analysis: Analysis, rows: Sequence[CellResult]) -> Drawing:
     lines = [
         Line(
             method,
@@ -67,7 +107,7 @@ def _figure(analysis: Analysis, rows: Sequence[Row]) -> Drawing:
     )
 
 
-def _table(analysis: Analysis, rows: Sequence[Row]) -> Table:
+def _table(analysis: Analysis, rows: Sequence[CellResult]) -> Table:
     mean, against = "Mean over observations", "Against k = 0"
     columns: list[tuple[Column, list[Value]]] = [
         (Column("Method"), [row.cell.method for row in rows]),
@@ -97,15 +137,15 @@ def _table(analysis: Analysis, rows: Sequence[Row]) -> Table:
     )
 
 
-def _numbers(row: Row) -> dict[str, Any]:
+def _numbers(row: CellResult) -> dict[str, Any]:
     return {
         "method": row.cell.method,
         "k": row.cell.k,
         "run": row.run.source.path,
-        "score": _json(row.score),
-        "macro_f1_positive": _json(row.macro),
+        "score": row.score.to_json(),
+        "macro_f1_positive": row.macro and row.macro.to_json(),
         "micro_f1_positive": row.micro,
-        "difference": _json(row.change),
+        "difference": row.change and row.change.to_json(),
         "p_holm": row.p,
         "result": row.outcome,
         "neighbours_per_report": row.shown,
@@ -113,5 +153,187 @@ def _numbers(row: Row) -> dict[str, Any]:
     }
 
 
-def _json(mark: Estimate | None) -> dict[str, float | None] | None:
-    return None if mark is None else {"value": mark.value, "low": mark.low, "high": mark.high}
+# Cells
+
+
+def cell_rows(analysis: Analysis, runs: Sequence[Run]) -> list[CellResult]:
+    """One row per run, in their order.
+
+    Args:
+        analysis: of the cells by name, with the one without neighbours as reference.
+
+    Raises:
+        InputError: a predictions file cannot be read.
+    """
+    return [_row(analysis, run) for run in runs]
+
+
+def _row(analysis: Analysis, run: Run) -> CellResult:
+    name = run.cell.name
+    scores = analysis.scores[name].tasks["positive"]
+    pair = next((p for p in analysis.pairs if p.b == name), None)
+    tested = pair is not None and analysis.enough and analysis.measurable
+    return CellResult(
+        run=run,
+        score=analysis.mean(name),
+        macro=analysis.marks(name, "macro_f1_positive")[0],
+        micro=scores.micro.f1,
+        change=None if pair is None else _turned(analysis.change(pair)),
+        p=analysis.p(pair) if pair is not None and tested else None,
+        outcome=None if pair is None else _outcome(analysis, pair),
+        shown=run.shown(),
+    )
+
+
+def _outcome(analysis: Analysis, pair: Pair) -> Outcome:
+    """What is shown of a cell; the pair is the reference against it."""
+    if not (analysis.enough and analysis.measurable):
+        return "open"
+    found = outcome(analysis, pair)
+    if found != "open":
+        return "lower" if found == "better" else "higher"
+    test = analysis.equivalence(pair)
+    if test is None or not test.noninferior:
+        return "open"
+    # The test is one-sided, its interval narrower than the one shown; no claim against that one.
+    gain = _turned(analysis.change(pair)).high
+    return "no gain" if gain is not None and gain < test.margin else "open"
+
+
+def _turned(mark: Estimate) -> Estimate:
+    """The difference the other way round."""
+    if mark.low is None or mark.high is None:
+        return Estimate(-mark.value)
+    return Estimate(-mark.value, -mark.high, -mark.low)
+
+
+# Sentences
+
+
+def statements(analysis: Analysis, rows: Sequence[CellResult]) -> list[str]:
+    """One sentence per method: it helps, does not help, or cannot be told, and on what grounds."""
+    if not analysis.measurable:
+        return [
+            f"Nothing can be said of neighbours: the mean {analysis.short} is not defined, since "
+            "the gold has no case that it is about."
+        ]
+    found = []
+    for method in methods_of(row.cell for row in rows):
+        own = [row for row in rows if row.cell.method == method]
+        clauses = [
+            clause
+            for outcome in OUTCOMES
+            if (clause := _clause(analysis, outcome, [r for r in own if r.outcome == outcome]))
+        ]
+        found.append(
+            unbroken(
+                f"{_claim(method, {row.outcome for row in own})}: against k\u00a0=\u00a00, on "
+                f"{sample(analysis)}, the mean {analysis.short} {'; it '.join(clauses)}."
+            )
+        )
+    return found
+
+
+def _claim(method: str, found: set[Outcome | None]) -> str:
+    """Only what every cell of the method bears out."""
+    votes = method == KNN
+    if "higher" in found and "lower" in found:
+        if votes:
+            return "Votes (knn) do better with some k and worse with others"
+        return f"Showing {method} neighbours helps with some k and harms with others"
+    if "higher" in found:
+        return "Votes (knn) do better" if votes else f"Showing {method} neighbours helps"
+    if "open" in found:
+        what = "votes (knn) do better" if votes else f"showing {method} neighbours helps"
+        return f"Whether {what} cannot be told"
+    if found == {"lower"}:
+        return "Votes (knn) do worse" if votes else f"Showing {method} neighbours harms"
+    return "Votes (knn) do no better" if votes else f"Showing {method} neighbours does not help"
+
+
+def _clause(analysis: Analysis, outcome: Outcome, rows: Sequence[CellResult]) -> str:
+    if not rows:
+        return ""
+    margin = analysis.tests.settings.margin or 0.0
+    words = {
+        "higher": "is higher with",
+        "lower": "is lower with",
+        "no gain": f"does not gain {margin:g} or more with",
+        "open": "shows no difference with",
+    }[outcome]
+    return f"{words} {', '.join(_cell(analysis, row) for row in rows)}"
+
+
+def _cell(analysis: Analysis, row: CellResult) -> str:
+    """``k = 3 (+0.031, 95 % CI +0.010 to +0.052, p = 0.004)``."""
+    mark = row.change or Estimate(0.0)
+    numbers = [signed(mark.value)]
+    # Where no resample moves the difference, an interval of one point would claim too much.
+    if mark.low != mark.high:
+        numbers.append(span_words(mark, analysis.tests.settings.level))
+    if row.p is not None:
+        numbers.append(p_equals(row.p))
+    return f"k\u00a0= {row.cell.k} ({', '.join(part for part in numbers if part)})"
+
+
+def comparisons(rows: Sequence[CellResult]) -> str:
+    """``6 comparisons with k = 0``."""
+    count = len(rows) - 1
+    return f"{count} comparison{'' if count == 1 else 's'} with k = 0"
+
+
+def notes(rows: Sequence[CellResult]) -> list[str]:
+    """What differs between the cells besides neighbours, and what the numbers are not."""
+    runs = [row.run for row in rows]
+    found = _models(runs)
+    for key, words in _SHARED:
+        if len({str(run.facts[key]) for run in runs if key in run.facts}) > 1:
+            found.append(f"{words}, so not only method and k differ.")
+    read = {str(run.options["sections"]) for run in runs if "sections" in run.options}
+    if len(read) > 1:
+        found.append(
+            f"The cells read different sections of the reports: {', '.join(sorted(read))}."
+        )
+    found += [
+        f"{run.cell.name}: so named on the command line; its manifest says {run.recorded.name}."
+        for run in runs
+        if run.recorded is not None and run.recorded != run.cell
+    ]
+    if any(row.shown is not None and row.cell.k - row.shown >= FEWER for row in rows):
+        found.append("Some reports had fewer than k neighbours; the table says how many they had.")
+    if len(rows) > 2:
+        found.append(
+            "The best of several cells looks better on these reports than it is: choose method and "
+            "k on validation reports, then report that cell on test reports."
+        )
+    return found
+
+
+def _models(runs: Sequence[Run]) -> list[str]:
+    """Whether one model served with and without neighbours, or a cell had its own."""
+    known = {run.cell: run.source.labeler.get("model_sha256") for run in runs}
+    base = known.pop(WITHOUT, None)
+    found = []
+    if same := [c.name for c, digest in known.items() if base is not None and digest == base]:
+        found.append(
+            f"{', '.join(same)}: labeled by the same model as k = 0. A model does best on prompts "
+            "like those of its training, so this shows what neighbours do to this model, not what "
+            "they do for one that was trained with them."
+        )
+    if other := [c.name for c, digest in known.items() if digest is not None and digest != base]:
+        found.append(
+            f"{', '.join(other)}: labeled by another model than k = 0, so the difference is that "
+            "of neighbours and training together, chance of a single training run included."
+        )
+    return found
+
+
+def methods_text(analysis: Analysis, rows: Sequence[CellResult]) -> str:
+    """A sentence for the methods section of a paper."""
+    named = ", ".join(methods_of(row.cell for row in rows))
+    unit = "patients" if analysis.tests.clustered else "reports"
+    return (
+        f"Labeling with similar reports ({named}; k as in the table) was compared with labeling "
+        f"without (k = 0) by paired randomization tests over {unit}, Holm-adjusted over "
+        f"{comparisons(rows)}."
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import signal
 import sys
 import threading
@@ -23,7 +24,7 @@ LEDGER = "steps.json"
 LOGS = "logs"
 DONE = "manifest.json"
 PRELOADED = (
-    "labelwright.cli",
+    "labelwright.commands.labeling.command",
     "baselines.tagger.train",
     "baselines.tagger.labeler",
     "transformers.trainer",
@@ -194,15 +195,15 @@ def _run(step: Step, folder: Folder) -> str | None:
 
 
 def _in_own_process(words: Sequence[str], log: str) -> None:
-    """What a step's process does: the command, its messages in the log."""
-    from labelwright.cli import main
-
+    """What a step's process does: the command as ``python -m labelwright.cli``, its messages in
+    the log."""
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
     for stream in (1, 2):
         os.dup2(handle, stream)
     os.close(handle)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.exit(main(words))
+    sys.argv[1:] = words
+    runpy.run_module("labelwright.cli", run_name="__main__", alter_sys=True)
 
 
 def _end_with_parent() -> None:
