@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import labelwright
 from labelwright.errors import ConfigError
 from labelwright.label_set import CERTAINTY, LabelSet
 from labelwright.labelers.base import key_of_one
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.tasks.certainty.rules import settle
+from labelwright.version import __version__
 from retrieval.augment import CONTEXT, Recipe
 from retrieval.find import Finder
 from retrieval.index import Index, Neighbour
@@ -84,7 +84,7 @@ class NearestNeighbours:
             "index_embedder": dict(self._index.embedder_facts),
             "label_set": self._label_set.name,
             "label_set_sha256": self._label_set.fingerprint,
-            "versions": {"labelwright": labelwright.__version__},
+            "versions": {"labelwright": __version__},
         }
 
     def key(self, report: Report) -> bytes:

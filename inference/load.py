@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,14 @@ from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
 from labelwright.runtime.fetched import fetched_folder
-from labelwright.runtime.pretrained import pick_device
+from labelwright.runtime.pretrained import (
+    gaps,
+    own_label_set,
+    pick_device,
+    pick_dtype,
+    readable,
+    refuse_gaps,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 QUANTISED = ("int8", "nf4")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 HUB_FILES = ["*.safetensors", "*.json", "*.jinja", "*.yaml", "*.txt", "*.model"]
 
 
@@ -130,36 +134,12 @@ def find(path_or_hub_name: str | Path, revision: str | None = None) -> Path:
         ) from error
 
 
-def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
-    """The dtype for ``from_pretrained``; ``"auto"`` keeps the checkpoint's own.
-
-    On CPU ``auto`` is float32: bfloat16 is ten times slower where the CPU has no AVX-512.
-
-    Raises:
-        ConfigError: an unknown one.
-    """
-    import torch
-
-    if dtype not in DTYPES:
-        raise ConfigError(f"unknown dtype {dtype!r}", remedy=f"choose one of: {', '.join(DTYPES)}")
-    if dtype == "auto":
-        return torch.float32 if device.type == "cpu" else "auto"
-    kind: torch.dtype = getattr(torch, dtype)
-    return kind
-
-
 def _task(folder: Path, wanted: LabelSet | None) -> tuple[TaskInfo | None, LabelSet]:
     plain = not any((folder / name).exists() for name in (LABEL_SET_FILE, TASK_FILE))
     if plain and wanted is not None:
         return None, wanted
     own, task = load_task(folder)
-    if wanted is not None and not wanted.asks_as(own):
-        raise CheckpointError(
-            f"the model was trained on another label set than {wanted.name} {wanted.version}: "
-            f"{own.name} {own.version}",
-            remedy="leave out --label-set, or train a model for it",
-            source=folder,
-        )
+    own_label_set(wanted, own, folder)
     return task, own
 
 
@@ -193,7 +173,7 @@ def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
             remedy="copy tokenizer.json and tokenizer_config.json of the model into it",
             source=folder,
         )
-    with _readable(folder, "tokenizer"):
+    with readable(folder, "tokenizer"):
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             folder, trust_remote_code=False, local_files_only=True
         )
@@ -217,7 +197,7 @@ def _model(
             remedy="convert them; pickled weights can run code and are not read",
             source=base,
         )
-    with _readable(base, "model"):
+    with readable(base, "model"):
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             base,
             dtype=dtype,
@@ -228,11 +208,11 @@ def _model(
             **quantised,
         )
     model: PreTrainedModel = loaded[0]
-    _refuse_gaps(base, loaded[1]["missing_keys"], loaded[1]["mismatched_keys"])
+    refuse_gaps(base, gaps(loaded[1]))
     if adapter is not None:
-        with _readable(adapter, "adapter"):
+        with readable(adapter, "adapter"):
             report = model.load_adapter(str(adapter))
-        _refuse_gaps(adapter, report.missing_keys, report.mismatched_keys)
+        refuse_gaps(adapter, (*report.missing_keys, *report.mismatched_keys))
         if not quantised:
             _merge(model)
     return model
@@ -269,43 +249,3 @@ def _quantised(kind: str | None, place: torch.device) -> dict[str, Any]:
     )
     placed = {} if place.type == "cpu" else {"device_map": {"": place}}
     return {"quantization_config": config, **placed}
-
-
-def _refuse_gaps(folder: Path, missing: Iterable[object], mismatched: Iterable[object]) -> None:
-    """Weights that are not in the file would be random numbers, and nobody would know."""
-    absent = sorted({str(key) for key in (*missing, *mismatched)})
-    if absent:
-        raise CheckpointError(
-            f"{len(absent)} weights of the model are missing or of another size, "
-            f"the first is {absent[0]}",
-            remedy="the folder is incomplete; restore it from the training output",
-            source=folder,
-        )
-
-
-@contextmanager
-def _readable(folder: Path, part: str) -> Iterator[None]:
-    """Hide progress bars and turn any failure into one line; these messages hold no reports."""
-    from transformers.utils import logging as untyped
-
-    logging: Any = untyped
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    except Exception as error:
-        raise CheckpointError(
-            f"the {part} cannot be loaded ({_first_line(error)})",
-            remedy="the folder is damaged or its architecture is not supported",
-            source=folder,
-        ) from error
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
-def _first_line(error: Any) -> str:
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {lines[0][:200]}"

@@ -15,6 +15,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from labelwright.version import __version__
+
 if TYPE_CHECKING:
     from labelwright import errors
     from labelwright.api import (
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     )
     from labelwright.label_set import LabelSet
     from labelwright.records import Certainty, Entity, Prediction, Reject, Report
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "labelwright.api": (

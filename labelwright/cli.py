@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import labelwright
 from labelwright.commands import (
     convert,
     evidence,
@@ -35,6 +34,7 @@ from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import wait_asleep
+from labelwright.version import __version__
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def parser() -> Parser:
         prog="labelwright",
         description="Instruction-tuned generative labelers for clinical text.",
     )
-    top.add_argument("--version", action="version", version=labelwright.__version__)
+    top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)

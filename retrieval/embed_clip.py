@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from labelwright.errors import CheckpointError, InputError, MissingExtraError
 from labelwright.io.manifest import sha256_model
 from labelwright.runtime.pretrained import (
+    UNUSED,
     check_folder,
     find_folder,
+    gaps,
     pick_device,
     positions,
     read_settings,
@@ -92,7 +94,7 @@ class ClipEmbedder(WindowedEmbedder):
                 output_loading_info=True,
                 **options,
             )
-            refuse_gaps(folder, facts)
+            refuse_gaps(folder, gaps(facts), unused=UNUSED)
             full_name = str(folder) if Path(name).expanduser().is_dir() else name
             return cls(
                 (model.eval().to(place), tokenizer, processor),

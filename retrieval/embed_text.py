@@ -15,8 +15,10 @@ from labelwright.errors import CheckpointError, MissingExtraError
 from labelwright.io.manifest import sha256_model
 from labelwright.runtime.pretrained import (
     MINILM,
+    UNUSED,
     check_folder,
     find_folder,
+    gaps,
     pick_device,
     positions,
     read_settings,
@@ -182,7 +184,7 @@ def _check_weights(folder: Path) -> None:
             local_files_only=True,
             output_loading_info=True,
         )
-        refuse_gaps(folder, facts)
+        refuse_gaps(folder, gaps(facts), unused=UNUSED)
 
 
 def _limit(model: Any) -> int:

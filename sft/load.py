@@ -13,6 +13,7 @@ from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.io.run_folder import START
 from labelwright.label_set import LabelSet
 from labelwright.runtime.fetched import fetched_folder, hub_reachable
+from labelwright.runtime.pretrained import gaps, refuse_gaps
 from sft.scratch import CHATML, EOS, PRESETS, TURN, make_scratch_model
 
 if TYPE_CHECKING:
@@ -171,14 +172,7 @@ def load_model(start: Start, model: ModelConfig, stop: int) -> PreTrainedModel:
         output_loading_info=True,
         **_quantised(model),
     )
-    absent = sorted(map(str, (*report["missing_keys"], *report["mismatched_keys"])))
-    if absent:
-        raise CheckpointError(
-            f"{len(absent)} weights of the model are missing or of another size, the first is "
-            f"{absent[0]}",
-            remedy="the folder is incomplete; restore it",
-            source=start.source,
-        )
+    refuse_gaps(start.source, gaps(report))
     if loaded.generation_config is not None:
         known = loaded.generation_config.eos_token_id
         others = known if isinstance(known, list) else [] if known is None else [known]

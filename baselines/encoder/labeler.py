@@ -12,13 +12,12 @@ import torch
 from baselines.encoder.checkpoint import LoadedEncoder, load_encoder
 from baselines.encoder.model import Padding, parameters_of
 from baselines.encoder.text import TextEncoder, Tokens
-from labelwright.errors import CheckpointError, ConfigError
+from labelwright.errors import ConfigError
 from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.runtime.pretrained import pick_device
+from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 EMPTY = "the report is empty"
 
 
@@ -66,7 +65,8 @@ class EncoderLabeler:
             ConfigError: a choice cannot work.
             LabelSetError: the label set has mistakes.
         """
-        kind, place = dtype_named(dtype), pick_device(device)
+        place = pick_device(device)
+        kind = float_kind(dtype)
         loaded = load_encoder(path, dtype=kind)
         own_label_set(label_set, loaded.label_set, path)
         return cls(loaded, device=place, batch_size=batch_size)
@@ -153,35 +153,4 @@ class EncoderLabeler:
             problems=tuple(problems),
             probs=probs,
             seconds=seconds,
-        )
-
-
-def dtype_named(name: str) -> torch.dtype:
-    """The number format asked for; ``auto`` is float32.
-
-    Raises:
-        ConfigError: there is none by this name.
-    """
-    if name != "auto" and name not in DTYPES:
-        raise ConfigError(
-            f"unknown dtype {name!r}", remedy=f"choose one of: auto, {', '.join(DTYPES)}"
-        )
-    return DTYPES.get(name, torch.float32)
-
-
-def own_label_set(given: LabelSet | str | Path | None, own: LabelSet, path: str | Path) -> None:
-    """A model labels what it was trained for, and nothing else.
-
-    Raises:
-        CheckpointError: another label set was given than the model's own.
-        LabelSetError: the label set given has mistakes.
-    """
-    if isinstance(given, str | Path):
-        given = LabelSet.load(given)
-    if given is not None and given != own:
-        raise CheckpointError(
-            f"the model was trained on another label set than {given.name} "
-            f"{given.version}: {own.name} {own.version}",
-            remedy="leave out --label-set, or train a model for it",
-            source=path,
         )

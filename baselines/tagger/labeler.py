@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.encoder.labeler import EMPTY, dtype_named, own_label_set
+from baselines.encoder.labeler import EMPTY
 from baselines.encoder.model import parameters_of
 from baselines.tagger.checkpoint import LoadedTagger, load_tagger
 from baselines.tagger.scores import Scored, mentions
@@ -21,7 +21,7 @@ from labelwright.errors import ConfigError
 from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Prediction, Reject, Report
-from labelwright.runtime.pretrained import pick_device
+from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
 
 
 class Piece(NamedTuple):
@@ -92,7 +92,8 @@ class TaggerLabeler:
             ConfigError: a choice cannot work.
             LabelSetError: the label set has mistakes.
         """
-        kind, place = dtype_named(dtype), pick_device(device)
+        place = pick_device(device)
+        kind = float_kind(dtype)
         loaded = load_tagger(path, dtype=kind)
         own_label_set(label_set, loaded.label_set, path)
         return cls(loaded, device=place, batch_size=batch_size, threshold=threshold)

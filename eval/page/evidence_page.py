@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import labelwright
 from eval.page.frame import render_page, script_json
 from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.version import __version__
 
 MOST = 5_000
 """Reports in one page, if not told otherwise: some 10 MB, which browsers open at once."""
@@ -176,7 +176,7 @@ def _inside(spans: Sequence[Sequence[int]], size: int) -> bool:
 def html(data: EvidenceData, *, title: str) -> str:
     """The page; it needs no network and runs no script but its own."""
     context = {
-        "version": labelwright.__version__,
+        "version": __version__,
         "title": title,
         "facts": data.facts(),
         "data": script_json(

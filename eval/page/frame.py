@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-import labelwright
 from eval.page import labeler_tables, pair_tables
 from eval.page.checklist import checklist, checklist_table
 from eval.page.contents import MOST, Contents
@@ -32,6 +31,7 @@ from eval.page.tables import Table, main_text, sentence, sort_key, span_text
 from eval.page.verdict import Notices, Verdict, facts, verdicts
 from eval.read.provenance import Independence, Source, source_notices
 from eval.stats.tested import Tested
+from labelwright.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -187,7 +187,7 @@ def _context(page: Page) -> dict[str, Any]:
     drawn = page.drawings
     first = next((s for s in page.sections if s.id == page.opening and s.figures), None)
     return {
-        "version": labelwright.__version__,
+        "version": __version__,
         "title": page.title,
         "navigation": _navigation(page),
         "verdicts": verdicts(a) if first is None else [_claim(s) for s in first.statements],

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import labelwright
 from eval.page.verdict import percent
 from eval.read.provenance import Source
 from eval.stats.tested import Tested
+from labelwright.version import __version__
 
 
 def tests_paragraph(analysis: Tested) -> str:
@@ -45,9 +45,7 @@ def tests_paragraph(analysis: Tested) -> str:
             f"signed-rank test over {analysis.unit[1]}, which are anti-conservative when whole "
             "reports fail."
         )
-    return (
-        f"{second} Analyses were made with labelwright {labelwright.__version__} (seed {s.seed})."
-    )
+    return f"{second} Analyses were made with labelwright {__version__} (seed {s.seed})."
 
 
 def joined(names: Sequence[str]) -> str:

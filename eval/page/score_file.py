@@ -8,13 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-import labelwright
 from eval.page.section import Section
 from eval.page.verdict import verdicts
 from eval.read.provenance import Independence, Source
 from eval.stats.multiple import Several
 from eval.stats.paired import McNemar
 from eval.stats.tested import Marks, Tested
+from labelwright.version import __version__
 
 
 def page_json(
@@ -32,7 +32,7 @@ def page_json(
     """
     settings = a.tests.settings
     return {
-        "labelwright": labelwright.__version__,
+        "labelwright": __version__,
         "metric": a.metric,
         "definition": a.definition,
         "signature": a.signature(tests=True),

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import labelwright
 from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.counts import CLASSES
 from eval.kinds.certainty.read import INDEX
@@ -30,6 +29,7 @@ from eval.probability.plots import Panel, reliability
 from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.temperature import Per, Temperature, fit_temperature
 from eval.stats.tested import Estimate
+from labelwright.version import __version__
 
 FILE = "calibration.json"
 _LEAD = (
@@ -364,7 +364,7 @@ def _temperature(fitted: Temperature) -> dict[str, Any]:
 def _file(analysis: Analysis, fitted: Mapping[str, Temperature], held: HeldOut) -> dict[str, Any]:
     label_set = analysis.comparison.label_set
     return {
-        "labelwright": labelwright.__version__,
+        "labelwright": __version__,
         "label_set": label_set.name,
         "label_set_sha256": label_set.fingerprint,
         "method": "probabilities become softmax(log p / T) per observation",

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-import labelwright
 from eval.kinds.certainty.analysis import Analysis
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import colour
@@ -31,6 +30,7 @@ from eval.probability.selective import (
     units,
 )
 from eval.stats.tested import Estimate
+from labelwright.version import __version__
 
 FILE = "thresholds.json"
 _LEAD = (
@@ -394,7 +394,7 @@ def _file(analysis: Analysis, choices: list[Choice], wish: float, held: HeldOut)
     label_set = analysis.comparison.label_set
     chosen = [c for c in choices if c.origin != "in hindsight"]
     return {
-        "labelwright": labelwright.__version__,
+        "labelwright": __version__,
         "label_set": label_set.name,
         "label_set_sha256": label_set.fingerprint,
         "accuracy": wish,

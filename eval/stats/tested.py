@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import labelwright
 from eval.read.aligned import Aligned
 from eval.stats.counts import Bools
 from eval.stats.equivalence import Equivalence
 from eval.stats.multiple import Several
 from eval.stats.significance import CompareSettings, Difference, Interval, Pair, Significance
 from labelwright.errors import ConfigError
+from labelwright.version import __version__
 
 FEW_CLUSTERS = 30
 """Below this the bootstrap's intervals are too narrow to be taken at their word."""
@@ -177,7 +177,7 @@ class Tested(ABC):
             parts.append(f"permutations:{s.permutations}")
         if intervals or tests:
             parts.append(f"seed:{s.seed}")
-        return "|".join([*parts, f"labelwright:{labelwright.__version__}"])
+        return "|".join([*parts, f"labelwright:{__version__}"])
 
     def _marks(self, interval: Interval, hidden: Bools) -> Marks:
         found: list[Estimate | None] = []

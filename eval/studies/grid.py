@@ -12,7 +12,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-import labelwright
 from eval.kinds import view_of
 from eval.page.frame import render_page
 from eval.page.tables import Column, Table, Value, main_text
@@ -21,6 +20,7 @@ from labelwright.errors import InputError, LabelwrightError
 from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
+from labelwright.version import __version__
 
 SECONDS = "training seconds"
 PAGE, TABLE, MARKDOWN, TYPES, RUNS = "grid.html", "grid.csv", "grid.md", "types.csv", "runs.csv"
@@ -147,7 +147,7 @@ def summary(scored: Sequence[Scored]) -> Table:
         "notes. Strict: place and type are the gold's; overlap: any overlap with a mention of the "
         "type; word: words marked with the type, without beginning and inside. A type that "
         "neither gold nor answer has counts 0.",
-        signature=f"undefined:zero|labelwright:{labelwright.__version__}",
+        signature=f"undefined:zero|labelwright:{__version__}",
     )
 
 
@@ -168,7 +168,7 @@ def by_type(scored: Sequence[Scored]) -> Table:
         ),
         rows=tuple(rows),
         caption="Mean over the finished runs of a cell.",
-        signature=f"undefined:zero|labelwright:{labelwright.__version__}",
+        signature=f"undefined:zero|labelwright:{__version__}",
     )
 
 
@@ -227,7 +227,7 @@ def page(scored: Sequence[Scored], *, title: str) -> str:
         f"{count('failed'):,} failed, {count('to do'):,} to do."
     )
     context = {
-        "version": labelwright.__version__,
+        "version": __version__,
         "title": title,
         "facts": facts,
         "notices": _notices(scored),

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import labelwright
 from inference.exports import brat_folder, note_nlp, observations, parquet_table
 from inference.exports.rows import Context, Row
 from inference.runs.job import FURTHER, MANIFEST, PREDICTIONS, remove_torn_files
@@ -25,6 +24,7 @@ from labelwright.io.lock import locked
 from labelwright.io.manifest import sha256_file, sha256_folder
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Report
+from labelwright.version import __version__
 
 WRITERS: Mapping[str, Callable[[IO[Any], Iterable[Row], Context], None]] = {
     "parquet": parquet_table.write,
@@ -78,7 +78,7 @@ def export(
             context = Context(
                 label_set=label_set,
                 finished=manifest["finished"],
-                system=f"labelwright {labelwright.__version__}",
+                system=f"labelwright {__version__}",
                 text=bool(also[name].get("text")),
                 whole=manifest["options"].get("sections") == "full",
             )

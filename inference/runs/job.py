@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import labelwright
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import write_json, writing
+from labelwright.version import __version__
 
 JOB_FILE = "job.json"
 PARTS = "parts"
@@ -64,7 +64,7 @@ class Job:
     def to_json(self) -> dict[str, Any]:
         """The job's part of ``job.json`` and of the manifest."""
         value: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return value | {"labelwright": labelwright.__version__}
+        return value | {"labelwright": __version__}
 
     def fingerprint(self) -> str:
         """SHA-256 of all that two runs must share to be the same job."""

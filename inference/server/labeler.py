@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import labelwright
 from inference.answer import Answer
 from inference.decode.entity_reader import EntityReader
 from inference.prompts import PLACEHOLDER, Refusal
@@ -22,6 +21,7 @@ from labelwright.checkpoint import load_task
 from labelwright.errors import ConfigError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Prediction, Reject, Report
+from labelwright.version import __version__
 
 __all__ = ["TRIAL", "ServerLabeler"]
 
@@ -162,7 +162,7 @@ class ServerLabeler:
             "prompt": self._requests.chat(PLACEHOLDER),
             "decoding": self._requests.told(),
             "context": self._requests.context,
-            "versions": {"labelwright": labelwright.__version__},
+            "versions": {"labelwright": __version__},
             "runtime": {
                 "server": self.address.url,
                 "concurrency": self._client.concurrency,

@@ -9,8 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import labelwright
 from labelwright.errors import InputError
+from labelwright.version import __version__
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
@@ -81,7 +81,7 @@ def versions(*only: str) -> Mapping[str, str]:
     Args:
         only: those to give; all if none is named.
     """
-    found = {"labelwright": labelwright.__version__, "python": platform.python_version()}
+    found = {"labelwright": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = version(name)

@@ -29,7 +29,14 @@ from labelwright.errors import CheckpointError, ConfigError, InputError, Missing
 from labelwright.io.jsonl import writing
 from labelwright.io.lock import locked
 from labelwright.io.manifest import sha256_file
-from labelwright.runtime.pretrained import HUB_FILES, check_folder, readable, refuse_gaps, silent
+from labelwright.runtime.pretrained import (
+    HUB_FILES,
+    check_folder,
+    gaps,
+    readable,
+    refuse_gaps,
+    silent,
+)
 
 CACHE = "LABELWRIGHT_CACHE"
 """The variable that names another cache than ``labelwright`` in the user's own."""
@@ -238,7 +245,7 @@ def _convert(file: Path, folder: Path) -> None:
             file.parent, dtype=torch.bfloat16, output_loading_info=True, **place
         )
         model, facts = loaded
-        refuse_gaps(file, facts)
+        refuse_gaps(file, gaps(facts))
         if not tokenizer.chat_template:
             raise CheckpointError("the file has no chat template", source=file)
         # Otherwise the weights count as quantised, and cannot be saved as they are now.

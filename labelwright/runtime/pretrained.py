@@ -6,12 +6,13 @@ import importlib.util
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
+from labelwright.label_set import LabelSet
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +32,8 @@ TOKENIZER_FILES = (
 )
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.ckpt", "*.h5", "*.msgpack")
 UNUSED = ("pooler.", "decoder.")
+"""Poolers that sit on top and decoders beside an encoder."""
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 def minilm_folder() -> Path:
@@ -120,31 +123,37 @@ def read_settings(path: Path) -> Any:
         ) from error
 
 
-def refuse_gaps(source: Path, facts: Mapping[str, Any]) -> None:
+def refuse_gaps(
+    source: str | Path, missing: Iterable[object], *, unused: tuple[str, ...] = ()
+) -> None:
     """Refuse a model some weights of which are not in its file: they would be random.
 
-    Poolers that sit on top and decoders beside an encoder are not used, and may be missing.
-
     Args:
-        facts: what ``from_pretrained`` tells with ``output_loading_info``.
+        missing: the keys that are missing or of another size, as ``from_pretrained`` tells them
+            with ``output_loading_info``.
+        unused: how the names of parts begin that nobody asks, such as :data:`UNUSED`.
 
     Raises:
         CheckpointError: the first of them is named.
     """
-    keys = (str(key) for part in ("missing_keys", "mismatched_keys") for key in facts[part])
-    absent = sorted(key for key in keys if not key.startswith(UNUSED))
+    absent = sorted(key for key in map(str, missing) if not key.startswith(unused))
     if absent:
         raise CheckpointError(
             f"{len(absent)} weights of the model are missing or of another size, "
             f"the first is {absent[0]}",
-            remedy="the model is incomplete; restore it or use another one",
+            remedy="the model is incomplete or of another kind; restore it or use another one",
             source=source,
         )
 
 
+def gaps(facts: Mapping[str, Any]) -> list[object]:
+    """The keys that ``output_loading_info`` says are missing or of another size."""
+    return [key for part in ("missing_keys", "mismatched_keys") for key in facts[part]]
+
+
 @contextmanager
-def readable(source: Path) -> Iterator[None]:
-    """Turn any failure of loading a model folder into one line.
+def readable(source: str | Path, part: str = "model") -> Iterator[None]:
+    """Turn any failure of loading a part of a model folder into one line.
 
     Raises:
         CheckpointError: the folder cannot be loaded.
@@ -158,7 +167,7 @@ def readable(source: Path) -> Iterator[None]:
     except Exception as error:  # damaged files raise errors of every kind
         line = (str(error).strip().splitlines() or [""])[0][:200]
         raise CheckpointError(
-            f"the model cannot be loaded ({type(error).__name__}: {line})",
+            f"the {part} cannot be loaded ({type(error).__name__}: {line})",
             remedy="the folder is damaged or its architecture is not supported",
             source=source,
         ) from error
@@ -228,3 +237,52 @@ def pick_device(device: str) -> torch.device:
     if not backends.get(place.type, place.type == "cpu") or (place.index or 0) >= count:
         raise ConfigError(f"no device {device!r} here", remedy="use --device cpu or auto")
     return place
+
+
+def pick_dtype(dtype: str, device: torch.device) -> torch.dtype | str:
+    """The dtype for ``from_pretrained``; ``"auto"`` keeps the checkpoint's own.
+
+    On CPU ``auto`` is float32: bfloat16 is ten times slower where the CPU has no AVX-512.
+
+    Raises:
+        ConfigError: an unknown one.
+    """
+    import torch
+
+    if dtype not in DTYPES:
+        raise ConfigError(f"unknown dtype {dtype!r}", remedy=f"choose one of: {', '.join(DTYPES)}")
+    if dtype == "auto":
+        return torch.float32 if device.type == "cpu" else "auto"
+    kind: torch.dtype = getattr(torch, dtype)
+    return kind
+
+
+def float_kind(dtype: str) -> torch.dtype:
+    """The number format of an encoder; ``auto`` is float32.
+
+    Raises:
+        ConfigError: there is none by this name.
+    """
+    import torch
+
+    kind = pick_dtype(dtype, torch.device("cpu"))
+    assert isinstance(kind, torch.dtype)  # noqa: S101
+    return kind
+
+
+def own_label_set(given: LabelSet | str | Path | None, own: LabelSet, path: str | Path) -> None:
+    """A model labels what it was trained for, and nothing else.
+
+    Raises:
+        CheckpointError: another label set was given than the model's own.
+        LabelSetError: the label set given has mistakes.
+    """
+    if isinstance(given, str | Path):
+        given = LabelSet.load(given)
+    if given is not None and not given.asks_as(own):
+        raise CheckpointError(
+            f"the model was trained on another label set than {given.name} "
+            f"{given.version}: {own.name} {own.version}",
+            remedy="leave out --label-set, or train a model for it",
+            source=path,
+        )

@@ -200,7 +200,7 @@ HARMS = [
     (with_heads_of_other_observations, "not the observations of the label set"),
     (with_another_label_set, "differs from the label set"),
     (with_pickled_weights, "has no weights in safetensors"),
-    (with_a_missing_weight, r"1 weights of the encoder are missing.*layer\.0\.output"),
+    (with_a_missing_weight, r"1 weights of the model are missing.*layer\.0\.output"),
 ]
 
 

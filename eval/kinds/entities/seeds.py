@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-import labelwright
 from eval.kinds.base import More
 from eval.kinds.entities.analysis import SpanAnalysis, counted, parts_of, schemes_of_comparison
 from eval.kinds.entities.read import SpanComparison
@@ -26,6 +25,7 @@ from eval.read.aligned import Inputs
 from eval.stats.counts import Floats, Undefined
 from eval.stats.multiple import Anova, TukeyPair, one_way_anova, tukey_hsd
 from eval.stats.tested import Estimate
+from labelwright.version import __version__
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ def seeds_section(
             f"runs:{'+'.join(str(len(runs)) for runs in groups.values())}",
             f"undefined:{undefined}",
             f"missing:{comparison.missing}",
-            f"labelwright:{labelwright.__version__}",
+            f"labelwright:{__version__}",
         ]
     )
     others = [name for name in groups if name not in shown]

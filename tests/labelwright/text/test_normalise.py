@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from labelwright.errors import LabelSetError
 from labelwright.records import Certainty, Entity
-from labelwright.text.normalise import Normaliser
-from labelwright.text.normalise_table import table_from_text
+from labelwright.text.normalise import Normaliser, table_from_text
 from labelwright.text.normalised_text import NormalisedText
 
 CLEAN = Normaliser("clean", "1", lower_case=True, drop=("punctuation", "symbols", "numbers"))

@@ -18,7 +18,7 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.base import key_of
 from labelwright.labelers.normalising import Normalising, normalising
 from labelwright.records import Entity, Prediction, Reject, Report
-from labelwright.text.normalise_table import table_from_text
+from labelwright.text.normalise import table_from_text
 
 TABLE = """
 name: short-forms
