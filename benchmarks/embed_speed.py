@@ -26,7 +26,8 @@ import numpy as np
 from cpu_clock import seconds
 from numpy.typing import NDArray
 
-from retrieval.embed import Embedder, embedder_for
+from retrieval.embed import Embedder
+from retrieval.embedders import embedder_for
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

@@ -1,4 +1,4 @@
-"""Embedders by name: what turns reports, and images, into vectors of length one.
+"""Embedders: what turns reports, and images, into vectors of length one.
 
 An embedder says with ``describe`` all that its vectors depend on. Vectors of two embedders may be
 compared only if :func:`differences` between their descriptions finds nothing.
@@ -10,14 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from labelwright.errors import ConfigError
-
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-NAMES = "hashed, hashed:DIMENSIONS, minilm, text:FOLDER_OR_HUB_NAME, clip:FOLDER_OR_HUB_NAME"
-"""What a user may ask for, as shown in help and errors."""
 
 
 @runtime_checkable
@@ -26,7 +21,7 @@ class Embedder(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that :func:`embedder_for` takes; a folder in it is absolute."""
+        """As :func:`retrieval.embedders.embedder_for` takes it; a folder in it is absolute."""
 
     @property
     def dimension(self) -> int:
@@ -49,41 +44,6 @@ class ImageEmbedder(Embedder, Protocol):
 
     def images(self, paths: Sequence[Path]) -> list[NDArray[np.float32] | str]:
         """One vector of length one per image, or the reason why it cannot be read."""
-
-
-def embedder_for(
-    name: str,
-    *,
-    device: str = "auto",
-    state: Mapping[str, NDArray[Any]] | None = None,
-) -> Embedder:
-    """The embedder of a name (:data:`NAMES`).
-
-    Args:
-        device: where models run: ``auto`` (a GPU if there is one), ``cpu``, ``cuda:1``, ``mps``.
-        state: what ``state()`` of the embedder gave after ``fit``; only ``hashed`` has one.
-
-    Raises:
-        CheckpointError: a model folder is incomplete, damaged or of a kind that is not read.
-        ConfigError: there is no such embedder, model or device.
-        MissingExtraError: a package is not installed.
-    """
-    kind, colon, rest = name.partition(":")
-    if kind == "hashed" and (rest or not colon):
-        from retrieval.embed_hashed import HashedEmbedder
-
-        return HashedEmbedder.named(name, state=state)
-    if state is not None:
-        raise ValueError(f"the embedder {kind} has no state")
-    if name == "minilm" or (kind == "text" and rest):
-        from retrieval.embed_text import TextEmbedder
-
-        return TextEmbedder.load(name if name == "minilm" else rest, device=device)
-    if kind == "clip" and rest:
-        from retrieval.embed_clip import ClipEmbedder
-
-        return ClipEmbedder.load(rest, device=device)
-    raise ConfigError(f"unknown embedder {name!r}", remedy=f"choose one of: {NAMES}")
 
 
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:

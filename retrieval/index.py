@@ -123,7 +123,7 @@ class Index:
         """
         from safetensors.numpy import load_file
 
-        from retrieval.embed import embedder_for
+        from retrieval.embedders import embedder_for
 
         stored = self.manifest.state
         state = None if stored is None else load_file(self.path / stored.name)

@@ -9,7 +9,7 @@ from baselines.knn import NearestNeighbours
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry

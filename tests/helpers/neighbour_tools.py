@@ -7,7 +7,7 @@ from typing import Any
 from baselines.rules.labeler import RulesLabeler
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry
 

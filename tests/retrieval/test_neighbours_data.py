@@ -17,7 +17,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Report
 from labelwright.tasks.certainty.answer import parse, render
 from retrieval.augment import Augmenter, Recipe, Shown
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry

@@ -11,7 +11,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Prediction, Reject, Report
 from labelwright.tasks.entities.answer import render
 from retrieval.augment import Augmenter, Recipe
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelwright.errors import CheckpointError, ConfigError
-from retrieval.embed import Embedder, ImageEmbedder, differences, embedder_for
+from retrieval.embed import Embedder, ImageEmbedder, differences
 from retrieval.embed_hashed import LEAST, MOST, HashedEmbedder
+from retrieval.embedders import embedder_for
 
 ROOT = Path(__file__).parents[2]
 

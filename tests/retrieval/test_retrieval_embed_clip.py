@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.runtime.pretrained import silent
-from retrieval.embed import ImageEmbedder, differences, embedder_for
+from retrieval.embed import ImageEmbedder, differences
+from retrieval.embedders import embedder_for
 
 MAKERS = {"clip": tiny_clip, "siglip": tiny_siglip, "vision-text-dual-encoder": tiny_dual_encoder}
 

@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.runtime.pretrained import silent
-from retrieval.embed import Embedder, differences, embedder_for
+from retrieval.embed import Embedder, differences
+from retrieval.embedders import embedder_for
 
 FILLER = " ".join(f"The lungs are clear in zone {number}." for number in range(60))
 

@@ -20,7 +20,7 @@ from labelwright.errors import CheckpointError, ConfigError, InputError, OutputE
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
 from retrieval import index as module
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_change import delete

@@ -17,7 +17,7 @@ from index_tools import Numbers, built, circle, entry, ids, source_of
 from labelwright.errors import CheckpointError, InputError, OutputError
 from labelwright.label_set import LabelSet
 from retrieval import index_change
-from retrieval.embed import embedder_for
+from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, add_to_index
 from retrieval.index_change import delete, rebuild

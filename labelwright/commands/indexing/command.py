@@ -104,7 +104,7 @@ def _parameters(arguments: argparse.Namespace) -> dict[str, int]:
 
 
 def _build(arguments: argparse.Namespace) -> str:
-    from retrieval.embed import embedder_for
+    from retrieval.embedders import embedder_for
     from retrieval.index_build import SHARD_ROWS, Plan, build_index
 
     source = source_of(arguments)
