@@ -107,7 +107,7 @@ def _band(value: str, grouping: Grouping, path: str | Path) -> tuple[float, str]
     if not np.isfinite(low):
         raise InputError(
             f"a value of {grouping.column!r} is no number, so it has no band",
-            remedy="mend it, leave it empty where it is not known, or group without a band",
+            remedy="fix it, leave it empty where it is not known, or group without a band",
             source=path,
         )
     whole = width >= 1 and float(width).is_integer()

@@ -161,8 +161,8 @@ def several(analysis: Tested) -> list[Table]:
         f = "–" if test.f is None else f"F({test.df[0]:g}, {test.df[1]:g}) = {test.f:.2f}"
         overall.append((test.name, f, test.p))
         if test.p_corrected is not None:
-            words = f"Greenhouse–Geisser, ε = {test.epsilon or 0:.2f}"
-            overall.append((test.name, words, test.p_corrected))
+            corrected = f"Greenhouse–Geisser, ε = {test.epsilon or 0:.2f}"
+            overall.append((test.name, corrected, test.p_corrected))
     after: list[tuple[Value, ...]] = []
     tukey = {(pair.a, pair.b): pair for pair in found.tukey}
     for pair in found.ranks.pairs:

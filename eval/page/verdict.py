@@ -178,10 +178,10 @@ GRAVE_SHARE = 0.01
 def _few(analysis: Tested) -> str:
     count = analysis.tests.clusters
     unit = "patient" if analysis.tests.clustered else "report"
-    words = f"Only {count} {unit}{'' if count == 1 else 's'}: "
+    start = f"Only {count} {unit}{'' if count == 1 else 's'}: "
     if analysis.enough:
-        return words + "intervals are too narrow and tests have little power."
-    return words + "no interval and no test can be given."
+        return start + "intervals are too narrow and tests have little power."
+    return start + "no interval and no test can be given."
 
 
 def _missing(analysis: Tested) -> list[tuple[str, float]]:

@@ -258,10 +258,10 @@ def _exact(matrix: Counts) -> NDArray[Any]:
 
 def _random_swaps(size: int, permutations: int, seed: int) -> Iterator[NDArray[np.uint8]]:
     generator = np.random.default_rng(seed)
-    words = -(-size // 64)
+    columns = -(-size // 64)
     for start in range(0, permutations, _rows(size)):
         rows = min(_rows(size), permutations - start)
-        drawn = generator.integers(0, 2**64, size=(rows, words), dtype=np.uint64)
+        drawn = generator.integers(0, 2**64, size=(rows, columns), dtype=np.uint64)
         bits = np.unpackbits(drawn.astype("<u8").view(np.uint8), axis=1)
         yield bits[:, :size]
 

@@ -255,13 +255,13 @@ def _clause(analysis: Analysis, outcome: Outcome, rows: Sequence[CellResult]) ->
     if not rows:
         return ""
     margin = analysis.tests.settings.margin or 0.0
-    words = {
+    claim = {
         "higher": "is higher with",
         "lower": "is lower with",
         "no gain": f"does not gain {margin:g} or more with",
         "open": "shows no difference with",
     }[outcome]
-    return f"{words} {', '.join(_cell(analysis, row) for row in rows)}"
+    return f"{claim} {', '.join(_cell(analysis, row) for row in rows)}"
 
 
 def _cell(analysis: Analysis, row: CellResult) -> str:
@@ -286,9 +286,9 @@ def notes(rows: Sequence[CellResult]) -> list[str]:
     """What differs between the cells besides neighbours, and what the numbers are not."""
     runs = [row.run for row in rows]
     found = _models(runs)
-    for key, words in _SHARED:
+    for key, finding in _SHARED:
         if len({str(run.facts[key]) for run in runs if key in run.facts}) > 1:
-            found.append(f"{words}, so not only method and k differ.")
+            found.append(f"{finding}, so not only method and k differ.")
     read = {str(run.options["sections"]) for run in runs if "sections" in run.options}
     if len(read) > 1:
         found.append(

@@ -153,13 +153,13 @@ def recorded_cell(source: Source) -> Cell | None:
         return None
 
 
-def cell_of(told: Cell | None, source: Source) -> Cell:
-    """A run's cell: the one that the user tells, else the one that its manifest names.
+def cell_of(stated: Cell | None, source: Source) -> Cell:
+    """A run's cell: the one that the user states, else the one that its manifest names.
 
     Raises:
         InputError: neither says it.
     """
-    cell = told or recorded_cell(source)
+    cell = stated or recorded_cell(source)
     if cell is None:
         why = (
             "no manifest of labelwright label belongs to it"
@@ -186,9 +186,9 @@ def read_runs(given: Iterable[tuple[Cell | None, str]], label_set: LabelSet) -> 
         ConfigError: two runs are of one cell, or none is without neighbours, or all are.
     """
     runs: dict[Cell, Run] = {}
-    for told, path in given:
+    for stated, path in given:
         source = read_source(path, path)
-        cell = cell_of(told, source)
+        cell = cell_of(stated, source)
         if cell in runs:
             raise ConfigError(
                 f"two runs are of one cell, {cell.name}: {runs[cell].source.path} and {path}",

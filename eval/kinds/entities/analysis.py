@@ -103,10 +103,10 @@ def analyse_spans(
     first = checked_reference(comparison, reference)
     schemes = schemes_of_comparison(comparison)
     if parts_of(metric)[1] not in schemes:
-        asked = parts_of(metric)[1] == CERTAINTY
+        certain = parts_of(metric)[1] == CERTAINTY
         raise ConfigError(
-            f"no {metric}, since {'the label set has no certainties' if asked else 'texts lack'}",
-            remedy="choose another --metric" if asked else "give the texts with --reports FILE",
+            f"no {metric}, since {'the label set has no certainties' if certain else 'texts lack'}",
+            remedy="choose another --metric" if certain else "give the texts with --reports FILE",
         )
     ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
     counts, wrong = counted(ordered)

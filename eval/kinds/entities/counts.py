@@ -156,8 +156,8 @@ def _count_certainties(
     gold: Sequence[Entity],
     pred: Sequence[Entity],
 ) -> None:
-    said = Counter((p.type, p.spans, p.certainty) for p in pred if p.spans)
-    for key, count in (Counter((g.type, g.spans, g.certainty) for g in gold) & said).items():
+    given = Counter((p.type, p.spans, p.certainty) for p in pred if p.spans)
+    for key, count in (Counter((g.type, g.spans, g.certainty) for g in gold) & given).items():
         rows[row_of[key[0]]][Column.CERTAIN] += count
 
 

@@ -208,8 +208,8 @@ def _elsewhere(file: SpanFile, texts: Mapping[str, str]) -> int:
         marked = file.reports.get(identifier)
         for mention in () if marked is None else marked.entities or ():
             at = " ".join(text[start:end] for start, end in mention.spans)
-            said = mention.text
-            found += bool(mention.spans and said) and "".join(said.split()) != "".join(at.split())
+            own = mention.text
+            found += bool(mention.spans and own) and "".join(own.split()) != "".join(at.split())
     return found
 
 
@@ -298,18 +298,18 @@ class _Checked:
                 f"{', '.join(self.label_set.names)}",
                 row,
             )
-        words = self.label_set.words
-        if words and self.gold and entity.certainty is None:
+        certainties = self.label_set.words
+        if certainties and self.gold and entity.certainty is None:
             raise self.error(
                 f"an entity of type {entity.type} has no certainty",
                 "give every entity of the gold one, or a label set that asks for none",
                 row,
             )
-        if words and entity.certainty is not None and entity.certainty not in words:
+        if certainties and entity.certainty not in (None, *certainties):
             raise self.error(
                 f"an entity of type {entity.type} cannot be {entity.certainty.value} in label "
                 f"set {self.label_set.name}",
-                f"use one of: {', '.join(c.value for c in words)}",
+                f"use one of: {', '.join(c.value for c in certainties)}",
                 row,
             )
         if self.gold and not entity.spans:
@@ -388,7 +388,7 @@ def _read_rows(file: Path, options: ReadOptions) -> Iterator[tuple[str, Marked]]
         if isinstance(item, Reject):
             raise InputError(
                 f"a report cannot be used: {item.reason}",
-                remedy="mend it; scores of a part of the reports would mislead",
+                remedy="fix it; scores of a part of the reports would mislead",
                 source=item.source,
                 row=item.row,
             )

@@ -144,12 +144,12 @@ def sides(counts: Counts, scheme: str) -> Sides:
     kept = counts if scheme == WORDS_O else counts[..., :-1, :]
     base = WORDS if scheme == WORDS_O else scheme
     in_gold, in_pred, unit = _HITS[base]
-    words = base == WORDS
+    of_words = base == WORDS
     return Sides(
         found=_sum(kept, in_gold) * unit,
-        gold=_sum(kept, (Column.WORDS_GOLD if words else Column.GOLD,)),
+        gold=_sum(kept, (Column.WORDS_GOLD if of_words else Column.GOLD,)),
         right=_sum(kept, in_pred) * unit,
-        pred=_sum(kept, (Column.WORDS_PRED if words else Column.PRED,)),
+        pred=_sum(kept, (Column.WORDS_PRED if of_words else Column.PRED,)),
     )
 
 

@@ -129,11 +129,11 @@ def seeds_section(
         *([_tukey(metric, tests[metric], signature)] if tests and tests[metric].pairs else []),
     ]
     means = {name: each.mean() for name, each in values[metric].items()}
-    words = "; ".join(
+    spreads = "; ".join(
         f"{name} {means[name]:.3f} ± {values[metric][name].std(ddof=1):.3f} ({len(runs)} runs)"
         for name, runs in groups.items()
     )
-    statements = [f"{_name(metric)}, mean ± standard deviation over runs: {words}."]
+    statements = [f"{_name(metric)}, mean ± standard deviation over runs: {spreads}."]
     if tests:
         statements.append(_verdict(tests[metric]))
     return Section(
@@ -197,8 +197,8 @@ def _name(score: str) -> str:
         return kind
     for start in ("micro_precision_", "micro_recall_"):
         if plain.startswith(start):
-            words = start.replace("_", " ").strip()
-            return sentence(f"{SCHEME_TEXT[plain.removeprefix(start)][0]} {words}")
+            score = start.replace("_", " ").strip()
+            return sentence(f"{SCHEME_TEXT[plain.removeprefix(start)][0]} {score}")
     if "_f1_" in plain:
         average, scheme = parts_of(plain)
         return sentence(f"{SCHEME_TEXT[scheme][0]} {average} F1")

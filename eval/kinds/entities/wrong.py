@@ -51,8 +51,8 @@ def kinds_section(analysis: SpanAnalysis) -> Section:
 
     def panel(title: str, side: str, left_out: Sequence[str]) -> KindPanel:
         rows = [
-            (sentence(words), [tallies[name][side, kind] for name in names])
-            for kind, words in KINDS.items()
+            (sentence(title), [tallies[name][side, kind] for name in names])
+            for kind, title in KINDS.items()
             if kind not in left_out
         ]
         return KindPanel(title, rows)

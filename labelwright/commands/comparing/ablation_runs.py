@@ -103,7 +103,7 @@ def _models(values: Sequence[str]) -> dict[Cell, str]:
         if cell.method == KNN:
             raise ConfigError(
                 f"--cell {value!r}: neighbours that vote need no model",
-                remedy="leave it out; --methods knn labels these cells",
+                remedy="remove it; --methods knn labels these cells",
             )
         if cell in found:
             raise ConfigError(
@@ -131,7 +131,7 @@ def _label_arguments(arguments: argparse.Namespace) -> argparse.Namespace:
         if getattr(base, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')} is not for an ablation",
-                remedy="leave it out; --methods and --k say what is labeled",
+                remedy="remove it; --methods and --k say what is labeled",
             )
     id_column: str | None = arguments.id_column
     if id_column is not None and "," in id_column:

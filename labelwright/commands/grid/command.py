@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
         (cell, number), reason = next(iter(failed.items()))
         raise ConfigError(
             f"{len(failed)} of {len(runs)} runs failed; the first, {cell}, seed {number}: {reason}",
-            remedy=f"mend it and give the same command again (messages: {out / 'logs'})",
+            remedy=f"fix it and give the same command again (messages: {out / 'logs'})",
         )
     return 0
 

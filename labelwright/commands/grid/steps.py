@@ -133,7 +133,7 @@ class _Strict(Parser):
     """A parser whose mistakes are errors of the grid."""
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{self.prog}: {message}", remedy="mend the grid, or --set")
+        raise ConfigError(f"{self.prog}: {message}", remedy="fix the grid, or --set")
 
     def parse_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
