@@ -305,7 +305,7 @@ class _Checked:
                 "give every entity of the gold one, or a label set that asks for none",
                 row,
             )
-        if certainties and entity.certainty not in (None, *certainties):
+        if certainties and entity.certainty is not None and entity.certainty not in certainties:
             raise self.error(
                 f"an entity of type {entity.type} cannot be {entity.certainty.value} in label "
                 f"set {self.label_set.name}",
