@@ -36,6 +36,7 @@ TRIGGERS = {
     "versus": Trigger.VERSUS,
     "inert": Trigger.INERT,
     "stops": Trigger.STOP,
+    "relative": Trigger.RELATIVE,
     "clauses": Trigger.CLAUSE,
     "new_items": Trigger.NEW_ITEM,
     "new_words": Trigger.FRESH,

@@ -47,6 +47,8 @@ class Trigger(IntEnum):
     """Looks like a trigger or a verb and is none ("no change in", "is seen")."""
     STOP = auto()
     """Ends every scope."""
+    RELATIVE = auto()
+    """Ends every scope, unless a comma closes what it opens: that is passed over then."""
     CLAUSE = auto()
     """The subject and verb of a clause of its own: ends what reaches forward to it."""
     NEW_ITEM = auto()
@@ -74,11 +76,16 @@ BACKWARD = frozenset(
         Trigger.YES,
     }
 )
-_SEPARATING = frozenset({Trigger.STOP, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN})
+_SEPARATING = frozenset(
+    {Trigger.STOP, Trigger.RELATIVE, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN}
+)
+_HARD = frozenset({Trigger.STOP, Trigger.RELATIVE, Trigger.FRESH})
 _HARD_MARKS = MARKS - {",", "/", "+"}
 _NEGATIONS = frozenset({Trigger.NO, Trigger.NOT})
 _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
+_FAR = 7
+"""How many words before a "versus" may belong to what it sets against something."""
 
 Span = tuple[int, int]
 """Words of the sentence, from the first to the one after the last."""
@@ -258,19 +265,19 @@ class Scope:
         return ends or not any(start >= following for start, _end in self._mentions)
 
     def _mark_separators(self, separating: Sequence[Match]) -> None:
-        found = [
-            (m.start, m.end, m.payload in (Trigger.STOP, Trigger.FRESH) or self._ends_list(m))
-            for m in separating
-        ]
+        found = [(m.start, m.end, m.payload in _HARD or self._ends_list(m)) for m in separating]
         if not MARKS.isdisjoint(self._words):
             inside = {at for m in self._triggers for at in range(m.start, m.end)}
             opened = -1
+            relative = {m.start for m in separating if m.payload is Trigger.RELATIVE}
             for at, word in enumerate(self._words):
                 if word not in MARKS or at in inside:
                     continue
                 found.append((at, at + 1, word in _HARD_MARKS and not self._lists_on(at)))
                 if word == "(":
                     opened = at
+                elif word == "," and at + 1 in relative and "," in self._words[at + 2 :]:
+                    self._holes.append((at, self._words.index(",", at + 2) + 1))
                 elif word == ")" and opened >= 0:
                     if at - opened > 2 or not self._words[opened + 1].isdigit():
                         self._holes.append((opened, at + 1))
@@ -300,6 +307,8 @@ class Scope:
 
     def _forward_spans(self, kind: Trigger, trigger: Match) -> list[Span]:
         size = self._clause_after(kind, trigger.end)
+        if kind is Trigger.SKIP:
+            size = min(size, self._denial_after(trigger.end))
         low = trigger.end
         spans: list[Span] = []
         own = self._hole(trigger.start)
@@ -319,12 +328,23 @@ class Scope:
             if (
                 hard
                 or (fresh is not None and kind is not Trigger.SKIP)
-                or (fresh in _NEGATIONS and self._words[start] != ",")
+                or fresh in _NEGATIONS
                 or self.has_verb(end, until)
                 or self._new_clause(trigger.end, start, end, until)
             ):
                 return [*spans, (low, start)]
         return [*spans, (low, size)]
+
+    def _denial_after(self, end: int) -> int:
+        """Where a denial begins behind a finding: "history of emphysema without effusion"."""
+        return min(
+            (
+                at
+                for at, kind in self._forward_starts.items()
+                if kind in _NEGATIONS and any(end <= low < at for low, _high in self._mentions)
+            ),
+            default=len(self._words),
+        )
 
     def _clause_after(self, kind: Trigger, end: int) -> int:
         """Where the next clause begins; one that follows at once, as "whether" asks, is passed."""
@@ -354,6 +374,7 @@ class Scope:
     def _backward_spans(self, trigger: Match) -> list[Span]:
         joined = False
         high = trigger.start
+        first = self._explained(trigger) if trigger.payload is Trigger.VERSUS else 0
         spans: list[Span] = []
         own = self._hole(trigger.start)
         for index in range(len(self._separators) - 1, -1, -1):
@@ -369,8 +390,17 @@ class Scope:
             joined = joined or self._words[start] != ","
             clause = self.has_verb(low, start) or any(low <= at < start for at in self._seen)
             if hard or not joined or clause:
-                return [*spans, (end, high)]
-        return [*spans, (0, high)]
+                return [*spans, (max(end, first), high)]
+        return [*spans, (first, high)]
+
+    def _explained(self, versus: Match) -> int:
+        """Where the first of the things begins that a "versus" sets against each other.
+
+        What they explain stands before a hedge: "opacity, possibly edema versus pneumonia".
+        """
+        hedges = (m.end for m in self._triggers if m.payload is Trigger.MAYBE)
+        hedged = max((end for end in hedges if end <= versus.start), default=0)
+        return max(hedged, versus.start - _FAR)
 
 
 def longest(found: Sequence[Match]) -> list[Match]:

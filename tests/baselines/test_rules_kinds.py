@@ -44,6 +44,11 @@ CLAUSES = {
     "No pneumothorax after placement of a chest tube.": "PT- SD+ NF+",
     "No pneumothorax with the chest tube in place.": "PT- SD+ NF+",
     "No kink in the catheter.": "SD+",
+    "The opacity, which was seen last week, is not visible today.": "LO- NF+",
+    "No effusion, which would show, or pneumothorax.": "PE- PT- NF+",
+    "Effusion is present and pneumonia cannot be excluded.": "PE+ PN?",
+    "No effusion on the right, small on the left.": "PE+",
+    "No pneumothorax, an effusion is present.": "PT- PE+",
 }
 NEGATION = {
     "The film doesn't show a fracture.": "FR- NF+",
@@ -71,6 +76,11 @@ NEGATION = {
     "Opacity, not atelectasis but consolidation.": "LO+ AT- CO+",
     "History of pneumonia and no effusion.": "PE- NF+",
     "No history of pneumothorax.": "PT- NF+",
+    "Pneumothorax could not be identified.": "PT- NF+",
+    "Consolidation is not a feature.": "CO- NF+",
+    "Signs of failure are lacking.": "ED- NF+",
+    "effusion (-), consolidation (+)": "PE- CO+",
+    "Pneumothorax -ve.": "PT- NF+",
 }
 NO_NEGATION = {
     "No change in the effusion.": "PE+",
@@ -80,6 +90,11 @@ NO_NEGATION = {
     "Pneumonia, not yet resolved.": "PN+",
     "The edema has failed to clear.": "ED+",
     "The effusion has nearly gone.": "PE+",
+    "No evidence of improvement in the consolidation.": "CO+",
+    "Opacity on the frontal view, not seen on the lateral view.": "LO+",
+    "A nodule that was not present on the previous film.": "LL+",
+    "Opacity consistent with the history of fibrosis.": "LO+ PO+",
+    "No cavity within the mass.": "LL+",
     "The pneumothorax has almost completely resolved.": "PT+",
     "Pneumonia has not been ruled out.": "PN?",
     "Unable to exclude a pneumothorax.": "PT?",
@@ -106,6 +121,11 @@ DOUBT = {
     "Could not rule out pneumonia.": "PN?",
     "Heart size difficult to assess.": "CM?",
     "Correlate clinically for pneumonia.": "PN?",
+    "Nodule or nipple shadow.": "LL?",
+    "Effusion with or without consolidation.": "PE+ CO?",
+    "Hazy base, effusion or consolidation.": "LO+ PE? CO?",
+    "Opacity s/o consolidation.": "LO+ CO?",
+    "Patchy opacity concerning for edema versus pneumonia.": "LO+ ED? PN?",
 }
 ASIDE = {
     "If effusion is suspected, get an ultrasound.": "",
@@ -120,6 +140,10 @@ ASIDE = {
     "Pneumonia in his brother.": "",
     "The family was informed of the effusion.": "PE+",
     "Pneumonia last year.": "",
+    "Should pneumonia develop, repeat the film.": "",
+    "Rib fractures may be missed.": "",
+    "History of emphysema without effusion.": "PE- NF+",
+    "The roommate tested positive for pneumonia.": "",
     "Effusion unchanged since last year.": "PE+",
     "Lungs clear. No other opacity.": "NF+",
     "Fall. ?rib fracture\nThe ribs are intact.": "FR?",
