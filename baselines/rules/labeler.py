@@ -18,13 +18,14 @@ from baselines.rules.mentions import Finder, Mention, Reading
 from baselines.rules.phrases import Sentence, sentences
 from baselines.rules.rule_book import RuleBook
 from labelwright.label_set import LabelSet
+from labelwright.labelers.gate import EXAMINATION, LANGUAGE, UNSAID
 from labelwright.records import Certainty, Prediction, Reject, Report, Section
 from labelwright.text.section_headings import CONTEXT
 from labelwright.text.sections import split_sections
 
-OTHER_LANGUAGE = "another language than the rules'"
-OTHER_PART = "about another part of the body"
-NOTHING_SAID = "no statement about any observation"
+OTHER_LANGUAGE = f"{LANGUAGE}: not that of the rules"
+OTHER_PART = f"{EXAMINATION}: another part of the body"
+NOTHING_SAID = f"{UNSAID}: no observation"
 
 _COMMON = frozenset(
     ["the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for"]

@@ -96,7 +96,7 @@ class Gated(Wrapping):
         return replace(
             answer,
             labels=labels,
-            problems=(*answer.problems, *problems),
+            problems=(*_others(answer.problems, problems), *problems),
             evidence=evidence if evidence or answer.evidence is not None else None,
         )
 
@@ -143,6 +143,14 @@ class Gated(Wrapping):
             if self._about.denies_something(words_of(text[start:end]))
             and not self._about.says_nothing(text[start:end])
         ]
+
+
+def _others(said: Sequence[str], found: Sequence[str]) -> list[str]:
+    """Problems that the labeler named itself, without those that the gate says more exactly."""
+    if not found:
+        return list(said)
+    same = {UNSAID, *(problem.partition(":")[0] for problem in found)}
+    return [problem for problem in said if problem.partition(":")[0] not in same]
 
 
 def about_of(label_set: LabelSet) -> About | None:

@@ -54,6 +54,9 @@ _MORE_OF_REQUEST = re.compile(
     re.IGNORECASE,
 )
 
+MISSING = frozenset({"nan", "<na>", "na", "n/a", "#n/a", "nat", "null", "none"})
+"""What programs write for an empty cell, case-folded."""
+
 
 def section_name(heading: str) -> str | None:
     """The section that a table column of this name holds, or ``None`` if it is no known one."""
@@ -115,8 +118,9 @@ class Composer:
     """Joins the text columns of a table to one text and knows where each stands in it.
 
     One single column is taken as it is and split by its own headings; a name such as
-    ``impression`` counts where it has none. Of several columns, the empty ones are left out,
-    those named like a section get a heading line, and a blank line stands between them.
+    ``impression`` counts where it has none. Of several columns, the empty ones and those that hold
+    no more than a word for nothing (:data:`MISSING`) are left out, those named like a section get a
+    heading line, and a blank line stands between them.
 
     Args:
         columns: the names of the columns, in order.
@@ -138,7 +142,7 @@ class Composer:
         length = 0
         for cell, name, heading in zip(cells, self._names, self._headings, strict=True):
             text = cell.strip()
-            if text:
+            if text and text.casefold() not in MISSING:
                 start = length + len(heading)
                 length = start + len(text)
                 found.append(Section(name or BODY, start, length))

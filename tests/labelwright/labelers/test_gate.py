@@ -235,6 +235,21 @@ def test_nothing_is_normal_beside_a_finding():
     assert (found.problems, found.notes) == (("chatter",), ("rule: No Finding",))
 
 
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("Normal MR of the left knee. The menisci are intact.", ("examination: knee",)),
+        ("Herz normal groß. Kein Pleuraerguss, keine Infiltrate.", ("language: de",)),
+        ("No change since yesterday.", ("nothing said: no observation",)),
+    ],
+)
+def test_what_rules_and_gate_both_notice_is_named_once(text, problems):
+    rules = RulesLabeler.for_label_set(CHEXPERT)
+    (found,) = Gated(rules).label_reports([Report("1", text, "f", 1)])
+    assert found.problems == problems
+    assert found.labels[NF] is B
+
+
 def test_the_gate_is_part_of_what_a_run_depends_on():
     said = gated(Fixed(CHEXPERT)).describe()
     assert said["model"] == "fixed"

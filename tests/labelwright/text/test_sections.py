@@ -310,3 +310,16 @@ def test_a_general_heading_ends_the_request(heading: str, name: str) -> None:
         ("technique", "PA view."),
         (name, "Clear lungs."),
     ]
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", " N/A ", "None", "null", "#N/A", "<NA>"])
+def test_a_cell_that_stands_for_an_empty_one_is_left_out(missing: str) -> None:
+    composer = Composer(("findings", "impression"))
+    assert composer.join((missing, "No effusion.")) == composer.join(("", "No effusion."))
+    assert composer.join((missing, missing)) == ("", ())
+    text, (findings, _) = composer.join(("None seen.", "No effusion."))
+    assert text[findings.start : findings.end] == "None seen."
+
+
+def test_one_single_column_is_taken_as_it_is() -> None:
+    assert Composer(("report",)).join(("nan",))[0] == "nan"
