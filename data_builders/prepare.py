@@ -8,6 +8,7 @@ from itertools import islice
 
 from data_builders.sources.labels import Answer, LabelSource
 from labelwright.label_set import LabelSet
+from labelwright.labelers.nothing import REQUEST, nothing_said, told
 from labelwright.records import Certainty, Entity, Reject, Report
 from labelwright.text.sections import choose, split_sections
 
@@ -47,7 +48,7 @@ def prepare(
 ) -> Iterator[Prepared | Reject]:
     """Yield every report of ``found`` with its labels, or the reject it became, in order."""
     pending = iter(found)
-    while batch := [cut(item, sections) for item in islice(pending, BATCH)]:
+    while batch := [speaking(cut(item, sections)) for item in islice(pending, BATCH)]:
         reports = [item for item in batch if isinstance(item, Report)]
         main = iter(_main(source, reports, label_set))
         test = iter(_test(test_source, reports, label_set))
@@ -74,6 +75,14 @@ def cut(item: Report | Reject, sections: str) -> Report | Reject:
     except UnicodeEncodeError:
         return rejected(item, "the text holds half a character (a lone surrogate)")
     return item if text == item.text else replace(item, text=text, sections=split_sections(text))
+
+
+def speaking(item: Report | Reject) -> Report | Reject:
+    """The report, or a reject if it says nothing: it would teach that silence is normal."""
+    if isinstance(item, Reject):
+        return item
+    why = nothing_said(item.text, told(item.text, item.sections))
+    return item if why is None or why == REQUEST else rejected(item, why)
 
 
 def rejected(report: Report, reason: str) -> Reject:

@@ -261,3 +261,23 @@ def test_half_characters_are_rejected(tmp_path: Path) -> None:
     assert build(path, *flags) == 0
     assert [row["id"] for row in rows(out / "train.jsonl")] == ["a"]
     assert len(rows(out / "rejects.jsonl")) == 2
+
+
+def test_texts_that_say_nothing_are_no_records(tmp_path: Path) -> None:
+    """Labeled "nothing found", they would teach that silence is normal."""
+    texts = ["nan", "Dictation pending.", "12345", "FINDINGS:", "No haemorrhage.", "No infarct."]
+    reports, labels = tmp_path / "reports.csv", tmp_path / "labels.csv"
+    lines = [f"r{number},{text}" for number, text in enumerate(texts)]
+    reports.write_text("id,text\n" + "\n".join(lines) + "\n")
+    codes = "".join(f"r{number},0,0,,,\n" for number in range(len(texts)))
+    labels.write_text(f"id,{','.join(HEAD.names)}\n{codes}")
+    out = tmp_path / "out"
+    flags = ("--label-set", "head-ct-5", "--labels", labels, "--split", "none", "--out", out)
+    assert build(reports, *flags) == 0
+    assert [row["id"] for row in rows(out / "train.reports.jsonl")] == ["r4", "r5"]
+    assert [(row["id"], row["reason"]) for row in rows(out / "rejects.jsonl")] == [
+        ("r0", "a placeholder stands in place of the report"),
+        ("r1", "a placeholder stands in place of the report"),
+        ("r2", "the report holds no words"),
+        ("r3", "the report holds nothing but headings"),
+    ]

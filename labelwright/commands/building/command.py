@@ -152,8 +152,9 @@ def _source(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> L
 
     if given == "rules":
         from baselines.rules.labeler import RulesLabeler
+        from labelwright.labelers.gate import gated
 
-        return LabelerLabels(RulesLabeler.for_label_set(label_set, arguments.rules))
+        return LabelerLabels(gated(RulesLabeler.for_label_set(label_set, arguments.rules)))
     if given == "openi-mesh":
         from data_builders.sources.openi_codes import CodeTable
 
