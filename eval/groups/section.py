@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from eval.groups.groups import Groups
-from eval.groups.subgroups import MIN_CASES, Audit, AuditSettings, Gaps, audit
+from eval.groups.subgroups import MIN_CASES, Audit, AuditSettings, audit
 from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.counts import CLASSES
 from eval.page.figures import Drawing, both_widths
@@ -20,7 +18,6 @@ from eval.page.section import SUBGROUPS, Section, unbroken
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value, p_equals
 from eval.page.verdict import percent
-from eval.stats.tested import Estimate
 from labelwright.records import Certainty
 
 _LEAD = (
@@ -71,10 +68,10 @@ def _statement(analysis: Analysis, found: Audit, columns: int) -> str:
     for labeler, gaps in found.gaps.items():
         p = found.p_largest[labeler]
         parts[p < settings.alpha].append(
-            f"{labeler} ({names[gaps.best]} {gaps.score[gaps.best]:.3f}, {names[gaps.worst]} "
-            f"{gaps.score[gaps.worst]:.3f}, gap {_plain(gaps.largest)}, "
-            f"{percent(settings.level)} CI {_plain(gaps.largest_low)} to "
-            f"{_plain(gaps.largest_high)}, {p_equals(p)})"
+            f"{labeler} ({names[gaps.best]} {gaps.score.estimate[gaps.best]:.3f}, "
+            f"{names[gaps.worst]} {gaps.score.estimate[gaps.worst]:.3f}, gap "
+            f"{_plain(gaps.largest.value)}, {percent(settings.level)} CI "
+            f"{_plain(gaps.largest.low)} to {_plain(gaps.largest.high)}, {p_equals(p)})"
         )
     sentences = [
         f"{claim} {'; '.join(parts[shown])}."
@@ -89,8 +86,8 @@ def _statement(analysis: Analysis, found: Audit, columns: int) -> str:
     return " ".join(sentences)
 
 
-def _plain(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
+def _plain(value: float | None) -> str:
+    return f"{value or 0.0:.3f}".replace("-", "−")
 
 
 def _notes(analysis: Analysis, found: Audit, min_size: int, unit: str) -> list[str]:
@@ -120,7 +117,7 @@ def _figure(analysis: Analysis, found: Audit) -> Drawing:
     rows = [
         Row(
             f"{found.groups.names[group]} (n = {found.reports[group]})",
-            tuple(_gap(gaps, place) for gaps in found.gaps.values()),
+            tuple(gaps.gap.mark(place) for gaps in found.gaps.values()),
         )
         for place, group in enumerate(found.scored)
     ]
@@ -136,14 +133,6 @@ def _figure(analysis: Analysis, found: Audit) -> Drawing:
         caption=f"{column}: mean {analysis.short} of each group minus that of all other groups, "
         f"with {level} intervals. Hollow: the interval holds 0.",
     )
-
-
-def _gap(gaps: Gaps, place: int) -> Estimate:
-    return Estimate(float(gaps.gap[place]), float(gaps.gap_low[place]), float(gaps.gap_high[place]))
-
-
-def _score(gaps: Gaps, place: int) -> Estimate:
-    return Estimate(float(gaps.score[place]), float(gaps.low[place]), float(gaps.high[place]))
 
 
 def _share_positive(found: Audit, group: int) -> float | None:
@@ -179,7 +168,7 @@ def _scores(analysis: Analysis, found: Audit, number: int, unit: str) -> Table:
                 row += [None, None, None]
                 continue
             place = found.scored.index(group)
-            row += [_score(gaps, place), _gap(gaps, place), float(gaps.p_holm[place])]
+            row += [gaps.score.mark(place), gaps.gap.mark(place), float(gaps.p_holm[place])]
         rows.append(tuple(row))
     return Table(
         name=_name(found, number),
@@ -268,8 +257,8 @@ def _numbers(found: Audit) -> dict[str, Any]:
             labeler: {
                 "groups": {
                     name: {
-                        "score": _json(gaps.score[i], gaps.low[i], gaps.high[i]),
-                        "gap": _json(gaps.gap[i], gaps.gap_low[i], gaps.gap_high[i]),
+                        "score": gaps.score.mark(i).to_json(),
+                        "gap": gaps.gap.mark(i).to_json(),
                         "p": float(gaps.p[i]),
                         "p_holm": float(gaps.p_holm[i]),
                     }
@@ -278,7 +267,7 @@ def _numbers(found: Audit) -> dict[str, Any]:
                 "largest_gap": {
                     "best": scored[gaps.best],
                     "worst": scored[gaps.worst],
-                    **_json(gaps.largest, gaps.largest_low, gaps.largest_high),
+                    **gaps.largest.to_json(),
                     "p": gaps.p_largest,
                     "p_holm_over_columns": found.p_largest[labeler],
                 },
@@ -286,10 +275,6 @@ def _numbers(found: Audit) -> dict[str, Any]:
             for labeler, gaps in found.gaps.items()
         },
     }
-
-
-def _json(value: float | np.float64, low: float, high: float) -> dict[str, float]:
-    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def group_forest(

@@ -33,6 +33,7 @@ from eval.kinds.certainty.counts import CLASSES, report_counts
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import LEVELS, statistics
 from eval.stats.counts import Bools, Counts, Floats, Statistic, cluster_counts
+from eval.stats.estimates import Estimate, Interval
 from eval.stats.paired import adjusted
 from eval.stats.resampling import TIE, bootstrap_score
 from labelwright.records import Certainty
@@ -48,27 +49,20 @@ class Gaps:
     """One labeler's scores over the groups of a column that are large enough, ``[groups]``.
 
     Attributes:
-        score, low, high: mean score over the common observations, with its interval.
+        score: mean score over the common observations; ``gap``: group minus all other reports.
         each: score per group and observation, ``[groups, observations]``.
-        gap, gap_low, gap_high: group minus all other reports.
         p, p_holm: permutation P value of each gap, and adjusted over the groups.
         largest: the best group minus the worst; its interval takes these two as given.
         best, worst: their places among the groups scored.
         p_largest: its permutation P value, which accounts for having picked the largest.
     """
 
-    score: Floats
-    low: Floats
-    high: Floats
+    score: Interval
+    gap: Interval
     each: Floats
-    gap: Floats
-    gap_low: Floats
-    gap_high: Floats
     p: Floats
     p_holm: Floats
-    largest: float
-    largest_low: float
-    largest_high: float
+    largest: Estimate
     best: int
     worst: int
     p_largest: float
@@ -223,22 +217,17 @@ class _Tester:
             level=settings.level,
             seed=settings.seed,
         )
-        gap, last = slice(size, 2 * size), 2 * size
-        largest = float(score[best] - score[worst])
-        p = self._p_values(np.append(drawn.estimate[gap], largest))
+        whole = Interval(drawn.estimate, drawn.low, drawn.high)
+        score_of, gap_of = slice(0, size), slice(size, 2 * size)
+        largest = replace(whole.mark(2 * size), value=float(score[best] - score[worst]))
+        p = self._p_values(np.append(drawn.estimate[gap_of], largest.value))
         return Gaps(
-            score=score,
-            low=drawn.low[:size],
-            high=drawn.high[:size],
+            score=Interval(score, drawn.low[score_of], drawn.high[score_of]),
+            gap=Interval(*(values[gap_of] for values in (drawn.estimate, drawn.low, drawn.high))),
             each=self.each,
-            gap=drawn.estimate[gap],
-            gap_low=drawn.low[gap],
-            gap_high=drawn.high[gap],
             p=p[:size],
             p_holm=adjusted(p[:size], "holm"),
             largest=largest,
-            largest_low=float(drawn.low[last]),
-            largest_high=float(drawn.high[last]),
             best=best,
             worst=worst,
             p_largest=float(p[size]),

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from eval.page.plots import WIDE, Axis, Row, colour, interval_text, legend, signed
 from eval.page.svg import Canvas, shorten
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 
 
 def forest(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from eval.page.tables import Column, Table, Value, sentence
+from eval.stats.estimates import Estimate
 from eval.stats.paired import over_labels_caveat
-from eval.stats.tested import Estimate, Tested
+from eval.stats.tested import Tested
 
 
 def differences(analysis: Tested) -> Table:

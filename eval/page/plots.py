@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval.page.svg import Canvas, shorten
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 
 WIDE, MEDIUM, NARROW = 700, 470, 350
 COLOURS = 6

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from eval.page.plots import signed
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 from labelwright.tasks.certainty.table import FORMULA
 
 Kind = Literal["text", "wrap", "count", "tenth", "score", "delta", "p", "percent"]

@@ -8,8 +8,9 @@ from typing import Literal
 
 from eval.page.plots import signed
 from eval.page.tables import p_equals
+from eval.stats.estimates import Estimate
 from eval.stats.significance import Pair
-from eval.stats.tested import FEW_CLUSTERS, Estimate, Tested
+from eval.stats.tested import FEW_CLUSTERS, Tested
 
 Outcome = Literal["better", "worse", "open"]
 

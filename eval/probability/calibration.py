@@ -39,8 +39,9 @@ from numpy.typing import NDArray
 from eval.kinds.certainty.read import INDEX, Codes
 from eval.probability.probabilities import Probabilities
 from eval.stats.counts import Bools, Counts, Floats, cluster_counts, ratio
+from eval.stats.estimates import Estimate, Interval
 from eval.stats.resampling import Score, bootstrap_score
-from eval.stats.tested import Estimate, Tested
+from eval.stats.tested import Tested
 from labelwright.records import FLOOR
 
 BINS = 15
@@ -53,27 +54,17 @@ TOP = "answer"
 
 
 @dataclass(frozen=True, eq=False)
-class Spread:
+class Spread(Interval):
     """A score with its interval: pooled over observations first, then each, ``[parts]``.
 
     ``known`` marks parts that have a decision; the others hold 0 and mean nothing.
     """
 
-    value: Floats
-    low: Floats
-    high: Floats
     known: Bools
 
-    def mark(self, part: int = 0, *, shown: bool = True) -> Estimate | None:
-        """One part; ``None`` where it has no decision.
-
-        Args:
-            shown: whether with its interval.
-        """
-        if not self.known[part]:
-            return None
-        ends = (float(self.low[part]), float(self.high[part])) if shown else ()
-        return Estimate(float(self.value[part]), *ends)
+    def known_mark(self, part: int = 0, *, shown: bool = True) -> Estimate | None:
+        """One part; ``None`` where it has no decision."""
+        return self.mark(part, shown=shown) if self.known[part] else None
 
 
 @dataclass(frozen=True, eq=False)

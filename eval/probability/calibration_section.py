@@ -28,7 +28,7 @@ from eval.probability.held_out import HeldOut
 from eval.probability.plots import Panel, reliability
 from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.temperature import Per, Temperature, fit_temperature
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 from labelwright.version import __version__
 
 FILE = "calibration.json"
@@ -108,7 +108,7 @@ def _words(fitted: Temperature) -> str:
 
 def _statement(analysis: Analysis, judged: list[Judged], name: str) -> str:
     before, *after = [each for each in judged if each.labeler == name]
-    mark = before.found.ece["mass"].mark(shown=analysis.enough)
+    mark = before.found.ece["mass"].known_mark(shown=analysis.enough)
     if mark is None:
         return f"{name} gives no decision with probabilities."
     right = before.found.diagrams[TOP]["mass"]
@@ -125,7 +125,7 @@ def _statement(analysis: Analysis, judged: list[Judged], name: str) -> str:
     one, fitted = after[0], after[0].temperature
     if fitted is None or not fitted.fitted:
         return f"{text}. It makes no mistake on the calibration reports, so T stays 1."
-    new = float(one.found.ece["mass"].value[0])
+    new = float(one.found.ece["mass"].estimate[0])
     return f"{text}. With {_words(fitted)}, fitted on other reports, they are off by {new:.3f}."
 
 
@@ -206,7 +206,7 @@ def _main_table(analysis: Analysis, judged: list[Judged]) -> Table:
     found = [each.found for each in judged]
 
     def score(spreads: Iterable[Spread]) -> list[Value]:
-        return [spread.mark(shown=analysis.enough) for spread in spreads]
+        return [spread.known_mark(shown=analysis.enough) for spread in spreads]
 
     return Table.of_columns(
         "calibration",
@@ -247,7 +247,7 @@ def _certainties_table(analysis: Analysis, judged: list[Judged]) -> Table:
                 (
                     Column(c.value, "score"),
                     [
-                        each.found.certainties[c.value]["mass"].mark(shown=analysis.enough)
+                        each.found.certainties[c.value]["mass"].known_mark(shown=analysis.enough)
                         for each in judged
                     ],
                 )
@@ -269,7 +269,7 @@ def _observations_table(analysis: Analysis, judged: list[Judged]) -> Table:
         found, group = each.found, each.title
 
         def score(spread: Spread) -> list[Value]:
-            return [spread.mark(part, shown=analysis.enough) for part in parts]
+            return [spread.known_mark(part, shown=analysis.enough) for part in parts]
 
         chance = found.by_chance["mass"]
         columns += [
@@ -327,8 +327,8 @@ def _bins_table(judged: list[Judged]) -> Table:
 def _numbers(each: Judged) -> dict[str, Any]:
     def spread(found: Spread) -> dict[str, Any]:
         marks = (
-            (name, found.mark(i))
-            for i, name in enumerate(("pooled", *each.found.observations)[: len(found.value)])
+            (name, found.known_mark(i))
+            for i, name in enumerate(("pooled", *each.found.observations)[: len(found.estimate)])
         )
         return {name: mark and mark.to_json() for name, mark in marks}
 

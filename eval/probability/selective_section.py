@@ -29,7 +29,7 @@ from eval.probability.selective import (
     plain_threshold,
     units,
 )
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 from labelwright.version import __version__
 
 FILE = "thresholds.json"
@@ -230,12 +230,12 @@ def _statement(
 
 
 def _shares(result: Outcome) -> tuple[str, str]:
-    alone = float(result.coverage.value[0])
+    alone = float(result.coverage.estimate[0])
     return f"{100 * alone:.1f} %", f"{100 * (1 - alone):.1f} %"
 
 
 def _measured(analysis: Analysis, result: Outcome) -> str:
-    mark = result.accuracy.mark(shown=analysis.enough)
+    mark = result.accuracy.known_mark(shown=analysis.enough)
     if mark is None:
         return "none"
     return f"{main_text('percent', mark)} {span_text('percent', mark)}".strip()
@@ -266,7 +266,7 @@ def _mark(choice: Choice) -> tuple[float, float, str] | None:
     result = choice.result
     if result is None or not result.accuracy.known[0]:
         return None
-    coverage, risk = float(result.coverage.value[0]), 1 - float(result.accuracy.value[0])
+    coverage, risk = float(result.coverage.estimate[0]), 1 - float(result.accuracy.estimate[0])
     tip = (
         f"{choice.labeler}, {choice.origin}: threshold {result.threshold:.6g}, "
         f"{100 * coverage:.1f} % automatic, {100 * risk:.2f} % of it wrong"
@@ -291,11 +291,11 @@ def _thresholds_table(analysis: Analysis, choices: list[Choice], wish: float) ->
             (Column("Value"), [None if r is None else f"{r.threshold:.6g}" for r in results]),
             (
                 Column("Automatic", "percent"),
-                [None if r is None else r.coverage.mark(shown=enough) for r in results],
+                [None if r is None else r.coverage.known_mark(shown=enough) for r in results],
             ),
             (
                 Column("Right of these", "percent"),
-                [None if r is None else r.accuracy.mark(shown=enough) for r in results],
+                [None if r is None else r.accuracy.known_mark(shown=enough) for r in results],
             ),
             (
                 Column("Reports a person sees", "percent"),
@@ -384,8 +384,8 @@ def _result(analysis: Analysis, choice: Choice) -> dict[str, Any]:
     result = choice.result
     return {
         "threshold": result.threshold,
-        "coverage": _json(result.coverage.mark(shown=analysis.enough)),
-        "accuracy": _json(result.accuracy.mark(shown=analysis.enough)),
+        "coverage": _json(result.coverage.known_mark(shown=analysis.enough)),
+        "accuracy": _json(result.accuracy.known_mark(shown=analysis.enough)),
         "reports_to_person": result.to_person,
     }
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from eval.stats.counts import Counts, Floats, Statistic, Undefined
 from eval.stats.equivalence import Equivalence, detectable_effect, equivalence
+from eval.stats.estimates import Interval
 from eval.stats.multiple import Several, several
 from eval.stats.paired import McNemar, PairedTest, adjusted, paired_t, wilcoxon
 from eval.stats.resampling import (
@@ -53,15 +54,6 @@ class CompareSettings:
     def alpha(self) -> float:
         """Error rate of the tests."""
         return round(1 - self.level, 10)
-
-
-@dataclass(frozen=True, eq=False)
-class Interval:
-    """A score or a difference with its BCa interval, ``[parts]`` each; the first is of all."""
-
-    estimate: Floats
-    low: Floats
-    high: Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,38 +10,14 @@ from typing import ClassVar
 from eval.read.aligned import Aligned
 from eval.stats.counts import Bools
 from eval.stats.equivalence import Equivalence
+from eval.stats.estimates import Estimate, Interval
 from eval.stats.multiple import Several
-from eval.stats.significance import CompareSettings, Difference, Interval, Pair, Significance
+from eval.stats.significance import CompareSettings, Difference, Pair, Significance
 from labelwright.errors import ConfigError
 from labelwright.version import __version__
 
 FEW_CLUSTERS = 30
 """Below this the bootstrap's intervals are too narrow to be taken at their word."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A value with its interval; ``None`` bounds where there is none."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-
-    @property
-    def known(self) -> bool:
-        """Whether it has an interval."""
-        return self.low is not None and self.high is not None
-
-    @property
-    def side(self) -> int:
-        """1 or -1 where the interval lies wholly above or below 0, else 0."""
-        if self.low is None or self.high is None:
-            return 0
-        return 1 if self.low > 0 else -1 if self.high < 0 else 0
-
-    def to_json(self) -> dict[str, float | None]:
-        """``{"value", "low", "high"}``."""
-        return {"value": self.value, "low": self.low, "high": self.high}
 
 
 Marks = tuple[Estimate | None, ...]
@@ -180,17 +156,11 @@ class Tested(ABC):
         return "|".join([*parts, f"labelwright:{__version__}"])
 
     def _marks(self, interval: Interval, hidden: Bools) -> Marks:
-        found: list[Estimate | None] = []
-        for value, low, high, gone in zip(
-            interval.estimate, interval.low, interval.high, [False, *hidden], strict=True
-        ):
-            some = (
-                Estimate(float(value), float(low), float(high))
-                if self.enough
-                else Estimate(float(value))
-            )
-            found.append(None if gone else some)
-        return tuple(found)
+        gone = [False, *hidden]
+        return tuple(
+            None if gone[part] else interval.mark(part, shown=self.enough)
+            for part in range(len(interval.estimate))
+        )
 
 
 def check_settings(settings: CompareSettings, metric: str, metrics: Sequence[str]) -> None:

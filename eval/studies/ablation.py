@@ -13,8 +13,8 @@ from eval.page.plots import signed
 from eval.page.section import Section, unbroken
 from eval.page.tables import Column, Table, Value, p_equals
 from eval.page.verdict import outcome, percent, sample, span_words
+from eval.stats.estimates import Estimate
 from eval.stats.significance import Pair
-from eval.stats.tested import Estimate
 from eval.studies.ablation_cells import KNN, WITHOUT, Cell, Run, methods_of
 from eval.studies.ablation_plot import Line, ablation_plot
 

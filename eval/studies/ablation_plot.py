@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from eval.page.plots import WIDE, Axis, colour, legend
 from eval.page.svg import Canvas, shorten
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 
 STEPS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 MOST_TICKS = 7

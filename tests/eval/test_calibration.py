@@ -63,16 +63,16 @@ def test_brier_and_nll_equal_scikit_learn(seed):
     flat /= flat.sum(axis=1, keepdims=True)
     labels = range(4)
     brier = brier_score_loss(gold.ravel(), flat, labels=labels, scale_by_half=False)
-    assert found.brier.value[0] == pytest.approx(brier, abs=1e-6)
-    assert found.nll.value[0] == pytest.approx(
+    assert found.brier.estimate[0] == pytest.approx(brier, abs=1e-6)
+    assert found.nll.estimate[0] == pytest.approx(
         log_loss(gold.ravel(), flat, labels=labels), abs=1e-6
     )
     for column in range(3):
         one = probs.values[:, column].astype(np.float64)
         one /= one.sum(axis=1, keepdims=True)
         expected = brier_score_loss(gold[:, column], one, labels=labels, scale_by_half=False)
-        assert found.brier.value[1 + column] == pytest.approx(expected, abs=1e-6)
-        assert found.nll.value[1 + column] == pytest.approx(
+        assert found.brier.estimate[1 + column] == pytest.approx(expected, abs=1e-6)
+        assert found.nll.estimate[1 + column] == pytest.approx(
             log_loss(gold[:, column], one, labels=labels), abs=1e-6
         )
 
@@ -125,20 +125,20 @@ def test_calibration_agrees_with_the_plain_functions_and_skips_unknown_decisions
     assert found.decisions.tolist() == [known.sum(), *known.sum(axis=0)]
     for kind in ("width", "mass"):
         pooled = expected_calibration_error(probs.confidence[known], right[known], kind)
-        assert found.ece[kind].value[0] == pytest.approx(pooled)
+        assert found.ece[kind].estimate[0] == pytest.approx(pooled)
         first = known[:, 0]
         alone = expected_calibration_error(probs.confidence[first, 0], right[first, 0], kind)
-        assert found.ece[kind].value[1] == pytest.approx(alone)
+        assert found.ece[kind].estimate[1] == pytest.approx(alone)
         stated = probs.values[known][:, 1].astype(float)
         negative = expected_calibration_error(stated, gold[known] == 1, kind)
-        assert found.certainties["negative"][kind].value[0] == pytest.approx(negative)
+        assert found.certainties["negative"][kind].estimate[0] == pytest.approx(negative)
         diagram = found.diagrams[TOP][kind]
         assert diagram.decisions.sum() == known.sum()
         weighted = np.abs(diagram.share - diagram.confidence) * diagram.decisions
         assert weighted.sum() / known.sum() == pytest.approx(pooled)
     assert not found.brier.known[3]
     everything = [found.brier, found.nll, *found.ece.values()]
-    assert not any(np.isnan([s.value, s.low, s.high]).any() for s in everything)
+    assert not any(np.isnan([s.estimate, s.low, s.high]).any() for s in everything)
 
 
 def test_a_calibrated_labeler_shows_only_the_error_of_chance():
@@ -147,9 +147,9 @@ def test_a_calibrated_labeler_shows_only_the_error_of_chance():
     over, sure_probs = drawn(2, 700, sharpness=3)
     overconfident = calibration(over, sure_probs, resampling(700))
     for kind in ("width", "mass"):
-        assert found.ece[kind].value[0] < 2 * found.by_chance[kind][0]
-        assert overconfident.ece[kind].value[0] > 4 * overconfident.by_chance[kind][0]
-        assert found.ece[kind].low[0] <= found.ece[kind].value[0] <= found.ece[kind].high[0]
+        assert found.ece[kind].estimate[0] < 2 * found.by_chance[kind][0]
+        assert overconfident.ece[kind].estimate[0] > 4 * overconfident.by_chance[kind][0]
+        assert found.ece[kind].low[0] <= found.ece[kind].estimate[0] <= found.ece[kind].high[0]
     assert overconfident.nll.low[0] > found.nll.high[0]
     assert overconfident.brier.low[0] > found.brier.high[0]
 
@@ -169,7 +169,7 @@ def test_hardly_any_report(reports):
     gold, probs = drawn(0, reports)
     found = calibration(gold, probs, resampling(reports))
     assert found.decisions.tolist() == [3 * reports, *[reports] * 3]
-    assert np.isfinite(found.ece["mass"].value).all()
+    assert np.isfinite(found.ece["mass"].estimate).all()
 
 
 # Temperature

@@ -15,7 +15,7 @@ from eval.page.frame import Page
 from eval.page.section import Section
 from eval.page.tables import Column, Table
 from eval.read.provenance import Independence
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 
 HOSTILE = "<script>alert('x')</script>"
 

@@ -14,7 +14,7 @@ from eval.page.palette import DARK, LIGHT, resolved
 from eval.page.plots import Row, critical_difference, signed
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, latex, p_text
-from eval.stats.tested import Estimate
+from eval.stats.estimates import Estimate
 
 
 def test_tables_write_intervals_to_csv_and_escape_latex() -> None:

@@ -61,7 +61,7 @@ def test_what_has_no_probability_goes_to_a_person():
     threshold = selective.plain_threshold(of, 0.5)
     assert threshold == 0.9
     found = selective.outcome(of, threshold, resampling(2))
-    assert found.coverage.value[0] == 0.5
+    assert found.coverage.estimate[0] == 0.5
     assert found.to_person == 1
     assert selective.plain_threshold(flat_units([selective.NEVER], [0]), 0.5) is None
 
@@ -72,14 +72,14 @@ def test_outcome_by_hand():
     confidence = np.array([[0.9, 0.9], [0.9, 0.8], [0.4, 0.9], [0.9, 0.3]])
     of = selective.units(gold, answers, confidence, "labels")
     found = selective.outcome(of, 0.5, resampling(4))
-    assert found.coverage.value[0] == 6 / 8
-    assert found.accuracy.value[0] == pytest.approx(5 / 6)
+    assert found.coverage.estimate[0] == 6 / 8
+    assert found.accuracy.estimate[0] == pytest.approx(5 / 6)
     assert found.to_person == 2
     whole = selective.outcome(
         selective.units(gold, answers, confidence, "reports"), 0.5, resampling(4)
     )
-    assert whole.coverage.value[0] == 4 / 8
-    assert whole.accuracy.value[0] == pytest.approx(3 / 4)
+    assert whole.coverage.estimate[0] == 4 / 8
+    assert whole.accuracy.estimate[0] == pytest.approx(3 / 4)
 
 
 def test_no_mistake_leaves_the_doubt_of_clopper_and_pearson():
@@ -89,7 +89,7 @@ def test_no_mistake_leaves_the_doubt_of_clopper_and_pearson():
     assert found.accuracy.low[0] == pytest.approx(0.025 ** (1 / 100))
     nothing = selective.outcome(of, 0.95, resampling(100))
     assert not nothing.accuracy.known[0]
-    assert nothing.coverage.value[0] == 0
+    assert nothing.coverage.estimate[0] == 0
 
 
 def test_guarantee_needs_enough_reports():

@@ -23,8 +23,8 @@ from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_equals, sentence
 from eval.read.aligned import Inputs
 from eval.stats.counts import Floats, Undefined
+from eval.stats.estimates import Estimate
 from eval.stats.multiple import Anova, TukeyPair, one_way_anova, tukey_hsd
-from eval.stats.tested import Estimate
 from labelwright.version import __version__
 
 
