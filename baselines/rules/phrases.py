@@ -59,6 +59,7 @@ _GOES_ON = re.compile(
 )
 _JOINING = frozenset({"and", "or", "nor", "of", "in", "with", "is", "are", "at", "on", "which"})
 _NOT = "not"
+_POSSESSIVE = "'s"
 _MINUS = frozenset({"(-)", "(–)"})
 """Reads as "absent": "effusion (-)"."""
 _CONTRACTED = re.compile(
@@ -264,9 +265,11 @@ class PhraseTrie:
             keys = ("absent",)
         elif _CONTRACTED.fullmatch(word):
             keys += (_NOT,)
-        for length, prefixes in self._prefixes.items():
-            if (key := word[:length] + "*") in prefixes:
-                keys += (key,)
+        for form in (word, word[:-2]) if word.endswith(_POSSESSIVE) else (word,):
+            keys += (form,) if form != word and form in self._literal else ()
+            for length, prefixes in self._prefixes.items():
+                if (key := form[:length] + "*") in prefixes and key not in keys:
+                    keys += (key,)
         after = self._root.after
         known = _Known(keys, tuple(after[key] for key in keys if key in after))
         if len(self._known) < _KNOWN_WORDS:

@@ -81,6 +81,10 @@ NEGATION = {
     "Signs of failure are lacking.": "ED- NF+",
     "effusion (-), consolidation (+)": "PE- CO+",
     "Pneumothorax -ve.": "PT- NF+",
+    "Neither lung shows consolidation.": "CO- NF+",
+    "Nothing in the way of an effusion.": "PE- NF+",
+    "Unable to identify a nodule.": "LL- NF+",
+    "No more effusion.": "PE- NF+",
 }
 NO_NEGATION = {
     "No change in the effusion.": "PE+",
@@ -142,6 +146,11 @@ ASIDE = {
     "Pneumonia last year.": "",
     "Should pneumonia develop, repeat the film.": "",
     "Rib fractures may be missed.": "",
+    "Follow-up of pneumonia. Lungs clear.": "NF+",
+    "Mum had pneumonia. Normal chest.": "NF+",
+    "We looked for rib fractures.": "",
+    "Exposure to pneumonia at school.": "",
+    "Pneumonia jab given.": "",
     "History of emphysema without effusion.": "PE- NF+",
     "The roommate tested positive for pneumonia.": "",
     "Effusion unchanged since last year.": "PE+",
@@ -179,6 +188,10 @@ INFORMAL = {
     "Left lung whited out.": "LO+",
     "Air around the lung.": "PT+",
     "Chest infection.": "PN+",
+    "The heart's rather big.": "CM+",
+    "Line's in the right place.": "SD+",
+    "The chest is full of fluid.": "PE+",
+    "No broken bones.": "FR- NF+",
 }
 OTHER_PLACES = {
     "Left knee: large effusion, no fracture.": "",
@@ -192,6 +205,8 @@ OTHER_PLACES = {
     "The patient collapsed at home.": "",
     "Effusion in the pericardium.": "",
     "Breast shadows. No effusion.": "PE- NF+",
+    "Renal failure. No edema.": "ED- NF+",
+    "Neck X-ray: no swelling.": "",
 }
 TOMOGRAPHY = {
     "An increase in heart size was observed.": "CM+",
