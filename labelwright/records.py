@@ -115,7 +115,7 @@ class Report:
     """One report as read: ``source`` and ``row`` (1-based) say where it stood.
 
     ``entities`` are those that people marked in it, in order of appearance; ``None`` where
-    the input says nothing of entities.
+    the input says nothing of entities. Of them ``trimmed`` had white space at their edges.
     """
 
     id: str
@@ -126,6 +126,7 @@ class Report:
     sections: tuple[Section, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
     entities: tuple[Entity, ...] | None = None
+    trimmed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ class EntityNotes:
         unknown: types that the label set lacks, with their number of entities.
         widened: entities that covered a part of what normalising replaced, and now cover it all.
         unasked: certainties of entities that the label set does not ask for.
+        trimmed: entities that had white space at their edges in the input.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class EntityNotes:
         self.unknown: Counter[str] = Counter()
         self.widened = 0
         self.unasked = 0
+        self.trimmed = 0
         self._label_set = label_set
         self._types = Types(label_set, self.rules.renames)
 
@@ -104,6 +106,8 @@ class EntityNotes:
         }
         if self.unasked:
             counted["certainties_not_asked_for"] = self.unasked
+        if self.trimmed:
+            counted["white_space_trimmed"] = self.trimmed
         if self.normaliser is not None:
             counted["widened_by_normalising"] = self.widened
         return counted
@@ -124,6 +128,7 @@ class EntityNotes:
         except UnusableError as reason:
             self.rejected += marked.given
             return rejected(report, str(reason))
+        self.trimmed += report.trimmed
         self.left_out += left_out
         self.widened += widened
         present = {entity.type for entity in entities}

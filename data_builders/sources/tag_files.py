@@ -10,6 +10,7 @@ from typing import Any
 
 from data_builders.folder import CONLL
 from labelwright.annotations.conll import ConllWriter, open_file
+from labelwright.annotations.writing import renamed
 from labelwright.records import Entity, Report
 
 
@@ -46,4 +47,8 @@ class TagFiles:
         left_out: Counter[str] = Counter()
         for writer in self._writers.values():
             left_out.update(writer.written.left_out)
-        return {"scheme": self.scheme, "entities": entities, "left_out": dict(left_out)}
+        facts = {"scheme": self.scheme, "entities": entities, "left_out": dict(left_out)}
+        names: dict[str, str] = {}
+        for writer in self._writers.values():
+            names |= renamed(writer.written)
+        return facts | ({"types_renamed": names} if names else {})

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from labelwright.annotations.writing import Written, count, count_plain, placed
+from labelwright.annotations.writing import Written, count, count_plain, one_word, placed
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import PRIVATE, writing
 from labelwright.records import Certainty, Entity, Report
@@ -33,7 +33,6 @@ ATTRIBUTES = {
 """How certainties are written, in a mention's attribute line."""
 
 _BREAKS = re.compile("[\t\n\r\x0b\x0c\x1c-\x1f\x85\u2028\u2029]")
-_SPACE = re.compile(r"\s+")
 _ODD = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_NAME = 200
 """Bytes of a file's name; file systems take 255 with the suffix and what they add."""
@@ -129,16 +128,7 @@ class BratWriter:
         return mentions + attributes
 
     def _mention(self, name: str, entity: Entity) -> str:
-        kind = _SPACE.sub("_", entity.type)
-        before = self.written.types.setdefault(kind, entity.type)
-        if before != entity.type:
-            raise OutputError(
-                f"the types {before!r} and {entity.type!r} would both be written as {kind!r}",
-                remedy="rename one of them",
-                source=self._folder,
-            )
-        if kind != entity.type:
-            self.written.changed["types written otherwise"] += 1
+        kind = one_word(self.written, entity.type, self._folder)
         spans = ";".join(f"{start} {end}" for start, end in entity.spans)
         return f"{name}\t{kind} {spans}\t{_BREAKS.sub(' ', entity.text)}"
 

@@ -2,7 +2,8 @@
 
 A report that was read from CoNLL keeps its tokens, other columns and comments; any other text is
 cut into sentences and tokens, so that every mention ends where tokens end. White space between
-tokens is lost.
+tokens is lost. White space in the name of a type becomes ``_``, since readers part the columns at
+it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +23,7 @@ from labelwright.annotations.writing import (
     count,
     count_plain,
     in_one_piece,
+    one_word,
     placed,
 )
 from labelwright.io.jsonl import atomic_write
@@ -58,7 +61,10 @@ class ConllWriter:
             return Counter()
         scheme, bare = self._scheme_of(report)
         kept, left = placed(report.text, entities)
-        chosen = _apart(in_order(in_one_piece(kept, left)), left)
+        chosen = [
+            replace(entity, type=one_word(self.written, entity.type, None))
+            for entity in _apart(in_order(in_one_piece(kept, left)), left)
+        ]
         layout = report.meta.get(LAYOUT)
         found = None if layout is None else _slots(layout, report.text)
         if layout is None or found is None or not _fit(chosen, found):

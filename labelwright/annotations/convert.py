@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.annotations.formats import WRITERS
-from labelwright.annotations.writing import Writer, Written
+from labelwright.annotations.writing import TRIMMED, Writer, Written, renamed
 from labelwright.errors import ConfigError, OutputError
 from labelwright.io import manifest
 from labelwright.io.jsonl import atomic_write, dumps, write_json, writing
@@ -80,6 +80,7 @@ def convert(
             "scheme": scheme,
             "outputs": [form.name, REJECTS],
             "counts": counts,
+            "types_renamed": renamed(writer.written),
             "versions": dict(manifest.versions()),
             "started": started,
             "finished": _now(),
@@ -110,6 +111,8 @@ class _Job:
                 continue
             self._reports += 1
             self._entities += len(item.entities or ())
+            if item.trimmed:
+                writer.written.changed[TRIMMED] += item.trimmed
             if left := writer.write(item, item.entities):
                 reason = f"{_entities(left.total())} left out; {reasons(left)}"
                 yield Reject(item.id, item.source, item.row, reason)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from labelwright.annotations.offsets import inside
+from labelwright.errors import OutputError
 from labelwright.records import Entity, Report
 
 NOWHERE = "not in the text"
@@ -17,6 +20,8 @@ OVERLAPPING = "overlapping another"
 NO_CERTAINTY = "certainties left out"
 NO_PROB = "probabilities left out"
 NO_PATIENT = "patients left out"
+TRIMMED = "white space trimmed at the edges of mentions"
+RENAMED = "types written otherwise"
 NO_META = "reports whose metadata are left out"
 LAYOUTS = ("brat", "conll", "conll_scheme")
 """Keys of ``Report.meta`` that say how a file looked; each writer knows its own."""
@@ -74,6 +79,33 @@ def in_one_piece(entities: Sequence[Entity], left: Counter[str]) -> list[Entity]
     if len(found) < len(entities):
         left[DISCONTINUOUS] += len(entities) - len(found)
     return found
+
+
+_SPACES = re.compile(r"\s+")
+
+
+def one_word(written: Written, kind: str, source: Path | None) -> str:
+    """A type's name without white space, for formats that part there; ``written`` has the way back.
+
+    Raises:
+        OutputError: two types would have the same name.
+    """
+    name = _SPACES.sub("_", kind)
+    before = written.types.setdefault(name, kind)
+    if before != kind:
+        raise OutputError(
+            f"the types {before!r} and {kind!r} would both be written as {name!r}",
+            remedy="rename one of them",
+            source=source,
+        )
+    if name != kind:
+        written.changed[RENAMED] += 1
+    return name
+
+
+def renamed(written: Written) -> dict[str, str]:
+    """The names that were written otherwise, each with the type's own: the way back."""
+    return {name: kind for name, kind in sorted(written.types.items()) if name != kind}
 
 
 def count(

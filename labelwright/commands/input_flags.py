@@ -6,6 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from labelwright.annotations.edges import EDGES
 from labelwright.annotations.offsets import UNITS
 from labelwright.annotations.tags import SCHEMES
 from labelwright.readers.annotated.base import BAD_ANNOTATIONS
@@ -82,7 +83,14 @@ def add_annotation_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--offset-unit",
         choices=UNITS,
-        help="what offsets count (default: doccano utf-16, Label Studio what fits)",
+        help="what offsets count (default: doccano utf-16; Label Studio what fits, and a region "
+        "that fits both ways is bad)",
+    )
+    group.add_argument(
+        "--mention-edges",
+        choices=EDGES,
+        default="trim",
+        help="white space at the edges of mentions: trim it, counted, or keep it (default: trim)",
     )
 
 
@@ -107,6 +115,7 @@ def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
         tag_column=arguments.tag_column,
         documents=arguments.documents,
         offset_unit=arguments.offset_unit,
+        mention_edges=arguments.mention_edges,
     )
 
 

@@ -53,10 +53,12 @@ ANNOTATION_FLAGS = {
     "tag_column": "--tag-column",
     "documents": "--documents",
     "offset_unit": "--offset-unit",
+    "mention_edges": "--mention-edges",
 }
 """Options that some formats of annotated reports have, and their flags."""
 _CONLL = ("bad_annotations", "tag_scheme", "tag_column", "documents")
-_OFFSETS = ("bad_annotations", "offset_unit")
+_OFFSETS = ("bad_annotations", "offset_unit", "mention_edges")
+_PLACES = ("bad_annotations", "mention_edges")
 
 
 FORMATS = {
@@ -70,9 +72,9 @@ FORMATS = {
     "hl7": Format(read_hl7, count_hl7, hl7_files),
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
     "openi": Format(read_openi, count_openi, xml_files),
-    "brat": Format(read_brat, count_brat, brat_files, ("bad_annotations",)),
+    "brat": Format(read_brat, count_brat, brat_files, _PLACES),
     "conll": Format(read_conll, count_conll, conll_files, _CONLL),
-    "entities": Format(read_entities, count_entities, takes=("bad_annotations",)),
+    "entities": Format(read_entities, count_entities, takes=_PLACES),
     "doccano": Format(read_doccano, count_doccano, takes=_OFFSETS),
     "label-studio": Format(read_label_studio, count_label_studio, label_studio_files, _OFFSETS),
 }

@@ -21,6 +21,7 @@ class ReadOptions:
         tag_scheme: of CoNLL files, such as ``bio``; ``None`` finds the one that fits all tags.
         tag_column: of CoNLL files, counted from 1; ``None`` is the last.
         documents: where a report of a CoNLL file ends: ``auto``, ``file`` or ``sentence``.
+        mention_edges: ``trim`` white space at the edges of mentions, or ``keep`` it.
         offset_unit: what offsets count, one of :data:`labelwright.annotations.offsets.UNITS`;
             ``None`` takes what the format's own tools count, or what fits.
         keep_layout: whether ``Report.meta`` keeps what a file says beside its entities, so that it
@@ -38,10 +39,12 @@ class ReadOptions:
     tag_column: int | None = None
     documents: str = "auto"
     offset_unit: str | None = None
+    mention_edges: str = "trim"
     keep_layout: bool = False
 
     def annotations(self) -> dict[str, str | int]:
         """What was said about annotations beyond the defaults, for a manifest."""
         usual = ReadOptions()
         names = ("bad_annotations", "tag_scheme", "tag_column", "documents", "offset_unit")
-        return {k: getattr(self, k) for k in names if getattr(self, k) != getattr(usual, k)}
+        every = (*names, "mention_edges")
+        return {k: getattr(self, k) for k in every if getattr(self, k) != getattr(usual, k)}

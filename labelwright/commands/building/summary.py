@@ -71,6 +71,8 @@ def _entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"  left out {count}: {reason}"
     if unasked := counts.get("certainties_not_asked_for"):
         yield f"  {unasked} have a certainty, which the label set does not ask for"
+    if trimmed := counts.get("white_space_trimmed"):
+        yield f"  {trimmed} had white space at their edges, which was trimmed"
     if widened := counts.get("widened_by_normalising"):
         yield f"  {widened} cover a part of what normalising replaced, and now all of it"
     if unsaid := sum(counts["place_not_said_by_answer"].values()):

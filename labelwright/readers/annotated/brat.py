@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelwright.annotations.edges import trimmed
 from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
-from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, Bad, settled
+from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, SPACE, Bad, settled
 from labelwright.readers.annotated.brat_lines import MARK, Mention, Standoff, parse
 from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, decoded
 from labelwright.readers.folders import PACKINGS, Found
@@ -192,6 +193,16 @@ def _annotated(
             placed[number] = Entity.of(
                 report.text, mention.type, *spans, certainty=mention.certainty
             )
+    count = 0
+    if options.mention_edges == "trim":
+        for number, entity in list(placed.items()):
+            inner = trimmed(report.text, entity)
+            count += inner is not None and inner is not entity
+            if inner is None:
+                bad.append(Bad(f"{name}:{standoff.mentions[number].line}", SPACE))
+                del placed[number]
+            else:
+                placed[number] = inner
     entities = in_order(placed.values())
     meta = {LAYOUT: _layout(standoff, placed, entities)} if options.keep_layout else {}
     annotated = Report(
@@ -203,6 +214,7 @@ def _annotated(
         report.sections,
         meta,
         tuple(entities),
+        count,
     )
     yield from settled(annotated, bad, options)
 

@@ -32,6 +32,10 @@ SUFFIXES = (".json",)
 _REGIONS = ("labels", "hypertextlabels")
 _LISTS = ("annotations", "completions")
 SEVERAL = "several annotations; mark one of them as ground truth"
+UNTOLD = (
+    "characters of two code units stand before it and nothing tells what its offsets count; "
+    "give --offset-unit"
+)
 
 
 def label_studio_files(folder: Path) -> Iterator[Path]:
@@ -188,10 +192,12 @@ def _read(text: str, results: Sequence[Any], where: str, options: ReadOptions) -
         else:
             kind = str(result.get("type", "unknown"))
             found.others[kind if kind.isascii() and kind.isalpha() else "unknown"] += 1
-    units = _units(text, [region for _, region in regions], options)
+    units, other = _units(text, [region for _, region in regions], options)
     for number, region in regions:
         said = certainties.get(region["id"], []) if "id" in region else []
         placed = _entities(text, region, units, strongest(said))
+        if isinstance(placed, list) and other is not None and _moves(region, other):
+            placed = UNTOLD
         if isinstance(placed, str):
             found.bad.append(Bad(f"{where}, result {number}", placed))
         else:
@@ -210,16 +216,40 @@ def _certainties(result: Mapping[str, Any]) -> list[Certainty]:
     return [certainty for certainty in said if certainty is not None]
 
 
-def _units(text: str, regions: Sequence[Mapping[str, Any]], options: ReadOptions) -> Utf16 | None:
-    """How to read offsets: older versions counted UTF-16 code units, newer ones characters."""
+def _units(
+    text: str, regions: Sequence[Mapping[str, Any]], options: ReadOptions
+) -> tuple[Utf16 | None, Utf16 | None]:
+    """How to read offsets, and the other way of counting where nothing tells which is meant.
+
+    Older versions counted UTF-16 code units, newer ones characters. A region that fits one way
+    of counting only, by its words or because the other would cut a character apart or leave the
+    text, tells it for all regions of its task.
+    """
     units = Utf16(text)
     if not units.differs or options.offset_unit == "characters":
-        return None
+        return None, None
     if options.offset_unit == "utf-16":
-        return units
-    as_points = [isinstance(_entities(text, region, None, None), list) for region in regions]
-    as_units = [isinstance(_entities(text, region, units, None), list) for region in regions]
-    return units if sum(as_units) > sum(as_points) else None
+        return units, None
+    as_points = [_fit(text, region, None) for region in regions]
+    as_units = [_fit(text, region, units) for region in regions]
+    if as_points == as_units:
+        return None, units
+    return units if sum(as_units) > sum(as_points) else None, None
+
+
+def _fit(text: str, region: Mapping[str, Any], units: Utf16 | None) -> int:
+    """How well a region fits: 0 not, 1 up to white space or without words, 2 to the character."""
+    placed = _entities(text, region, units, None)
+    if isinstance(placed, str):
+        return 0
+    return 2 if placed[0].text == region["value"].get("text") else 1
+
+
+def _moves(region: Mapping[str, Any], units: Utf16) -> bool:
+    """Whether a region without words would stand elsewhere if its offsets counted code units."""
+    value = region["value"]
+    moved = any(units.point(value[key]) != value[key] for key in ("start", "end"))
+    return moved and value.get("text") is None
 
 
 def _entities(

@@ -146,6 +146,41 @@ def test_what_is_refused(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("to", ["brat", "conll"])
+def test_a_type_of_several_words_is_one_word_where_columns_part(tmp_path: Path, to: str) -> None:
+    """Each mention's line has the number of columns that other readers part it into."""
+    entities = [{"type": "Lung\u00a0 mass", "spans": [[3, 13]]}]
+    row = json.dumps({"id": "a", "text": TEXT, "entities": entities})
+    path, out = saved(tmp_path, "a.jsonl", row), tmp_path / "out"
+    assert main(["convert", str(path), "--to", to, "--out", str(out)]) == 0
+    files = [out / "reports.conll"] if to == "conll" else [out / "notes/a.ann"]
+    lines = [line for line in files[0].read_text().splitlines() if "Lung" in line]
+    assert lines
+    if to == "conll":
+        assert [line.split()[1] for line in lines] == ["B-Lung_mass", "I-Lung_mass"]
+    else:
+        assert [line.split()[1] for line in lines] == ["Lung_mass"]
+    assert manifest(out)["types_renamed"] == {"Lung_mass": "Lung\u00a0 mass"}
+    assert manifest(out)["counts"]["written_otherwise"] == {"types written otherwise": 1}
+
+
+def test_white_space_at_edges_is_trimmed_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entities = [{"type": "X", "spans": [[2, 9]]}, {"type": "X", "spans": [[3, 8]]}]
+    row = json.dumps({"id": "a", "text": TEXT, "entities": entities})
+    path = saved(tmp_path, "a.jsonl", row)
+    for edges, offsets, count in (("trim", [[3, 8], [3, 8]], 1), ("keep", [[2, 9], [3, 8]], None)):
+        words = ["convert", str(path), "--to", "doccano", "--mention-edges", edges]
+        assert main([*words, "--out", str(tmp_path / edges)]) == 0
+        written = json.loads((tmp_path / edges / "reports.jsonl").read_text())
+        assert [label[:2] for label in written["label"]] == offsets
+        said = "white space trimmed at the edges of mentions"
+        assert manifest(tmp_path / edges)["counts"]["written_otherwise"].get(said) == count
+        assert (f"written otherwise: {said} (1)" in capsys.readouterr().out) == bool(count)
+    assert manifest(tmp_path / "keep")["options"]["mention_edges"] == "keep"
+
+
 def test_types_that_would_become_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entities = [{"type": kind, "spans": [[0, 2]]} for kind in ("Lung mass", "Lung_mass")]
     row = json.dumps({"id": "a", "text": TEXT, "entities": entities})

@@ -16,6 +16,7 @@ TEXT = "😀 No lung cancer.\r\nLiver clear."
 LUNG = Entity.of(TEXT, "Organ", (5, 9))
 CANCER = Entity.of(TEXT, "Disease", (5, 16), certainty=Certainty.NEGATIVE)
 LIVER = Entity.of(TEXT, "Organ", (19, 24))
+POINTS, UNITS = (ReadOptions(offset_unit=unit) for unit in ("characters", "utf-16"))
 DROP = ReadOptions(bad_annotations="drop")
 OUT = "offsets outside the text, empty or out of order"
 
@@ -61,11 +62,40 @@ def test_offsets_of_older_versions(tmp_path: Path) -> None:
     """Before 2022 Label Studio counted UTF-16 units; the words tell which are meant."""
     path = tasks(tmp_path, region(6, 10, "lung"), region(20, 25, "Liver"))
     assert only(read(path)).entities == (LUNG, LIVER)
-    path = tasks(tmp_path, region(6, 10))
-    assert only(read(path)).entities == (Entity.of(TEXT, "Organ", (6, 10)),)
-    assert only(read(path, ReadOptions(offset_unit="utf-16"))).entities == (LUNG,)
     path = tasks(tmp_path, region(5, 24, "lung cancer.\\r\\nLiver".replace("\\r", "")))
     assert only(read(path)).entities == (Entity.of(TEXT, "Organ", (5, 24)),)
+
+
+def test_offsets_whose_unit_nothing_tells(tmp_path: Path) -> None:
+    """Behind a character of two units a region without words could stand at two places."""
+    late = {"data": {"text": f"No lung. {TEXT}"}}
+    before = Entity.of(late["data"]["text"], "Organ", (3, 7))
+    path = tasks(tmp_path, region(3, 7), region(15, 19), **late)
+    (rejected,) = read(path)
+    assert isinstance(rejected, Reject)
+    assert rejected.reason == (
+        "1 annotation that cannot be used; first at a.json:1, result 2: characters of two code "
+        "units stand before it and nothing tells what its offsets count; give --offset-unit"
+    )
+    report, counted = read(path, DROP)
+    assert isinstance(report, Report)
+    assert report.entities == (before,)
+    assert isinstance(counted, Reject)
+    assert only(read(tasks(tmp_path, region(3, 7), **late))).entities == (before,)
+    assert only(read(tasks(tmp_path, region(6, 10)), UNITS)).entities == (LUNG,)
+    assert only(read(tasks(tmp_path, region(5, 9)), POINTS)).entities == (LUNG,)
+
+
+def test_one_region_tells_the_unit_of_all(tmp_path: Path) -> None:
+    """Words tell it, and an offset that one of the ways of counting has no place for."""
+    for tells, place in [
+        (region(5, 16, "lung cancer"), (19, 24)),
+        (region(6, 17, "lung cancer"), (20, 25)),
+        (region(0, 1), (19, 24)),  # half of the first character in code units
+        (region(31, len(TEXT) + 1), (20, 25)),  # one behind the end in characters
+    ]:
+        report = only(read(tasks(tmp_path, tells, region(*place))))
+        assert LIVER in (report.entities or ())
 
 
 def test_which_of_several_annotations_counts(tmp_path: Path) -> None:
@@ -97,10 +127,10 @@ def test_json_min_and_ids(tmp_path: Path) -> None:
     assert [(r.id, r.entities) for r in (first, second)] == [("4", None), ("5", (LUNG,))]
     data = {"note_id": "n", "subject_id": 3, "report": TEXT, "ward": "x"}
     report = only(
-        read(tasks(tmp_path, region(5, 9), data=data), ReadOptions(meta_columns=("ward",)))
+        read(tasks(tmp_path, region(5, 9, "lung"), data=data), ReadOptions(meta_columns=("ward",)))
     )
     assert (report.id, report.patient, report.meta) == ("n", "3", {"ward": "x"})
-    unclear = tasks(tmp_path, region(5, 9), data={"a": TEXT, "b": TEXT})
+    unclear = tasks(tmp_path, region(5, 9, "lung"), data={"a": TEXT, "b": TEXT})
     (rejected,) = read(unclear)
     assert isinstance(rejected, Reject)
     assert rejected.reason == "the key of the text cannot be told; --text-columns names it"
@@ -140,13 +170,13 @@ def test_label_studio_is_told_from_fhir(tmp_path: Path) -> None:
         "conclusion": "Clear.",
     }
     assert only(read(saved(tmp_path, "f.json", json.dumps(fhir)))).entities is None
-    assert only(read(tasks(tmp_path, region(5, 9)))).entities == (LUNG,)
+    assert only(read(tasks(tmp_path, region(5, 9, "lung")))).entities == (LUNG,)
     torn = saved(tmp_path, "t.json", json.dumps([{"data": {"text": "x"}, "annotations": []}])[:-1])
     assert "not valid JSON" in failure(torn).line()
 
 
 def test_folder_of_exports(tmp_path: Path) -> None:
-    tasks(tmp_path, region(5, 9))
+    tasks(tmp_path, region(5, 9, "lung"))
     saved(tmp_path, "b.json", '[{"id": 6, "data": {"text": "x"}, "annotations": []}, 7]')
     saved(tmp_path, "c.json", "[")
     items = read(tmp_path, ReadOptions(format="label-studio"))
