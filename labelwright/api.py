@@ -216,7 +216,7 @@ class Comparison:
 
     Attributes:
         folder: the page (``index.html``), its tables and ``scores.json``.
-        verdicts: the result in sentences.
+        verdicts: the result in sentences, and what must be known before believing them.
     """
 
     folder: Path

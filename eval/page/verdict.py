@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,17 +25,27 @@ def outcome(analysis: Tested, pair: Pair) -> Outcome:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One sentence: what is claimed, then the numbers that it rests on."""
+    """One sentence: what is claimed, then the numbers that it rests on.
+
+    ``caution`` says that few reports were scored; it goes wherever the sentence goes alone, and
+    the page has it among its notices.
+    """
 
     claim: str
     numbers: str
+    caution: str = ""
 
     def __str__(self) -> str:
-        return self.claim + self.numbers
+        return f"{self.claim}{self.numbers} {self.caution}".rstrip()
 
 
 def verdicts(analysis: Tested) -> list[Verdict]:
     """One sentence per comparison, or the score alone with a single labeler."""
+    caution = _few(analysis) if analysis.tests.clusters < FEW_CLUSTERS else ""
+    return [replace(verdict, caution=caution) for verdict in _verdicts(analysis)]
+
+
+def _verdicts(analysis: Tested) -> list[Verdict]:
     if not analysis.measurable:
         return [
             Verdict(
@@ -114,8 +124,11 @@ def span_words(mark: Estimate, level: float) -> str:
 
 
 def bracket(mark: Estimate, level: float) -> str:
-    """`` (95 % CI 0.90 to 0.93)`` of a score, or nothing."""
-    if mark.low is None or mark.high is None:
+    """`` (95 % CI 0.90 to 0.93)`` of a score, or nothing.
+
+    An interval of one point would claim too much: no resample moves the score.
+    """
+    if mark.low is None or mark.high is None or mark.low == mark.high:
         return ""
     return f" ({percent(level)} CI {mark.low:.3f} to {mark.high:.3f})"
 

@@ -36,7 +36,9 @@ class Inputs:
         predictions: file or run folder by labeler.
         id_columns: of tables, joined with ``/``.
         patients, reports: tables or JSONL files with a column of patients, of texts.
-        reading: how annotated files other than our own rows are read.
+        reading: how annotated gold is read.
+        pred_reading: how annotated predictions are read, by labeler; ``""``: of all others.
+            A prediction file tells its format by itself where nothing is said.
     """
 
     label_set: LabelSet
@@ -49,6 +51,7 @@ class Inputs:
     reports: str | Path | None = None
     text_column: str = "text"
     reading: ReadOptions = field(default_factory=ReadOptions)
+    pred_reading: Mapping[str, ReadOptions] = field(default_factory=dict)
 
     def patient_by_id(self) -> dict[str, str] | None:
         """The column of patients, where there is a file."""

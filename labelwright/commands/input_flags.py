@@ -45,18 +45,27 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
     group.add_argument(
         "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
     )
+    add_format_flags(group)
+    add_annotation_flags(parser)
+
+
+def add_format_flags(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """``--encoding`` and ``--input-format``."""
     group.add_argument("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
     group.add_argument(
         "--input-format",
         choices=tuple(FORMATS),
         help="where suffix or folder do not tell",
     )
-    add_annotation_flags(parser)
 
 
-def add_annotation_flags(parser: argparse.ArgumentParser) -> None:
-    """The flags that say how annotated input is read."""
-    group = parser.add_argument_group("annotated input")
+def add_annotation_flags(parser: argparse.ArgumentParser, title: str = "annotated input") -> None:
+    """The flags that say how annotated input is read.
+
+    Args:
+        title: what they are about, as the heading of their help.
+    """
+    group = parser.add_argument_group(title)
     group.add_argument(
         "--bad-annotations",
         choices=BAD_ANNOTATIONS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelwright.errors import ConfigError, InputError
@@ -94,6 +94,13 @@ def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
                 f"{flag} means nothing for this input",
                 remedy=f"leave it out; formats that have it: {', '.join(takers)}",
             )
+
+
+def fitting(form: Format, options: ReadOptions) -> ReadOptions:
+    """The options without those of :data:`ANNOTATION_FLAGS` that mean nothing for a format."""
+    usual = ReadOptions()
+    others = {name: getattr(usual, name) for name in ANNOTATION_FLAGS if name not in form.takes}
+    return replace(options, **others)
 
 
 def format_of(path: Path, options: ReadOptions) -> Format:

@@ -81,6 +81,73 @@ def test_patients_text_and_margin(case: Path, tmp_path: Path) -> None:
     assert CANARY not in json.dumps(value)
 
 
+def test_the_verdict_carries_the_caution_of_the_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Eleven reports are too few for interval and test; whoever reads the line alone must know."""
+    case = write_case(tmp_path, {"ours": 0.0, "rules": 0.9}, count=11)
+    assert evaluate(case, tmp_path / "two", *preds(case, "ours", "rules")) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    few = "Only 11 reports: intervals are too narrow and tests have little power."
+    assert first.endswith(f". {few}")
+    value = json.loads((tmp_path / "two" / "scores.json").read_text(encoding="utf-8"))
+    assert value["verdict"] == [first]
+    assert (tmp_path / "two" / "index.html").read_text(encoding="utf-8").count(few) == 1
+    # No resample of a perfect labeler differs: an interval of one point is not shown.
+    assert evaluate(case, tmp_path / "one", *preds(case, "ours")) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"ours reaches a strict micro F1 of 1.000, on 11 reports. {few}"
+    assert len(said) == 2
+
+
+def test_what_must_be_known_before_believing_is_said_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = write_case(tmp_path, {"ours": 0.1}, count=40)
+    run = case / "ours" / "predictions.jsonl"
+    lines = run.read_text(encoding="utf-8").splitlines(keepends=True)
+    run.write_text("".join(lines[:30]), encoding="utf-8")
+    assert evaluate(case, tmp_path / "out", *preds(case, "ours")) == 0
+    said = capsys.readouterr().out.splitlines()
+    missing = "ours has no prediction for 10 reports (25\u00a0%); they count as its errors."
+    assert f"Caution: {missing}" in said[1:-1]
+
+
+def test_flags_of_the_gold_do_not_reach_predictions(
+    case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gold = tmp_path / "gold.export"
+    gold.write_bytes((case / "gold.jsonl").read_bytes())
+    words = ["eval", "--gold", str(gold), "--label-set", str(case / "labels.yaml"), *FAST]
+    words += ["--input-format", "entities", *preds(case, "ours")]
+    conll = tmp_path / "tagger.tagged"
+    sentences = (f"# id = {i}\n" + "".join(f"{w}\tO\n" for w in t.split()) for i, t, _ in notes(40))
+    conll.write_text("\n".join(sentences), encoding="utf-8")
+    words += ["--pred", f"tagger={conll}"]
+    assert main([*words, "--out", str(tmp_path / "no")]) == 2
+    assert "tagger.tagged: the suffix does not tell the format" in capsys.readouterr().err
+    reading = ["--pred-reading", "tagger:input-format=conll"]
+    assert main([*words, *reading, "--out", str(tmp_path / "yes")]) == 0
+    value = json.loads((tmp_path / "yes" / "scores.json").read_text(encoding="utf-8"))
+    found = {name: each["mentions"] for name, each in value["labelers"].items()}
+    assert found["ours"] > 40
+    assert found["tagger"] == 0
+    for given, wanted in (
+        ("tag-scheme", "is no option with its value"),
+        ("nobody:tag-scheme=bio", "names none of the labelers; use one of: ours, tagger"),
+        ("colour=red", "has no option 'colour'"),
+        ("tagger:tag-scheme=x", "argument --tag-scheme: invalid choice"),
+    ):
+        try:
+            code = main([*words, "--pred-reading", given, "--out", str(tmp_path / "bad")])
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        assert code == 2
+        error = capsys.readouterr().err
+        assert wanted in error
+        assert error.count("\n") == 1
+
+
 def test_seeds_alone_compare_the_first_runs(case: Path, tmp_path: Path) -> None:
     out = tmp_path / "report"
     runs = [f"--seeds={n}={case / n},{case / n}-2" for n in ("ours", "rules")]

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from span_tools import WITH_CERTAINTIES, label_set, write_case
+from span_tools import FOUR_TYPES, WITH_CERTAINTIES, label_set, write_case
 
-from eval.kinds.entities.read import SpanComparison, joined_spans, load_span_comparison, read_spans
+from eval.kinds.entities.file import joined_spans, read_spans
+from eval.kinds.entities.read import SpanComparison, load_span_comparison
 from eval.read.provenance import read_source
-from labelwright.errors import InputError
+from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.readers.options import ReadOptions
 
@@ -185,6 +186,116 @@ def test_a_second_annotator_can_be_scored_like_a_labeler(tmp_path: Path) -> None
     )
     assert found.pred["second"] == found.gold
     assert found.pred["m"] != found.gold
+
+
+def label_studio(folder: Path, name: str, start: int, end: int) -> Path:
+    region = {"type": "labels", "value": {"start": start, "end": end, "labels": ["Disease"]}}
+    task = {"id": "a", "data": {"text": TEXT}, "annotations": [{"result": [region]}]}
+    (folder / name).write_text(json.dumps([task]), encoding="utf-8")
+    return folder / name
+
+
+def test_what_is_said_of_the_gold_is_not_said_of_the_predictions(tmp_path: Path) -> None:
+    """A gold file whose name tells nothing is read as it is said to be, predictions as they are."""
+    gold = label_studio(tmp_path, "gold.export", 0, 8)
+    told = label_studio(tmp_path, "second.json", 0, 8)
+    untold = label_studio(tmp_path, "third.export", 0, 8)
+    run = gold_file(tmp_path, {"id": "a", "labels": {}, "entities": [DISEASE]}, name="m.jsonl")
+    own = gold_file(tmp_path, row(DISEASE), name="own.jsonl")
+    how = ReadOptions(format="label-studio")
+    files = {"run": run, "own": own, "told": told}
+    found = load_span_comparison(gold, files, SET, options=how)
+    assert {len(mentions[0]) for mentions in found.pred.values()} == {1}
+    assert all(mentions[0][0].spans == ((0, 8),) for mentions in found.pred.values())
+    with pytest.raises(InputError, match="the suffix does not tell the format"):
+        load_span_comparison(gold, {"x": untold}, SET, options=how)
+    read = load_span_comparison(gold, {"x": untold}, SET, options=how, pred_options={"x": how})
+    assert read.pred["x"] == read.gold
+    # The rows of a labeling run are what they are, whatever is said of all predictions.
+    both = load_span_comparison(
+        gold, {"x": untold, "run": run}, SET, options=how, pred_options={"": how}
+    )
+    assert [len(both.pred[name][0]) for name in ("x", "run")] == [1, 1]
+
+
+def test_own_rows_by_any_name(tmp_path: Path) -> None:
+    gold = gold_file(tmp_path, {"id": "a", "entities": [DISEASE]}, name="gold.export")
+    found = load_span_comparison(
+        gold, {"m": gold_file(tmp_path, row(DISEASE))}, SET, options=ReadOptions(format="entities")
+    )
+    assert found.pred["m"] == found.gold
+
+
+def test_options_that_mean_nothing_for_the_files(tmp_path: Path) -> None:
+    own = gold_file(tmp_path, row(DISEASE))
+    tagged = tmp_path / "a.conll"
+    tagged.write_text("Fibrosis\tI-Disease\nof\tO\n", encoding="utf-8")
+    bio = ReadOptions(tag_scheme="io")
+    with pytest.raises(ConfigError, match="--tag-scheme means nothing for this input"):
+        load_span_comparison(own, {"m": own}, SET, options=bio)
+    with pytest.raises(ConfigError, match="--tag-scheme means nothing for this input"):
+        load_span_comparison(own, {"m": own}, SET, pred_options={"": bio})
+    files = {"m": own, "tagger": tagged}
+    found = load_span_comparison(own, files, SET, pred_options={"": bio})
+    assert found.pred["tagger"] == found.gold
+
+
+def test_words_may_be_left_out_where_there_are_spans(tmp_path: Path) -> None:
+    bare = {k: v for k, v in DISEASE.items() if k != "text"}
+    gold = gold_file(tmp_path, row(bare, LUNG | {"text": None}))
+    found = load(tmp_path, gold, row(bare, LUNG))
+    assert [e.text for e in found.gold[0]] == ["Fibrosis", "left lung"]
+    assert found.gold == found.pred["m"]
+    assert found.elsewhere == {"m": 0}
+    with pytest.raises(InputError, match="the row has no entities as labelwright writes them"):
+        load(tmp_path, gold, row({"type": "Disease", "spans": []}))
+
+
+def test_white_space_at_edges_is_no_part_of_a_mention(tmp_path: Path) -> None:
+    wide = {"type": "Anatomy", "spans": [[15, 25]], "text": " left lung"}
+    beyond = {"type": "Disease", "spans": [[0, 9]], "text": "Fibrosis "}
+    gold = gold_file(tmp_path, row(DISEASE, wide))
+    found = load(tmp_path, gold, row(beyond, LUNG))
+    assert found.gold == found.pred["m"]
+    assert found.trimmed == {"": 1, "m": 1}
+    keep = ReadOptions(mention_edges="keep")
+    kept = load(tmp_path, gold, row(beyond, LUNG), options=keep)
+    assert kept.gold[0][1].spans == ((15, 25),)
+    assert kept.trimmed == {"": 0, "m": 1}
+    # Without the text a mention's own words show it.
+    bare = [{"id": "a", "entities": [DISEASE, wide]}, {"id": "a", "entities": [beyond, LUNG]}]
+    found = load(tmp_path, gold_file(tmp_path, bare[0], name="bare.jsonl"), bare[1])
+    assert found.texts is None
+    assert found.gold == found.pred["m"]
+    space = {"type": "Disease", "spans": [[8, 9]]}
+    with pytest.raises(InputError, match=r"gold.jsonl:1: an entity of type Disease covers white"):
+        load(tmp_path, gold_file(tmp_path, row(space)), row(LUNG))
+    gold = gold_file(tmp_path, row(DISEASE, wide))
+    assert len(load(tmp_path, gold, row(space, LUNG)).pred["m"][0]) == 2  # a false positive
+
+
+def test_types_of_several_words_as_other_formats_write_them(tmp_path: Path) -> None:
+    several = label_set(FOUR_TYPES.replace("{name: Anatomy}", "{name: Body Part, synonyms: [a b]}"))
+    for written in ("Body_Part", "body_part", "A_b", "Body Part"):
+        conll = tmp_path / "a.conll"
+        conll.write_text(f"Fibrosis\tB-{written}\nof\tO\n", encoding="utf-8")
+        (marked,) = read_spans(conll, several, ReadOptions(), gold=True).reports.values()
+        assert [e.type for e in marked.entities or ()] == ["Body Part"]
+
+
+def test_gold_that_lacks_annotations_is_scored_only_where_that_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    brat = tmp_path / "brat"
+    brat.mkdir()
+    (brat / "a.txt").write_text(TEXT, encoding="utf-8")
+    lines = "T1\tDisease 0 8\tFibrosis\nT2\tDisease 0 99\tFibrosis\n"
+    (brat / "a.ann").write_text(f"{lines}R1\tIn Arg1:T1 Arg2:T1\t\n", encoding="utf-8")
+    with pytest.raises(InputError, match="a report cannot be used"):
+        load(tmp_path, brat, row(DISEASE))
+    found = load(tmp_path, brat, row(DISEASE), options=ReadOptions(bad_annotations="drop"))
+    assert found.gold == found.pred["m"]
+    assert found.lacking == {"": 1, "m": 0}
 
 
 def test_where_mentions_came_from(tmp_path: Path) -> None:

@@ -346,6 +346,16 @@ def notices(analysis: SpanAnalysis) -> Notices:
         for name, count in (("the gold", c.gold_elsewhere), *c.elsewhere.items())
         if count
     ]
+    grave += [
+        f"{count:,} {'report' if count == 1 else 'reports'} of {name or 'the gold'} could not be "
+        "read whole: annotations that cannot be used were left out, and what they marked is not "
+        "scored."
+        for name, count in c.lacking.items()
+        if count
+    ]
+    if edges := {name: count for name, count in c.trimmed.items() if count}:
+        of = joined([f"{count:,} of {name or 'the gold'}" for name, count in edges.items()])
+        other.append(f"White space at the edges of mentions was trimmed: {of}.")
     other += [
         f"{name}: {count:,} mentions are not in the text; they count as false."
         for name, count in c.absent.items()
@@ -378,6 +388,7 @@ def _labeler_json(analysis: SpanAnalysis, name: str) -> dict[str, Any]:
         "mentions": sum(map(len, c.pred[name])),
         "not_in_the_text": c.absent[name],
         "other_words_at_place": c.elsewhere[name],
+        "white_space_trimmed": c.trimmed.get(name, 0),
         "missing": len(coverage.missing),
         "unusable": len(coverage.undetermined),
         "without_gold": coverage.extra,

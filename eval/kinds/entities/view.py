@@ -72,7 +72,7 @@ class EntitiesView(KindView):
     flags = frozenset(
         {
             *("seeds", "input_format", "encoding", "bad_annotations", "tag_scheme"),
-            *("tag_column", "documents", "offset_unit"),
+            *("tag_column", "documents", "offset_unit", "mention_edges", "pred_reading"),
         }
     )
     scores_texts = True
@@ -91,6 +91,7 @@ class EntitiesView(KindView):
             inputs.predictions,
             inputs.label_set,
             options=inputs.reading,
+            pred_options=inputs.pred_reading,
             missing=inputs.missing,
             patients=inputs.patient_by_id(),
             texts=inputs.text_by_id(),

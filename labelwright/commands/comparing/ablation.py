@@ -137,6 +137,7 @@ def run(arguments: argparse.Namespace) -> int:
     page = _page(arguments, read_runs(given, label_set), label_set, settings)
     path = write_report(page, arguments.out, beside=(RUNS,))
     sys.stdout.writelines(f"{sentence}\n" for sentence in page.sections[0].statements)
+    sys.stdout.writelines(f"Caution: {text}\n" for text in page.notices.grave)
     sys.stdout.write(f"{path}\n")
     return 0
 

@@ -81,7 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def perform(arguments: argparse.Namespace) -> list[str]:
-    """Score, test and write the report; return the verdicts and the page's path, a line each.
+    """Score, test and write the report.
+
+    Returns:
+        The verdicts, what must be known before believing them, and the page's path, a line each.
 
     Raises:
         ConfigError: flags that do not fit each other or the label set.
@@ -115,7 +118,9 @@ def perform(arguments: argparse.Namespace) -> list[str]:
         title=arguments.title,
     )
     path = write_report(page, arguments.out)
-    return [*map(str, verdicts(page.analysis)), str(path)]
+    said = [str(verdict) for verdict in verdicts(page.analysis)]
+    cautions = [f"Caution: {text}" for text in page.notices.grave if text not in said[0]]
+    return [*said, *cautions, str(path)]
 
 
 def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelSet:

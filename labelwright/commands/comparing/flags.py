@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.commands.input_flags import add_annotation_flags, annotation_options
+from labelwright.commands.flags import Parser
+from labelwright.commands.input_flags import (
+    add_annotation_flags,
+    add_format_flags,
+    annotation_options,
+)
 from labelwright.errors import ConfigError
+from labelwright.readers.formats import FORMATS
 
 if TYPE_CHECKING:
     from eval.kinds.base import KindView, More
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
     from labelwright.label_set import LabelSet
+    from labelwright.readers.options import ReadOptions
 
 LONGEST_NAME = 60
 
@@ -126,10 +133,21 @@ def add_section_flags(parser: argparse.ArgumentParser) -> None:
         "two runs each",
     )
     entities.add_argument(
-        "--input-format", metavar="FORMAT", help="of annotated gold, where the suffix does not tell"
+        "--input-format",
+        choices=tuple(FORMATS),
+        help="of annotated gold, where the suffix does not tell",
     )
-    entities.add_argument("--encoding", metavar="NAME", help="of annotated text files")
-    add_annotation_flags(parser)
+    entities.add_argument("--encoding", metavar="NAME", help="of annotated gold in text files")
+    entities.add_argument(
+        "--pred-reading",
+        action="append",
+        default=[],
+        metavar="[NAME:]OPTION=VALUE",
+        help="how annotated predictions are read, of the labeler NAME or of all; OPTION is a flag "
+        "of annotated gold without its dashes, such as tag-scheme=bio (default: as their files "
+        "tell); repeatable",
+    )
+    add_annotation_flags(parser, "annotated gold")
 
 
 def add_test_flags(parser: argparse.ArgumentParser, views: Sequence[KindView]) -> None:
@@ -208,7 +226,45 @@ def inputs_of(
         reports=arguments.reports,
         text_column=arguments.text_column,
         reading=annotation_options(arguments),
+        pred_reading=pred_reading(arguments.pred_reading, predictions),
     )
+
+
+def pred_reading(values: Sequence[str], labelers: Collection[str]) -> dict[str, ReadOptions]:
+    """What ``--pred-reading`` says, by labeler; ``""``: of all that are not named.
+
+    Raises:
+        ConfigError: a value is none, or names no labeler.
+    """
+    words: dict[str, list[str]] = {}
+    for value in values:
+        option, equals, said = value.partition("=")
+        name, _, option = option.rpartition(":")
+        if not equals or not option or not said:
+            raise ConfigError(
+                f"--pred-reading {value!r} is no option with its value",
+                remedy="write OPTION=VALUE or NAME:OPTION=VALUE, such as tag-scheme=bio",
+            )
+        if name and name not in labelers:
+            raise ConfigError(
+                f"--pred-reading {value!r} names none of the labelers",
+                remedy=f"use one of: {', '.join(labelers)}",
+            )
+        words.setdefault(name, []).append(f"--{option}={said}")
+    parser = Parser(prog="labelwright eval", add_help=False)
+    add_format_flags(parser)
+    add_annotation_flags(parser)
+    found = {}
+    for name in ["", *words]:
+        # What is said of all holds for a named labeler too, unless its own word differs.
+        read, rest = parser.parse_known_args([*words.get("", ()), *words.get(name, ())])
+        if rest:
+            raise ConfigError(
+                f"--pred-reading has no option {rest[0].partition('=')[0].removeprefix('--')!r}",
+                remedy="it takes the flags of annotated gold, such as input-format=label-studio",
+            )
+        found[name] = annotation_options(read)
+    return found
 
 
 def more_of(arguments: argparse.Namespace, runs: Mapping[str, Sequence[str]]) -> More:

@@ -15,6 +15,10 @@ BAD_ANNOTATIONS = ("reject", "drop", "repair")
 """``reject`` the report, ``drop`` the annotation, or ``repair`` it where the format says how."""
 
 OUTSIDE = "offsets outside the text, empty or out of order"
+PASSED_OVER = "other annotations passed over"
+"""Begins the reason of a reject without an id that counts what is neither mention nor certainty."""
+LEFT_OUT = "left out or repaired"
+"""Stands in the reason of one that counts what a report that is kept lacks."""
 DIFFERS = "the text is not what the offsets cover"
 SPACE = "it covers white space only"
 
@@ -50,7 +54,7 @@ def settled(report: Report, bad: Sequence[Bad], options: ReadOptions) -> Iterato
         yield Reject(report.id, report.source, report.row, reason)
     else:
         yield report
-        reason = f"{_many(len(bad))} left out or repaired; {first}"
+        reason = f"{_many(len(bad))} {LEFT_OUT}; {first}"
         yield Reject(None, report.source, report.row, reason)
 
 

@@ -15,7 +15,7 @@ from labelwright.annotations.edges import trimmed
 from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
-from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, SPACE, Bad, settled
+from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, PASSED_OVER, SPACE, Bad, settled
 from labelwright.readers.annotated.brat_lines import MARK, Mention, Standoff, parse
 from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, decoded
 from labelwright.readers.folders import PACKINGS, Found
@@ -70,7 +70,7 @@ def read_brat(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
         raise InputError("no .txt file below this folder", remedy="check the folder", source=path)
     if others and not options.keep_layout:
         counts = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(others.items()))
-        yield Reject(None, str(path), row, f"other annotations passed over; {counts}")
+        yield Reject(None, str(path), row, f"{PASSED_OVER}; {counts}")
 
 
 def count_brat(path: Path, options: ReadOptions) -> int:

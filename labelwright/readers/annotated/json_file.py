@@ -10,7 +10,7 @@ from typing import Any
 
 from labelwright.annotations.writing import LAYOUTS
 from labelwright.errors import ConfigError, InputError
-from labelwright.readers.annotated.base import Bad, settled
+from labelwright.readers.annotated.base import PASSED_OVER, Bad, settled
 from labelwright.readers.annotated.json_rows import doccano_entities, own_entities
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import has_twice, numbered_lines, object_of
@@ -90,7 +90,7 @@ def _read(path: Path, options: ReadOptions, *, own: bool) -> Iterator[Report | R
             if not own and isinstance(value.get("relations"), list):
                 relations += len(value["relations"])
     if relations:
-        reason = f"other annotations passed over; {relations} relation{'s' * (relations > 1)}"
+        reason = f"{PASSED_OVER}; {relations} relation{'s' * (relations > 1)}"
         yield Reject(None, str(path), number, reason)
 
 

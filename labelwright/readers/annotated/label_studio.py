@@ -17,7 +17,7 @@ from labelwright.annotations.certainty_words import of_attribute, strongest
 from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.errors import ConfigError
 from labelwright.readers import folders, json_stream
-from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, Bad, settled
+from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, PASSED_OVER, Bad, settled
 from labelwright.readers.inputs import Counted, read_inputs
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
@@ -94,7 +94,7 @@ def _items(file: Path, options: ReadOptions) -> Iterator[Counted]:
                 yield Counted(row, item)
     if others:
         counts = ", ".join(f"{n} {kind}" for kind, n in sorted(others.items()))
-        reason = f"other annotations passed over; {counts}"
+        reason = f"{PASSED_OVER}; {counts}"
         yield Counted(row, Reject(None, str(file), row, reason))
 
 
