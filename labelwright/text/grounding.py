@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from labelwright.records import Span
+from labelwright.text.assignment import Place, Wanted, assigned
 
 GAP = " ... "
 """Between the parts of a discontinuous mention as it is written in answers."""
@@ -24,9 +25,6 @@ WIDEST_GAP = 300
 MOST_PLACES = 1_000_000
 """Places that are remembered for the mentions of one text; beyond that only near ones are tried."""
 NEAR_PLACES = 1000
-
-Place = tuple[Span, ...]
-"""One span, or the spans of a discontinuous mention."""
 
 _SAME = str.maketrans({**dict.fromkeys("‘’‚‛`´", "'"), **dict.fromkeys("“”„‟«»", '"')})
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
@@ -113,6 +111,14 @@ def _folded(cluster: str) -> str:
     return unicodedata.normalize("NFKC", plain.casefold().translate(_SAME))
 
 
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """What an answer names: its type, and the forms in which the text may have it, best first."""
+
+    kind: str
+    forms: tuple[str, ...]
+
+
 @dataclass
 class Grounder:
     """Places the mentions of one text, given in order of appearance.
@@ -144,11 +150,8 @@ class Grounder:
         if not whole:
             return (), True
         found = self._free(kind, whole, self._places(whole))
-        if found is None and len(parts := [p for p in _GAP.split(whole) if p]) > 1:
-            gapped = GAP + GAP.join(parts)  # begins as no folded mention does
-            if gapped not in self._known:
-                self._known[gapped] = self._apart(parts)
-            found = self._free(kind, gapped, self._known[gapped])
+        if found is None:
+            found = self._free(kind, *self._gapped(whole))
         if found is None:
             return (), True
         in_order = found[0][0] >= self._cursor
@@ -156,6 +159,52 @@ class Grounder:
         if in_order:
             self._cursor = found[0][0]
         return found, in_order
+
+    def place_all(self, mentions: Sequence[Mention]) -> list[tuple[Place, bool]]:
+        """The places of all mentions of an answer, and whether each stood in order.
+
+        They are placed one behind the other. If one of them does not stand in order, or finds its
+        places taken, all are placed anew: as many as can be in order, and the others where there
+        is a place (:mod:`labelwright.text.assignment`), for one that is named too late moves
+        those behind it to places that are not theirs.
+        """
+        found = [self._first_form(each) for each in mentions]
+        if all(
+            in_order and (spans or not self._all_places(each))
+            for (spans, in_order), each in zip(found, mentions, strict=True)
+        ):
+            return found
+        wanted = [Wanted(each.kind, self._all_places(each)) for each in mentions]
+        free = None if self._room <= 0 else assigned(wanted, nesting=self.nesting)
+        return found if free is None or _worth(free) < _worth(found) else free
+
+    def _first_form(self, mention: Mention) -> tuple[Place, bool]:
+        found: tuple[Place, bool] = ((), True)
+        for form in mention.forms:
+            found = self.place(mention.kind, form)
+            if found[0]:
+                break
+        return found
+
+    def _all_places(self, mention: Mention) -> Sequence[Place]:
+        """The places of the first form that has any."""
+        for form in mention.forms:
+            whole = fold(form).text.strip()
+            if not whole:
+                continue
+            if places := self._places(whole) or self._gapped(whole)[1]:
+                return places
+        return ()
+
+    def _gapped(self, whole: str) -> tuple[str, list[Place]]:
+        """A mention in several parts by its key, and its places; none where it has one part."""
+        parts = [part for part in _GAP.split(whole) if part]
+        if len(parts) < 2:
+            return whole, []
+        gapped = GAP + GAP.join(parts)  # begins as no folded mention does
+        if gapped not in self._known:
+            self._known[gapped] = self._apart(parts)
+        return gapped, self._known[gapped]
 
     def _take(self, kind: str, spans: Place) -> None:
         self._used.add((kind, spans))
@@ -235,6 +284,13 @@ class Grounder:
                 found.append(tuple(spans))
         self._room -= len(found)
         return found
+
+
+def _worth(found: Sequence[tuple[Place, bool]]) -> tuple[int, int]:
+    """How many mentions have a place, and how many of them stand in order."""
+    return sum(bool(spans) for spans, _ in found), sum(
+        bool(spans) and in_order for spans, in_order in found
+    )
 
 
 def _end(span: Span) -> int:

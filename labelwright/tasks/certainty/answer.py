@@ -21,6 +21,9 @@ PROMPT_VERSION = "1"
 
 END = "."
 _SPACES = re.compile(r"[^\S\n]+")
+_ITEMS = re.compile(r"\s*(?:[,;]|\n)\s*")
+_PARTS = re.compile(r"\s*(?:[,;.{}]|\n)\s*")
+"""Between items behind the line's end: another line, or an object."""
 _ITEM = re.compile(r"^(?P<form>.*?)(?P<gap>\s*[:=]\s*|\s+)(?P<word>\S+)$", re.DOTALL)
 
 
@@ -107,13 +110,15 @@ def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parse
     body, stop, tail = text.strip().partition(END)
     cut = ended is False or (not stop and ended is None)
     # Runs of spaces become one: the patterns below would try every part of a long run.
-    items = re.split(r"\s*(?:[,;]|\n)\s*", _SPACES.sub(" ", body))
+    items = _ITEMS.split(_SPACES.sub(" ", body))
     if len(items) > 1 and not items[-1].strip():
         items.pop()
     for index, item in enumerate(items):
         reader.item(item, first=index == 0, cut=cut and not stop and index == len(items) - 1)
     if tail.strip():
         reader.problems.append("chatter")
+        for item in _PARTS.split(_SPACES.sub(" ", tail)):
+            reader.again(item)
     if cut:
         reader.problems.append("cut off")
     elif not stop:
@@ -154,6 +159,22 @@ class _Reader:
             if self.found[name] is not certainty:
                 certainty = None
         self.found[name] = certainty
+
+    def again(self, item: str) -> None:
+        """An item behind the answer line: a further answer leaves open what it says otherwise.
+
+        Only a name and a word of the label set count, since sentences stand there too.
+        """
+        match = _ITEM.match(item.replace('"', "").strip())
+        name = match and self.label_set.name_forms.get(" ".join(match["form"].split()).casefold())
+        if not match or name is None or name not in self.found:
+            return
+        certainty = self.label_set.word_forms.get(match["word"].casefold())
+        if certainty is None:
+            return
+        self.problems.append(f"repeated: {name}")
+        if self.found[name] is not certainty:
+            self.found[name] = None
 
     def finish(self, written: str) -> Parsed:
         names = self.label_set.names

@@ -21,7 +21,7 @@ from itertools import repeat
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity
-from labelwright.text.grounding import GAP, Grounder
+from labelwright.text.grounding import GAP, Grounder, Mention
 
 PROMPT_VERSION = "entities-1"
 """Changes whenever the prompt or :func:`render` of this task is written otherwise."""
@@ -126,6 +126,8 @@ def parse(
 ) -> ParsedEntities:
     """Read an answer and find its mentions in ``text``; nothing is dropped in silence.
 
+    Mentions are placed in the order of the lines. Where some are out of order, as many as can be
+    are placed in order, and the others, counted as ``order``, where there is a place.
     A line that names no known type is a problem, a mention that the text does not hold (or not
     so often) is an entity without spans. Of an answer that was cut off, the last line is left
     out, since it may be half a mention.
@@ -148,15 +150,12 @@ def parse(
         notes[f"{NONE} beside mentions"] += len(lines) - len(said)
     if not lines and not problems:
         problems["empty answer"] += 1
+    lined = [(_line(label_set, line, problems, notes), prob) for line, prob in said]
+    known = [(entity, prob) for entity, prob in lined if entity is not None]
     grounder = Grounder(text, nesting=label_set.nesting)
+    places = grounder.place_all([Mention(entity.type, _forms(entity.text)) for entity, _ in known])
     found: list[Entity] = []
-    for line, prob in said:
-        entity = _line(label_set, line, problems, notes)
-        if entity is None:
-            continue
-        spans, ordered = grounder.place(entity.type, entity.text)
-        if not spans and (bare := entity.text.strip(_AROUND)) != entity.text:
-            spans, ordered = grounder.place(entity.type, bare)
+    for (entity, prob), (spans, ordered) in zip(known, places, strict=True):
         if not spans:
             problems[f"not in the text: {entity.type}"] += 1
             found.append(replace(entity, prob=prob))
@@ -175,6 +174,11 @@ def _lines(answer: str, probs: Sequence[float] | None) -> Iterator[tuple[str, fl
     whole = answer.split("\n")
     for line, prob in zip(whole, repeat(None) if probs is None else probs, strict=False):
         yield from ((part.strip(), prob) for part in line.splitlines() if part.strip())
+
+
+def _forms(mention: str) -> tuple[str, ...]:
+    """A mention as it is written, and without what stands around it."""
+    return tuple(dict.fromkeys((mention, mention.strip(_AROUND))))
 
 
 def _counted(kinds: Counter[str]) -> tuple[str, ...]:

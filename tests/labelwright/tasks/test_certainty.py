@@ -6,7 +6,7 @@ import string
 
 import pytest
 from clock_tools import growth
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelwright.errors import LabelSetError
@@ -69,6 +69,7 @@ def test_parse_reads_back_what_render_wrote(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", [n for n in shipped_names() if LabelSet.load(n).task == CERTAINTY])
+@settings(deadline=None)
 @given(data=st.data())
 def test_shipped_label_sets_round_trip(name: str, data: st.DataObject) -> None:
     label_set = LabelSet.load(name)
@@ -123,6 +124,13 @@ def test_other_ways_of_writing_are_accepted_and_noted(text: str, notes: set[str]
         ("A positive, Beta positive, Gamma ray blank.", "contradiction: Beta / Alpha", set()),
         ("Sure! Here you are: A negative, Beta blank, Gamma ray blank.", "chatter", set()),
         ("A negative, Beta blank, Gamma ray blank. I hope this helps", "chatter", set()),
+        # A further answer behind the line: what it says otherwise is open, sentences say nothing.
+        (f"{GOOD}\n{GOOD}", "repeated: Alpha", set()),
+        (f"{GOOD}\n{GOOD.replace('negative', 'positive')}", "repeated: Alpha", {"Alpha"}),
+        (f'{GOOD}\n{{"Alpha": "positive", "Beta": "blank"}}', "repeated: Beta", {"Alpha"}),
+        (f"{GOOD} Wait: a positive, then. Alpha Positive.", "repeated: Alpha", {"Alpha"}),
+        (f"{GOOD} So A is positive, and one may say Alpha can be positive.", "chatter", set()),
+        ("Sure. A negative, Beta blank, Gamma ray blank.", "missing: Alpha", set(SMALL.names)),
         ("I cannot say", "chatter", {"Alpha", "Beta", "Gamma ray"}),
         ("", "cut off", {"Alpha", "Beta", "Gamma ray"}),
         ("A negative,, Beta blank, Gamma ray blank.", "empty item", set()),

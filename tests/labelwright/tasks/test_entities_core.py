@@ -181,6 +181,14 @@ def test_mentions_out_of_order_are_found_with_a_note_and_given_in_order() -> Non
     assert parsed.notes == ("order",)
 
 
+def test_one_mention_named_too_early_moves_no_other() -> None:
+    text = "fever, cough; fever and pain"
+    read = parse(PLAIN, "Disease: pain\nDisease: fever\nDisease: cough", text)
+    assert [e.start for e in read.entities] == [0, 7, 24]
+    assert read.notes == ("order",)
+    assert read.problems == ()
+
+
 def test_an_answer_of_too_many_lines_is_cut_and_says_so() -> None:
     answer = "\n".join(["Disease: a"] * (MOST_LINES + 5))
     parsed = parse(PLAIN, answer, "a " * (MOST_LINES + 5))
