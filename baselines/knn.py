@@ -1,7 +1,7 @@
 """Nearest neighbours as a labeler: the labels of the most similar reports vote.
 
 Every neighbour votes with its similarity (never less than zero). The shares of the votes are the
-probabilities; the label is the likeliest certainty that obeys the label set's rules. A report
+probabilities; the likeliest options that obey the label set's rules are picked. A report
 without any neighbour is rejected. The simplest baseline there is for a labeled collection
 (Cover & Hart 1967, nearest neighbor pattern classification).
 """
@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelwright.errors import ConfigError
-from labelwright.label_set import CERTAINTY, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.labelers.base import key_of_one
-from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.tasks.certainty.rules import settle
+from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks import kind_of
 from labelwright.version import __version__
 from retrieval.augment import CONTEXT, Recipe
 from retrieval.find import Finder
@@ -33,7 +33,7 @@ class NearestNeighbours:
     It implements :class:`labelwright.labelers.base.ReportLabeler`.
 
     Raises:
-        ConfigError: the index holds no labels of a certainty label set, or ``k`` is below 1.
+        ConfigError: the index holds no values that are made of choices, or ``k`` is below 1.
     """
 
     def __init__(
@@ -46,9 +46,11 @@ class NearestNeighbours:
         images: Images | None = None,
         device: str = "auto",
     ) -> None:
-        if index.label_set is None or index.label_set.task != CERTAINTY:
+        label_set = index.label_set
+        choices = None if label_set is None else kind_of(label_set).choices(label_set)
+        if label_set is None or choices is None:
             raise ConfigError(
-                "neighbours can vote only where the index holds certainty labels",
+                "neighbours can vote only where the index holds labels that are choices",
                 remedy="build the index from a data folder of labelwright build",
             )
         if split not in index.splits:
@@ -57,7 +59,8 @@ class NearestNeighbours:
                 remedy=f"it holds: {', '.join(index.splits)}",
             )
         self._index = index
-        self._label_set = index.label_set
+        self._label_set = label_set
+        self._kind, self._choices = kind_of(label_set), choices
         self._recipe = Recipe(CONTEXT, k, split=split, most_similar=most_similar)
         self._finder = Finder(index, images=images, device=device)
 
@@ -68,7 +71,7 @@ class NearestNeighbours:
 
     @property
     def label_set(self) -> LabelSet:
-        """The observations whose labels the index holds."""
+        """The label set of what the index holds."""
         return self._label_set
 
     def describe(self) -> Mapping[str, Any]:
@@ -114,24 +117,28 @@ class NearestNeighbours:
             return Reject(report.id, report.source, report.row, "no neighbour with labels")
         weights = [max(similarity, LEAST_WEIGHT) for similarity, _ in labeled]
         total = sum(weights)
-        votes = {
-            label.name: dict.fromkeys(label.certainties, 0.0) for label in self._label_set.labels
-        }
-        for weight, (_, labels) in zip(weights, labeled, strict=True):
-            for name, share in votes.items():
-                share[Certainty(labels.get(name, Certainty.BLANK))] += weight / total
-        settled, changed = settle(self._label_set, votes)
+        slots = self._choices.slots
+        votes = {slot.label: dict.fromkeys(slot.options, 0.0) for slot in slots}
+        for weight, (_, known) in zip(weights, labeled, strict=True):
+            picks = self._kind.picks(
+                self._label_set, self._kind.from_object(self._label_set, known)
+            )
+            for slot in slots:
+                option = picks.get(slot.label) or slot.silent
+                if option is not None:
+                    votes[slot.label][option] += weight / total
+        settled, changed = self._kind.choose(self._label_set, votes)
         fewer = len(neighbours) < self._recipe.k
         notes = (f"neighbours: {len(neighbours)} of {self._recipe.k}",) if fewer else ()
         return Prediction(
             id=report.id,
-            labels=settled,
             model=self.name,
+            task=self._label_set.task,
+            value=self._kind.picked(self._label_set, settled),
             notes=(*notes, *(f"rule: {name}" for name in changed)),
             probs={
-                name: {certainty.value: round(value, 6) for certainty, value in share.items()}
+                name: {str(option): round(value, 6) for option, value in share.items()}
                 for name, share in votes.items()
             },
-            evidence=None,
             seconds=seconds,
         )

@@ -31,8 +31,8 @@ from decoding_setup import (
     timed,
 )
 
-from inference.answer import DecodeOptions
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions
 from inference.decode.one_pass import OnePass
 from labelwright.label_set import LabelSet
 

@@ -38,11 +38,12 @@ from decoding_setup import (
     timed,
 )
 
-from inference.answer import Answer, DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.one_pass import OnePass
 from inference.decode.packed import Memory
 from inference.load import Loaded, load
 from labelwright.label_set import LabelSet
+from labelwright.records import Answer
 
 SIZES = (128, 256, 512, 1024, 2048, 4096)
 
@@ -109,7 +110,7 @@ def changes(one: Sequence[Answer], other: Sequence[Answer]) -> tuple[float, floa
     for a, b in zip(one, other, strict=True):
         for name, options in (a.probs or {}).items():
             total += 1
-            differ += a.labels[name] is not b.labels[name]
+            differ += a.value[name] is not b.value[name]
             far = max([far, *(abs(p - (b.probs or {})[name][c]) for c, p in options.items())])
     return far, differ / total
 

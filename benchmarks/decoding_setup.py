@@ -30,7 +30,7 @@ from inference.prompts import Prompt, PromptWriter
 from labelwright.checkpoint import TaskInfo
 from labelwright.label_set import LabelSet
 from labelwright.tasks.certainty.answer import PROMPT_VERSION
-from labelwright.tasks.certainty.slots import BRANCHES, LINE, AnswerTokens
+from labelwright.tasks.choices import BRANCHES, LINE, AnswerTokens
 from sft.scratch import CHATML, EOS, PAD, TURN, train_tokenizer
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "reports.csv"

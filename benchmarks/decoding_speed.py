@@ -42,8 +42,8 @@ from decoding_setup import (
     timed,
 )
 
-from inference.answer import DecodeOptions
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions
 from inference.decode.generate import Free
 from inference.decode.one_pass import OnePass
 from inference.load import Loaded, load

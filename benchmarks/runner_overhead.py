@@ -48,7 +48,10 @@ class Stub:
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One constant prediction per report."""
-        return [Prediction(id=r.id, labels=self.labels, model=self.name) for r in reports]
+        return [
+            Prediction(id=r.id, model=self.name, task="certainty", value=self.labels)
+            for r in reports
+        ]
 
 
 def texts(rows: int) -> Iterator[str]:

@@ -159,7 +159,9 @@ def write(folder: Path, notes: Notes) -> None:
             write_jsonl(
                 run / "predictions.jsonl",
                 (
-                    Prediction(f"note-{n}", {}, name, entities=tuple(entities)).to_json()
+                    Prediction(
+                        id=f"note-{n}", model=name, task="entities", value=tuple(entities)
+                    ).to_json()
                     for n, entities in enumerate(said)
                 ),
             )

@@ -161,7 +161,7 @@ class EntityGold:
     def answer(self, known: tuple[Entity, ...], text: str, split: str) -> str:
         """The answer; what it cannot say is counted."""
         written = entities.render(self._label_set, known)
-        read = entities.parse(self._label_set, written, text, ended=True).entities
+        read = entities.parse(self._label_set, written, text, ended=True).value or ()
         said = Counter((e.type, e.spans, e.certainty) for e in read)
         told = Counter((e.type, e.spans, e.certainty) for e in known)
         self.unsaid[split] += (told - said).total()

@@ -1,4 +1,4 @@
-"""How a model reads reports, by its label set's task: observations, or entities."""
+"""How a model reads reports, by what the answers are made of: choices, or free text."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from inference.answer import Answer, DecodeOptions
 from inference.decode.by_sentence import SentenceReader
-from inference.decode.entity_ask import ModelAsker
-from inference.decode.entity_constraint import Constraint
-from inference.decode.entity_reader import EntityReader
+from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence_places import Locator
 from inference.decode.evidence_views import VIEWS
+from inference.decode.guided import Guided
+from inference.decode.model_asker import ModelAsker
+from inference.decode.part_reader import PartReader
 from inference.decode.ways import AUTO, DECODINGS, decoder_for
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal
 from inference.windows import TextReader
 from labelwright.checkpoint import REPORT, SENTENCE, UNITS
 from labelwright.errors import CheckpointError, ConfigError
-from labelwright.label_set import ENTITIES
-from labelwright.records import Report
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer
+from labelwright.tasks import kind_of
 
 FREE, CONSTRAINED = "free", "constrained"
 
@@ -95,25 +96,25 @@ class Reading(Protocol):
         """What the answers depend on, for the manifest."""
         ...
 
-    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
-        """One answer or refusal per report, in order."""
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """One answer or refusal each, in order; about the text alone, not about its lead."""
         ...
 
 
 def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> Reading:
-    """The way to read that the label set's task asks for.
+    """The way to read that the label set's answers ask for: lines of choices, or free text.
 
     Raises:
         ConfigError: options that mean nothing for it.
         CheckpointError: the model was not trained for it, or cannot be read so.
     """
-    if loaded.label_set.task == ENTITIES:
-        return Entities(loaded, options, decode)
-    return Observations(loaded, options, decode)
+    if kind_of(loaded.label_set).choices(loaded.label_set) is None:
+        return FreeReading(loaded, options, decode)
+    return ChoiceReading(loaded, options, decode)
 
 
-class Observations:
-    """Reads reports for a certainty of every observation."""
+class ChoiceReading:
+    """Reads reports for a pick in every slot of the answer."""
 
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
         self.mode, self._decoder = decoder_for(loaded, options.decode, decode)
@@ -135,12 +136,9 @@ class Observations:
         """Those of the decoder."""
         return self._decoder.describe()
 
-    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """Whole, in windows, or sentence by sentence."""
-        texts = [report.text for report in reports]
-        if self._sentences is None:
-            return self._reader.read(texts)
-        return self._sentences.read(texts, [report.sections for report in reports])
+        return (self._reader if self._sentences is None else self._sentences).read(asks)
 
     def _located(self, text: str, prompt: Prompt) -> Prompt:
         if self._locator is None:
@@ -152,8 +150,8 @@ class Observations:
         return replace(prompt, located=located)
 
 
-class Entities:
-    """Reads reports for all mentions of the label set's types."""
+class FreeReading:
+    """Reads reports for answers that are free text, kept to what is valid where a guide can."""
 
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
         refused = {
@@ -161,10 +159,11 @@ class Entities:
             "--evidence": options.evidence is not None,
             "--batch-tokens": options.batch_tokens is not None,
         }
+        task = loaded.label_set.task
         for flag, given in refused.items():
             if given:
                 raise ConfigError(
-                    f"{flag} is not for entities, which are written mention by mention",
+                    f"{flag} is not for {task}, whose answers are no line of choices",
                     remedy="leave it out",
                 )
         guide = None if options.decode == FREE else _guide(loaded, options.decode)
@@ -173,21 +172,21 @@ class Entities:
         self.writer = self._asker.writer
         self.unit = options.unit or (REPORT if loaded.task is None else loaded.task.unit)
         asked = (loaded.label_set, self._asker)
-        self._reader = EntityReader(*asked, long=options.long, unit=self.unit)
+        self._reader = PartReader(*asked, long=options.long, unit=self.unit)
 
     def describe(self) -> Mapping[str, Any]:
         """Those of the asker."""
         return self._asker.describe()
 
-    def read(self, reports: Sequence[Report]) -> list[Answer | Refusal]:
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """Whole, or in parts."""
-        return self._reader.read([report.text for report in reports])
+        return self._reader.read(asks)
 
 
-def _guide(loaded: Loaded, decode: str) -> Constraint | None:
-    """What keeps answers to mentions of the text; none if not asked for and not to be had."""
+def _guide(loaded: Loaded, decode: str) -> Guided | None:
+    """What keeps answers valid; none if not asked for and not to be had."""
     try:
-        return Constraint(loaded)
+        return Guided(loaded)
     except CheckpointError:
         if decode == CONSTRAINED:
             raise

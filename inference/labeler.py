@@ -10,16 +10,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from inference.answer import Answer, DecodeOptions
 from inference.cut import SectionCut
+from inference.decode.decoder import DecodeOptions
 from inference.engine import FREE, LabelerOptions, reading_for
 from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, Refusal, prompt_text
 from labelwright.io.manifest import versions
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.labelers.base import reports_of
+from labelwright.label_set import LabelSet
+from labelwright.labelers.base import Ask, reports_of
 from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks import kind_of
 
 __all__ = ["Labeler", "LabelerOptions"]
 
@@ -107,9 +108,10 @@ class Labeler:
         """How similar reports stood in the prompts of its training; ``None`` for not at all."""
         return None if self._loaded.task is None else self._loaded.task.neighbours
 
-    def fits(self, texts: Sequence[str]) -> list[bool]:
-        """Whether each text fits into the context whole."""
-        return [isinstance(found, Prompt) for found in self._reader.writer.write(texts)]
+    def fits(self, asks: Sequence[Ask]) -> list[bool]:
+        """Whether each text fits into the context whole, with what stands before it."""
+        written = self._reader.writer.write([ask.whole for ask in asks])
+        return [isinstance(found, Prompt) for found in written]
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""
@@ -147,7 +149,7 @@ class Labeler:
         """Label texts; one prediction each, ids ``"0"``, ``"1"``, ….
 
         Texts with headings are cut to the model's sections. A text that cannot be labeled
-        gets ``None`` for every observation, and ``problems`` says why.
+        leaves everything open, and ``problems`` says why.
 
         Raises:
             TypeError: one text instead of a list of texts.
@@ -168,33 +170,32 @@ class Labeler:
         A report that does not fit into the model's context with its answer is read in windows
         (:mod:`inference.windows`), or rejected, as the options say.
         """
-        answered = self._reader.read(reports)
+        return self.label_led(reports, [""] * len(reports))
+
+    def label_led(
+        self, reports: Sequence[Report], leads: Sequence[str]
+    ) -> list[Prediction | Reject]:
+        """The same, each report shown behind its lead, which no answer is about."""
+        pairs = zip(reports, leads, strict=True)
+        answered = self._reader.read(
+            [Ask(report.text, lead, report.sections) for report, lead in pairs]
+        )
         return [
             Reject(report.id, report.source, report.row, answer.reason)
             if isinstance(answer, Refusal)
-            else self._prediction(report, answer)
+            else Prediction.of(report, answer, model=self.name, task=self.label_set.task)
             for report, answer in zip(reports, answered, strict=True)
         ]
 
-    def _prediction(self, report: Report, answer: Answer) -> Prediction:
-        return Prediction(
-            id=report.id,
-            labels=answer.labels,
-            model=self.name,
-            raw=answer.raw,
-            problems=answer.problems,
-            notes=answer.notes,
-            probs=answer.probs,
-            evidence=answer.evidence,
-            seconds=answer.seconds,
-            entities=answer.entities,
-            usage=answer.usage,
-        )
-
     def _unlabeled(self, identifier: str, reason: str) -> Prediction:
-        names = () if self.label_set.task == ENTITIES else self.label_set.names
-        labels = dict.fromkeys(names)
-        return Prediction(id=identifier, labels=labels, model=self.name, problems=(reason,))
+        nothing = kind_of(self.label_set).nothing(self.label_set)
+        return Prediction(
+            id=identifier,
+            model=self.name,
+            task=self.label_set.task,
+            value=nothing,
+            problems=(reason,),
+        )
 
 
 def _pack_tokens(loaded: Loaded) -> int:

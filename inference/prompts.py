@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
 from labelwright.errors import CheckpointError
-from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.prompt import messages
-from labelwright.tasks.certainty.answer import END, slots
+from labelwright.tasks import kind_of
 from labelwright.text.special_tokens import break_up, spelled_out
 
 if TYPE_CHECKING:
@@ -147,18 +146,11 @@ class PromptWriter:
 def answer_room(loaded: Loaded) -> int:
     """Tokens that the longest possible answer needs, by key or by full name, and some to spare.
 
-    For entities, whose answers have no longest, room for some lines.
+    For answers that have no longest, room for some lines.
     """
-    if loaded.label_set.task == ENTITIES:
+    choices = kind_of(loaded.label_set).choices(loaded.label_set)
+    if choices is None:
         return SOME_LINES
     tokenizer = loaded.tokenizer
-    lines = (longest_answer(loaded.label_set, full_names=full) for full in (False, True))
+    lines = (choices.longest(full_names=full) for full in (False, True))
     return max(len(tokenizer(line)["input_ids"]) for line in lines) + SPARE_TOKENS
-
-
-def longest_answer(label_set: LabelSet, *, full_names: bool) -> str:
-    """An answer line with the longest word at every observation."""
-    if not full_names:
-        return "".join(s.prefix + max(s.options.values(), key=len) for s in slots(label_set)) + END
-    items = (f"{s.label}:{max(s.options.values(), key=len)}" for s in slots(label_set))
-    return ", ".join(items) + END

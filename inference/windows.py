@@ -1,21 +1,21 @@
 """Reports longer than the context: read in windows at sentence borders, answers merged.
 
-The merge rule: an observation is positive if any window says so, else uncertain if any says so,
-else negative, else blank. An observation that heads an exclusive rule of the label set ("No
-Finding") is the reverse: it is positive only if every window says so. The probabilities are those
-of the window that decided; the evidence is that of all windows that say what the answer says.
+How the answers are put together is the task kind's (:meth:`labelwright.tasks.base.TaskKind.merge`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from inference.answer import Answer, Decoder
+from inference.decode.decoder import Decoder
 from inference.prompts import Prompt, PromptWriter, Refusal
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Part
 from labelwright.text.sentences import sentence_spans
 
 MOST_WINDOWS = 64
@@ -23,9 +23,6 @@ MOST_WINDOWS = 64
 
 SPACE = re.compile(r"\s")
 SPACES = " \n\t\r\u00a0\u3000"
-
-PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certainty.BLANK)
-
 
 _Fits = Callable[[str], Prompt | Refusal]
 
@@ -48,36 +45,60 @@ class TextReader:
         locate: Callable[[str, Prompt], Prompt] | None = None,
     ) -> None:
         self._label_set = label_set
+        self._kind = kind_of(label_set)
         self.writer = writer
         self._decoder = decoder
         self._long = long
         self._locate = locate
 
-    def read(self, texts: Sequence[str]) -> list[Answer | Refusal]:
-        """One answer or refusal per text, in order."""
-        written = self.writer.write(texts)
-        asked = [self._parts(text, prompt) for text, prompt in zip(texts, written, strict=True)]
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """One answer or refusal each, in order."""
+        written = self.writer.write([ask.whole for ask in asks])
+        asked = [self._parts(ask, prompt) for ask, prompt in zip(asks, written, strict=True)]
         prompts = [prompt for parts in asked if not isinstance(parts, Refusal) for prompt in parts]
         answers = iter(self._decoder.decode(prompts) if prompts else [])
         return [
-            parts if isinstance(parts, Refusal) else self._merged([next(answers) for _ in parts])
-            for parts in asked
+            parts
+            if isinstance(parts, Refusal)
+            else self._merged(ask, parts, [next(answers) for _ in parts])
+            for ask, parts in zip(asks, asked, strict=True)
         ]
 
-    def _parts(self, text: str, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
+    def _parts(self, ask: Ask, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
         parts: list[Prompt] | Refusal
         if isinstance(prompt, Prompt):
             parts = [prompt]
-        elif prompt.too_long and self._long == "windows":
-            parts = split(text, self.writer)
+        elif prompt.too_long and self._long == "windows" and not ask.lead:
+            parts = split(ask.text, self.writer)
         else:
             parts = prompt
         if isinstance(parts, Refusal) or self._locate is None:
             return parts
-        return [self._locate(text, part) for part in parts]
+        return [self._locate(ask.whole, part) for part in parts]
 
-    def _merged(self, answers: Sequence[Answer]) -> Answer:
-        return answers[0] if len(answers) == 1 else merge(self._label_set, answers)
+    def _merged(self, ask: Ask, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Answer:
+        if len(answers) == 1:
+            return _behind(ask.lead, answers[0])
+        spans = [prompt.span or (0, len(ask.text)) for prompt in prompts]
+        parts = [Part((span,), told) for span, told in zip(spans, answers, strict=True)]
+        whole = self._kind.merge(self._label_set, parts, length=len(ask.text))
+        return replace(
+            whole,
+            notes=(*whole.notes, f"windows: {len(answers)}"),
+            seconds=sum(answer.seconds or 0.0 for answer in answers),
+        )
+
+
+def _behind(lead: str, answer: Answer) -> Answer:
+    """An answer whose evidence is in offsets of lead and text, with that of the text alone."""
+    if not lead or answer.evidence is None:
+        return answer
+    at = len(lead)
+    kept = {
+        name: [[max(start - at, 0), end - at] for start, end in spans if end > at]
+        for name, spans in answer.evidence.items()
+    }
+    return replace(answer, evidence={name: spans for name, spans in kept.items() if spans})
 
 
 def split(text: str, writer: PromptWriter, *, overlap: int = 0) -> list[Prompt] | Refusal:
@@ -155,57 +176,3 @@ def _cut(text: str, start: int, end: int) -> int | None:
     right = SPACE.search(text, middle, end - 1)
     found = [place for place in (left, right.start() if right else -1) if place > 0]
     return min(found, key=lambda place: abs(place - middle)) if found else None
-
-
-def merge(label_set: LabelSet, answers: Sequence[Answer]) -> Answer:
-    """One answer from those of a report's windows, by the rule above."""
-    heads = {rule.label for rule in label_set.exclusive}
-    labels: dict[str, Certainty | None] = {}
-    probs: dict[str, dict[str, float]] = {}
-    for name in label_set.names:
-        said = [answer.labels[name] for answer in answers]
-        labels[name] = _together(said, every=name in heads)
-        given = [dict(answer.probs[name]) for answer in answers if answer.probs is not None]
-        if given and labels[name] is not None:
-            probs[name] = _deciding(given, str(labels[name]), every=name in heads)
-    problems = dict.fromkeys(problem for answer in answers for problem in answer.problems)
-    notes = dict.fromkeys(note for answer in answers for note in answer.notes)
-    return Answer(
-        labels=labels,
-        raw="\n".join(answer.raw for answer in answers),
-        problems=tuple(problems),
-        notes=(*notes, f"windows: {len(answers)}"),
-        seconds=sum(answer.seconds for answer in answers),
-        probs=probs or None,
-        evidence=_evidence(labels, answers),
-    )
-
-
-def _evidence(
-    labels: Mapping[str, Certainty | None], answers: Sequence[Answer]
-) -> dict[str, list[list[int]]] | None:
-    found: dict[str, list[list[int]]] = {}
-    for answer in answers:
-        if answer.evidence is None:
-            return None
-        for name, spans in answer.evidence.items():
-            if answer.labels[name] is labels[name]:
-                found.setdefault(name, []).extend(spans)
-    return found
-
-
-def _together(said: Sequence[Certainty | None], *, every: bool) -> Certainty | None:
-    if every and any(value is not Certainty.POSITIVE for value in said):
-        said = [value for value in said if value is not Certainty.POSITIVE]
-    for certainty in PRECEDENCE:
-        if certainty in said:
-            return certainty
-        if certainty is Certainty.POSITIVE and None in said:
-            return None
-    return None
-
-
-def _deciding(given: list[dict[str, float]], certainty: str, *, every: bool) -> dict[str, float]:
-    if every:
-        return min(given, key=lambda probs: probs.get(Certainty.POSITIVE.value, 0.0))
-    return max(given, key=lambda probs: probs.get(certainty, 0.0))

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from labelwright.commands.flags import Parser
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, Texts, reports_of
 from labelwright.loading import LabelerSettings, LoadedLabeler, load_labeler
-from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,9 +93,14 @@ class Labeler:
 
 def unlabeled(label_set: LabelSet, reject: Reject, model: str) -> Prediction:
     """The prediction of a report that could not be labeled: nothing is known, and why."""
-    names = () if label_set.task == ENTITIES else label_set.names
-    labels = dict.fromkeys(names)
-    return Prediction(id=str(reject.id), labels=labels, model=model, problems=(reject.reason,))
+    nothing = kind_of(label_set).nothing(label_set)
+    return Prediction(
+        id=str(reject.id),
+        model=model,
+        task=label_set.task,
+        value=nothing,
+        problems=(reject.reason,),
+    )
 
 
 def load(
@@ -391,29 +397,18 @@ def _frame(
 ) -> pd.DataFrame:
     import pandas
 
-    from labelwright.tasks.certainty.table import CODES
-
-    rows: list[list[Any]] = []
-    if label_set.task == ENTITIES:
-        columns = ["type", "certainty", "start", "end", "spans", "text", "prob"]
-        for prediction in predictions:
-            for e in prediction.entities or ():
-                certainty = None if e.certainty is None else e.certainty.value
-                place = [e.start, e.end] if e.spans else [None, None]
-                rows.append([prediction.id, e.type, certainty, *place, e.spans, e.text, e.prob])
-    else:
-        columns = list(label_set.names)
-        for prediction in predictions:
-            cells = (CODES[prediction.labels[n] or Certainty.BLANK] for n in label_set.names)
-            rows.append([prediction.id, *(float(cell or "nan") for cell in cells)])
-        if probabilities:
-            slots = [
-                (n, c.value) for n in label_set.names for c in label_set.by_name[n].certainties
-            ]
-            columns += [f"{name}: {certainty}" for name, certainty in slots]
-            for row, prediction in zip(rows, predictions, strict=True):
-                probs = prediction.probs or {}
-                row += [probs.get(name, {}).get(certainty) for name, certainty in slots]
+    kind = kind_of(label_set)
+    columns = list(kind.tables(label_set)[0].columns)
+    choices = kind.choices(label_set) if probabilities else None
+    chances = [
+        (s.label, option) for s in (choices.slots if choices else ()) for option in s.options
+    ]
+    columns += [f"{name}: {option}" for name, option in chances]
+    rows = [
+        [prediction.id, *cells, *((prediction.probs or {}).get(n, {}).get(o) for n, o in chances)]
+        for prediction in predictions
+        for cells in kind.frame_rows(label_set, prediction.value)
+    ]
     frame = pandas.DataFrame(rows, columns=[id_column, *columns])
     table: pd.DataFrame = frame.set_index(id_column)
     return table

@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from labelwright import kinds
 from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import YamlFile
-from labelwright.label_set_schema import CERTAINTY, ENTITIES, checked
 from labelwright.records import Certainty, Entity
-from labelwright.text.grounding import Grounder
 
-__all__ = ["CERTAINTY", "ENTITIES", "Example", "Exclusive", "Label", "LabelSet", "shipped_names"]
+CERTAINTY, ENTITIES = "certainty", "entities"
 
 SHIPPED = Path(__file__).parent / "label_sets"
 
@@ -65,6 +64,7 @@ class LabelSet:
     ``about`` says what its reports are about (:mod:`labelwright.labelers.about`), where it does.
     ``kin`` is the name under which rules, lexicon and code tables are found: another label set's
     where this one asks the same observations in other words (``variant_of``), else its own.
+    ``own`` is what a kind has besides.
     ``text`` is the YAML it came from: checkpoints and runs store exactly this, and two
     label sets are equal when their texts are.
     """
@@ -76,12 +76,13 @@ class LabelSet:
     instruction: str
     labels: tuple[Label, ...]
     words: Mapping[Certainty, str]
-    exclusive: tuple[Exclusive, ...]
     text: str = field(repr=False)
     kin: str
+    exclusive: tuple[Exclusive, ...] = ()
     nesting: bool = False
     examples: tuple[Example, ...] = ()
     about: Any = field(default=None, repr=False)
+    own: Any = None
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> LabelSet:
@@ -112,27 +113,10 @@ class LabelSet:
 
     @classmethod
     def parse(cls, file: YamlFile, text: str) -> LabelSet:
-        """Check the parsed YAML and build the label set."""
-        value = checked(file)
-        allowed = tuple(value["certainties"])
-        return cls(
-            name=value["name"],
-            version=str(value["version"]),
-            task=value["task"],
-            language=value["language"],
-            instruction=value["instruction"].strip(),
-            labels=tuple(_label(item, allowed) for item in value["labels"]),
-            words=dict(value["certainties"]),
-            exclusive=tuple(
-                Exclusive(item["label"], tuple(item["with"]))
-                for item in value.get("exclusive") or ()
-            ),
-            text=text,
-            kin=value.get("variant_of") or value["name"],
-            nesting=bool(value.get("nesting", False)),
-            examples=tuple(_example(item, value) for item in value.get("examples") or ()),
-            about=value.get("about"),
-        )
+        """Check the parsed YAML, as its task's kind asks, and build the label set."""
+        task = file.value.get("task") if isinstance(file.value, dict) else None
+        made: LabelSet = kinds.reader(task).read(file, text)
+        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, LabelSet) and self.text == other.text
@@ -195,33 +179,3 @@ class LabelSet:
 def shipped_names() -> list[str]:
     """Names of the label sets that come with the package."""
     return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-
-
-def _label(item: Mapping[str, Any], allowed: tuple[Certainty, ...]) -> Label:
-    own = item.get("certainties")
-    return Label(
-        name=item["name"],
-        key=item.get("key") or item["name"],
-        description=" ".join(str(item.get("description") or "").split()),
-        synonyms=tuple(item.get("synonyms") or ()),
-        parent=item.get("parent"),
-        codes={str(k): str(v) for k, v in (item.get("codes") or {}).items()},
-        certainties=allowed if own is None else tuple(c for c in allowed if c in own),
-    )
-
-
-def _example(item: Mapping[str, Any], value: Mapping[str, Any]) -> Example:
-    """The schema has checked that every mention stands in the text."""
-    grounder = Grounder(item["text"], nesting=bool(value.get("nesting", False)))
-    return Example(
-        item["text"],
-        tuple(
-            Entity.of(
-                item["text"],
-                mention["type"],
-                *grounder.place(mention["type"], mention["text"])[0],
-                certainty=Certainty(mention["certainty"]) if "certainty" in mention else None,
-            )
-            for mention in item.get("entities") or ()
-        ),
-    )

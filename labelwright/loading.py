@@ -20,7 +20,7 @@ from labelwright.label_set import LabelSet
 from labelwright.shipped import named_model, shipped_model
 
 if TYPE_CHECKING:
-    from labelwright.labelers.base import ReportLabeler
+    from labelwright.labelers.base import LedLabeler, ReportLabeler
     from retrieval.augment import Recipe
     from retrieval.index_sources import Images
 
@@ -369,7 +369,7 @@ def _whole(
 
 
 def _with_neighbours(
-    labeler: ReportLabeler, settings: LabelerSettings, trained: Mapping[str, Any] | None
+    labeler: LedLabeler, settings: LabelerSettings, trained: Mapping[str, Any] | None
 ) -> ReportLabeler:
     """The labeler, shown neighbours if the settings or its training ask for them.
 

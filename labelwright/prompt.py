@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.tasks.certainty import answer as certainty
-from labelwright.tasks.entities import answer as entities
+from labelwright.label_set import LabelSet
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Chat
 
 
 def prompt_version(label_set: LabelSet) -> str:
     """Changes whenever prompt or answer of the label set's task are written otherwise."""
-    if label_set.task == ENTITIES:
-        return entities.PROMPT_VERSION
-    return certainty.PROMPT_VERSION
+    return kind_of(label_set).answer_version
 
 
-@lru_cache(maxsize=64)
 def system_prompt(label_set: LabelSet) -> str:
     """The instruction with its placeholders filled; the same for every report."""
-    if label_set.task != ENTITIES:
-        return certainty.system_prompt(label_set)
-    words = ", ".join(label_set.words.values())
-    filled = label_set.instruction.replace("{labels}", entities.listing(label_set))
-    told = " ".join(filled.replace("{certainties}", words).split())
-    shown = [
-        f"Text: {' '.join(example.text.split())}\n"
-        f"Answer:\n{entities.render(label_set, example.entities)}"
-        for example in label_set.examples
-    ]
-    return "\n\n".join([told, *shown])
+    return kind_of(label_set).instruction(label_set)
 
 
 def faults(label_set: LabelSet, answer: str) -> tuple[str, ...]:
     """What of an answer is not as the label set's task writes it; empty for a right one."""
-    if label_set.task == ENTITIES:
-        return entities.faults(label_set, answer)
-    parsed = certainty.parse(label_set, answer, ended=True)
-    return parsed.problems + parsed.notes
+    return kind_of(label_set).faults(label_set, answer)
 
 
-def messages(label_set: LabelSet, text: str) -> list[dict[str, str]]:
+def messages(label_set: LabelSet, text: str) -> Chat:
     """The prompt as a chat of a system and a user turn; the report stands alone in the second."""
     return [
         {"role": "system", "content": system_prompt(label_set)},

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
+
+from labelwright import kinds
+
+LABELS = "labels"
+"""The key by which a prediction's row is told from a reject's."""
 
 
 class Certainty(StrEnum):
@@ -130,15 +135,6 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Annotation:
-    """Known labels of one report; ``origin`` says who gave them ("human", "rules", …)."""
-
-    id: str
-    labels: Labels
-    origin: str
-
-
-@dataclass(frozen=True, slots=True)
 class Reject:
     """A row that could not be used. Never holds text of the report."""
 
@@ -152,48 +148,87 @@ class Reject:
         return {"id": self.id, "source": self.source, "row": self.row, "reason": self.reason}
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a labeler said of one report.
+class OfTask(Protocol):
+    """What knows its task kind's name: a label set."""
+
+    @property
+    def task(self) -> str:
+        """The name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is said of one report, or of a part of it.
 
     Attributes:
-        labels: certainty per observation, in the label set's order; ``None`` where the
-            answer did not determine one (``problems`` then says why).
+        value: what the label set's task kind makes of it: certainty per observation (``None``
+            where one is not determined), a tuple of entities, …; ``None`` where the answer
+            determines nothing.
         raw: the answer as generated; empty for labelers that do not write text.
         problems: what was wrong with the answer, e.g. ``missing: Edema``.
         notes: what was accepted although written otherwise, e.g. ``synonym: Edema``.
-        probs: ``{observation: {certainty: p}}`` where the labeler gives probabilities.
-        evidence: ``{observation: [[start, end], …]}`` offsets into the labeled text.
-        seconds: the labeler's time for this report (its share of the batch).
-        entities: for label sets of entities, in order of appearance, those that the text does
-            not hold last; ``labels`` is empty then. ``None`` where the answer determines none.
+        probs: ``{label: {option: p}}`` where the labeler gives probabilities of choices.
+        evidence: ``{label: [[start, end], …]}`` offsets into the labeled text.
+        seconds: the labeler's time for it (its share of the batch).
         usage: ``prompt_tokens``, ``completion_tokens`` and ``cost`` where a server tells them.
-        second: what a second reader said (:mod:`labelwright.labelers.second`), as in the file.
     """
 
-    id: str
-    labels: Mapping[str, Certainty | None]
-    model: str
+    value: Any
     raw: str = ""
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     probs: Mapping[str, Mapping[str, float]] | None = None
     evidence: Mapping[str, list[list[int]]] | None = None
     seconds: float | None = None
-    entities: tuple[Entity, ...] | None = None
     usage: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction(Answer):
+    """What a labeler said of one report: its answer, with the report's id.
+
+    Attributes:
+        model: the labeler's name.
+        task: name of the label set's task kind, which knows what ``value`` is.
+        second: what a second reader said (:mod:`labelwright.labelers.second`), as in the file.
+    """
+
+    id: str
+    model: str
+    task: str
     second: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of(cls, report: Report, answer: Answer, *, model: str, task: str) -> Prediction:
+        """An answer as the prediction of a report."""
+        said = {part.name: getattr(answer, part.name) for part in fields(Answer)}
+        return cls(id=report.id, model=model, task=task, **said)
 
     @property
     def complete(self) -> bool:
-        """Whether every observation has a certainty, or the entities are known."""
-        return None not in self.labels.values() if self.labels else self.entities is not None
+        """Whether the value leaves nothing open."""
+        return bool(kinds.load(self.task).complete(self.value))
+
+    @property
+    def labels(self) -> Mapping[str, Certainty | None]:
+        """The value where it is a certainty per observation; empty for other tasks."""
+        return self.value if kinds.load(self.task).row_key == LABELS else {}
+
+    @property
+    def entities(self) -> tuple[Entity, ...] | None:
+        """The mentions that the value marks; ``None`` where the answer determines none."""
+        return None if self.value is None else tuple(kinds.load(self.task).marks(self.value))
 
     def to_json(self) -> dict[str, Any]:
-        """The row of ``predictions.jsonl``; parts that the labeler does not give are left out."""
+        """The row of ``predictions.jsonl``; parts that the labeler does not give are left out.
+
+        Every row has ``labels``; it is empty where the value stands under another key.
+        """
+        kind = kinds.load(self.task)
         row: dict[str, Any] = {
             "id": self.id,
-            "labels": dict(self.labels),
+            LABELS: {},
             "raw": self.raw,
             "problems": list(self.problems),
             "notes": list(self.notes),
@@ -203,9 +238,7 @@ class Prediction:
             row["probs"] = {k: dict(v) for k, v in self.probs.items()}
         if self.evidence is not None:
             row["evidence"] = dict(self.evidence)
-        if not self.labels:
-            entities = self.entities
-            row["entities"] = None if entities is None else [e.to_json() for e in entities]
+        row[kind.row_key] = None if self.value is None else kind.to_json(self.value)
         if self.seconds is not None:
             row["seconds"] = round(self.seconds, 6)
         if self.usage is not None:
@@ -215,15 +248,23 @@ class Prediction:
         return row
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> Prediction:
+    def from_json(cls, row: Mapping[str, Any], label_set: OfTask | None = None) -> Prediction:
         """The inverse of :meth:`to_json`.
 
+        Args:
+            label_set: what was asked; without it, the row's keys tell the task.
+
         Raises:
-            KeyError, ValueError: the row lacks a part or names an unknown certainty.
+            KeyError, ValueError, TypeError, AttributeError: the row lacks a part, or is of another
+                task than the label set's.
         """
+        task = _task(row) if label_set is None else label_set.task
+        kind = kinds.load(task)
+        given = row[kind.row_key]
         return cls(
             id=str(row["id"]),
-            labels={k: None if v is None else Certainty(v) for k, v in row["labels"].items()},
+            task=task,
+            value=None if given is None else kind.from_json(label_set, given),
             model=str(row.get("model", "")),
             raw=str(row.get("raw", "")),
             problems=tuple(row.get("problems", ())),
@@ -231,11 +272,12 @@ class Prediction:
             probs=row.get("probs"),
             evidence=row.get("evidence"),
             seconds=row.get("seconds"),
-            entities=_entities(row.get("entities")),
             usage=row.get("usage"),
             second=row.get("second"),
         )
 
 
-def _entities(rows: Any) -> tuple[Entity, ...] | None:
-    return None if rows is None else tuple(Entity.from_json(row) for row in rows)
+def _task(row: Mapping[str, Any]) -> str:
+    """The kind whose key the row has; ``labels`` stands in every row, so it counts last."""
+    keys = {kinds.load(name).row_key: name for name in kinds.KINDS}
+    return next((keys[key] for key in keys if key != LABELS and key in row), keys[LABELS])

@@ -21,10 +21,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.records import Certainty, Entity, Report
-from labelwright.tasks.certainty import answer as certainty
-from labelwright.tasks.entities import answer as entities
+from labelwright.label_set import LabelSet
+from labelwright.records import Report
+from labelwright.tasks import kind_of
 from labelwright.text.sentences import sentence_spans
 from retrieval.find import Finder
 
@@ -190,7 +189,7 @@ class Augmenter:
 
 
 def answer_of(label_set: LabelSet, neighbour: Neighbour) -> str:
-    """The answer that the label set's task writes for a neighbour's labels.
+    """The answer that the label set's task writes for what is known of a neighbour.
 
     Raises:
         ConfigError: the neighbour has none that fit.
@@ -198,22 +197,13 @@ def answer_of(label_set: LabelSet, neighbour: Neighbour) -> str:
     try:
         if neighbour.labels is None:
             raise ValueError("no labels")
-        if label_set.task == ENTITIES:
-            rows = neighbour.labels["entities"]
-            return entities.render(label_set, [Entity.from_json(row) for row in rows])
-        labels = {name: Certainty(value) for name, value in neighbour.labels.items()}
-        return certainty.render(label_set, labels)
+        kind = kind_of(label_set)
+        return kind.render(label_set, kind.from_object(label_set, neighbour.labels))
     except (ValueError, KeyError, TypeError):
         raise ConfigError(
             f"the index has no labels of label set {label_set.name} for {neighbour.id}",
             remedy="build the index from a data folder, or choose the method context",
         ) from None
-
-
-def report_part(lead: str, spans: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Spans in ``lead`` + report as spans in the report; those in the lead are left out."""
-    at = len(lead)
-    return [[max(start - at, 0), end - at] for start, end in spans if end > at]
 
 
 def _lead(blocks: Sequence[str]) -> str:

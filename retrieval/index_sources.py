@@ -11,16 +11,15 @@ from typing import Any
 from labelwright.errors import InputError
 from labelwright.io.data_folder import open_data_folder
 from labelwright.io.delimited import id_columns
-from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import inputs, sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.readers import ReadOptions, read_reports
-from labelwright.records import Certainty, Reject, Report
-from labelwright.tasks.certainty.table import read_labels
+from labelwright.records import Reject, Report
+from labelwright.tasks import kind_of
 from retrieval.index_groups import Item, Items
 from retrieval.index_shards import Entry
 
-REPORTS, LABELS, ENTITIES, RECORDS = ".reports.jsonl", ".labels.csv", ".entities.jsonl", ".jsonl"
+REPORTS, RECORDS = ".reports.jsonl", ".jsonl"
 MADE_FROM = ("variant_of", "copy_of")
 """Keys of a record's meta that name the report it repeats."""
 VARIANT = "a variant or copy of a training report"
@@ -95,7 +94,8 @@ def from_data_folder(folder: Path, splits: Sequence[str], meta_column: str | Non
     wanted = list(splits) or present
     names = [split + REPORTS for split in wanted] or [f"train{REPORTS}"]
     data = open_data_folder(folder, names)
-    labels = {split: _split_labels(folder, split, data.label_set) for split in wanted}
+    kind = kind_of(data.label_set)
+    known = {split: _split_values(folder, split, data.label_set) for split in wanted}
     variants = _variants(folder, wanted)
 
     def items() -> Iterator[Item]:
@@ -105,10 +105,11 @@ def from_data_folder(folder: Path, splits: Sequence[str], meta_column: str | Non
                     yield item
                 elif item.id in variants:
                     yield _rejected(item, VARIANT)
-                elif item.id in labels[split]:
-                    yield Entry(item, split, labels[split][item.id])
+                elif item.id in known[split]:
+                    yield Entry(item, split, kind.to_object(known[split][item.id]))
                 else:
-                    yield _rejected(item, f"no labels: its id is not in {split}{LABELS}")
+                    reason = f"no labels: its id is not in {split}{kind.gold_suffix}"
+                    yield _rejected(item, reason)
 
     facts = {
         "kind": "data folder",
@@ -164,72 +165,27 @@ class LabelTable:
         self.label_set = label_set
         keys = id_columns(path, asked_columns, "--label-id-columns")
         self.facts = {**inputs([path])[0], "id_columns": keys}
-        self._found = _packed(path, label_set, keys)
+        self._kind = kind_of(label_set)
+        self._found = self._kind.values(path, label_set, id_columns=keys)
 
     def of(self, identifier: str) -> dict[str, Any] | str:
         """The labels of a report, or why it has none."""
-        packed = self._found.get(identifier)
-        if packed is None:
+        if identifier not in self._found:
             return "no labels: its id is not in the label table"
-        labels: dict[str, Any] = {}
-        for label, certainty in zip(self.label_set.labels, packed, strict=True):
-            fits = certainty in label.certainties
-            if not fits and certainty is not Certainty.NEGATIVE:
-                return f"labels do not fit the label set; {label.name} cannot be {certainty}"
-            # "not normal" is what the blank of such an observation means
-            labels[label.name] = str(certainty if fits else Certainty.BLANK)
-        return labels
+        known = self._kind.fit(self.label_set, self._found[identifier])
+        return known if isinstance(known, str) else self._kind.to_object(known.value)
 
 
-def _split_labels(folder: Path, split: str, label_set: LabelSet) -> Mapping[str, Any]:
-    entities = folder / (split + ENTITIES)
-    if entities.is_file():
-        return {str(row["id"]): {"entities": row["entities"]} for _, row in read_jsonl(entities)}
-    path = folder / (split + LABELS)
+def _split_values(folder: Path, split: str, label_set: LabelSet) -> Mapping[str, Any]:
+    kind = kind_of(label_set)
+    path = folder / (split + kind.gold_suffix)
     if not path.is_file():
         raise InputError(
             f"the data folder has no {path.name}",
             remedy="make it with labelwright build",
             source=folder,
         )
-    names = label_set.names
-    return _Unpacked(names, _packed(path, label_set, ["id"]))
-
-
-class _Unpacked(Mapping[str, Any]):
-    """Labels by id, of which only the certainties are kept; equal ones once."""
-
-    def __init__(self, names: Sequence[str], packed: Mapping[str, tuple[Certainty, ...]]) -> None:
-        self._names = names
-        self._packed = packed
-
-    def __getitem__(self, key: str) -> dict[str, str]:
-        found = self._packed[key]
-        return {n: str(c) for n, c in zip(self._names, found, strict=True)}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
-
-    def __len__(self) -> int:
-        return len(self._packed)
-
-
-def _packed(
-    path: Path, label_set: LabelSet, keys: Sequence[str]
-) -> dict[str, tuple[Certainty, ...]]:
-    found: dict[str, tuple[Certainty, ...]] = {}
-    same: dict[tuple[Certainty, ...], tuple[Certainty, ...]] = {}
-    for row, identifier, labels in read_labels(path, label_set, id_columns=keys):
-        packed = tuple(labels[name] for name in label_set.names)
-        packed = same.setdefault(packed, packed)
-        if found.setdefault(identifier, packed) != packed:
-            raise InputError(
-                f"report {identifier} stands twice with different labels",
-                remedy="keep one of the rows",
-                source=path,
-                row=row,
-            )
-    return found
+    return kind.values(path, label_set)
 
 
 def _split_reports(path: Path, meta_column: str | None) -> Iterator[Report | Reject]:

@@ -6,36 +6,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
-from labelwright.label_set import ENTITIES
-from labelwright.labelers.base import ReportLabeler, Wrapping, key_of_one
+from labelwright.labelers.base import TOO_LONG, Ask, LedLabeler, Wrapping, key_of_one
 from labelwright.records import Prediction, Reject, Report
-from labelwright.tasks.entities.answer import parse
-from retrieval.augment import Augmenter, Shown, report_part
-
-TOO_LONG = "too long"
-"""How the reason begins for which a prompt without some neighbours is tried."""
+from retrieval.augment import Augmenter, Shown
 
 
 @runtime_checkable
 class Measures(Protocol):
-    """A labeler that can say beforehand whether a text fits into its context whole."""
+    """A labeler that can say beforehand whether a prompt fits into its context whole."""
 
-    def fits(self, texts: Sequence[str]) -> list[bool]:
-        """One answer per text."""
+    def fits(self, asks: Sequence[Ask]) -> list[bool]:
+        """One answer each."""
         ...
 
 
 class WithNeighbours(Wrapping):
-    """Writes neighbours before every report and lets another labeler answer.
+    """Shows neighbours before every report and lets another labeler answer.
 
     A prompt that is too long is tried with fewer neighbours, at last with none, so that no
-    report is lost to its neighbours. Evidence and entities are those of the report alone.
+    report is lost to its neighbours. They stand beside the report, not in it: what is said is said
+    of the report alone.
 
     It implements :class:`labelwright.labelers.base.ReportLabeler`.
     """
 
-    def __init__(self, inner: ReportLabeler, augmenter: Augmenter) -> None:
+    def __init__(self, inner: LedLabeler, augmenter: Augmenter) -> None:
         super().__init__(inner)
+        self._inner = inner
         self._augmenter = augmenter
 
     def describe(self) -> Mapping[str, Any]:
@@ -56,15 +53,16 @@ class WithNeighbours(Wrapping):
         results: list[Prediction | Reject | None] = [None] * len(reports)
         open_ = list(range(len(reports)))
         while open_:
-            asked = [_written(reports[i], each[i].leads[level[i]]) for i in open_]
+            leads = [each[index].leads[level[index]] for index in open_]
+            asked = self._inner.label_led([reports[index] for index in open_], leads)
             again = []
-            for index, result in zip(open_, self._labeler.label_reports(asked), strict=True):
+            for index, result in zip(open_, asked, strict=True):
                 more = level[index] + 1 < len(each[index].leads)
                 if isinstance(result, Reject) and result.reason.startswith(TOO_LONG) and more:
                     level[index] += 1
                     again.append(index)
                     continue
-                results[index] = self._own(reports[index], each[index], level[index], result)
+                results[index] = self._own(each[index], level[index], result)
             open_ = again
         return [result for result in results if result is not None]
 
@@ -75,7 +73,7 @@ class WithNeighbours(Wrapping):
             return level
         open_ = [index for index, shown in enumerate(each) if len(shown.leads) > 1]
         while open_:
-            fit = self._labeler.fits([each[i].leads[level[i]] + reports[i].text for i in open_])
+            fit = self._labeler.fits([Ask(reports[i].text, each[i].leads[level[i]]) for i in open_])
             for index, fits in zip(open_, fit, strict=True):
                 level[index] += not fits
             open_ = [
@@ -85,27 +83,10 @@ class WithNeighbours(Wrapping):
             ]
         return level
 
-    def _own(
-        self, report: Report, shown: Shown, level: int, result: Prediction | Reject
-    ) -> Prediction | Reject:
+    def _own(self, shown: Shown, level: int, result: Prediction | Reject) -> Prediction | Reject:
         if isinstance(result, Reject):
             return result
-        lead = shown.leads[level]
         notes = (*result.notes, *shown.notes)
         if level:
             notes = (*notes, f"neighbours left out, the prompt is too long: {level}")
-        evidence = result.evidence
-        if evidence is not None:
-            kept = {name: report_part(lead, spans) for name, spans in evidence.items()}
-            evidence = {name: spans for name, spans in kept.items() if spans}
-        found = replace(result, notes=notes, evidence=evidence)
-        if self.label_set.task != ENTITIES or not lead or result.entities is None:
-            return found
-        parsed = parse(
-            self.label_set, result.raw, report.text, ended="cut off" not in result.problems
-        )
-        return replace(found, entities=parsed.entities, problems=parsed.problems)
-
-
-def _written(report: Report, lead: str) -> Report:
-    return replace(report, text=lead + report.text, sections=()) if lead else report
+        return replace(result, notes=notes)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from labelwright.errors import ConfigError, LabelwrightError, MissingExtraError
 from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.runtime.training import on_cpu
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
@@ -249,32 +250,29 @@ def _check(settings: Settings) -> None:
 
 
 def _fit_to_task(task: TrainArguments) -> None:
-    """Fill in the layout by what the records ask, and refuse what entities cannot be trained with.
+    """Fill in the layout by what the records ask, and refuse what they cannot be trained with.
 
     A data folder that cannot be read is found out when it is opened.
     """
-    if not _asks_for_entities(task.data):
+    try:
+        label_set = LabelSet.load(Path(str(task.data)) / "label_set.yaml")
+    except (LabelwrightError, OSError, ValueError):
         task.layout = task.layout or "both"
         return
+    kind = kind_of(label_set)
+    choices = kind.choices(label_set) is not None
     wanted = {
-        f"--layout {task.layout}": task.layout not in (None, "line"),
-        "--on-long cut": task.on_long == "cut",
+        f"--layout {task.layout}": not choices and task.layout not in (None, "line"),
+        "--on-long cut": kind.whole_text and task.on_long == "cut",
     }
     for name, asked in wanted.items():
         if asked:
             raise ConfigError(
-                f"{name} is not for records of entities: an answer is a list of mentions of the "
-                "whole text",
+                f"{name} is not for records of {kind.name}, whose answers are of the whole text "
+                "and no line of choices",
                 remedy="leave it out; long notes are built in parts by labelwright build --windows",
             )
-    task.layout = "line"
-
-
-def _asks_for_entities(data: str | None) -> bool:
-    try:
-        return LabelSet.load(Path(str(data)) / "label_set.yaml").task == ENTITIES
-    except (LabelwrightError, OSError, ValueError):
-        return False
+    task.layout = task.layout or ("both" if choices else "line")
 
 
 def _check_frozen(task: TrainArguments, model: ModelConfig) -> None:

@@ -1,6 +1,6 @@
 """Rows that hold a prompt, its answer line and its branches; their mask and their loss.
 
-The branches (:mod:`labelwright.tasks.certainty.slots`) stand behind prompt and line in the same
+The branches (:mod:`labelwright.tasks.choices`) stand behind prompt and line in the same
 row. A branch sees the prompt and itself, neither the line nor other branches, and its positions go
 on from the prompt, exactly as one-pass labeling reads them. So the prompt is read once for both.
 """
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from labelwright.tasks.certainty.slots import Tree
+from labelwright.tasks.choices import Tree
 
 IGNORED = -100
 

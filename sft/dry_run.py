@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from labelwright.tasks.certainty.slots import Tree
+from labelwright.tasks.choices import Tree
 from sft.arguments import Settings
 from sft.encode import IGNORED, Encoded, Lengths
 

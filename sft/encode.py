@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import parse
-from labelwright.tasks.certainty.slots import BRANCHES, LINE, AnswerTokens
+from labelwright.tasks import kind_of
+from labelwright.tasks.choices import BRANCHES, LINE, AnswerTokens
 from labelwright.text.special_tokens import break_up, spelled_out
 from sft.data import Record
 
@@ -94,8 +93,9 @@ class Encoder:
     ) -> None:
         self.tokenizer = tokenizer
         self.answers: AnswerTokens | None = None
-        if layout != LINE and label_set is not None:
-            self.answers = AnswerTokens.of(label_set, self._text_ids)
+        choices = None if label_set is None else kind_of(label_set).choices(label_set)
+        if layout != LINE and choices is not None:
+            self.answers = AnswerTokens.of(choices, self._text_ids)
         self._label_set = label_set
         self._line = layout != BRANCHES
         self._extra = len(self.answers.tree.tokens) if self.answers else 0
@@ -148,12 +148,14 @@ class Encoder:
         """Per decision of the branches the token that should come next."""
         if self.answers is None or self._label_set is None:
             return []
-        known = parse(self._label_set, record.answer, ended=True).labels
-        labels = {name: value or Certainty.BLANK for name, value in known.items()}
+        kind, label_set = kind_of(self._label_set), self._label_set
+        value = kind.parse(label_set, record.answer, record.user, ended=True).value
+        picks = kind.picks(label_set, value)
+        taken = {s.label: picks[s.label] or next(iter(s.options)) for s in self.answers.slots}
         return [
             IGNORED if pick < 0 else decision.tokens[pick]
             for decision, pick in zip(
-                self.answers.tree.decisions, self.answers.targets(labels), strict=True
+                self.answers.tree.decisions, self.answers.targets(taken), strict=True
             )
         ]
 

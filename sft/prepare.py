@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES
-from labelwright.tasks.certainty.slots import LINE, Tree
+from labelwright.tasks import kind_of
+from labelwright.tasks.choices import LINE, Tree
 from sft.arguments import Settings
 from sft.data import Records, read_records
 from sft.encode import Encoded, Encoder, Lengths, to_dataset
@@ -64,9 +64,10 @@ def start_of(settings: Settings, records: Records, output: Path) -> Start:
 
 def _texts(records: Records) -> Iterator[str]:
     """What a tokenizer learns from: the reports, and answers that hold more than fixed words."""
+    free = kind_of(records.label_set).choices(records.label_set) is None
     for record in read_records(records.train, records.label_set):
         yield record.user
-        if records.label_set.task == ENTITIES:
+        if free:
             yield record.answer
 
 

@@ -13,7 +13,7 @@ from labelwright.io.run_folder import DONE
 from labelwright.prompt import prompt_version
 from labelwright.runtime.training import TrainingResult, as_dict, write_card
 from labelwright.runtime.training import facts as facts_of
-from labelwright.tasks.certainty.slots import BRANCHES, LINE
+from labelwright.tasks.choices import BRANCHES, LINE
 from sft.arguments import Settings
 from sft.data import Records
 from sft.encode import Lengths

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import writing
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.prompt import system_prompt
-from labelwright.tasks.certainty.answer import END, slots
-from labelwright.tasks.entities.answer import NONE
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -169,22 +168,10 @@ def train_tokenizer(
 def _answer_pieces(label_set: LabelSet, pre_tokenizer: Any) -> Iterator[str]:
     """The pre-tokens of an answer's fixed words, in the vocabulary's byte alphabet, each once."""
     seen: dict[str, None] = {}
-    for words in _fixed_words(label_set):
+    for words in kind_of(label_set).fixed_words(label_set):
         for piece, _ in pre_tokenizer.pre_tokenize_str(words):
             seen[piece] = None
     yield from seen
-
-
-def _fixed_words(label_set: LabelSet) -> Iterator[str]:
-    if label_set.task == ENTITIES:
-        yield NONE
-        for label in label_set.labels:
-            yield from (f"{label.key} {word}:" for word in label_set.words.values())
-            yield f"{label.key}:"
-        return
-    for slot in slots(label_set):
-        for option in slot.options.values():
-            yield slot.prefix + option + END
 
 
 def _add_whole(piece: str, vocab: dict[str, int], merges: list[tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers.utils import logging
 from trl import SFTTrainer
 
-from labelwright.tasks.certainty.slots import Tree
+from labelwright.tasks.choices import Tree
 from sft.branches import BranchCollator, BranchLoss
 
 IGNORED = -100

@@ -148,8 +148,9 @@ class EncoderLabeler:
         ]
         return Prediction(
             id=report.id,
-            labels=labels,
             model=self.name,
+            task=self.label_set.task,
+            value=labels,
             problems=tuple(problems),
             probs=probs,
             seconds=seconds,

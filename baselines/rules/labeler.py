@@ -102,8 +102,9 @@ class RulesLabeler:
         labels, evidence = self._aggregate(said)
         return Prediction(
             id=report.id,
-            labels=labels,
             model=self.name,
+            task=self._label_set.task,
+            value=labels,
             problems=(problem,) if problem else (),
             evidence=evidence,
             seconds=time.perf_counter() - started,

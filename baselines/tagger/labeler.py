@@ -20,7 +20,7 @@ from baselines.tagger.words import Window, WordReader
 from labelwright.errors import ConfigError
 from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity, Prediction, Reject, Report
+from labelwright.records import Answer, Entity, Prediction, Reject, Report
 from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
 
 
@@ -166,7 +166,10 @@ class TaggerLabeler:
             if report.text.strip():
                 said = self._entities(report.text, read[n].spans, *answers[n])
                 took = seconds[n] + share
-                results.append(Prediction(report.id, {}, self.name, seconds=took, entities=said))
+                told = Answer(value=said, seconds=took)
+                results.append(
+                    Prediction.of(report, told, model=self.name, task=self.label_set.task)
+                )
             else:
                 results.append(Reject(report.id, report.source, report.row, EMPTY))
         return results

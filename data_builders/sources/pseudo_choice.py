@@ -105,8 +105,8 @@ def sure_answers(
     mentions = probable = 0
     for row, value in read_jsonl(path):
         try:
-            prediction = Prediction.from_json(value)
-        except (KeyError, ValueError, TypeError):
+            prediction = Prediction.from_json(value, label_set)
+        except (KeyError, ValueError, TypeError, AttributeError):
             raise InputError(
                 "the row is no prediction", remedy="label again", source=path, row=row
             ) from None

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from eval.page.plots import signed
 from eval.stats.estimates import Estimate
-from labelwright.tasks.certainty.table import FORMULA
+from labelwright.io.delimited import FORMULA
 
 Kind = Literal["text", "wrap", "count", "tenth", "score", "delta", "p", "percent"]
 Value = str | int | float | Estimate | None

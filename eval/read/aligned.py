@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from labelwright.errors import ConfigError, InputError
 from labelwright.io import delimited
+from labelwright.io.delimited import unescape_id
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.readers.options import ReadOptions
-from labelwright.tasks.certainty.table import unescape_id
 
 Missing = Literal["error", "drop"]
 """Gold reports that a labeler has no prediction for: its errors, or left out for all labelers."""

@@ -1,6 +1,6 @@
 """Constrained decoding: exactly the greedy answer among the valid ones, in a few passes.
 
-Every observation of the answer line is a slot between fixed text. A draft of the whole line is
+Every slot of the answer line stands between fixed text. A draft of the whole line is
 read behind the prompt in one pass; each slot is then replaced by its likeliest option given the
 slots before it in the draft, and so on until nothing changes (Jacobi iteration: Santilli et al.
 2023, doi:10.18653/v1/2023.acl-long.689). A slot whose predecessors are final is final itself, so
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from inference.answer import Answer, DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import Evidence, Spans
 from inference.decode.evidence_views import Read
 from inference.decode.one_pass import OnePass
@@ -25,10 +25,8 @@ from inference.decode.packed import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.load import Loaded
 from inference.prompts import Prompt
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import parse, render
-from labelwright.tasks.certainty.rules import settle
-from labelwright.tasks.certainty.slots import BRANCHES, SlotTokens
+from labelwright.records import Answer
+from labelwright.tasks.choices import BRANCHES, SlotTokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class _Line:
 
     past: np.ndarray
     start: int
-    draft: dict[str, Certainty]
+    draft: dict[str, str]
     logs: np.ndarray
     seen: set[int] = field(default_factory=set)
     settled: int = 0
@@ -80,7 +78,7 @@ class Constrained:
         self._evidence = Evidence.chosen(self.reader, options, branches=both)
         self._slots = self.reader.answers.slots
         self._starts = self.reader.scores.starts
-        self._usual = {slot.label: Counter[Certainty]() for slot in self._slots}
+        self._usual = {slot.label: Counter[str]() for slot in self._slots}
         self.passes: Counter[int] = Counter()
         """How many lines took how many passes over the line."""
 
@@ -95,12 +93,12 @@ class Constrained:
         return {"mode": "constrained", "strategy": "greedy among the valid answers"}
 
     def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Labels, and their probabilities given the observations before them in the line."""
+        """Picks, and their probabilities given the slots before them in the line."""
         results = self.reader(prompts, self._read, extra=self.room)
         for line, _ in results:
             self.passes[line.passes] += 1
-            for name, certainty in line.draft.items():
-                self._usual[name][certainty] += 1
+            for name, option in line.draft.items():
+                self._usual[name][option] += 1
         return [
             self._answer(line, prompt.notes, seconds)
             for prompt, (line, seconds) in zip(prompts, results, strict=True)
@@ -147,9 +145,9 @@ class Constrained:
             new = len(segment.tokens) - extra
             past = np.concatenate([segment.past, np.arange(base, base + new)])
             if probs is None:
-                draft = self._usual_labels()
+                draft = self._usual_picks()
             else:
-                draft, _ = settle(self.reader.loaded.label_set, scores.by_certainty(probs))
+                draft, _ = self.reader.chosen(probs)
             lines.append(_Line(past, len(prompt.tokens), draft, scores.even()))
             base += len(segment.tokens)
         return lines
@@ -159,14 +157,13 @@ class Constrained:
         places = range(start, len(prompt.tokens))
         return Segment(prompt.tokens[start:], places, self.reader.past(prompt), [])
 
-    def _usual_labels(self) -> dict[str, Certainty]:
+    def _usual_picks(self) -> dict[str, str]:
         draft = {}
         for slot in self._slots:
             # What was answered before must not even decide in how many passes a line is read.
             alone = self.reader.options.deterministic
             counts = None if alone else self._usual[slot.label]
-            blank = Certainty.BLANK in slot.options
-            first = Certainty.BLANK if blank else next(iter(slot.options))
+            first = next(iter(slot.options)) if slot.silent is None else slot.silent
             draft[slot.label] = counts.most_common(1)[0][0] if counts else first
         return draft
 
@@ -184,7 +181,7 @@ class Constrained:
         )
         return segment, due
 
-    def _decisions(self, draft: Mapping[str, Certainty]) -> list[_Due]:
+    def _decisions(self, draft: Mapping[str, str]) -> list[_Due]:
         found = []
         offset = 0
         for index, slot in enumerate(self._slots):
@@ -214,7 +211,7 @@ class Constrained:
             line.draft[slot.label] = self._greedy(index, slot, line)
         line.done = all(item.token <= line.settled for item in self._decisions(line.draft))
 
-    def _greedy(self, index: int, slot: SlotTokens, line: _Line) -> Certainty:
+    def _greedy(self, index: int, slot: SlotTokens, line: _Line) -> str:
         """The option that the decisions seen so far lead to; the draft's own where they end."""
         left = dict(slot.options)
         for number, choice in enumerate(slot.choices):
@@ -230,17 +227,17 @@ class Constrained:
         return draft if draft in left else next(iter(left))
 
     def _answer(self, line: _Line, notes: tuple[str, ...], seconds: float) -> Answer:
-        label_set = self.reader.loaded.label_set
-        raw = render(label_set, line.draft)
+        kind, label_set = self.reader.kind, self.reader.loaded.label_set
+        raw = self.reader.choices.line(line.draft)
         scores = self.reader.scores
         # Off the answer's own path nothing was asked, or only of a draft given up since.
         own = [item.decision for item in self._decisions(line.draft)]
         logs = scores.even()
         logs[own] = line.logs[own]
         probs = scores.probs(logs[None])[0]
-        parsed = parse(label_set, raw, ended=True)
+        parsed = kind.parse(label_set, raw, "", ended=True)
         return Answer(
-            labels=dict(line.draft),
+            value=kind.picked(label_set, line.draft),
             raw=raw,
             problems=parsed.problems,
             notes=notes,

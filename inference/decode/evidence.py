@@ -14,12 +14,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from inference.answer import DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence_places import Sentence
 from inference.decode.evidence_views import VIEWS, Asked, Questions, Read, segment
 from inference.decode.packed import Memory, Segment
 from inference.decode.packed_reader import PromptReader
-from labelwright.records import Certainty
 
 SAID = 0.5
 """A sentence speaks of an observation if, asked of it alone, blank is less likely than this."""
@@ -49,7 +48,6 @@ class Evidence:
         self._view = VIEWS[way]
         self.branches = branches
         self._slots = {slot.label: i for i, slot in enumerate(reader.answers.slots)}
-        self._heads = {rule.label for rule in reader.loaded.label_set.exclusive}
         self._some_branches = lru_cache(maxsize=4096)(self._ask_branches)
 
     @classmethod
@@ -102,8 +100,8 @@ class Evidence:
     def _enough(self, name: str) -> float:
         if self._view.without:
             return LOST
-        options = self._reader.answers.slots[self._slots[name]].options
-        return CARRIES if Certainty.BLANK in options else SAID
+        slot = self._reader.answers.slots[self._slots[name]]
+        return SAID if slot.silent is None else CARRIES
 
     def _views(self, report: Read, names: tuple[str, ...]) -> list[Asked]:
         """What is asked about a report; if sentences are hidden, first with none hidden.
@@ -126,12 +124,11 @@ class Evidence:
         ]
 
     def _asked(self, report: Read) -> tuple[str, ...]:
-        """The labels that a sentence can carry: neither blank, nor what is left when nothing is."""
+        """The slots whose pick a sentence can carry: neither silent, nor said by the whole only."""
         return tuple(
-            name
-            for name, label in report.labels.items()
-            if label is not Certainty.BLANK
-            and not (name in self._heads and label is Certainty.POSITIVE)
+            slot.label
+            for slot in self._reader.answers.slots
+            if report.picks[slot.label] not in (slot.silent, *slot.whole)
         )
 
     def _weigh(
@@ -140,22 +137,23 @@ class Evidence:
         """What each sentence weighs for a label.
 
         Args:
-            rows: probabilities ``[sentences, observations, options]``.
+            rows: probabilities ``[sentences, slots, options]``.
             whole: those with no sentence hidden, where sentences are hidden.
         """
         slot = self._slots[name]
-        options = list(self._reader.answers.slots[slot].options)
-        label = options.index(report.labels[name])
+        told = self._reader.answers.slots[slot]
+        options = list(told.options)
+        label = options.index(report.picks[name])
         weights: np.ndarray = rows[:, slot, label]
         if whole is not None:
             weights = np.clip(1 - weights / max(float(whole[slot, label]), 1e-12), 0, 1)
-        elif Certainty.BLANK in options:
-            silent = rows[:, slot, options.index(Certainty.BLANK)] > 1 - SAID
+        elif told.silent is not None:
+            silent = rows[:, slot, options.index(told.silent)] > 1 - SAID
             weights = np.where(silent, 0.0, weights)
         return weights
 
     def _probs(self, memory: Memory, wanted: Sequence[Asked]) -> list[np.ndarray]:
-        """Per view the probabilities ``[observations, options]``; even where not asked."""
+        """Per view the probabilities ``[slots, options]``; even where not asked."""
         import torch
 
         scores = self._reader.scores
@@ -220,11 +218,11 @@ class Evidence:
         for index, slot in enumerate(answers.slots):
             offset += len(slot.prefix)
             if slot.label in names:
-                for choice, _ in slot.paths[report.labels[slot.label]]:
+                for choice, _ in slot.paths[report.picks[slot.label]]:
                     nodes.append(offset + len(slot.choices[choice].after) - 1)
                     decisions.append(starts[index] + choice)
-            offset += answers.plain_length(index, report.labels[slot.label])
-        tokens = tuple(answers.line(report.labels)[: nodes[-1] + 1])
+            offset += answers.plain_length(index, report.picks[slot.label])
+        tokens = tuple(answers.line(report.picks)[: nodes[-1] + 1])
         return Questions(
             tokens=tokens,
             depths=np.arange(len(tokens)),

@@ -16,7 +16,6 @@ import numpy as np
 from inference.decode.evidence_places import Located, Sentence
 from inference.decode.packed import Segment
 from inference.prompts import Prompt
-from labelwright.records import Certainty
 
 Shown = Callable[[Located, Sentence], list[range]]
 
@@ -27,12 +26,12 @@ class Read:
 
     Attributes:
         at: index in memory of every token of the prompt.
-        labels: the answer; evidence is for what is not blank in it.
+        picks: the answer; evidence is for what is not silent in it.
     """
 
     prompt: Prompt
     at: np.ndarray
-    labels: Mapping[str, Certainty]
+    picks: Mapping[str, str]
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from inference.answer import Answer, DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.memory import free_memory, out_of_memory
 from inference.load import Loaded
 from inference.prompts import Prompt, answer_room
-from labelwright.tasks.certainty.answer import parse
+from labelwright.records import Answer
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     import torch
@@ -173,6 +174,7 @@ class Free:
 
     def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
         self._label_set = loaded.label_set
+        self._kind = kind_of(loaded.label_set)
         self._greedy = Greedy(loaded, options)
         self._room = answer_room(loaded)
 
@@ -196,8 +198,14 @@ class Free:
         ]
 
     def _answer(self, said: Written, notes: tuple[str, ...]) -> Answer:
-        parsed = parse(self._label_set, said.text, ended=said.ended)
-        return Answer(parsed.labels, said.text, parsed.problems, notes + parsed.notes, said.seconds)
+        parsed = self._kind.parse(self._label_set, said.text, "", ended=said.ended)
+        return Answer(
+            value=parsed.value,
+            raw=said.text,
+            problems=parsed.problems,
+            notes=notes + parsed.notes,
+            seconds=said.seconds,
+        )
 
 
 def end_tokens(loaded: Loaded) -> list[int]:

@@ -1,8 +1,8 @@
-"""One-pass decoding: all observations asked side by side, in the same pass that reads the report.
+"""One-pass decoding: all slots asked side by side, in the same pass that reads the report.
 
-Every observation is a branch that sees the prompt and itself, so its probabilities are those it
-would have alone. Branches cannot see each other; the label set's exclusive rules are applied
-afterwards (:mod:`labelwright.tasks.certainty.rules`), and the answer's notes name what gave way.
+Every slot is a branch that sees the prompt and itself, so its probabilities are those it would have
+alone. Branches cannot see each other; the label set's rules are applied afterwards
+(:meth:`labelwright.tasks.base.TaskKind.choose`), and the answer's notes name what gave way.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from inference.answer import Answer, DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import Evidence, Spans
 from inference.decode.evidence_views import Read
 from inference.decode.packed import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.load import Loaded
 from inference.prompts import Prompt
-from labelwright.tasks.certainty.answer import render
-from labelwright.tasks.certainty.rules import settle
+from labelwright.records import Answer
 
 
 class OnePass:
-    """Reads each prompt once and scores every observation."""
+    """Reads each prompt once and scores every slot."""
 
     def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
         self.reader = PromptReader(loaded, options)
@@ -44,7 +43,7 @@ class OnePass:
         return {"mode": "one-pass", "label_rules": "likeliest labels that obey"}
 
     def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
-        """Labels and probabilities; every answer is complete."""
+        """Picks and probabilities; every answer is complete."""
         results = self.reader(prompts, self._read, extra=len(self.tree.tokens))
         return [
             self._answer(probs, prompt.notes, seconds, evidence)
@@ -54,7 +53,7 @@ class OnePass:
     def _read(
         self, memory: Memory, prompts: Sequence[Prompt]
     ) -> list[tuple[np.ndarray, Spans | None]]:
-        """Per prompt the probabilities ``[observations, options]`` and the evidence."""
+        """Per prompt the probabilities ``[slots, options]`` and the evidence."""
         import torch
 
         segments = [self.segment(prompt) for prompt in prompts]
@@ -67,24 +66,21 @@ class OnePass:
         for prompt, segment, row in zip(prompts, segments, probs, strict=True):
             new = len(prompt.tokens) - len(segment.past)
             at = np.concatenate([segment.past, np.arange(base, base + new)])
-            labels, _ = settle(self.reader.loaded.label_set, self.reader.scores.by_certainty(row))
-            reads.append(Read(prompt, at, labels))
+            reads.append(Read(prompt, at, self.reader.chosen(row)[0]))
             base += len(segment.tokens)
         return list(zip(probs, self.evidence.find(memory, reads), strict=True))
 
     def _answer(
         self, probs: np.ndarray, notes: tuple[str, ...], seconds: float, evidence: Spans | None
     ) -> Answer:
-        """The likeliest labels that obey the label set's rules."""
-        label_set, scores = self.reader.loaded.label_set, self.reader.scores
-        labels, changed = settle(label_set, scores.by_certainty(probs))
+        """The likeliest picks that obey the label set's rules."""
+        picks, changed = self.reader.chosen(probs)
         return Answer(
-            labels=labels,
-            raw=render(label_set, labels),
-            problems=(),
+            value=self.reader.kind.picked(self.reader.loaded.label_set, picks),
+            raw=self.reader.choices.line(picks),
             notes=(*notes, *(f"rule: {name}" for name in changed)),
             seconds=seconds,
-            probs=scores.by_name(probs),
+            probs=self.reader.scores.by_name(probs),
             evidence=evidence,
         )
 

@@ -8,13 +8,15 @@ from typing import TypeVar
 
 import numpy as np
 
-from inference.answer import DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.memory import free_memory, out_of_memory
 from inference.decode.packed import Engine, Memory, OptionHead, verify
 from inference.decode.scores import Scores
 from inference.load import Loaded
 from inference.prompts import Prompt, prompt_text
-from labelwright.tasks.certainty.slots import AnswerTokens
+from labelwright.errors import CheckpointError
+from labelwright.tasks import kind_of
+from labelwright.tasks.choices import AnswerTokens
 
 T = TypeVar("T")
 
@@ -26,13 +28,23 @@ class PromptReader:
     """One model, set up to read packs of prompts and to score options.
 
     Raises:
-        CheckpointError: the model's architecture or tokenizer cannot be read so.
+        CheckpointError: the model's architecture or tokenizer cannot be read so, or its answers
+            are not made of choices.
     """
 
     def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
         self.loaded = loaded
         self.options = options
-        self.answers = AnswerTokens.of(loaded.label_set, self._encode)
+        self.kind = kind_of(loaded.label_set)
+        choices = self.kind.choices(loaded.label_set)
+        if choices is None:
+            raise CheckpointError(
+                f"answers for label set {loaded.label_set.name} are not made of choices",
+                remedy="use another way of decoding",
+                source=loaded.name,
+            )
+        self.choices = choices
+        self.answers = AnswerTokens.of(choices, self._encode)
         self.engine = Engine(loaded)
         self.head = OptionHead(self.engine, self.answers.option_tokens)
         self.scores = Scores(self.answers, self.head.place)
@@ -42,6 +54,14 @@ class PromptReader:
         verify(self.engine, self.head, self._shared, probes[:3])
         with self.engine.attending():
             self._memory = self.engine.prefix(self._shared)
+
+    def chosen(self, probs: np.ndarray) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The likeliest picks that obey the label set's rules, and the slots that gave way.
+
+        Args:
+            probs: ``[slots, options]``.
+        """
+        return self.kind.choose(self.loaded.label_set, self.scores.by_option(probs))
 
     def __call__(
         self,

@@ -1,4 +1,4 @@
-"""From logits to the probabilities of the options, for all observations of many reports at once."""
+"""From logits to the probabilities of the options, for all slots of many reports at once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.slots import AnswerTokens
+from labelwright.tasks.choices import AnswerTokens
 
-Probs = dict[str, dict[Certainty, float]]
+Probs = dict[str, dict[str, float]]
 
 
 class Scores:
-    """The decisions of a label set as index tables.
+    """The decisions of a line of choices as index tables.
 
     Args:
         place: the column of each option token in the logits.
 
     Attributes:
-        starts: the first decision of every observation; its choices follow each other.
+        starts: the first decision of every slot; its choices follow each other.
     """
 
     def __init__(self, answers: AnswerTokens, place: Mapping[int, int]) -> None:
@@ -34,7 +33,7 @@ class Scores:
             self._closed[row, :count] = False
         self._labels = [slot.label for slot in answers.slots]
         self._options = [tuple(slot.paths) for slot in answers.slots]
-        self._names = [tuple(c.value for c in options) for options in self._options]
+        self._names = [tuple(str(option) for option in options) for options in self._options]
         self._paths, self._absent = self._tables(answers, width)
 
     def _tables(self, answers: AnswerTokens, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,9 +72,9 @@ class Scores:
         return np.where(self._closed, -np.inf, -np.log(count))
 
     def probs(self, logs: np.ndarray) -> np.ndarray:
-        """From ``[reports, decisions, most tokens]`` to ``[reports, observations, options]``.
+        """From ``[reports, decisions, most tokens]`` to ``[reports, slots, options]``.
 
-        Options stand in the order of the label set's certainties for the observation; 0 beyond.
+        Options stand in the order of the slot's; 0 beyond.
         """
         flat = logs.reshape(len(logs), -1)
         flat = np.concatenate([flat, np.zeros((len(flat), 1))], axis=1)
@@ -91,15 +90,15 @@ class Scores:
         logs = self.logs(logits, np.tile(np.arange(count), reports))
         return self.probs(logs.reshape(reports, count, -1))
 
-    def by_certainty(self, probs: np.ndarray) -> Probs:
-        """One report's ``[observations, options]`` as it is reasoned with."""
+    def by_option(self, probs: np.ndarray) -> Probs:
+        """One report's ``[slots, options]`` as it is reasoned with."""
         return {
             label: dict(zip(options, row, strict=False))
             for label, options, row in zip(self._labels, self._options, probs.tolist(), strict=True)
         }
 
     def by_name(self, probs: np.ndarray) -> dict[str, dict[str, float]]:
-        """The same with six decimals, by the certainties' names, for the output."""
+        """The same with six decimals, by the options' names, for the output."""
         return {
             label: dict(zip(names, row, strict=False))
             for label, names, row in zip(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from inference.answer import DecodeOptions, Decoder
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.generate import Free
 from inference.decode.one_pass import OnePass
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
-from labelwright.tasks.certainty.slots import BRANCHES, LINE
+from labelwright.tasks.choices import BRANCHES, LINE
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from pathlib import Path
 from inference.exports.rows import Context, Row, escaped
 from labelwright.annotations.formats import write as write_annotations
 from labelwright.io.jsonl import writing
+from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Prediction, Report
 
 
-def write(path: Path, rows: Iterable[Row], context: Context) -> None:  # noqa: ARG001
+def write(path: Path, rows: Iterable[Row], context: Context) -> None:
     """Write the folder anew; a text whose answer was not readable stands there without mentions.
 
     Mentions that the text does not hold cannot be written; the manifest counts them.
@@ -21,15 +22,17 @@ def write(path: Path, rows: Iterable[Row], context: Context) -> None:  # noqa: A
     with writing(path):
         if path.is_dir():
             shutil.rmtree(path)
-    write_annotations(path, "brat", _annotated(rows))
+    write_annotations(path, "brat", _annotated(rows, context.label_set))
 
 
-def _annotated(rows: Iterable[Row]) -> Iterator[tuple[Report, tuple[Entity, ...] | None]]:
+def _annotated(
+    rows: Iterable[Row], label_set: LabelSet
+) -> Iterator[tuple[Report, tuple[Entity, ...] | None]]:
     for row in rows:
         if row.report is None:
             continue
         text = row.report.text.encode("utf-8", "replace").decode()  # as long as before
-        found = Prediction.from_json(row.prediction).entities
+        found = Prediction.from_json(row.prediction, label_set).entities
         if found is not None and text != row.report.text:
             found = tuple(_said(text, entity) for entity in found)
         # What an input file said of entities is not what was found.

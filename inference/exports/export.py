@@ -22,8 +22,9 @@ from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import atomic_write, write_json
 from labelwright.io.lock import locked
 from labelwright.io.manifest import sha256_file, sha256_folder
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.records import Report
+from labelwright.tasks import kind_of
 from labelwright.version import __version__
 
 WRITERS: Mapping[str, Callable[[IO[Any], Iterable[Row], Context], None]] = {
@@ -102,12 +103,12 @@ def check_also(names: Sequence[str], label_set: LabelSet) -> None:
     Raises:
         ConfigError: there are such among ``names``.
     """
-    not_for = {"fhir"} if label_set.task == ENTITIES else {"brat"}
+    able = kind_of(label_set).exports
     for name in names:
-        if name in not_for:
+        if name not in able:
             raise ConfigError(
                 f"--also {name} is not for label sets of task {label_set.task!r}",
-                remedy=f"choose from: {', '.join(n for n in FURTHER if n not in not_for)}",
+                remedy=f"choose from: {', '.join(n for n in FURTHER if n in able)}",
             )
 
 

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable
 from typing import IO
 
-from inference.exports.rows import Context, Finding, Row, findings
+from inference.exports.rows import Context, Row, findings
+from labelwright.io.delimited import escape
 from labelwright.label_set import Label, LabelSet
 from labelwright.records import Certainty, Report
-from labelwright.tasks.certainty.table import escape
+from labelwright.tasks.base import Finding
 
 COLUMNS = (
     "note_nlp_id",

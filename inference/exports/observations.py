@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from typing import IO, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from inference.exports.rows import Context, Finding, Row, escaped, findings
+from inference.exports.rows import Context, Row, escaped, findings
 from labelwright.io.jsonl import dumps
 from labelwright.label_set import Label
 from labelwright.records import Certainty
+from labelwright.tasks.base import Finding
 
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 VALUES = {

@@ -1,4 +1,4 @@
-"""Parquet: ``predictions.parquet``, predictions with nested labels or entities, probabilities."""
+"""Parquet: ``predictions.parquet``, predictions with nested values, probabilities, evidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from itertools import islice
 from typing import IO, Any
 
 from inference.exports.rows import Context, Row, escaped
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
+from labelwright.tasks import kind_of
 
 GROUP_ROWS = 8192
 """Rows per row group: what is in memory at a time."""
@@ -15,48 +16,27 @@ _TEXT = ("id", "raw", "model")
 
 
 def write(handle: IO[bytes], rows: Iterable[Row], context: Context) -> None:
-    """Write all predictions, those with open ends too (``null`` labels), group by group."""
+    """Write all predictions, those with open ends too (``null``), group by group."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    form = schema(context.label_set)
-    columns = _mentions if context.label_set.task == ENTITIES else _observations
+    form, kind = schema(context.label_set), kind_of(context.label_set)
     stream = iter(rows)
     with pq.ParquetWriter(handle, form, compression="zstd") as writer:
-        while block := [_row(row) | columns(row) for row in islice(stream, GROUP_ROWS)]:
+        while block := [
+            _row(row) | kind.arrow_row(row.prediction) for row in islice(stream, GROUP_ROWS)
+        ]:
             writer.write_table(pa.Table.from_pylist(block, schema=form))
 
 
 def schema(label_set: LabelSet) -> Any:
-    """Columns of the table.
-
-    ``labels`` and ``probs`` are structs with a field per observation, ``entities`` is a list of
-    structs.
-    """
+    """Columns of the table: those of the task's values between id and answer."""
     import pyarrow as pa
 
-    names = label_set.names
-    span = pa.struct([("start", pa.int32()), ("end", pa.int32())])
-    if label_set.task == ENTITIES:
-        entity = [
-            ("type", pa.string()),
-            ("spans", pa.list_(span)),
-            ("text", pa.string()),
-            ("certainty", pa.string()),
-            ("prob", pa.float64()),
-        ]
-        own = [pa.field("entities", pa.list_(pa.struct(entity)))]
-    else:
-        chances = pa.struct([(c.value, pa.float64()) for c in label_set.certainties])
-        own = [
-            pa.field("labels", pa.struct([(name, pa.string()) for name in names])),
-            pa.field("probs", pa.struct([(name, chances) for name in names])),
-            pa.field("evidence", pa.struct([(name, pa.list_(span)) for name in names])),
-        ]
     return pa.schema(
         [
             pa.field("id", pa.string(), nullable=False),
-            *own,
+            *kind_of(label_set).arrow_fields(label_set),
             pa.field("raw", pa.string()),
             pa.field("problems", pa.list_(pa.string())),
             pa.field("notes", pa.list_(pa.string())),
@@ -72,32 +52,3 @@ def _row(row: Row) -> dict[str, Any]:
         **{name: escaped(prediction[name]) for name in _TEXT},
         **{name: prediction.get(name) for name in ("problems", "notes", "seconds")},
     }
-
-
-def _observations(row: Row) -> dict[str, Any]:
-    prediction = row.prediction
-    evidence = prediction.get("evidence")
-    return {
-        "labels": prediction["labels"],
-        "probs": prediction.get("probs"),
-        "evidence": evidence and {name: _spans(spans) for name, spans in evidence.items()},
-    }
-
-
-def _mentions(row: Row) -> dict[str, Any]:
-    entities = row.prediction.get("entities")
-    return {
-        "entities": entities
-        and [
-            {
-                **{name: entity.get(name) for name in ("type", "certainty", "prob")},
-                "spans": _spans(entity["spans"]),
-                "text": escaped(entity["text"]),
-            }
-            for entity in entities
-        ]
-    }
-
-
-def _spans(spans: list[list[int]]) -> list[dict[str, int]]:
-    return [{"start": start, "end": end} for start, end in spans]

@@ -65,7 +65,7 @@ def run(
 ) -> Summary:
     """Label ``reports`` into the folder ``out``, or go on where an earlier run stopped.
 
-    Writes ``labels.csv`` (CheXpert codes), or ``entities.csv`` for a label set of entities,
+    Writes the tables of the label set's task (``labels.csv``, ``entities.csv``),
     ``predictions.jsonl``, ``rejects.jsonl`` and ``manifest.json``. Memory does not grow with the
     number of rows.
 
@@ -108,8 +108,8 @@ def run(
         jobs.remove_torn_files(out)
         rows, now = label_all(labeler, reports, out / jobs.PARTS, shard_rows, total)
         merged = merge(out, labeler.label_set, id_column=id_column, rows=rows)
-        said = merged.to_json(labeler.label_set)
-        said |= compare_readers(out, [job.labeler], id_column=id_column)
+        said = merged.to_json()
+        said |= compare_readers(out, labeler.label_set, [job.labeler], id_column=id_column)
         summary = Summary(
             rows=sum(rows),
             labeled=merged.labeled,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from inference.runs.shards import Item, Shard, label_shard, lines_for
-from inference.runs.tables import write_table
+from inference.runs.tables import Tables, tables_of
 from labelwright.errors import InputError
 from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction
@@ -64,15 +64,18 @@ def dry_run(labeler: ReportLabeler, items: Iterable[Item], *, total: int, rows: 
     results = label_shard(labeler, Shard(0, 0, picked))
     seconds = time.perf_counter() - began
     whole = [r for r in results if isinstance(r, Prediction) and r.complete]
-    table = io.StringIO()
-    write_table(table, labeler.label_set, (r.to_json() for r in whole), id_column="id")
+    files = [io.StringIO() for _ in tables_of(labeler.label_set)]
+    tables = Tables(files, labeler.label_set, id_column="id")
+    for result in whole:
+        tables.add(result.id, result.value)
     lines = "".join(lines_for(picked, results))
     return Estimate(
         rows=len(picked),
         total=total,
         rejected=len(picked) - len(whole),
         seconds=seconds,
-        size=len(lines.encode("utf-8", "backslashreplace")) + len(table.getvalue()),
+        size=len(lines.encode("utf-8", "backslashreplace"))
+        + sum(len(file.getvalue()) for file in files),
     )
 
 

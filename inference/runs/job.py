@@ -16,21 +16,14 @@ from typing import Any
 
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import write_json, writing
+from labelwright.tasks import every_kind
 from labelwright.version import __version__
 
 JOB_FILE = "job.json"
 PARTS = "parts"
-LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS, MANIFEST = (
-    "labels.csv",
-    "entities.csv",
-    "predictions.jsonl",
-    "rejects.jsonl",
-    "manifest.json",
-)
+PREDICTIONS, REJECTS, MANIFEST = "predictions.jsonl", "rejects.jsonl", "manifest.json"
 DISAGREEMENTS = "disagreements.csv"
-OUTPUTS = (LABELS, ENTITY_TABLE, PREDICTIONS, REJECTS, DISAGREEMENTS)
-"""Result files; a folder has one of the two tables, as its label set's task asks, and the last
-only where two readers read."""
+"""Only where two readers read."""
 EXPORTS = {
     "parquet": "predictions.parquet",
     "omop": "note_nlp.csv",
@@ -42,6 +35,12 @@ EXPORT_FOLDERS = {"brat": "brat"}
 FURTHER = {**EXPORTS, **EXPORT_FOLDERS}
 RETRY = "retry"
 """Folder of a retry (:mod:`inference.runs.retry`); ready to move up once it has a manifest."""
+
+
+def results() -> tuple[str, ...]:
+    """The names of all result files; a folder has the tables of its label set's task only."""
+    tables = dict.fromkeys(name for kind in every_kind() for name in kind.files)
+    return (*tables, PREDICTIONS, REJECTS, DISAGREEMENTS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def finished(out: Path, job: Job, *, any_labeler: bool = False) -> dict[str, Any
     if differs := _differences(found, wanted):
         raise _foreign(out, "the finished result of another job", differs)
     written = manifest.get("outputs") or {}
-    missing = [name for name in OUTPUTS if name in written and not (out / name).is_file()]
+    missing = [name for name in results() if name in written and not (out / name).is_file()]
     if missing:
         raise OutputError(
             f"the finished result lacks {', '.join(missing)}",
@@ -116,7 +115,7 @@ def begin(out: Path, job: Job, *, shard_rows: int) -> int:
         if differs := _differences(_key(state), _key(job.to_json())):
             raise _foreign(out, "the unfinished result of another job", differs)
         return int(state["shard_rows"])
-    known = (*OUTPUTS, *FURTHER.values(), PARTS, RETRY)
+    known = (*results(), *FURTHER.values(), PARTS, RETRY)
     strange = [name for name in known if (out / name).exists()]
     if strange:
         raise OutputError(
@@ -158,7 +157,7 @@ def move_up(out: Path) -> None:
     with writing(out):
         for name in FURTHER.values():
             _remove(out / name)
-        for name in (*OUTPUTS, MANIFEST):
+        for name in (*results(), MANIFEST):
             if (ready / name).exists():
                 (ready / name).replace(out / name)
         shutil.rmtree(ready)
@@ -166,7 +165,7 @@ def move_up(out: Path) -> None:
 
 def remove_torn_files(out: Path) -> None:
     """Remove temporary files that a killed run left behind; only with the lock held."""
-    ours = (*OUTPUTS, *FURTHER.values(), MANIFEST, JOB_FILE)
+    ours = (*results(), *FURTHER.values(), MANIFEST, JOB_FILE)
     with writing(out):
         for torn in out.glob(".*.tmp"):
             if any(torn.name.startswith(f".{name}.") for name in ours):

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from inference.runs.job import DISAGREEMENTS, PARTS, PREDICTIONS, REJECTS
-from inference.runs.shards import kind_of, part_path
-from inference.runs.tables import table_of, write_table
+from inference.runs.shards import part_path, sort_of
+from inference.runs.tables import Tables, tables_of
 from labelwright.errors import LabelwrightError, OutputError
 from labelwright.io.jsonl import atomic_write, writing
 from labelwright.io.manifest import sha256_file
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
+from labelwright.records import LABELS
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Tally
 
 Line = tuple[str, dict[str, Any]]
 """A line with its end as it is stored, and the row that it says."""
@@ -27,38 +30,32 @@ class Counts:
     """Rows by fate; ``undetermined`` ones are rejected although they have a prediction.
 
     Attributes:
-        entities: mentions per type, of labeled rows.
-        elsewhere: those of them that the text does not hold.
+        tally: what the task's kind counts of labeled rows.
         usage: tokens and cost of all answers, where a server tells them.
     """
 
+    tally: Tally[Any]
     labeled: int = 0
     rejected: int = 0
     undetermined: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
-    entities: Counter[str] = field(default_factory=Counter)
-    elsewhere: Counter[str] = field(default_factory=Counter)
     usage: dict[str, float] = field(default_factory=dict)
 
-    def to_json(self, label_set: LabelSet) -> dict[str, Any]:
-        """What the manifest says of the answers; of mentions for label sets of entities only."""
+    def to_json(self) -> dict[str, Any]:
+        """What the manifest says of the answers."""
         value: dict[str, Any] = {
             "problems": dict(sorted(self.problems.items())),
             "notes": dict(sorted(self.notes.items())),
+            **self.tally.facts(),
         }
-        if label_set.task == ENTITIES:
-            value["entities"] = {
-                name: {"mentions": self.entities[name], "not_in_the_text": self.elsewhere[name]}
-                for name in label_set.names
-            }
         if self.usage:
             value["usage"] = {name: round(amount, 6) for name, amount in self.usage.items()}
         return value
 
 
 def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]) -> Counts:
-    """Write the three result files from the parts.
+    """Write the result files from the parts.
 
     Args:
         rows: how many input rows each shard had.
@@ -67,14 +64,14 @@ def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]
         OutputError: a file cannot be written, or a part is damaged.
         LabelwrightError: rows in and rows out do not agree.
     """
-    lines = part_lines(out / PARTS, rows)
+    lines = part_lines(out / PARTS, label_set, rows)
     return write_results(out, label_set, lines, id_column=id_column, expected=sum(rows))
 
 
 def write_results(
     folder: Path, label_set: LabelSet, lines: Iterable[Line], *, id_column: str, expected: int
 ) -> Counts:
-    """Sort lines of predictions and rejects into the three result files.
+    """Sort lines of predictions and rejects into the result files.
 
     Args:
         lines: in input order; a prediction that leaves an observation undetermined is
@@ -85,15 +82,18 @@ def write_results(
         OutputError: a file cannot be written.
         LabelwrightError: rows in and rows out do not agree.
     """
-    counts = Counts()
+    kind = kind_of(label_set)
+    counts = Counts(kind.tally(label_set))
     with ExitStack() as stack:
-        table, predictions, rejects = (
+        *files, predictions, rejects = (
             stack.enter_context(atomic_write(folder / name))
-            for name in (table_of(label_set), PREDICTIONS, REJECTS)
+            for name in (*tables_of(label_set), PREDICTIONS, REJECTS)
         )
         with writing(folder):  # else the error would name whichever file is closed first
-            labeled = _pass_on(lines, predictions, rejects, counts)
-            write_table(table, label_set, labeled, id_column=id_column)
+            tables = Tables(files, label_set, id_column=id_column)
+            for identifier, value in _pass_on(lines, label_set, predictions, rejects, counts):
+                counts.tally.add(value)
+                tables.add(identifier, value)
         if counts.labeled + counts.rejected != expected:
             raise LabelwrightError(
                 f"{expected} rows went in, {counts.labeled} labeled and "
@@ -105,12 +105,12 @@ def write_results(
 
 def outputs(folder: Path, label_set: LabelSet) -> dict[str, str]:
     """SHA-256 of the result files."""
-    names = [table_of(label_set), PREDICTIONS, REJECTS]
+    names = [*tables_of(label_set), PREDICTIONS, REJECTS]
     names += [DISAGREEMENTS] if (folder / DISAGREEMENTS).exists() else []
     return {name: sha256_file(folder / name) for name in names}
 
 
-def part_lines(folder: Path, rows: Sequence[int]) -> Iterator[Line]:
+def part_lines(folder: Path, label_set: LabelSet, rows: Sequence[int]) -> Iterator[Line]:
     """The lines of all parts, with what they say.
 
     Raises:
@@ -120,7 +120,7 @@ def part_lines(folder: Path, rows: Sequence[int]) -> Iterator[Line]:
         path = part_path(folder, index)
         done = 0
         for line, row in lines_of(path):
-            if "labels" not in row or complete(row):
+            if LABELS not in row or complete(row, label_set):
                 done += 1
             yield line, row
         if done != expected:
@@ -142,32 +142,41 @@ def lines_of(path: Path) -> Iterator[Line]:
             yield line, row
 
 
-def complete(row: Mapping[str, Any]) -> bool:
-    """Whether a prediction's row has a certainty for every observation, or its entities."""
-    labels = row["labels"]
-    return None not in labels.values() if labels else row.get("entities") is not None
+def value_of(row: Mapping[str, Any], label_set: LabelSet) -> Any:
+    """The value of a prediction's row; ``None`` where the answer determines none."""
+    kind = kind_of(label_set)
+    given = row.get(kind.row_key)
+    return None if given is None else kind.from_json(label_set, given)
+
+
+def complete(row: Mapping[str, Any], label_set: LabelSet) -> bool:
+    """Whether a prediction's row leaves nothing open."""
+    return kind_of(label_set).complete(value_of(row, label_set))
 
 
 def _pass_on(
-    lines: Iterable[Line], predictions: IO[str], rejects: IO[str], counts: Counts
-) -> Iterator[dict[str, Any]]:
-    """Copy every line to its file; yield the rows that are labeled."""
+    lines: Iterable[Line],
+    label_set: LabelSet,
+    predictions: IO[str],
+    rejects: IO[str],
+    counts: Counts,
+) -> Iterator[tuple[str, Any]]:
+    """Copy every line to its file; yield id and value of the rows that are labeled."""
+    kind = kind_of(label_set)
     for line, row in lines:
-        if "labels" not in row:
+        if LABELS not in row:
             rejects.write(line)
             counts.rejected += 1
             continue
         predictions.write(line)
-        counts.problems.update(set(map(kind_of, row["problems"])))
-        counts.notes.update(set(map(kind_of, row["notes"])))
+        counts.problems.update(set(map(sort_of, row["problems"])))
+        counts.notes.update(set(map(sort_of, row["notes"])))
         for name, amount in (row.get("usage") or {}).items():
             counts.usage[name] = counts.usage.get(name, 0) + amount
-        if complete(row):
+        value = value_of(row, label_set)
+        if kind.complete(value):
             counts.labeled += 1
-            for entity in row.get("entities") or ():
-                counts.entities[entity["type"]] += 1
-                counts.elsewhere[entity["type"]] += not entity["spans"]
-            yield row
+            yield row["id"], value
         else:
             counts.undetermined += 1
 

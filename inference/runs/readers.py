@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from inference.runs.job import DISAGREEMENTS, PREDICTIONS
-from inference.runs.merge import complete, lines_of
+from inference.runs.merge import lines_of, value_of
+from labelwright.io.delimited import TableWriter
 from labelwright.io.jsonl import PRIVATE, atomic_write
-from labelwright.tasks.certainty.table import escape
+from labelwright.label_set import LabelSet
+from labelwright.tasks import kind_of
 
 COLUMNS = ("observation", "first", "second", "label", "decided_by", "probability")
 """Behind the id. ``label`` is what the result says; a rule of the label set may have overridden
@@ -35,7 +36,7 @@ class Differences:
         }
 
 
-def write_disagreements(folder: Path, *, id_column: str) -> Differences:
+def write_disagreements(folder: Path, label_set: LabelSet, *, id_column: str) -> Differences:
     """Write the table of a result folder from its ``predictions.jsonl``.
 
     Raises:
@@ -43,16 +44,15 @@ def write_disagreements(folder: Path, *, id_column: str) -> Differences:
     """
     labels = reports = by_second = 0
     with atomic_write(folder / DISAGREEMENTS, mode=PRIVATE) as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
-        quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow([id_column, *COLUMNS])
+        table = TableWriter(handle, COLUMNS, id_column=id_column)
+        kind = kind_of(label_set)
         for _, row in lines_of(folder / PREDICTIONS):
-            if not complete(row):
+            value = value_of(row, label_set)
+            if not kind.complete(value):
                 continue
-            identifier = escape(row["id"])
-            found = list(_cells(row))
-            (quoting if "\r" in identifier else writer).writerows([identifier, *c] for c in found)
+            found = list(_cells(row, kind.picks(label_set, value)))
+            for cells in found:
+                table.add(row["id"], cells)
             labels += len(found)
             reports += bool(found)
             by_second += len((row.get("second") or {}).get("decided", ()))
@@ -60,7 +60,7 @@ def write_disagreements(folder: Path, *, id_column: str) -> Differences:
 
 
 def compare_readers(
-    folder: Path, labelers: Iterable[Mapping[str, Any]], *, id_column: str
+    folder: Path, label_set: LabelSet, labelers: Iterable[Mapping[str, Any]], *, id_column: str
 ) -> dict[str, dict[str, int]]:
     """What the manifest says of two readers, whose table is written; empty where there are none.
 
@@ -72,10 +72,10 @@ def compare_readers(
     """
     if not any("second_reader" in said for said in labelers):
         return {}
-    return {"readers": write_disagreements(folder, id_column=id_column).to_json()}
+    return {"readers": write_disagreements(folder, label_set, id_column=id_column).to_json()}
 
 
-def _cells(row: Mapping[str, Any]) -> Iterator[list[str]]:
+def _cells(row: Mapping[str, Any], picks: Mapping[str, str | None]) -> Iterator[list[str]]:
     second = row.get("second") or {}
     for name in second.get("disagree", ()):
         first = second["first"][name]
@@ -84,7 +84,7 @@ def _cells(row: Mapping[str, Any]) -> Iterator[list[str]]:
             name,
             first or "",
             second["labels"][name] or "",
-            row["labels"][name] or "",
+            picks[name] or "",
             "second" if name in second["decided"] else "first",
             "" if given is None else str(given),
         ]

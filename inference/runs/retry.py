@@ -27,8 +27,9 @@ from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.io.jsonl import dumps, write_json, writing
 from labelwright.io.lock import locked
 from labelwright.io.manifest import sha256_file, versions
+from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
-from labelwright.records import Reject, Report
+from labelwright.records import LABELS, Reject, Report
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def retry(
         jobs.remove_torn_files(out)
         old = out / jobs.PREDICTIONS
         work = out / jobs.RETRY
-        tried = sum(1 for item, line in beside(reports(), old) if _open(item, line))
+        label_set = labeler.label_set
+        tried = sum(1 for item, line in beside(reports(), old) if _open(item, line, label_set))
         counts = manifest["counts"]
         if not tried:
             if work.is_dir():
@@ -96,16 +98,15 @@ def retry(
             return _retried(0, 0, counts, began)
         size = _claim(work, job, manifest, sha256_file(old), shard_rows)
         again = (
-            item for item, line in beside(reports(), old) if _open(item, line)
+            item for item, line in beside(reports(), old) if _open(item, line, label_set)
         )  # opened by the loop, shard by shard
         rows, _ = label_all(labeler, again, work / jobs.PARTS, size, tried)
-        lines = _joined(beside(reports(), old), part_lines(work / jobs.PARTS, rows))
-        merged = write_results(
-            work, labeler.label_set, lines, id_column=id_column, expected=counts["rows"]
-        )
+        parts = part_lines(work / jobs.PARTS, label_set, rows)
+        lines = _joined(beside(reports(), old), parts, label_set)
+        merged = write_results(work, label_set, lines, id_column=id_column, expected=counts["rows"])
         before = [manifest["labeler"], *(r["labeler"] for r in manifest.get("retries", ()))]
-        said = merged.to_json(labeler.label_set)
-        said |= compare_readers(work, [*before, job.labeler], id_column=id_column)
+        said = merged.to_json()
+        said |= compare_readers(work, label_set, [*before, job.labeler], id_column=id_column)
         new = {
             "rows": counts["rows"],
             "labeled": merged.labeled,
@@ -124,7 +125,7 @@ def retry(
         changed = {
             "counts": new,
             **said,
-            "outputs": outputs(work, labeler.label_set),
+            "outputs": outputs(work, label_set),
             "retries": [*manifest.get("retries", []), note],
         }
         write_json(work / jobs.MANIFEST, manifest | changed)
@@ -157,23 +158,25 @@ def beside(items: Iterable[Item], predictions: Path) -> Iterator[tuple[Item, Lin
         )
 
 
-def _open(item: Item, line: Line | None) -> bool:
-    """Whether a row can be tried: a report without an answer to every observation."""
-    return isinstance(item, Report) and (line is None or not complete(line[1]))
+def _open(item: Item, line: Line | None, label_set: LabelSet) -> bool:
+    """Whether a row can be tried: a report without a whole answer."""
+    return isinstance(item, Report) and (line is None or not complete(line[1], label_set))
 
 
-def _joined(rows: Iterable[tuple[Item, Line | None]], again: Iterator[Line]) -> Iterator[Line]:
+def _joined(
+    rows: Iterable[tuple[Item, Line | None]], again: Iterator[Line], label_set: LabelSet
+) -> Iterator[Line]:
     """All lines of the new result: old ones untouched, new ones where rows were tried."""
     for item, line in rows:
         if isinstance(item, Reject):
             value = item.to_json()
             yield dumps(value) + "\n", value
-        elif line is not None and complete(line[1]):
+        elif line is not None and complete(line[1], label_set):
             yield line
         else:
             new = next(again)
             yield new
-            if "labels" in new[1] and not complete(new[1]):
+            if LABELS in new[1] and not complete(new[1], label_set):
                 yield next(again)
 
 

@@ -17,6 +17,7 @@ from typing import cast
 
 from inference.runs.ask import Result, ask
 from inference.runs.repeats import Repeats, own
+from labelwright import kinds
 from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.labelers.base import ReportLabeler, key_of
 from labelwright.records import Prediction, Reject, Report
@@ -109,14 +110,14 @@ def lines_for(items: Sequence[Item], results: Sequence[Result]) -> Iterator[str]
             yield dumps(_undetermined(item, result).to_json()) + "\n"
 
 
-def kind_of(problem: str) -> str:
+def sort_of(problem: str) -> str:
     """A problem or note without what it is about and how often: ``chatter`` of ``chatter (3)``."""
     return _COUNT.sub("", problem.partition(":")[0])
 
 
 def _undetermined(item: Item, prediction: Prediction) -> Reject:
     """Problems by kind only: what follows the colon stays in ``predictions.jsonl``."""
-    kinds = dict.fromkeys(map(kind_of, prediction.problems))
-    what = "not every observation is determined" if prediction.labels else "no readable answer"
-    reason = f"{what} ({', '.join(kinds) or 'no problem named'})"
+    sorts = dict.fromkeys(map(sort_of, prediction.problems))
+    what = kinds.load(prediction.task).open_reason
+    reason = f"{what} ({', '.join(sorts) or 'no problem named'})"
     return Reject(prediction.id, item.source, item.row, reason)

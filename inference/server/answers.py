@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import END, parse, render, slots
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Choices
 
 _SPECIAL = re.compile(r"([\\.^$*+?()\[\]{}|])")
 
@@ -18,80 +17,63 @@ UNCLEAR = 0.01
 """The largest share of probability that may belong to no option in particular."""
 
 
-def regex(label_set: LabelSet) -> str:
+def regex(choices: Choices) -> str:
     """A regular expression of exactly the complete answer lines.
 
     Only what all engines read alike: literals, groups, alternatives.
     """
     parts = [
         f"{_escaped(slot.prefix)}({'|'.join(map(_escaped, slot.options.values()))})"
-        for slot in slots(label_set)
+        for slot in choices.slots
     ]
-    return "".join(parts) + _escaped(END)
+    return "".join(parts) + _escaped(choices.end)
 
 
-def gbnf(label_set: LabelSet) -> str:
+def gbnf(choices: Choices) -> str:
     """The same as a grammar of llama.cpp."""
     parts = [
         f"{_quoted(slot.prefix)} ({' | '.join(map(_quoted, slot.options.values()))})"
-        for slot in slots(label_set)
+        for slot in choices.slots
     ]
-    return f"root ::= {' '.join(parts)} {_quoted(END)}\n"
+    return f"root ::= {' '.join(parts)} {_quoted(choices.end)}\n"
 
 
-def json_schema(label_set: LabelSet) -> dict[str, Any]:
-    """An object with one certainty word per observation, for servers that constrain only JSON."""
+def json_schema(choices: Choices) -> dict[str, Any]:
+    """An object with one word per slot, for servers that constrain only JSON."""
     return {
         "type": "object",
         "properties": {
-            label.key: {"type": "string", "enum": [label_set.words[c] for c in label.certainties]}
-            for label in label_set.labels
+            slot.key: {"type": "string", "enum": [text.strip() for text in slot.options.values()]}
+            for slot in choices.slots
         },
-        "required": [label.key for label in label_set.labels],
+        "required": [slot.key for slot in choices.slots],
         "additionalProperties": False,
     }
 
 
-def as_line(raw: str) -> str:
-    """A JSON object as an answer line for the parser; anything else as it is.
-
-    Keys and words stay what they are, repeated keys too: the parser decides what they mean.
-    """
-    if not raw.lstrip().startswith("{"):
-        return raw
-    try:
-        pairs = json.loads(raw, object_pairs_hook=list)
-    except (ValueError, RecursionError):
-        return raw
-    if not all(isinstance(word, str) for _, word in pairs):
-        return raw
-    return ", ".join(f"{key} {word}" for key, word in pairs) + END
-
-
 def is_valid(label_set: LabelSet, raw: str) -> bool:
     """Whether an answer is one that the constraints allow: complete and nothing else."""
-    parsed = parse(label_set, as_line(raw), ended=True)
-    known = {name: value for name, value in parsed.labels.items() if value is not None}
-    complete = len(known) == len(parsed.labels)
-    return complete and as_line(raw).strip() == render(label_set, known)
+    kind = kind_of(label_set)
+    value = kind.parse(label_set, kind.plain(raw), "", ended=True).value
+    return kind.complete(value) and kind.plain(raw).strip() == kind.render(label_set, value)
 
 
 def probabilities(
     label_set: LabelSet, raw: str, tokens: object
 ) -> Mapping[str, Mapping[str, float]] | None:
-    """Probabilities of the certainties, from a server's ``logprobs.content``.
+    """Probabilities of the options, from a server's ``logprobs.content``.
 
-    At every observation the alternatives listed for its token are counted for the option that
+    At every slot the alternatives listed for its token are counted for the option that
     they begin, and normalised over the options. An option that is not among the alternatives
-    gets 0. Where options share their first token, the tokens that follow decide. An
-    observation is left out if more than :data:`UNCLEAR` of the probability belongs to tokens
+    gets 0. Where options share their first token, the tokens that follow decide. A slot
+    is left out if more than :data:`UNCLEAR` of the probability belongs to tokens
     that begin several options.
 
     Args:
         tokens: a list of ``{"token", "bytes", "logprob", "top_logprobs": [...]}``.
 
     Returns:
-        ``{observation: {certainty: p}}``; ``None`` if the answer is not exactly an answer line,
+        ``{slot: {option: p}}``; ``None`` if the answer is not exactly an answer line,
         or the tokens are not its tokens.
     """
     steps = _steps(tokens)
@@ -103,16 +85,19 @@ def probabilities(
     if whole.strip()[: len(line)] != line:
         return None
     found: dict[str, Mapping[str, float]] = {}
-    parsed = parse(label_set, raw, ended=True).labels
-    all_slots = slots(label_set)
-    for index, slot in enumerate(all_slots):
+    kind = kind_of(label_set)
+    choices = kind.choices(label_set)
+    if choices is None:
+        return None
+    picks = kind.picks(label_set, kind.parse(label_set, raw, "", ended=True).value)
+    after_each = [*(slot.prefix for slot in choices.slots[1:]), choices.end]
+    for slot, after in zip(choices.slots, after_each, strict=True):
         start += len(slot.prefix.encode())
-        after = all_slots[index + 1].prefix if index + 1 < len(all_slots) else END
         options = {c: (text + after[0]).encode() for c, text in slot.options.items()}
         shares = _shares(steps, start, options)
         if shares is not None:
-            found[slot.label] = {c.value: p for c, p in shares.items()}
-        chosen = parsed[slot.label]
+            found[slot.label] = {str(option): p for option, p in shares.items()}
+        chosen = picks[slot.label]
         assert chosen is not None  # noqa: S101  is_valid says so
         start += len(slot.options[chosen].encode())
     return found or None
@@ -143,8 +128,8 @@ def _bytes(row: Mapping[str, Any]) -> bytes:
 
 
 def _shares(
-    steps: list[_Step], start: int, options: Mapping[Certainty, bytes]
-) -> dict[Certainty, float] | None:
+    steps: list[_Step], start: int, options: Mapping[str, bytes]
+) -> dict[str, float] | None:
     """Probability per option, each given as the bytes that it is written with from ``start``."""
     at, number = 0, 0
     while number < len(steps) and at + len(steps[number].chosen) <= start:
@@ -164,8 +149,8 @@ def _shares(
         open_ = {c: t[len(step.chosen) :] for c, t in open_.items() if _agree(t, step.chosen)}
         path *= step.alternatives[step.chosen]
         number += 1
-    for certainty in open_:
-        shares[certainty] += path
+    for option in open_:
+        shares[option] += path
     total = sum(shares.values())
     if len(open_) != 1 or not total > 0 or unclear > UNCLEAR * (total + unclear):
         return None

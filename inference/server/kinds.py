@@ -9,7 +9,7 @@ from typing import Any
 from inference.server import answers as server_answers
 from inference.server.client import Failure, ServerClient
 from labelwright.errors import ConfigError, ServerError
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.tasks.base import Choices
 
 VLLM, LLAMA, TRANSFORMERS, OPENAI = "vllm", "llama.cpp", "transformers", "openai"
 KINDS = (VLLM, LLAMA, TRANSFORMERS, OPENAI)
@@ -96,7 +96,7 @@ def _context(row: Mapping[str, Any]) -> int | None:
     return next((int(n) for n in places if isinstance(n, int) and n > 0), None)
 
 
-def settings(kind: str, mode: str, label_set: LabelSet, *, probs: bool) -> dict[str, Any]:
+def settings(kind: str, mode: str, choices: Choices | None, *, probs: bool) -> dict[str, Any]:
     """The part of every request that says how to decode: greedy, unpenalised, constrained.
 
     Servers take penalties from the model's ``generation_config.json`` or have their own
@@ -120,20 +120,22 @@ def settings(kind: str, mode: str, label_set: LabelSet, *, probs: bool) -> dict[
         asked |= {"frequency_penalty": 0.0}
     if probs and kind != TRANSFORMERS:
         asked |= {"logprobs": True}
-        if label_set.task != ENTITIES:
+        if choices is not None:
             asked |= {"top_logprobs": ALTERNATIVES}
-    return asked if mode == "free" else asked | _constraint(kind, label_set)
+    if mode == "free" or choices is None:
+        return asked
+    return asked | _constraint(kind, choices)
 
 
-def _constraint(kind: str, label_set: LabelSet) -> dict[str, Any]:
+def _constraint(kind: str, choices: Choices) -> dict[str, Any]:
     if kind == VLLM:
-        return {"structured_outputs": {"regex": server_answers.regex(label_set)}}
+        return {"structured_outputs": {"regex": server_answers.regex(choices)}}
     if kind == LLAMA:
-        return {"grammar": server_answers.gbnf(label_set)}
+        return {"grammar": server_answers.gbnf(choices)}
     if kind == TRANSFORMERS:
         raise ConfigError(
             "this server (transformers serve) cannot constrain answers",
             remedy="use --decode free, or serve the model with vLLM or llama.cpp",
         )
-    schema = {"name": "labels", "strict": True, "schema": server_answers.json_schema(label_set)}
+    schema = {"name": "labels", "strict": True, "schema": server_answers.json_schema(choices)}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -7,20 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inference.answer import Answer
-from inference.decode.entity_reader import EntityReader
+from inference.decode.part_reader import PartReader
 from inference.prompts import PLACEHOLDER, Refusal
 from inference.server.address import Address, parse_address
 from inference.server.client import Retry, ServerClient
 from inference.server.kinds import AUTO, Served, look
 from inference.server.model import Known, known_model
 from inference.server.prompts import OWN, check_prompt, version_of
-from inference.server.replies import Prices, Reply, ServerAsker, certainties
+from inference.server.replies import Prices, Reply, ServerAsker, answer_of
 from inference.server.requests import TRIAL, Asking, Requests
 from labelwright.checkpoint import load_task
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.records import Prediction, Reject, Report
+from labelwright.label_set import LabelSet
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer, Prediction, Reject, Report
+from labelwright.tasks import kind_of
 from labelwright.version import __version__
 
 __all__ = ["TRIAL", "ServerLabeler"]
@@ -49,10 +50,11 @@ class ServerLabeler:
         self._served = served
         self._asking = replace(asking or Asking(), mode=mode)
         self._requests = Requests(client, model, known, served, self._asking)
-        self._entities: EntityReader | None = None
-        if known.label_set.task == ENTITIES:
-            asker = ServerAsker(self._requests.replies, self._asking.prices)
-            self._entities = EntityReader(known.label_set, asker, long="windows")
+        self._parts: PartReader | None = None
+        kind = kind_of(known.label_set)
+        if kind.choices(known.label_set) is None:
+            asker = ServerAsker(kind.plain, self._requests.replies, self._asking.prices)
+            self._parts = PartReader(known.label_set, asker, long="windows")
         self.sections = known.sections
         self.window = WINDOW_REQUESTS * client.concurrency
         """Reports to give at once: enough to keep the server busy, few enough to lose."""
@@ -89,7 +91,7 @@ class ServerLabeler:
             timeout: seconds for one answer.
             allow_remote: whether report text may leave this machine.
             folder: the model's folder as training wrote it, where ``model`` is another name.
-            prompt: a name of :data:`inference.server.prompts.PROMPTS`.
+            prompt: a name that :func:`inference.server.prompts.names` gives.
             price_in: of a million prompt tokens, in any currency.
             price_out: of a million completion tokens.
             answer_tokens: that an answer may take; by the label set or the text if not given.
@@ -180,33 +182,26 @@ class ServerLabeler:
         Raises:
             ServerError: the server stopped answering.
         """
-        texts = [report.text for report in reports]
-        if self._entities is None:
-            answers = [self._certainties(reply) for reply in self._requests.replies(texts)]
+        return self.label_led(reports, [""] * len(reports))
+
+    def label_led(
+        self, reports: Sequence[Report], leads: Sequence[str]
+    ) -> list[Prediction | Reject]:
+        """The same, each report shown behind its lead, which no answer is about."""
+        pairs = zip(reports, leads, strict=True)
+        asks = [Ask(report.text, lead) for report, lead in pairs]
+        if self._parts is None:
+            answers = [self._answer(reply) for reply in self._requests.replies(asks)]
         else:
-            answers = self._entities.read(texts)
+            answers = self._parts.read(asks)
         return [
             Reject(report.id, report.source, report.row, answer.reason)
             if isinstance(answer, Refusal)
-            else self._prediction(report, answer)
+            else Prediction.of(report, answer, model=self.name, task=self.label_set.task)
             for report, answer in zip(reports, answers, strict=True)
         ]
 
-    def _certainties(self, reply: Reply | Refusal) -> Answer | Refusal:
+    def _answer(self, reply: Reply | Refusal) -> Answer | Refusal:
         if isinstance(reply, Refusal):
             return reply
-        return certainties(self.label_set, reply, self._asking.prices)
-
-    def _prediction(self, report: Report, answer: Answer) -> Prediction:
-        return Prediction(
-            id=report.id,
-            labels=answer.labels,
-            model=self.name,
-            raw=answer.raw,
-            problems=answer.problems,
-            notes=answer.notes,
-            probs=answer.probs,
-            seconds=answer.seconds,
-            entities=answer.entities,
-            usage=answer.usage,
-        )
+        return answer_of(self.label_set, reply, self._asking.prices)

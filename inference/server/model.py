@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from inference.prompts import SPARE_TOKENS, longest_answer
+from inference.prompts import SPARE_TOKENS
 from labelwright.checkpoint import SENTENCE, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.manifest import sha256_model
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.tasks.certainty.answer import slots
+from labelwright.label_set import LabelSet
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Choices
 from labelwright.text.special_tokens import spelled_out
 
 LINE = "line"
@@ -101,13 +102,12 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
 
 def _most_tokens(label_set: LabelSet) -> int:
     """A bound for the tokens of any answer without knowing the tokenizer: one per byte."""
-    if label_set.task == ENTITIES:
+    choices = kind_of(label_set).choices(label_set)
+    if choices is None:
         return 0
-    as_json = json.dumps({s.prefix: max(s.options.values(), key=len) for s in slots(label_set)})
-    return (
-        max(*(len(line.encode()) for line in _longest(label_set)), len(as_json.encode()))
-        + SPARE_TOKENS
-    )
+    as_json = json.dumps({s.prefix: max(s.options.values(), key=len) for s in choices.slots})
+    longest = (as_json, *_longest(choices))
+    return max(len(line.encode()) for line in longest) + SPARE_TOKENS
 
 
 def _of_tokenizer(file: Path, label_set: LabelSet) -> tuple[int, re.Pattern[str]]:
@@ -120,9 +120,10 @@ def _of_tokenizer(file: Path, label_set: LabelSet) -> tuple[int, re.Pattern[str]
         return _most_tokens(label_set), CHAT_TOKENS
     added = tokenizer.get_added_tokens_decoder().values()
     special = spelled_out(token.content for token in added)
-    if label_set.task == ENTITIES:
+    choices = kind_of(label_set).choices(label_set)
+    if choices is None:
         return 0, special
-    lines = _longest(label_set)
+    lines = _longest(choices)
     room = max(len(tokenizer.encode(line, add_special_tokens=False)) for line in lines)
     return room + SPARE_TOKENS, special
 
@@ -135,5 +136,5 @@ def _own_context(file: Path) -> int | None:
     return limit if isinstance(limit, int) else None
 
 
-def _longest(label_set: LabelSet) -> list[str]:
-    return [longest_answer(label_set, full_names=full) for full in (False, True)]
+def _longest(choices: Choices) -> list[str]:
+    return [choices.longest(full_names=full) for full in (False, True)]

@@ -1,61 +1,44 @@
-"""Prompts for models behind a server: the label set's own, or the one of a published benchmark."""
+"""Prompts for models behind a server: the label set's own, or another that its task knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 from labelwright import prompt
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.tasks.entities.answer import render
+from labelwright.label_set import LabelSet
+from labelwright.tasks import every_kind, kind_of
+from labelwright.tasks.base import Chat
 
-Chat = list[dict[str, str]]
-
-OWN, ALMEIDA = "labelwright", "almeida"
+OWN = "labelwright"
 
 
-def almeida(label_set: LabelSet, text: str) -> Chat:
-    """A prompt after that of Almeida et al. (Portuguese clinical entities with few-shot models).
+def names() -> tuple[str, ...]:
+    """What ``--prompt`` takes."""
+    return (OWN, *dict.fromkeys(name for kind in every_kind() for name in kind.other_prompts))
 
-    Their request in other words: the entities in order of appearance, exact text, no paraphrase,
-    no overlap, then the list of entities and examples as ``text → response``; the note is the
-    user's turn. Responses have a line ``type: text`` per mention.
+
+def chat(name: str, label_set: LabelSet, text: str) -> Chat:
+    """The prompt of a text.
+
+    Raises:
+        KeyError: this label set has no such prompt, as :func:`check_prompt` would have said.
     """
-    names = ", ".join(label.key for label in label_set.labels)
-    told = (
-        "Extract the following entities from the text, in order of appearance, one per line as "
-        "entity: text. Copy the exact text, do not paraphrase, and let no two entities overlap. "
-        f"If there are none, answer none. Entities: {names}."
-    )
-    shown = [
-        f"Example:\n{' '.join(example.text.split())}\n→\n{render(label_set, example.entities)}"
-        for example in label_set.examples
-    ]
-    return [
-        {"role": "system", "content": "\n\n".join([told, *shown])},
-        {"role": "user", "content": text},
-    ]
-
-
-PROMPTS: Mapping[str, Callable[[LabelSet, str], Chat]] = {
-    OWN: prompt.messages,
-    ALMEIDA: almeida,
-}
-"""By the name that ``--prompt`` takes."""
+    if name == OWN:
+        return prompt.messages(label_set, text)
+    return kind_of(label_set).prompts(label_set)[name](text)
 
 
 def check_prompt(name: str, label_set: LabelSet) -> None:
     """Refuse a prompt that cannot ask what the label set asks.
 
     Raises:
-        ConfigError: it is unknown, or not for this task or for certainties.
+        ConfigError: it is unknown, or not for this label set.
     """
-    if name not in PROMPTS:
-        raise ConfigError(f"unknown prompt {name!r}", remedy=f"choose one of: {', '.join(PROMPTS)}")
-    if name != OWN and (label_set.task != ENTITIES or label_set.words):
+    if name not in names():
+        raise ConfigError(f"unknown prompt {name!r}", remedy=f"choose one of: {', '.join(names())}")
+    if name != OWN and name not in kind_of(label_set).prompts(label_set):
+        asks = next(k.other_prompts[name] for k in every_kind() if name in k.other_prompts)
         raise ConfigError(
-            f"the prompt {name} asks for entities without certainties, and label set "
-            f"{label_set.name} does not",
+            f"the prompt {name} asks for {asks}, and label set {label_set.name} does not",
             remedy="leave --prompt out",
         )
 

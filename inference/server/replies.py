@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from inference.answer import Answer
-from inference.decode.entity_reader import Said, halves_of
 from inference.decode.line_probs import line_probs
+from inference.decode.part_reader import Said, halves_of
 from inference.prompts import Refusal
 from inference.server import answers as server_answers
 from labelwright.label_set import LabelSet
-from labelwright.records import Span
-from labelwright.tasks.certainty.answer import parse
-from labelwright.tasks.entities import answer as entities
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer, Span
+from labelwright.tasks import kind_of
 
 MILLION = 1_000_000
 LEAST_TOKENS, CHARS_PER_TOKEN = 128, 1.5
 """Room for the answer to a text: so many tokens, and one per so many characters."""
-
-_FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-_TYPE_KEYS = ("type", "entity", "label", "entity_type")
-_TEXT_KEYS = ("text", "mention", "span", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +80,14 @@ def content(body: Mapping[str, object]) -> tuple[str | None, object, object]:
     return "" if text is None else str(text), choice.get("finish_reason"), tokens
 
 
-def certainties(label_set: LabelSet, reply: Reply, prices: Prices) -> Answer:
-    """A reply read as an answer line or a JSON object of certainties."""
+def answer_of(label_set: LabelSet, reply: Reply, prices: Prices) -> Answer:
+    """A reply read as a line of choices or a JSON object of them."""
+    kind = kind_of(label_set)
     raw, _, tokens = content(reply.body)
     raw = raw or ""
-    parsed = parse(label_set, server_answers.as_line(raw), ended=reply.ended)
+    parsed = kind.parse(label_set, kind.plain(raw), "", ended=reply.ended)
     return Answer(
-        labels=parsed.labels,
+        value=parsed.value,
         raw=raw,
         problems=parsed.problems,
         notes=reply.notes + parsed.notes,
@@ -104,23 +98,27 @@ def certainties(label_set: LabelSet, reply: Reply, prices: Prices) -> Answer:
 
 
 class ServerAsker:
-    """Asks a server for entities; it implements :class:`inference.decode.entity_reader.Asker`.
+    """Asks a server for free answers; a :class:`inference.decode.part_reader.Asker`.
 
     Args:
-        send: one reply or refusal per text.
+        plain: an answer in another writing as the task's own.
+        send: one reply or refusal each.
     """
 
     def __init__(
-        self, send: Callable[[Sequence[str]], list[Reply | Refusal]], prices: Prices
+        self,
+        plain: Callable[[str], str],
+        send: Callable[[Sequence[Ask]], list[Reply | Refusal]],
+        prices: Prices,
     ) -> None:
+        self._plain = plain
         self._send = send
         self._prices = prices
 
-    def ask(self, texts: Sequence[str]) -> list[Said | Refusal]:
-        """One answer or refusal per text, in order."""
+    def ask(self, asks: Sequence[Ask]) -> list[Said | Refusal]:
+        """One answer or refusal each, in order."""
         return [
-            reply if isinstance(reply, Refusal) else self._said(reply)
-            for reply in self._send(texts)
+            reply if isinstance(reply, Refusal) else self._said(reply) for reply in self._send(asks)
         ]
 
     def parts(self, text: str) -> list[Span] | Refusal:
@@ -131,7 +129,7 @@ class ServerAsker:
     def _said(self, reply: Reply) -> Said:
         raw, _, tokens = content(reply.body)
         raw = raw or ""
-        lines = as_lines(raw)
+        lines = self._plain(raw)
         return Said(
             raw=lines,
             ended=reply.ended,
@@ -145,53 +143,6 @@ class ServerAsker:
 def room_for(text: str) -> int:
     """Tokens that an answer about ``text`` may take, with no tokenizer at hand."""
     return LEAST_TOKENS + int(len(text) / CHARS_PER_TOKEN)
-
-
-def as_lines(raw: str) -> str:
-    """An answer as lines ``type: text``: without a code fence; from JSON where it is some.
-
-    Understood are ``{"type": ["mention", …], …}`` and lists of objects that have a type and a
-    text, alone or as the only value of an object. Anything else stays as it is.
-    """
-    fenced = _FENCE.match(raw)
-    bare = fenced[1] if fenced else raw
-    if not bare.lstrip().startswith(("{", "[")):
-        return bare
-    try:
-        value = json.loads(bare)
-    except (ValueError, RecursionError):
-        return bare
-    pairs = _pairs(value)
-    if pairs is None:
-        return bare
-    lines = [f"{kind}: {' '.join(mention.split())}" for kind, mention in pairs]
-    return "\n".join(lines) or entities.NONE
-
-
-def _pairs(value: object) -> list[tuple[str, str]] | None:
-    if isinstance(value, dict):
-        only = next(iter(value.values())) if len(value) == 1 else None
-        if isinstance(only, list) and only and all(isinstance(item, dict) for item in only):
-            return _pairs(only)
-        found = [
-            (str(kind), mention)
-            for kind, given in value.items()
-            for mention in (given if isinstance(given, list) else [given])
-            if mention is not None
-        ]
-        return found if all(isinstance(mention, str) for _, mention in found) else None
-    if not isinstance(value, list):
-        return None
-    pairs = []
-    for item in value:
-        if not isinstance(item, dict):
-            return None
-        kind = next((item[key] for key in _TYPE_KEYS if isinstance(item.get(key), str)), None)
-        mention = next((item[key] for key in _TEXT_KEYS if isinstance(item.get(key), str)), None)
-        if kind is None or mention is None:
-            return None
-        pairs.append((kind, mention))
-    return pairs
 
 
 def _line_probs(tokens: object, raw: str) -> list[float] | None:

@@ -12,10 +12,12 @@ from inference.server import answers as server_answers
 from inference.server.client import Failure, ServerClient
 from inference.server.kinds import OPENAI, Served, settings
 from inference.server.model import Known
-from inference.server.prompts import OWN, PROMPTS, Chat, check_prompt
+from inference.server.prompts import OWN, chat, check_prompt
 from inference.server.replies import Prices, Reply, content, room_for
 from labelwright.errors import ConfigError, ServerError
-from labelwright.label_set import ENTITIES
+from labelwright.labelers.base import Ask
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Chat
 from labelwright.text.special_tokens import break_up
 
 TRIAL = "The heart is of normal size."
@@ -29,7 +31,7 @@ class Asking:
 
     Attributes:
         mode: ``free`` or ``constrained`` (only valid answers).
-        prompt: a name of :data:`inference.server.prompts.PROMPTS`.
+        prompt: a name that :func:`inference.server.prompts.names` gives.
         answer_tokens: that an answer may take; by the label set or the text if ``None``.
     """
 
@@ -51,11 +53,13 @@ class Requests:
         self, client: ServerClient, model: str, known: Known, served: Served, asking: Asking
     ) -> None:
         check_prompt(asking.prompt, known.label_set)
-        self.by_text = known.label_set.task == ENTITIES
+        self._choices = kind_of(known.label_set).choices(known.label_set)
+        self.by_text = self._choices is None
         """Whether the room for an answer depends on the text."""
         if self.by_text and asking.mode != FREE:
             raise ConfigError(
-                f"--decode {asking.mode} is not for entities, which are written freely",
+                f"--decode {asking.mode} is not for {known.label_set.task}, whose answers a server "
+                "writes freely",
                 remedy="leave it out",
             )
         self._client = client
@@ -70,7 +74,7 @@ class Requests:
 
     def chat(self, text: str) -> Chat:
         """The prompt of a text."""
-        return PROMPTS[self._asking.prompt](self._known.label_set, text)
+        return chat(self._asking.prompt, self._known.label_set, text)
 
     def told(self) -> dict[str, Any]:
         """How the server is told to decode, where that is the same for all texts."""
@@ -78,13 +82,14 @@ class Requests:
         room = "by the text" if varies else self._room("")
         return {"mode": self._asking.mode, "strategy": "greedy", **self._asked, "max_tokens": room}
 
-    def replies(self, given: Sequence[str]) -> list[Reply | Refusal]:
-        """One reply or refusal per text, in order.
+    def replies(self, asks: Sequence[Ask]) -> list[Reply | Refusal]:
+        """One reply or refusal each, in order.
 
         Raises:
             ServerError: the server stopped answering.
         """
         began = time.perf_counter()
+        given = [ask.whole for ask in asks]
         texts = [break_up(self._known.special, text) for text in given]
         asked = [index for index, text in enumerate(given) if text.strip()]
         outcomes = self._client.ask_all([self._body(texts[index]) for index in asked])
@@ -101,7 +106,7 @@ class Requests:
         return results
 
     def _room(self, text: str) -> int:
-        """Tokens that an answer may take; at most half of a known context for entities."""
+        """Tokens that an answer may take; where the text decides, at most half the context."""
         if self._asking.answer_tokens is not None:
             return self._asking.answer_tokens
         if not self.by_text:
@@ -119,9 +124,7 @@ class Requests:
         Servers that know no probabilities refuse the wish for them, or ignore it.
         """
         for probs in (True, False):
-            self._asked = settings(
-                self._kind, self._asking.mode, self._known.label_set, probs=probs
-            )
+            self._asked = settings(self._kind, self._asking.mode, self._choices, probs=probs)
             answer = self._client.ask(self._body(TRIAL))
             refused = isinstance(answer, Failure) and answer.status in {400, 422}
             if not (refused and self._kind == OPENAI and probs):
@@ -190,7 +193,7 @@ class Requests:
     def _too_long(self, answer: Mapping[str, Any]) -> Refusal | None:
         """Servers that know no limit of their own go past the model's without a word.
 
-        For entities it is enough if what was written fits, since the room is generous.
+        Where the text decides it is enough if what was written fits, since the room is generous.
         """
         usage = answer.get("usage")
         usage = usage if isinstance(usage, dict) else {}

@@ -6,11 +6,8 @@ import argparse
 import sys
 
 from labelwright.errors import LabelSetError
-from labelwright.label_set import ENTITIES, LabelSet, shipped_names
-from labelwright.prompt import system_prompt
-from labelwright.records import Certainty, Entity
-from labelwright.tasks.certainty import answer as certainty
-from labelwright.tasks.entities import answer as entities
+from labelwright.label_set import LabelSet, shipped_names
+from labelwright.tasks import kind_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,35 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.writelines(f"{line}\n" for line in error.problems)
         sys.stderr.write(f"labelwright: {len(error.problems)} mistake(s) in {error.source}\n")
         return error.exit_code
+    kind = kind_of(label_set)
     if arguments.verb == "check":
-        out.write(f"{label_set.name} {label_set.version}: {_kind(label_set)}; no mistakes\n")
+        told = kind.describe(label_set)
+        out.write(f"{label_set.name} {label_set.version}: {told}; no mistakes\n")
         return 0
     out.write(label_set.text.rstrip("\n") + "\n\n")
-    out.write(f"# prompt\n{system_prompt(label_set)}\n\n# an answer\n{_answer(label_set)}\n")
+    answer = kind.render(label_set, kind.example(label_set))
+    out.write(f"# prompt\n{kind.instruction(label_set)}\n\n# an answer\n{answer}\n")
     return 0
-
-
-def _kind(label_set: LabelSet) -> str:
-    """What is asked for, in a few words."""
-    count = len(label_set.labels)
-    certainties = ", ".join(label_set.certainties)
-    if label_set.task != ENTITIES:
-        return f"{count} labels, certainties {certainties}"
-    nesting = "may overlap" if label_set.nesting else "stand apart"
-    examples = f"{len(label_set.examples)} example{'s' * (len(label_set.examples) != 1)}"
-    more = f", certainties {certainties}" if certainties else ""
-    return f"{count} type{'s' * (count != 1)} of entities that {nesting}{more}, {examples}"
-
-
-def _answer(label_set: LabelSet) -> str:
-    """An answer as a model would write it: of the first example, or of made-up mentions."""
-    if label_set.task != ENTITIES:
-        return certainty.render(label_set, {})
-    if label_set.examples:
-        return entities.render(label_set, label_set.examples[0].entities)
-    said = Certainty.POSITIVE if label_set.words else None
-    made = [
-        Entity(label.name, ((at, at + 1),), f"a mention of {label.name}", said)
-        for at, label in enumerate(label_set.labels)
-    ]
-    return entities.render(label_set, made)

@@ -15,15 +15,52 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from labelwright.errors import InputError
 
 ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
 """Taken for the report's id where no flag names a column; the first that is there counts."""
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What a cell begins with that a spreadsheet runs, full-width forms included (OWASP's list)."""
+
 _SHOWN_NAMES = 30
 _LIKE_A_NAME = re.compile(r"(?!.*\.$)[\w.()/-]{1,40}(?: [\w.()/-]{1,40}){0,2}")
 _GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
+
+
+class TableWriter:
+    """Writes a table with an id column, row by row.
+
+    Ids that a spreadsheet would run as a formula get a leading apostrophe, and so do those
+    that look as if they already had one; :func:`unescape_id` takes it away again.
+    """
+
+    def __init__(self, handle: IO[str], columns: Sequence[str], *, id_column: str = "id") -> None:
+        self._writer = csv.writer(handle, lineterminator="\n")
+        # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
+        self._quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._writer.writerow([id_column, *columns])
+
+    def add(self, identifier: str, cells: Sequence[str]) -> None:
+        """Write one row; other cells than the id are written as they are."""
+        safe = escape(identifier)
+        (self._quoting if "\r" in safe else self._writer).writerow([safe, *cells])
+
+
+def escape(text: str) -> str:
+    """A cell of text that no spreadsheet runs: with a leading apostrophe where needed."""
+    return f"'{text}" if _guarded(text) else text
+
+
+def unescape_id(text: str) -> str:
+    """Undo the apostrophe that :class:`TableWriter` put before an id."""
+    return text[1:] if text.startswith("'") and _guarded(text) else text
+
+
+def _guarded(identifier: str) -> bool:
+    return identifier.lstrip("'").startswith(FORMULA)
 
 
 def columns(path: str | Path) -> list[str]:

@@ -3,11 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Reject, Report
+from labelwright.records import Prediction, Reject, Report, Section
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a model is asked about: a text, and what its prompt shows before it.
+
+    Attributes:
+        lead: similar reports, or nothing; no answer is about it.
+        sections: of the text, where they are known.
+    """
+
+    text: str
+    lead: str = ""
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """What stands in the prompt."""
+        return self.lead + self.text
 
 
 class ReportLabeler(Protocol):
@@ -35,6 +55,24 @@ class ReportLabeler(Protocol):
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per report, in the order given; a ``Reject`` where it cannot label."""
         ...
+
+
+class LedLabeler(ReportLabeler, Protocol):
+    """A labeler that can be shown something before a report."""
+
+    def label_led(
+        self, reports: Sequence[Report], leads: Sequence[str]
+    ) -> list[Prediction | Reject]:
+        """As ``label_reports``; every report with its lead. Results are those of the report alone.
+
+        A report whose lead makes its prompt too long is rejected, with a reason that begins with
+        :data:`TOO_LONG`.
+        """
+        ...
+
+
+TOO_LONG = "too long"
+"""How the reason begins where a shorter lead may help."""
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """A labeler whose probabilities are tempered as ``calibration.json`` of a comparison says.
 
-Probabilities become the softmax of ``log p / T`` per observation (temperature scaling, Guo et
-al. 2017, arXiv:1706.04599). The likeliest certainty stays the likeliest, so no label changes.
+Probabilities become the softmax of ``log p / T`` per slot (temperature scaling, Guo et
+al. 2017, arXiv:1706.04599). The likeliest option stays the likeliest, so no label changes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any
 
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.manifest import sha256_file
-from labelwright.label_set import ENTITIES
 from labelwright.labelers.base import ReportLabeler, Wrapping
 from labelwright.records import FLOOR, Certainty, Prediction, Reject, Report
+from labelwright.tasks import kind_of
 
 FILE, OFF = "calibration.json", "none"
 """The file in a model folder that is used by itself, and the word that keeps it from being used."""
@@ -40,12 +40,13 @@ class Calibrated(Wrapping):
 
         Raises:
             InputError: the file is no ``calibration.json``.
-            ConfigError: it was fitted for another label set or another model, or entities are
-                asked for.
+            ConfigError: it was fitted for another label set or another model, or answers are
+                not made of choices.
         """
-        if labeler.label_set.task == ENTITIES:
+        if not _has_choices(labeler):
             raise ConfigError(
-                "--calibration is for observations, and this label set asks for entities",
+                f"--calibration is for probabilities of choices, and answers for the task "
+                f"{labeler.label_set.task} have none",
                 remedy="leave it out",
             )
         try:
@@ -124,7 +125,7 @@ def calibrated(
     if chosen is not None:
         return labeler if chosen == OFF else Calibrated.from_file(labeler, Path(chosen))
     own = None if model is None else Path(model) / FILE
-    if own is None or labeler.label_set.task == ENTITIES or not own.is_file():
+    if own is None or not _has_choices(labeler) or not own.is_file():
         return labeler
     said = labeler.describe()
     fitted = {(row["model_sha256"], _way(row.get("decoding"))) for row in _rows(own)}
@@ -135,6 +136,10 @@ def calibrated(
             "%s: fitted for other weights than these, and not used; fit it again or delete it", own
         )
     return labeler
+
+
+def _has_choices(labeler: ReportLabeler) -> bool:
+    return kind_of(labeler.label_set).choices(labeler.label_set) is not None
 
 
 def _rows(path: Path) -> list[Mapping[str, Any]]:

@@ -23,12 +23,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from labelwright.label_set import CERTAINTY, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.labelers.about import About, about
 from labelwright.labelers.base import ReportLabeler, Wrapping
 from labelwright.labelers.nothing import Span, nothing_said, told
 from labelwright.labelers.words import words_of
-from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks import kind_of
 from labelwright.text.sections import split_sections
 from labelwright.text.sentences import sentence_spans
 
@@ -48,12 +49,18 @@ EXAMINED = frozenset({"examination", "technique"})
 
 
 class Gated(Wrapping):
-    """Wraps a labeler of certainties; a :class:`labelwright.labelers.base.ReportLabeler`."""
+    """Wraps a labeler whose answers are choices; it is a ``ReportLabeler``.
+
+    The labels that it keeps an eye on are options that only a whole report says.
+    """
 
     def __init__(self, labeler: ReportLabeler) -> None:
         super().__init__(labeler)
         self._about = about_of(labeler.label_set)
-        self._heads = [rule.label for rule in labeler.label_set.exclusive]
+        self._kind = kind_of(labeler.label_set)
+        choices = self._kind.choices(labeler.label_set)
+        slots = () if choices is None else choices.slots
+        self._heads = [slot for slot in slots if slot.whole and slot.silent is not None]
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped labeler's, and what the gate knows."""
@@ -82,35 +89,38 @@ class Gated(Wrapping):
         if self._about is None:
             return answer
         misfit = problems = self._misfit(report, parts)
-        heads = [name for name in self._heads if answer.labels.get(name) is Certainty.POSITIVE]
-        labels = dict(answer.labels)
+        picks = dict(self._kind.picks(self.label_set, answer.value))
+        heads = {slot.label: slot for slot in self._heads if picks.get(slot.label) in slot.whole}
         evidence = {k: v for k, v in (answer.evidence or {}).items() if k not in heads}
         spans = self._saying(report.text, parts) if heads and not misfit else []
-        for name in heads:
+        for name, slot in heads.items():
             if spans:
                 evidence[name] = spans
                 continue
-            labels[name] = Certainty.BLANK
+            picks[name] = slot.silent
             if not misfit:
                 problems = (*problems, f"{UNSAID}: {name}")
         return replace(
             answer,
-            labels=labels,
+            value=self._kind.picked(self.label_set, picks),
             problems=(*_others(answer.problems, problems), *problems),
             evidence=evidence if evidence or answer.evidence is not None else None,
         )
 
     def _consistent(self, answer: Prediction) -> Prediction:
         """Not normal where something else is found: a label that heads a broken rule gives way."""
-        broken = dict.fromkeys(
-            name for name, _ in self._labeler.label_set.contradictions(answer.labels)
-        )
+        picks = self._kind.picks(self.label_set, answer.value)
+        broken = {
+            slot.label: slot.silent
+            for slot in self._heads
+            if slot.label in self._kind.broken(self.label_set, answer.value)
+        }
         if not broken:
             return answer
         named = tuple(f"contradiction: {name} / " for name in broken)
         return replace(
             answer,
-            labels={**answer.labels, **dict.fromkeys(broken, Certainty.BLANK)},
+            value=self._kind.picked(self.label_set, {**picks, **broken}),
             problems=tuple(p for p in answer.problems if not p.startswith(named)),
             notes=(*answer.notes, *(f"rule: {name}" for name in broken)),
         )
@@ -159,5 +169,6 @@ def about_of(label_set: LabelSet) -> About | None:
 
 
 def gated(labeler: ReportLabeler) -> ReportLabeler:
-    """The labeler behind the gate; one of entities is left as it is."""
-    return Gated(labeler) if labeler.label_set.task == CERTAINTY else labeler
+    """The labeler behind the gate; one whose answers are no choices is left as it is."""
+    choices = kind_of(labeler.label_set).choices(labeler.label_set)
+    return labeler if choices is None else Gated(labeler)

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from labelwright import kinds
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.labelers.base import ReportLabeler, Wrapping, key_of
 from labelwright.records import Prediction, Reject, Report
@@ -66,12 +67,12 @@ def normalising(labeler: ReportLabeler, folder: str | Path) -> ReportLabeler:
 
 
 def _back(prediction: Prediction, normalised: NormalisedText) -> Prediction:
-    entities, evidence = prediction.entities, prediction.evidence
-    if entities is not None:
-        entities = tuple(normalised.entity_to_original(entity) for entity in entities)
+    value, evidence = prediction.value, prediction.evidence
+    if value is not None:
+        value = kinds.load(prediction.task).to_original(value, normalised)
     if evidence is not None:
         evidence = {
             name: [list(normalised.to_original((start, end))) for start, end in spans]
             for name, spans in evidence.items()
         }
-    return replace(prediction, entities=entities, evidence=evidence)
+    return replace(prediction, value=value, evidence=evidence)

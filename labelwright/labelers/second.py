@@ -18,7 +18,8 @@ from typing import Any
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, key_of
-from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.records import Prediction, Reject, Report
+from labelwright.tasks import kind_of
 
 FIRST, SECOND = "first", "second"
 OWN_FILE = "second_reader.json"
@@ -117,7 +118,7 @@ class TwoReaders:
 
     def __init__(self, first: ReportLabeler, second: ReportLabeler, decision: Decision) -> None:
         one, other = first.label_set, second.label_set
-        if not one.asks_as(other) or not one.words:
+        if not one.asks_as(other) or kind_of(one).choices(one) is None:
             raise ConfigError(
                 f"a second reader labels the same observations as the first: {one.name} "
                 f"{one.version}, not {other.name} {other.version}",
@@ -160,36 +161,37 @@ class TwoReaders:
     def _both(self, one: Prediction, other: Prediction | Reject) -> Prediction:
         if isinstance(other, Reject):
             return replace(one, second={"model": self._second.name, "rejected": other.reason})
-        labels, evidence = dict(one.labels), dict(one.evidence or {})
-        disagree = [name for name, label in one.labels.items() if other.labels[name] is not label]
+        kind, label_set = kind_of(self.label_set), self.label_set
+        first, others = kind.picks(label_set, one.value), kind.picks(label_set, other.value)
+        picks, evidence = dict(first), dict(one.evidence or {})
+        disagree = [name for name, option in first.items() if others[name] != option]
         for name in disagree:
-            said = one.labels[name]
-            if not self._decision.by_second(name, _probability(one, name, said)):
+            if not self._decision.by_second(name, _probability(one, name, first[name])):
                 continue
-            labels[name] = other.labels[name]
+            picks[name] = others[name]
             evidence.pop(name, None)
             if spans := (other.evidence or {}).get(name):
                 evidence[name] = spans
         second: dict[str, Any] = {
             "model": other.model,
-            "labels": dict(other.labels),
+            "labels": dict(others),
             "disagree": disagree,
-            "first": {name: one.labels[name] for name in disagree},
-            "decided": [name for name in disagree if labels[name] is not one.labels[name]],
+            "first": {name: first[name] for name in disagree},
+            "decided": [name for name in disagree if picks[name] != first[name]],
         }
         if other.probs is not None:
             second["probs"] = {k: dict(v) for k, v in other.probs.items()}
         return replace(
             one,
-            labels=labels,
+            value=kind.picked(label_set, picks),
             evidence=evidence if evidence or one.evidence is not None else None,
             second=second,
             seconds=None if one.seconds is None else one.seconds + (other.seconds or 0.0),
         )
 
 
-def _probability(prediction: Prediction, name: str, label: Certainty | None) -> float | None:
-    if label is None:
+def _probability(prediction: Prediction, name: str, option: str | None) -> float | None:
+    if option is None:
         return None
     given = (prediction.probs or {}).get(name)
-    return None if given is None else given.get(label.value)
+    return None if given is None else given.get(option)

@@ -92,7 +92,7 @@ def test_probabilities_and_labels_agree(checkpoint: Path, chexpert: LabelSet) ->
             assert list(chances) == [c.value for c in item.certainties]
             assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
             assert max(chances, key=lambda c: chances[c]) == prediction.labels[item.name]
-        assert Prediction.from_json(json.loads(json.dumps(prediction.to_json()))).labels
+        assert Prediction.from_json(json.loads(json.dumps(prediction.to_json())), chexpert).labels
 
 
 def test_answers_do_not_depend_on_the_batch(checkpoint: Path) -> None:

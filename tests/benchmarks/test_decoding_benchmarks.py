@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.answer import DecodeOptions
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
@@ -51,7 +51,7 @@ def test_forced_generation_writes_whole_valid_lines(setup: Any, loaded: Any) -> 
     assert free.steps == 2 * (14 * 3 - 1 + 1 + 1)
     for answer in answers:
         assert not [p for p in answer.problems if not p.startswith("contradiction")]
-        assert None not in answer.labels.values()
+        assert None not in answer.value.values()
 
 
 def test_drawn_drafts_are_wrong_in_the_share_asked_for(setup: Any, loaded: Any) -> None:
@@ -66,7 +66,7 @@ def test_drawn_drafts_are_wrong_in_the_share_asked_for(setup: Any, loaded: Any) 
     constrained.reader.scores = scores
     prompts = setup.prompts_of(loaded, constrained.room, setup.reports(4))
     for answer in constrained.decode(prompts):
-        assert set(answer.labels.values()) == {Certainty.BLANK}
+        assert set(answer.value.values()) == {Certainty.BLANK}
     assert max(constrained.passes) <= 2
 
 

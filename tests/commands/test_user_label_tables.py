@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from label_tables import write_labels
 
 from labelwright.cli import main
+from labelwright.io.delimited import unescape_id
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.table import read_labels, unescape_id, write_labels
+from labelwright.tasks.certainty.table import read_labels
 
 CANARY = "canary-7b02"
 TEXT = f"The heart is enlarged, {CANARY}. No pneumothorax."

@@ -51,7 +51,9 @@ class Sure:
             sure = list(found)
         if kind == "empty":
             sure = []
-        return Prediction(report.id, {}, self.name, problems=problems, entities=tuple(sure))
+        return Prediction(
+            id=report.id, model=self.name, task="entities", value=tuple(sure), problems=problems
+        )
 
 
 @pytest.fixture(scope="module")

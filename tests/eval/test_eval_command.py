@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from label_tables import write_labels
 
 from labelwright.cli import main
 from labelwright.commands.comparing.flags import named_paths
@@ -17,7 +18,6 @@ from labelwright.io.jsonl import write_json, write_jsonl
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
-from labelwright.tasks.certainty.table import write_labels
 
 HEAD = LabelSet.load("head-ct-5")
 FAST = ("--resamples", "150", "--permutations", "200")
@@ -46,7 +46,11 @@ def folder(tmp_path: Path) -> Path:
     run = tmp_path / "perfect"
     run.mkdir()
     write_jsonl(
-        run / "predictions.jsonl", (Prediction(i, labels, "m").to_json() for i, labels in rows)
+        run / "predictions.jsonl",
+        (
+            Prediction(id=i, model="m", task="certainty", value=labels).to_json()
+            for i, labels in rows
+        ),
     )
     write_json(
         run / "manifest.json",

@@ -36,7 +36,9 @@ def prediction(identifier: str, spans: dict[str, list[list[int]]]) -> Prediction
         "Other": None,
     }
     probs = {"Cardiomegaly": {"positive": 0.98765, "blank": 0.01235}}
-    return Prediction(identifier, labels, "m1", probs=probs, evidence=spans)
+    return Prediction(
+        id=identifier, model="m1", task="certainty", value=labels, probs=probs, evidence=spans
+    )
 
 
 def reports() -> list[Report | Reject]:

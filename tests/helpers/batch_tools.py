@@ -41,13 +41,15 @@ class Stub:
         if report.text.startswith("long"):
             return Reject(report.id, report.source, report.row, "too long: 9 > 8 tokens")
         labels = dict.fromkeys(HEAD.names, Certainty.BLANK)
-        answer = Prediction(id=report.id, labels=labels, model=self.name, raw="x", seconds=0.5)
+        answer = Prediction(
+            id=report.id, model=self.name, task="certainty", value=labels, raw="x", seconds=0.5
+        )
         if report.text.startswith("open"):
             problems = ("missing: Mass Effect", "cut off")
-            return replace(answer, labels={**labels, "Mass Effect": None}, problems=problems)
+            return replace(answer, value={**labels, "Mass Effect": None}, problems=problems)
         if report.text.startswith("chat"):
-            return replace(answer, labels=labels | {"Hydrocephalus": Certainty.NEGATIVE})
-        return replace(answer, labels=labels | {"Mass Effect": Certainty.POSITIVE})
+            return replace(answer, value=labels | {"Hydrocephalus": Certainty.NEGATIVE})
+        return replace(answer, value=labels | {"Mass Effect": Certainty.POSITIVE})
 
 
 def rows(texts: Sequence[str]) -> Iterator[Report | Reject]:

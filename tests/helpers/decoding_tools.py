@@ -18,7 +18,7 @@ from inference.prompts import Prompt, PromptWriter
 from labelwright.checkpoint import TaskInfo
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import END, PROMPT_VERSION, render, slots
+from labelwright.tasks.certainty.answer import END, PROMPT_VERSION, choices, render
 from sft.scratch import CHATML, EOS, PAD, TURN, train_tokenizer
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
@@ -220,7 +220,7 @@ def option_tokens(loaded: Loaded) -> list[tuple[str, list[int], dict[Certainty, 
     def encode(text: str) -> list[int]:
         return list(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    written = slots(loaded.label_set)
+    written = choices(loaded.label_set).slots
     follows = [encode(slot.prefix)[0] for slot in written[1:]] + [encode(END)[0]]
     return [
         (slot.label, encode(slot.prefix), {c: encode(t) for c, t in slot.options.items()}, follow)

@@ -72,16 +72,18 @@ class Finder:
             replace(Entity.of(text, WORDS[m[0].lower()], m.span(), certainty=sure), prob=0.75)
             for m in WORD.finditer(text)
         )
-        answer = Prediction(report.id, {}, self.name, raw="x", entities=found, seconds=0.5)
+        answer = Prediction(
+            id=report.id, model=self.name, task="entities", value=found, raw="x", seconds=0.5
+        )
         if text.startswith("split"):
             ends = found[0].spans[0], found[-1].spans[0]
-            return replace(answer, entities=(Entity.of(text, "Disease", *ends, certainty=sure),))
+            return replace(answer, value=(Entity.of(text, "Disease", *ends, certainty=sure),))
         if text.startswith("made up"):
             invented = Entity("Disease", (), "=plague", sure)
             problems = ("not in the text: Disease", "chatter (3)")
-            return replace(answer, entities=(*found, invented), problems=problems)
+            return replace(answer, value=(*found, invented), problems=problems)
         if text.startswith("silent") and not self.fixed:
-            return replace(answer, entities=None, problems=("chatter (3)", "unknown type"))
+            return replace(answer, value=None, problems=("chatter (3)", "unknown type"))
         return answer
 
 

@@ -38,4 +38,4 @@ def at(text: str, kind: str, *mentions: str, certainty: Certainty | None = None)
 
 
 def spans_of(label_set: LabelSet, answer: str, text: str) -> list[tuple[tuple[int, int], ...]]:
-    return [entity.spans for entity in parse(label_set, answer, text).entities]
+    return [entity.spans for entity in parse(label_set, answer, text).value]

@@ -54,13 +54,17 @@ class Recorder:
         return {"kind": "recorder"}
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
-        self.asked += [r.text for r in reports]
+        return self.label_led(reports, [""] * len(reports))
+
+    def label_led(
+        self, reports: Sequence[Report], leads: Sequence[str]
+    ) -> list[Prediction | Reject]:
+        wholes = [lead + r.text for r, lead in zip(reports, leads, strict=True)]
+        self.asked += wholes
         blank = dict.fromkeys(self.label_set.names, Certainty.BLANK)
         return [
             Reject(r.id, r.source, r.row, "too long for the model: 9")
-            if len(r.text) > self.limit
-            else Prediction(
-                r.id, blank, self.name, evidence={"Edema": [[0, 5], [len(r.text) - 5, len(r.text)]]}
-            )
-            for r in reports
+            if len(whole) > self.limit
+            else Prediction(id=r.id, model=self.name, task="certainty", value=blank)
+            for r, whole in zip(reports, wholes, strict=True)
         ]

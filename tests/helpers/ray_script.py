@@ -50,7 +50,8 @@ class Fake:
                 raise CheckpointError("no such weights", remedy="restore them", source="w")
         blank = dict.fromkeys(HEAD.names, Certainty.BLANK)
         return [
-            Prediction(id=r.id, labels=blank, model=f"{os.getpid()} {self.loaded}") for r in reports
+            Prediction(id=r.id, model=f"{os.getpid()} {self.loaded}", task="certainty", value=blank)
+            for r in reports
         ]
 
 

@@ -182,7 +182,7 @@ def write_case(
         write_jsonl(
             folder / name / "predictions.jsonl",
             (
-                Prediction(i, {}, name, entities=mentions).to_json()
+                Prediction(id=i, model=name, task="entities", value=mentions).to_json()
                 for (i, _, _), mentions in zip(made, said, strict=True)
             ),
         )

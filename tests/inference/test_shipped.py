@@ -50,7 +50,7 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def predictions(folder: Path) -> Iterator[Prediction]:
     for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines():
-        yield Prediction.from_json(json.loads(line))
+        yield Prediction.from_json(json.loads(line), LabelSet.load("chexpert-14"))
 
 
 def test_the_folder_holds_what_labeling_needs_and_no_more() -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from clock_tools import growth
 from conftest import REPORTS
 from decoding_tools import KNEE, B, N, P, U, letter_tokenizer, make_loaded
 
-from inference.answer import Answer
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
-from inference.prompts import PromptWriter, Refusal
-from inference.windows import MOST_WINDOWS, merge, split
+from inference.prompts import Prompt, PromptWriter, Refusal
+from inference.windows import MOST_WINDOWS, TextReader, split
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer, Certainty, Prediction, Reject, Report
+from labelwright.tasks.certainty.together import of_windows
 from labelwright.text.sentences import sentence_spans
 
 CONTEXT = 64
@@ -89,11 +92,11 @@ def test_a_megabyte_is_refused_in_linear_time(text: str) -> None:
 
 def answer(label_set: LabelSet, *said: Certainty | None) -> Answer:
     labels = dict(zip(label_set.names, said, strict=True))
-    return Answer(labels, "raw", (), (), 0.5)
+    return Answer(value=labels, raw="raw", seconds=0.5)
 
 
 def merged(*answers: Answer) -> list[Certainty | None]:
-    return list(merge(KNEE, answers).labels.values())
+    return list(of_windows(KNEE, answers).value.values())
 
 
 def test_the_rule_by_which_windows_join() -> None:
@@ -121,7 +124,7 @@ def test_windows_that_obey_the_rules_join_to_labels_that_obey() -> None:
         if not KNEE.contradictions(dict(zip(KNEE.names, said, strict=True)))
     ]
     for one, two in itertools.product(obeying[::3], obeying[::5]):
-        assert not KNEE.contradictions(merge(KNEE, [one, two]).labels)
+        assert not KNEE.contradictions(of_windows(KNEE, [one, two]).value)
 
 
 def test_probabilities_are_those_of_the_window_that_decided() -> None:
@@ -131,7 +134,7 @@ def test_probabilities_are_those_of_the_window_that_decided() -> None:
         replace(answer(KNEE, P, B, P, B, P), probs=dict.fromkeys(KNEE.names, first)),
         replace(answer(KNEE, B, B, B, B, B), probs=dict.fromkeys(KNEE.names, second)),
     ]
-    found = merge(KNEE, pair)
+    found = of_windows(KNEE, pair)
     assert found.probs == {
         "Meniscal Tear": first,
         "Joint Effusion": second,
@@ -139,9 +142,27 @@ def test_probabilities_are_those_of_the_window_that_decided() -> None:
         "Cyst": second,
         "Normal": second,
     }
-    assert found.notes == ("windows: 2",)
-    assert found.seconds == 1.0
     assert found.raw == "raw\nraw"
+
+
+def test_evidence_is_in_offsets_of_the_report_and_not_of_what_stands_before_it() -> None:
+    """A lead of four characters: what lies in it is left out, what reaches into it is cut."""
+
+    class Writer:
+        def write(self, texts: Sequence[str]) -> list[Prompt]:
+            return [Prompt((1,)) for _ in texts]
+
+    class Decoder:
+        def decode(self, prompts: Sequence[Prompt]) -> list[Answer]:
+            spans = {"Cyst": [[0, 3], [3, 6], [5, 9]], "Normal": [[1, 4]]}
+            return [replace(answer(KNEE, B, B, B, P, B), evidence=spans) for _ in prompts]
+
+    reader = TextReader(KNEE, cast(Any, Writer()), cast(Any, Decoder()), long="windows")
+    led, alone = reader.read([Ask("A cyst.", "1234"), Ask("A cyst.")])
+    assert isinstance(led, Answer)
+    assert isinstance(alone, Answer)
+    assert led.evidence == {"Cyst": [[0, 2], [1, 5]]}
+    assert alone.evidence == {"Cyst": [[0, 3], [3, 6], [5, 9]], "Normal": [[1, 4]]}
 
 
 def report(text: str) -> Report:
@@ -156,13 +177,13 @@ def test_a_long_report_is_its_windows_joined(narrow: Loaded, decode: str) -> Non
     parts = windows_of(LONG, labeler._reader.writer)
     singles = labeler.label_reports([report(part) for part in parts])
     answers = [
-        Answer(p.labels, p.raw, p.problems, p.notes, p.seconds or 0, p.probs)
+        Answer(value=p.value, raw=p.raw, problems=p.problems, notes=p.notes, probs=p.probs)
         for p in singles
         if isinstance(p, Prediction)
     ]
     assert len(answers) == len(parts) > 3
-    wanted = merge(KNEE, answers)
-    assert prediction.labels == wanted.labels
+    wanted = of_windows(KNEE, answers)
+    assert prediction.labels == wanted.value
     assert prediction.probs == wanted.probs
     assert f"windows: {len(parts)}" in prediction.notes
     assert prediction.raw.count("\n") == len(parts) - 1

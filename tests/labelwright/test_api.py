@@ -161,9 +161,9 @@ def test_mentions_are_a_long_table() -> None:
             return [
                 labelwright.Prediction(
                     id=r.id,
-                    labels={},
                     model="finder",
-                    entities=(labelwright.Entity.of(r.text, kind, (0, 5)),),
+                    task="entities",
+                    value=(labelwright.Entity.of(r.text, kind, (0, 5)),),
                 )
                 for r in reports
             ]

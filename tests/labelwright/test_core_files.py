@@ -11,15 +11,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from label_tables import write_labels
 
 from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_task, save_task
 from labelwright.cli import guarded, main
 from labelwright.errors import CheckpointError, InputError, MissingExtraError, OutputError
+from labelwright.io.delimited import unescape_id
 from labelwright.io.jsonl import atomic_write, read_jsonl, write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
 from labelwright.tasks.certainty.answer import PROMPT_VERSION
-from labelwright.tasks.certainty.table import decode, read_labels, unescape_id, write_labels
+from labelwright.tasks.certainty.table import decode, read_labels
 
 HEAD = LabelSet.load("head-ct-5")
 ALL = dict.fromkeys(HEAD.names, Certainty.BLANK)
@@ -127,10 +129,15 @@ def test_unwritable_place(tmp_path: Path) -> None:
 
 def test_prediction_round_trip() -> None:
     prediction = Prediction(
-        id="1", labels=ALL | {"Mass Effect": None}, model="m", raw="x", problems=("cut off",)
+        id="1",
+        model="m",
+        task="certainty",
+        value=ALL | {"Mass Effect": None},
+        raw="x",
+        problems=("cut off",),
     )
     assert not prediction.complete
-    assert Prediction.from_json(json.loads(json.dumps(prediction.to_json()))) == prediction
+    assert Prediction.from_json(json.loads(json.dumps(prediction.to_json())), HEAD) == prediction
 
 
 def _task(**changes: object) -> TaskInfo:

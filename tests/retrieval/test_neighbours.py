@@ -13,10 +13,10 @@ from neighbour_tools import REPORTS, Recorder, make_index, report
 from baselines.knn import NearestNeighbours
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.labelers.base import key_of
+from labelwright.labelers.base import Ask, key_of
 from labelwright.records import Certainty, Prediction, Reject
 from labelwright.tasks.certainty.answer import parse
-from retrieval.augment import Augmenter, Recipe, answer_of, report_part
+from retrieval.augment import Augmenter, Recipe, answer_of
 from retrieval.index import Index, Neighbour
 from retrieval.with_neighbours import WithNeighbours
 
@@ -52,7 +52,7 @@ def test_worked_examples_carry_their_labels(index_folder: Path, chexpert: LabelS
     head, answer = shown.leads[0].split("\nAnswer: ")
     assert head == f"Similar report 1:\n{REPORTS['d']}"
     line = answer.removesuffix("\n\nReport to label:\n")
-    labels = parse(chexpert, line, ended=True).labels
+    labels = parse(chexpert, line, ended=True).value
     assert labels["Fracture"] is Certainty.POSITIVE
     assert labels["Pleural Effusion"] is Certainty.NEGATIVE
 
@@ -146,14 +146,9 @@ def test_a_neighbour_without_fitting_labels_is_named(chexpert: LabelSet) -> None
         answer_of(chexpert, replace(bare, labels={"Edema": "perhaps"}))
 
 
-def test_spans_of_the_report_alone() -> None:
-    assert report_part("1234", [[0, 3], [3, 6], [5, 9]]) == [[0, 2], [1, 5]]
-    assert report_part("", [[0, 3]]) == [[0, 3]]
-
-
 class Measuring(Recorder):
-    def fits(self, texts: Sequence[str]) -> list[bool]:
-        return [len(text) <= self.limit for text in texts]
+    def fits(self, asks: Sequence[Ask]) -> list[bool]:
+        return [len(ask.whole) <= self.limit for ask in asks]
 
 
 @pytest.mark.parametrize("kind", [Recorder, Measuring])
@@ -176,8 +171,6 @@ def test_a_prompt_too_long_loses_neighbours_but_no_report(
     left = shown.leads.index(fitting[0])
     told = f"neighbours left out, the prompt is too long: {left}"
     assert (told in result.notes) == bool(left)
-    first = [] if fitting[0] else [[0, 5]]
-    assert result.evidence == {"Edema": [*first, [len(QUERY) - 5, len(QUERY)]]}
     if kind is Measuring:
         assert len(inner.asked) == 1
 

@@ -38,7 +38,7 @@ def data_index(data: Path, out: Path, label_set: LabelSet, *, swap: bool = False
     entries = []
     for split in ("train", "validation", "test"):
         answers = {
-            r["id"]: parse(label_set, r["completion"][0]["content"], ended=True).labels
+            r["id"]: parse(label_set, r["completion"][0]["content"], ended=True).value
             for _, r in read_jsonl(data / f"{split}.jsonl")
         }
         for row, r in read_jsonl(data / f"{split}.reports.jsonl"):

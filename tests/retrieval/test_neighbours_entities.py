@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from neighbour_tools import report
 
+from inference.decode.part_reader import PartReader, Said
+from inference.prompts import Refusal
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity, Prediction, Reject, Report
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer, Entity, Prediction, Reject, Report, Span
 from labelwright.tasks.entities.answer import render
 from retrieval.augment import Augmenter, Recipe
 from retrieval.embedders import embedder_for
@@ -35,29 +39,53 @@ def index(tmp_path_factory: pytest.TempPathFactory, diseases: LabelSet) -> Index
     return Index.open(out)
 
 
-class Answering:
-    """Answers every report the same, grounded in all of the text that it was given."""
+@dataclass
+class Scripted:
+    """Answers by a function of the text that is asked about; keeps what it was asked."""
 
-    def __init__(self, label_set: LabelSet, answer: str) -> None:
+    answer: Callable[[str], Said]
+    asked: list[Ask] = field(default_factory=list)
+
+    def ask(self, asks: Sequence[Ask]) -> list[Said | Refusal]:
+        self.asked += asks
+        return [self.answer(ask.text) for ask in asks]
+
+    def parts(self, text: str) -> list[Span] | Refusal:
+        raise AssertionError("nothing is too long here")
+
+
+class Answering:
+    """A labeler of entities, as models and servers are read, around a scripted asker."""
+
+    def __init__(self, label_set: LabelSet, answer: Callable[[str], Said]) -> None:
         self.label_set = label_set
         self.name = "answering"
-        self.answer = answer
-        self.asked: list[str] = []
+        self.asker = Scripted(answer)
+        self._reader = PartReader(label_set, self.asker, long="windows")
+
+    @property
+    def asked(self) -> list[str]:
+        return [ask.whole for ask in self.asker.asked]
 
     def describe(self) -> Mapping[str, Any]:
         return {"kind": "answering"}
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
-        from labelwright.tasks.entities.answer import parse
+        return self.label_led(reports, [""] * len(reports))
 
-        self.asked += [r.text for r in reports]
-        parsed = [parse(self.label_set, self.answer, r.text, ended=True) for r in reports]
+    def label_led(
+        self, reports: Sequence[Report], leads: Sequence[str]
+    ) -> list[Prediction | Reject]:
+        asks = [Ask(r.text, lead) for r, lead in zip(reports, leads, strict=True)]
+        answers = [cast(Answer, answer) for answer in self._reader.read(asks)]
         return [
-            Prediction(
-                r.id, {}, self.name, raw=self.answer, problems=p.problems, entities=p.entities
-            )
-            for r, p in zip(reports, parsed, strict=True)
+            Prediction.of(r, answer, model=self.name, task=self.label_set.task)
+            for r, answer in zip(reports, answers, strict=True)
         ]
+
+
+def always(raw: str) -> Callable[[str], Said]:
+    return lambda _: Said(raw, True, 0.0, probs=[0.5] * (raw.count("\n") + 1))
 
 
 def test_worked_examples_show_mentions(index: Index, diseases: LabelSet) -> None:
@@ -70,7 +98,7 @@ def test_mentions_are_found_in_the_report_and_not_in_its_neighbours(
     index: Index, diseases: LabelSet
 ) -> None:
     kind = diseases.labels[0].key
-    inner = Answering(diseases, f"{kind}: ataxia\n{kind}: family")
+    inner = Answering(diseases, always(f"{kind}: ataxia\n{kind}: family"))
     augmenter = Augmenter(index, Recipe("few-shot", 1), diseases)
     (result,) = WithNeighbours(inner, augmenter).label_reports([report("q", "New ataxia today.")])
     assert isinstance(result, Prediction)
@@ -85,10 +113,47 @@ def test_without_a_neighbour_the_answer_is_left_as_it_is(
     index: Index, diseases: LabelSet, tmp_path: Path
 ) -> None:
     kind = diseases.labels[0].key
-    inner = Answering(diseases, f"{kind}: ataxia")
+    inner = Answering(diseases, always(f"{kind}: ataxia"))
     labeler = WithNeighbours(inner, Augmenter(index, Recipe("context", 1), diseases))
     (result,) = labeler.label_reports([report("n", "New ataxia today.")])
     assert inner.asked == ["New ataxia today."]
     assert isinstance(result, Prediction)
     assert [e.spans for e in result.entities or ()] == [((4, 10),)]
     assert result.notes == ("neighbours: 0 of 1",)
+
+
+def test_a_halved_answer_asks_about_the_report_and_never_about_its_neighbours(
+    index: Index, diseases: LabelSet
+) -> None:
+    """An answer that does not end is asked about in halves; those are of the report alone."""
+    kind = diseases.labels[0].key
+    text = "No ataxia was seen. Known cough. He is well."
+
+    def answer(asked: str) -> Said:
+        said = [f"{kind}: {word}" for word in ("ataxia", "cough") if word in asked]
+        return Said("\n".join(said) or "none", asked != text, 0.0)
+
+    inner = Answering(diseases, answer)
+    (result,) = WithNeighbours(
+        inner, Augmenter(index, Recipe("context", 1), diseases)
+    ).label_reports([report("q", text)])
+    assert isinstance(result, Prediction)
+    asked = [ask.text for ask in inner.asker.asked]
+    assert asked == [text, "No ataxia was seen.", "Known cough. He is well."]
+    assert all(NOTE in ask.lead for ask in inner.asker.asked)
+    assert [(e.text, e.spans) for e in result.value] == [
+        ("ataxia", ((3, 9),)),
+        ("cough", ((26, 31),)),
+    ]
+
+
+def test_mentions_keep_their_probabilities_beside_neighbours(
+    index: Index, diseases: LabelSet
+) -> None:
+    kind = diseases.labels[0].key
+    inner = Answering(diseases, lambda _: Said(f"{kind}: ataxia", True, 0.0, probs=[0.93]))
+    labeler = WithNeighbours(inner, Augmenter(index, Recipe("context", 1), diseases))
+    (result,) = labeler.label_reports([report("q", "New ataxia today.")])
+    assert isinstance(result, Prediction)
+    assert NOTE in inner.asked[0]
+    assert [e.prob for e in result.value] == [0.93]

@@ -102,7 +102,7 @@ def test_images_need_an_embedder_of_images(
     assert main(index) == 0
     shown = ["label", *FILMS, "--model", "knn", "--index", str(tmp_path / "index")]
     assert main([*shown, "--out", str(tmp_path / "run")]) == 2
-    assert "certainty labels" in capsys.readouterr().err
+    assert "labels that are choices" in capsys.readouterr().err
     shown[shown.index("knn")] = "labelwright-chest"
     shown += ["--unit", "report", "--neighbours", "context", "--image-column", "image"]
     assert main([*shown, "--out", str(tmp_path / "run")]) == 2

@@ -25,15 +25,15 @@ from decoding_tools import (
     word_tokenizer,
 )
 
-from inference.answer import DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.one_pass import OnePass
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.prompt import messages
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import render
-from labelwright.tasks.certainty.slots import AnswerTokens
+from labelwright.tasks.certainty.answer import choices, render
+from labelwright.tasks.choices import AnswerTokens
 from sft.branches import BranchCollator, BranchLoss
 from sft.data import Record
 from sft.encode import Encoded, Encoder, Lengths, to_dataset
@@ -227,8 +227,8 @@ def tree_by_hand() -> AnswerTokens:
     slots_of = replace(KNEE, labels=labels, exclusive=(), text="by hand")
     first = replace(slots_of, words={P: "yes", B: "no", N: "x", U: "y"})
     second = replace(slots_of, words={P: "not", N: "maybe", U: "may", B: "z"})
-    whole = AnswerTokens.of(replace(first, labels=labels[:1], text="first"), encode)
-    other = AnswerTokens.of(replace(second, labels=labels[1:], text="second"), encode)
+    whole = AnswerTokens.of(choices(replace(first, labels=labels[:1], text="first")), encode)
+    other = AnswerTokens.of(choices(replace(second, labels=labels[1:], text="second")), encode)
     return AnswerTokens((*whole.slots, *other.slots), whole.end)
 
 

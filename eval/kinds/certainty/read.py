@@ -278,7 +278,7 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
                 row=line,
             )
         try:
-            prediction = Prediction.from_json(raw)
+            prediction = Prediction.from_json(raw, label_set)
         except (KeyError, ValueError, TypeError, AttributeError):
             raise InputError(
                 "the row is no prediction (id, labels with known certainties)",

@@ -14,8 +14,8 @@ from labelwright.commands.labeling.ray_flags import RaySettings, add_ray_flags, 
 from labelwright.commands.labeling.runs import Task, add_run_flags, check_run_flags, perform
 from labelwright.commands.labeling.server import add_server_flags
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES
 from labelwright.loading import RULES_LABEL_SET, LabelerSettings
+from labelwright.tasks import kind_of
 from labelwright.text.sections import SECTION_CHOICES
 
 
@@ -170,9 +170,10 @@ def run(arguments: argparse.Namespace) -> int:
                 "the result table",
                 remedy="rename the column",
             )
-        if labeler.label_set.task == ENTITIES and sections != "full":
+        if kind_of(labeler.label_set).whole_text and sections != "full":
             raise ConfigError(
-                "entities are found in whole texts, so that their offsets are those of the text",
+                f"{labeler.label_set.task} are found in whole texts, so that their offsets are "
+                "those of the text",
                 remedy="leave --sections out",
             )
         options = {

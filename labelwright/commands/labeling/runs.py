@@ -119,11 +119,11 @@ class Task:
 def perform(task: Task, arguments: argparse.Namespace) -> str:
     """Do what the flags ask; return the closing line."""
     from inference.exports.export import check_also
-    from inference.runs.tables import table_of
+    from inference.runs.tables import tables_of
 
     out: Path = arguments.out
     check_also(arguments.also, task.labeler.label_set)
-    table = out / table_of(task.labeler.label_set)
+    table = out / tables_of(task.labeler.label_set)[0]
     if arguments.dry_run:
         from inference.runs.dry_run import dry_run
 

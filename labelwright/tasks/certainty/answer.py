@@ -8,51 +8,26 @@ leading space is one token, so a two-letter key costs about three tokens per obs
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
+from labelwright.tasks.base import Choices, Parsed, Slot
 
 PROMPT_VERSION = "1"
 """Changes whenever the prompt or :func:`render` of this task is written otherwise."""
 
 END = "."
+Labels = Mapping[str, Certainty | None]
+"""Certainty per observation, ``None`` where an answer does not determine it."""
 _SPACES = re.compile(r"[^\S\n]+")
 _ITEMS = re.compile(r"\s*(?:[,;]|\n)\s*")
 _PARTS = re.compile(r"\s*(?:[,;.{}]|\n)\s*")
 """Between items behind the line's end: another line, or an object."""
 _ITEM = re.compile(r"^(?P<form>.*?)(?P<gap>\s*[:=]\s*|\s+)(?P<word>\S+)$", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One observation of the answer line: fixed ``prefix``, then one of ``options``.
-
-    The whole line is ``"".join(prefix + option for all slots) + END``.
-    """
-
-    label: str
-    prefix: str
-    options: Mapping[Certainty, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """An answer as understood.
-
-    Attributes:
-        labels: certainty per observation in the label set's order, ``None`` where the
-            answer does not determine it.
-        problems: what was wrong, e.g. ``missing: Edema``; never text of the answer.
-        notes: what was written otherwise than :func:`render` does and still accepted.
-    """
-
-    labels: dict[str, Certainty | None]
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 @lru_cache(maxsize=64)
@@ -68,16 +43,40 @@ def system_prompt(label_set: LabelSet) -> str:
 
 
 @lru_cache(maxsize=64)
-def slots(label_set: LabelSet) -> tuple[Slot, ...]:
-    """The slots of the answer line in order."""
-    return tuple(
-        Slot(
-            label=label.name,
-            prefix=label.key if index == 0 else f", {label.key}",
-            options={c: f" {label_set.words[c]}" for c in label.certainties},
-        )
-        for index, label in enumerate(label_set.labels)
+def choices(label_set: LabelSet) -> Choices:
+    """The answer line: a slot for each observation in order."""
+    heads = {rule.label for rule in label_set.exclusive}
+    whole = frozenset({str(Certainty.POSITIVE)})
+    return Choices(
+        tuple(
+            Slot(
+                label=label.name,
+                key=label.key,
+                prefix=label.key if index == 0 else f", {label.key}",
+                options={c: f" {label_set.words[c]}" for c in label.certainties},
+                silent=Certainty.BLANK if Certainty.BLANK in label.certainties else None,
+                whole=whole if label.name in heads else frozenset(),
+            )
+            for index, label in enumerate(label_set.labels)
+        ),
+        END,
     )
+
+
+def as_line(answer: str) -> str:
+    """A JSON object as an answer line for the parser; anything else as it is.
+
+    Keys and words stay what they are, repeated keys too: the parser decides what they mean.
+    """
+    if not answer.lstrip().startswith("{"):
+        return answer
+    try:
+        pairs = json.loads(answer, object_pairs_hook=list)
+    except (ValueError, RecursionError):
+        return answer
+    if not all(isinstance(word, str) for _, word in pairs):
+        return answer
+    return ", ".join(f"{key} {word}" for key, word in pairs) + END
 
 
 def render(label_set: LabelSet, labels: Mapping[str, Certainty]) -> str:
@@ -90,7 +89,7 @@ def render(label_set: LabelSet, labels: Mapping[str, Certainty]) -> str:
     if unknown:
         raise ValueError(f"not in label set {label_set.name}: {', '.join(sorted(unknown))}")
     parts = []
-    for slot in slots(label_set):
+    for slot in choices(label_set).slots:
         certainty = labels.get(slot.label, Certainty.BLANK)
         if certainty not in slot.options:
             raise ValueError(f"{slot.label} cannot be {certainty.value} in {label_set.name}")
@@ -98,7 +97,7 @@ def render(label_set: LabelSet, labels: Mapping[str, Certainty]) -> str:
     return "".join(parts) + END
 
 
-def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parsed:
+def parse(label_set: LabelSet, text: str, *, ended: bool | None = None) -> Parsed[Labels]:
     """Read an answer; nothing is guessed in silence.
 
     Args:
@@ -176,7 +175,7 @@ class _Reader:
         if self.found[name] is not certainty:
             self.found[name] = None
 
-    def finish(self, written: str) -> Parsed:
+    def finish(self, written: str) -> Parsed[Labels]:
         names = self.label_set.names
         self.problems += [f"missing: {name}" for name in names if name not in self.found]
         order = [name for name in names if name in self.found]

@@ -6,8 +6,7 @@ files. An empty cell is blank and stays blank; it never becomes 0.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -24,8 +23,8 @@ CODES = {
     Certainty.BLANK: "",
 }
 _BY_NUMBER = {1.0: Certainty.POSITIVE, 0.0: Certainty.NEGATIVE, -1.0: Certainty.UNCERTAIN}
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a cell begins with that a spreadsheet runs, full-width forms included (OWASP's list)."""
+CELLS: Mapping[Certainty | None, str] = dict([(None, ""), *CODES.items()])
+"""The cell of each certainty, and of an open one."""
 
 
 @lru_cache(maxsize=256)
@@ -43,42 +42,16 @@ def decode(cell: str | None) -> Certainty:
     return _BY_NUMBER[number] if (number := _number(text)) in _BY_NUMBER else _unknown()
 
 
-def write_labels(
-    handle: IO[str],
-    label_set: LabelSet,
-    rows: Iterable[tuple[str, Mapping[str, Certainty | None]]],
-    *,
-    id_column: str = "id",
-) -> int:
-    """Write ``labels.csv``: the id column, then the observations in order; return the row count.
-
-    Ids that a spreadsheet would run as a formula get a leading apostrophe, and so do those
-    that look as if they already had one; :func:`unescape_id` takes it away again.
-    """
-    writer = LabelWriter(handle, label_set, id_column=id_column)
-    count = 0
-    for identifier, labels in rows:
-        writer.add(identifier, labels)
-        count += 1
-    return count
-
-
 class LabelWriter:
-    """Writes the table of :func:`write_labels` row by row."""
+    """Writes a label table row by row: the id column, then the observations in order."""
 
     def __init__(self, handle: IO[str], label_set: LabelSet, *, id_column: str = "id") -> None:
         self._names = label_set.names
-        self._writer = csv.writer(handle, lineterminator="\n")
-        # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
-        self._quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._codes: dict[Certainty | None, str] = dict([(None, ""), *CODES.items()])
-        self._writer.writerow([id_column, *self._names])
+        self._table = delimited.TableWriter(handle, self._names, id_column=id_column)
 
     def add(self, identifier: str, labels: Mapping[str, Certainty | None]) -> None:
         """Write one row."""
-        safe = escape(identifier)
-        cells = [safe, *[self._codes[labels[name]] for name in self._names]]
-        (self._quoting if "\r" in safe else self._writer).writerow(cells)
+        self._table.add(identifier, [CELLS[labels[name]] for name in self._names])
 
 
 def read_labels(
@@ -107,7 +80,60 @@ def read_labels(
     for row, cells in delimited.rows(path):
         labels = {name: _cell(cells[column], column, path, row) for name, column in present.items()}
         identifier = "/".join(cells[column].strip() for column in id_columns)
-        yield row, unescape_id(identifier), labels
+        yield row, delimited.unescape_id(identifier), labels
+
+
+class PackedLabels(Mapping[str, dict[str, Certainty]]):
+    """The labels of a table by id, of which only the certainties are kept; equal ones once.
+
+    Raises:
+        InputError: it cannot be read, or says two different things of one report.
+    """
+
+    def __init__(self, path: str | Path, label_set: LabelSet, id_columns: Sequence[str]) -> None:
+        self._names = label_set.names
+        self._found: dict[str, tuple[Certainty, ...]] = {}
+        same: dict[tuple[Certainty, ...], tuple[Certainty, ...]] = {}
+        for row, identifier, labels in read_labels(path, label_set, id_columns=id_columns):
+            packed = tuple(labels[name] for name in self._names)
+            packed = same.setdefault(packed, packed)
+            if self._found.setdefault(identifier, packed) != packed:
+                raise InputError(
+                    f"report {identifier} stands twice with different labels",
+                    remedy="keep one of the rows",
+                    source=path,
+                    row=row,
+                )
+
+    def __getitem__(self, identifier: str) -> dict[str, Certainty]:
+        return dict(zip(self._names, self._found[identifier], strict=True))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
+def fitted(
+    label_set: LabelSet, labels: Mapping[str, Certainty | None]
+) -> tuple[dict[str, Certainty | None], int] | str:
+    """Labels as the label set means them, or the reason why they cannot be used.
+
+    An observation that cannot be negative in the label set (``No Finding``) is blank where a
+    table has it negative: "not normal" is what its blank means. The second value counts these.
+    """
+    adjusted = 0
+    found: dict[str, Certainty | None] = {}
+    for label in label_set.labels:
+        certainty = labels[label.name]
+        if certainty is Certainty.NEGATIVE and certainty not in label.certainties:
+            certainty = Certainty.BLANK
+            adjusted += 1
+        if certainty not in label.certainties:
+            return f"labels do not fit the label set; {label.name} cannot be {certainty}"
+        found[label.name] = certainty
+    return found, adjusted
 
 
 def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]:
@@ -124,20 +150,6 @@ def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]
         elif len(synonyms) == 1:
             found[label.name] = synonyms[0]
     return found
-
-
-def escape(text: str) -> str:
-    """A cell of text that no spreadsheet runs: with a leading apostrophe where needed."""
-    return f"'{text}" if _guarded(text) else text
-
-
-def unescape_id(text: str) -> str:
-    """Undo the apostrophe that :func:`write_labels` put before an id."""
-    return text[1:] if text.startswith("'") and _guarded(text) else text
-
-
-def _guarded(identifier: str) -> bool:
-    return identifier.lstrip("'").startswith(FORMULA)
 
 
 def _cell(cell: str, name: str, path: str | Path, row: int) -> Certainty:

@@ -13,50 +13,73 @@ answered by ``none``.
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity
+from labelwright.tasks.base import Chat, Parsed
 from labelwright.text.grounding import GAP, Grounder, Mention
 
 PROMPT_VERSION = "entities-1"
 """Changes whenever the prompt or :func:`render` of this task is written otherwise."""
 
 NONE = "none"
+ALMEIDA = "almeida"
+"""Name of the prompt of a published benchmark (:func:`almeida`)."""
 _AROUND = "\"'“”„«»`*_.,; "
 """What models like to write around a mention."""
+_FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_TYPE_KEYS = ("type", "entity", "label", "entity_type")
+_TEXT_KEYS = ("text", "mention", "span", "value")
 MOST_LINES = 10_000
 """An answer of more lines is cut there; its problems say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedEntities:
-    """An answer as understood.
-
-    Attributes:
-        entities: those found in the text in order of appearance, then those that the text does
-            not hold (no spans), as they were written.
-        problems: what was wrong, with counts, e.g. ``not in the text: Disease (2)``; never text.
-        notes: what was written otherwise than :func:`render` does and still accepted.
-    """
-
-    entities: tuple[Entity, ...]
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    @property
-    def readable(self) -> bool:
-        """Whether the answer says anything: at least one mention, or that there is none."""
-        return bool(self.entities) or not self.problems
 
 
 def in_order(entities: Iterable[Entity]) -> list[Entity]:
     """By first character, longer ones first; those that the text does not hold come last."""
     return sorted(entities, key=lambda e: (not e.spans, e.start, -e.end, e.type, e.spans))
+
+
+@lru_cache(maxsize=64)
+def system_prompt(label_set: LabelSet) -> str:
+    """The instruction with its placeholders filled, then the worked examples."""
+    words = ", ".join(label_set.words.values())
+    filled = label_set.instruction.replace("{labels}", listing(label_set))
+    told = " ".join(filled.replace("{certainties}", words).split())
+    shown = [
+        f"Text: {' '.join(example.text.split())}\nAnswer:\n{render(label_set, example.entities)}"
+        for example in label_set.examples
+    ]
+    return "\n\n".join([told, *shown])
+
+
+def almeida(label_set: LabelSet, text: str) -> Chat:
+    """A prompt after that of Almeida et al. (Portuguese clinical entities with few-shot models).
+
+    Their request in other words: the entities in order of appearance, exact text, no paraphrase,
+    no overlap, then the list of entities and examples as ``text → response``; the note is the
+    user's turn. Responses have a line ``type: text`` per mention.
+    """
+    names = ", ".join(label.key for label in label_set.labels)
+    told = (
+        "Extract the following entities from the text, in order of appearance, one per line as "
+        "entity: text. Copy the exact text, do not paraphrase, and let no two entities overlap. "
+        f"If there are none, answer none. Entities: {names}."
+    )
+    shown = [
+        f"Example:\n{' '.join(example.text.split())}\n→\n{render(label_set, example.entities)}"
+        for example in label_set.examples
+    ]
+    return [
+        {"role": "system", "content": "\n\n".join([told, *shown])},
+        {"role": "user", "content": text},
+    ]
 
 
 @lru_cache(maxsize=64)
@@ -123,7 +146,7 @@ def parse(
     *,
     ended: bool | None = None,
     probs: Sequence[float] | None = None,
-) -> ParsedEntities:
+) -> Parsed[tuple[Entity, ...]]:
     """Read an answer and find its mentions in ``text``; nothing is dropped in silence.
 
     Mentions are placed in the order of the lines. Where some are out of order, as many as can be
@@ -131,6 +154,9 @@ def parse(
     A line that names no known type is a problem, a mention that the text does not hold (or not
     so often) is an entity without spans. Of an answer that was cut off, the last line is left
     out, since it may be half a mention.
+
+    The problems count, e.g. ``not in the text: Disease (2)``. Entities are given in order of
+    appearance, those that the text does not hold last, as they were written.
 
     Args:
         answer: as generated, special tokens removed.
@@ -145,7 +171,7 @@ def parse(
         lines = lines[: min(max(len(lines) - 1, 0), MOST_LINES)]
     said = [(line, prob) for line, prob in lines if line.casefold().rstrip(".") != NONE]
     if lines and not said:
-        return ParsedEntities((), tuple(problems), ())
+        return Parsed(None if problems else (), tuple(problems))
     if len(said) < len(lines):
         notes[f"{NONE} beside mentions"] += len(lines) - len(said)
     if not lines and not problems:
@@ -166,7 +192,9 @@ def parse(
         if written(placed) != entity.text:
             notes["written otherwise"] += 1
         found.append(replace(placed, prob=prob))
-    return ParsedEntities(tuple(in_order(found)), _counted(problems), _counted(notes))
+    # An answer says something if it has a mention, or says that there is none.
+    value = tuple(in_order(found)) if found or not problems else None
+    return Parsed(value, _counted(problems), _counted(notes))
 
 
 def _lines(answer: str, probs: Sequence[float] | None) -> Iterator[tuple[str, float | None]]:
@@ -227,3 +255,50 @@ def _head(label_set: LabelSet, head: str) -> tuple[str | None, Certainty | None]
 def shifted(entity: Entity, by: int) -> Entity:
     """The same entity in a text that has ``by`` more characters in front."""
     return replace(entity, spans=tuple((start + by, end + by) for start, end in entity.spans))
+
+
+def as_lines(raw: str) -> str:
+    """An answer as lines ``type: text``: without a code fence; from JSON where it is some.
+
+    Understood are ``{"type": ["mention", …], …}`` and lists of objects that have a type and a
+    text, alone or as the only value of an object. Anything else stays as it is.
+    """
+    fenced = _FENCE.match(raw)
+    bare = fenced[1] if fenced else raw
+    if not bare.lstrip().startswith(("{", "[")):
+        return bare
+    try:
+        value = json.loads(bare)
+    except (ValueError, RecursionError):
+        return bare
+    pairs = _pairs(value)
+    if pairs is None:
+        return bare
+    lines = [f"{kind}: {' '.join(mention.split())}" for kind, mention in pairs]
+    return "\n".join(lines) or NONE
+
+
+def _pairs(value: object) -> list[tuple[str, str]] | None:
+    if isinstance(value, dict):
+        only = next(iter(value.values())) if len(value) == 1 else None
+        if isinstance(only, list) and only and all(isinstance(item, dict) for item in only):
+            return _pairs(only)
+        found = [
+            (str(kind), mention)
+            for kind, given in value.items()
+            for mention in (given if isinstance(given, list) else [given])
+            if mention is not None
+        ]
+        return found if all(isinstance(mention, str) for _, mention in found) else None
+    if not isinstance(value, list):
+        return None
+    pairs = []
+    for item in value:
+        if not isinstance(item, dict):
+            return None
+        kind = next((item[key] for key in _TYPE_KEYS if isinstance(item.get(key), str)), None)
+        mention = next((item[key] for key in _TEXT_KEYS if isinstance(item.get(key), str)), None)
+        if kind is None or mention is None:
+            return None
+        pairs.append((kind, mention))
+    return pairs

@@ -12,11 +12,12 @@ from decoding_tools import KNEE, B, N, P, U
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import Answer
-from inference.decode.by_sentence import MOST_SENTENCES, Asked, sentences, together
+from inference.decode.by_sentence import MOST_SENTENCES, sentences
 from inference.prompts import Refusal
 from labelwright.labelers.nothing import ASIDE, HEADINGS
-from labelwright.records import Certainty, Section
+from labelwright.records import Answer, Certainty, Section
+from labelwright.tasks.base import Part
+from labelwright.tasks.certainty.together import of_sentences
 from labelwright.text.sections import Composer
 
 SAID = (P, U, N, B)
@@ -44,7 +45,7 @@ def answered(**said: Mapping[Certainty, float]) -> Answer:
         name: max(row, key=row.__getitem__) for name, row in probs.items()
     }
     written = {name: {c.value: p for c, p in row.items()} for name, row in probs.items()}
-    return Answer(labels, "", (), (), 0.25, written)
+    return Answer(value=labels, seconds=0.25, probs=written)
 
 
 def _allowed(name: str) -> tuple[Certainty, ...]:
@@ -56,7 +57,9 @@ def places(count: int) -> list[list[tuple[int, int]]]:
 
 
 def whole(*answers: Answer) -> Answer:
-    return together(KNEE, Asked(places(len(answers)), answers))
+    return of_sentences(
+        KNEE, [Part(own, a) for own, a in zip(places(len(answers)), answers, strict=True)]
+    )
 
 
 # What is asked
@@ -181,7 +184,7 @@ def test_probabilities_are_those_of_all_combinations_of_independent_sentences(
         if name == "Normal":  # it heads the rule of KNEE
             wanted = {P: all_positive, B: 1 - all_positive}
         assert found.probs[name] == pytest.approx({c.value: p for c, p in wanted.items()}, abs=2e-6)
-    assert not KNEE.contradictions({k: v for k, v in found.labels.items() if v is not None})
+    assert not KNEE.contradictions({k: v for k, v in found.value.items() if v is not None})
     assert found.problems == ()
 
 
@@ -195,7 +198,7 @@ def test_two_doubtful_sentences_by_hand() -> None:
     assert found.probs["Meniscal Tear"] == pytest.approx(
         {"positive": 0.58, "uncertain": 0.40, "negative": 0.015, "blank": 0.005}
     )
-    assert found.labels["Meniscal Tear"] is P
+    assert found.value["Meniscal Tear"] is P
 
 
 def test_no_finding_needs_every_sentence_and_gives_way_to_a_finding() -> None:
@@ -203,12 +206,12 @@ def test_no_finding_needs_every_sentence_and_gives_way_to_a_finding() -> None:
     found = whole(*[answered(Normal=sure)] * 3)
     assert found.probs is not None
     assert found.probs["Normal"] == {"positive": 0.729, "blank": 0.271}
-    assert found.labels["Normal"] is P
+    assert found.value["Normal"] is P
     found = whole(*[answered(Normal=sure)] * 7)
-    assert found.labels["Normal"] is B, "0.9 to the 7th is 0.48"
+    assert found.value["Normal"] is B, "0.9 to the 7th is 0.48"
     against = answered(Normal={P: 0.8, B: 0.2}, Cyst={P: 0.7, N: 0.0, B: 0.3})
     found = whole(answered(Normal={P: 1.0, B: 0.0}), against)
-    assert (found.labels["Normal"], found.labels["Cyst"]) == (P, B), "0.8·0.3 is more than 0.2·0.7"
+    assert (found.value["Normal"], found.value["Cyst"]) == (P, B), "0.8·0.3 is more than 0.2·0.7"
     assert found.notes == ("rule: Cyst",)
 
 
@@ -218,7 +221,7 @@ def test_evidence_are_the_sentences_that_say_it_else_the_nearest_one() -> None:
         answered(Cyst={P: 0.9, N: 0.1, B: 0.0}, Meniscal_Tear={P: 0.4, U: 0.0, N: 0.0, B: 0.6}),
         answered(Cyst={P: 0.8, N: 0.1, B: 0.1}),
     )
-    assert found.labels == {
+    assert found.value == {
         "Meniscal Tear": P, "Joint Effusion": B, "Bone Bruise": B, "Cyst": P, "Normal": B,
     }  # fmt: skip
     assert found.evidence == {"Cyst": [[10, 19], [20, 29]], "Meniscal Tear": [[0, 9]]}
@@ -227,17 +230,17 @@ def test_evidence_are_the_sentences_that_say_it_else_the_nearest_one() -> None:
 
 def test_without_probabilities_the_strongest_word_counts() -> None:
     one, other = (
-        Answer(dict(zip(KNEE.names, said, strict=True)), raw, (), notes, 0.25)
+        Answer(value=dict(zip(KNEE.names, said, strict=True)), raw=raw, notes=notes, seconds=0.25)
         for said, raw, notes in (
             ((N, B, None, P, P), "first", ("windows: 2",)),
             ((U, B, P, None, B), "second", ()),
         )
     )
     found = whole(one, other)
-    assert dict(zip(KNEE.names, (U, B, P, P, B), strict=True)) == found.labels
+    assert dict(zip(KNEE.names, (U, B, P, P, B), strict=True)) == found.value
     assert (found.raw, found.probs) == ("first\nsecond", None)
     assert found.notes == ("windows: 2",), "of a long sentence; sentences are no windows"
     assert found.evidence == {
         "Meniscal Tear": [[10, 19]], "Bone Bruise": [[10, 19]], "Cyst": [[0, 9]],
     }  # fmt: skip
-    assert whole(other, replace(other, labels={**other.labels, "Cyst": B})).labels["Cyst"] is None
+    assert whole(other, replace(other, value={**other.value, "Cyst": B})).value["Cyst"] is None

@@ -15,9 +15,9 @@ from close_tools import TOLERANCE
 from conftest import REPORTS
 from decoding_tools import KNEE, B, make_loaded
 
-from inference.answer import Answer, DecodeOptions, Decoder
 from inference.decode import by_sentence
 from inference.decode.by_sentence import SentenceReader
+from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.one_pass import OnePass
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
@@ -26,7 +26,7 @@ from labelwright.checkpoint import TASK_FILE
 from labelwright.cli import main
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Reject, Report
+from labelwright.records import Answer, Prediction, Reject, Report
 
 NOTHING = "the report says nothing beside indication, comparison and the like"
 
@@ -239,7 +239,7 @@ def test_the_command_reads_by_sentence_and_a_folder_belongs_to_one_unit(
     assert main([*command, "--unit", "sentence"]) == 0
     assert [(row["id"], row["reason"]) for row in rows(out / "rejects.jsonl")] == [("b", NOTHING)]
     for row in rows(out / "predictions.jsonl"):
-        found = Prediction.from_json(row)
+        found = Prediction.from_json(row, chexpert)
         said = {name for name, label in found.labels.items() if label is not B}
         assert set(found.evidence or {}) == said - {"No Finding"}
         assert set(found.labels) == set(chexpert.names)

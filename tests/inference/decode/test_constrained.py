@@ -25,8 +25,8 @@ from decoding_tools import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import DecodeOptions
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions
 from inference.load import Loaded
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -66,14 +66,14 @@ def assert_greedy(loaded: Loaded, texts: list[str], options: DecodeOptions = OPT
     assert max(constrained.passes) <= decisions
     for text, answer in zip(texts, answers, strict=True):
         wanted = slot_by_slot(loaded, text)
-        assert dict(answer.labels) == wanted.labels
-        assert answer.raw == render(loaded.label_set, wanted.labels)
+        assert dict(answer.value) == wanted.value
+        assert answer.raw == render(loaded.label_set, wanted.value)
         line = loaded.tokenizer(answer.raw.removesuffix(END), add_special_tokens=False)
         assert line["input_ids"] == wanted.tokens
         assert answer.probs is not None
         for name, value in wanted.probs.items():
             found = answer.probs[name]
-            assert found[wanted.labels[name].value] == pytest.approx(value, abs=1e-4)
+            assert found[wanted.value[name].value] == pytest.approx(value, abs=1e-4)
             assert sum(found.values()) == pytest.approx(1, abs=1e-5)
     return sum(passes * lines for passes, lines in constrained.passes.items())
 
@@ -147,7 +147,7 @@ def test_a_right_draft_takes_one_pass_and_a_better_one_fewer() -> None:
     first = constrained.decode(prompts)
     before = dict(constrained.passes)
     second = constrained.decode(prompts)
-    assert [answer.labels for answer in first] == [answer.labels for answer in second]
+    assert [answer.value for answer in first] == [answer.value for answer in second]
     after = {n: count - before.get(n, 0) for n, count in constrained.passes.items()}
     assert sum(n * count for n, count in after.items()) <= sum(n * c for n, c in before.items())
     assert after[1] >= 6
@@ -160,7 +160,7 @@ def test_contradictions_are_named_and_stay() -> None:
     named = [answer for answer in answers if answer.problems]
     assert named
     for answer in answers:
-        pairs = KNEE.contradictions(answer.labels)
+        pairs = KNEE.contradictions(answer.value)
         assert answer.problems == tuple(f"contradiction: {a} / {b}" for a, b in pairs)
 
 
@@ -179,5 +179,5 @@ def test_alone_means_that_not_even_earlier_reports_leave_a_trace(layouts: tuple[
         constrained = Constrained(loaded, options)
         asked = change(texts)
         for text, answer in zip(asked, constrained.decode(prompts_of(loaded, asked)), strict=True):
-            seen.setdefault(text, set()).add(repr((answer.labels, answer.probs)))
+            seen.setdefault(text, set()).add(repr((answer.value, answer.probs)))
     assert {len(found) for found in seen.values()} == {1}

@@ -9,20 +9,22 @@ from entity_tools import PLAIN, SURE, made
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.answer import DecodeOptions
-from inference.decode.entity_ask import ModelAsker
-from inference.decode.entity_constraint import Answers, Constraint, State
-from inference.decode.entity_reader import Said
+from inference.decode.decoder import DecodeOptions
+from inference.decode.guided import Guided
+from inference.decode.model_asker import ModelAsker
+from inference.decode.part_reader import Said
 from inference.decode.token_bytes import token_bytes
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
+from labelwright.labelers.base import Ask
 from labelwright.tasks.entities.answer import parse
+from labelwright.tasks.entities.guide import MentionGuide, State
 
 NOTE = "Fever and  cough; no fever today. Ödem der Füße (beidseits)."
 
 
 def accepted(label_set: LabelSet, text: str, answer: str) -> bool:
-    answers = Answers(label_set, text)
+    answers = MentionGuide(label_set, text)
     state = answers.advance(State(), answer.encode())
     return state is not None and answers.may_end(state)
 
@@ -95,7 +97,7 @@ def test_any_walk_is_read_back_without_a_problem(
     """Bytes drawn at random among the valid ones always make an answer that is all in the text."""
     text = " ".join(words)
     label_set = made(nesting=nesting)
-    answers = Answers(label_set, text)
+    answers = MentionGuide(label_set, text)
     draw = random.Random(seed)
     state, written = State(), b""
     for _ in range(2_000):
@@ -114,7 +116,7 @@ def test_any_walk_is_read_back_without_a_problem(
     parsed = parse(label_set, written.decode(), text, ended=True)
     assert not [p for p in parsed.problems if not p.startswith("not in the text") or not nesting]
     if not nesting:
-        assert all(entity.spans for entity in parsed.entities)
+        assert all(entity.spans for entity in parsed.value or ())
 
 
 @pytest.fixture(scope="module")
@@ -124,20 +126,20 @@ def random_model() -> Any:
 
 
 def test_even_a_random_model_answers_validly(random_model: Any) -> None:
-    guide = Constraint(random_model)
+    guide = Guided(random_model)
     asker = ModelAsker(random_model, DecodeOptions(batch_size=3, batch_tokens=64), guide)
     texts = [NOTE, "Cough.", "日本 fever"]
-    for text, said in zip(texts, asker.ask(texts), strict=True):
+    for text, said in zip(texts, asker.ask([Ask(text) for text in texts]), strict=True):
         assert isinstance(said, Said)
         parsed = parse(PLAIN, said.raw, text, ended=said.ended)
-        assert all(entity.spans for entity in parsed.entities)
+        assert all(entity.spans for entity in parsed.value or ())
         assert set(parsed.problems) <= {"cut off"}
 
 
 def test_a_tokenizer_that_lacks_bytes_cannot_be_constrained() -> None:
     words = make_loaded("qwen2", PLAIN, tokenizer=few_words())
     with pytest.raises(CheckpointError, match="--decode free"):
-        Constraint(words)
+        Guided(words)
 
 
 def few_words() -> Any:

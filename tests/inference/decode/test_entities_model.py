@@ -229,8 +229,8 @@ def test_sentence_by_sentence_a_note_is_what_its_sentences_are(loaded: Loaded) -
 def test_an_answer_that_does_not_end_is_cut_at_the_room_of_its_text(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.decode.entity_ask.MOST_TOKENS", 6)
-    monkeypatch.setattr("inference.decode.entity_ask.MOST_SHARE", 0)
+    monkeypatch.setattr("inference.decode.model_asker.MOST_TOKENS", 6)
+    monkeypatch.setattr("inference.decode.model_asker.MOST_SHARE", 0)
     one, two, none = labeled(loaded, [NOTES["n2"], NOTES["n0"], NOTES["n1"]])
     assert isinstance(one, Prediction)
     assert one.problems == ("cut off",)  # one sentence, which cannot be divided
@@ -306,7 +306,7 @@ def test_the_command_labels_a_folder_of_notes(
     ]
     found = [(Path(row["id"]).stem, row["type"], row["start"], row["end"]) for row in rows]
     assert found == expected
-    again = [Prediction.from_json(row) for row in jsonl(out / "predictions.jsonl")]
+    again = [Prediction.from_json(row, PLAIN) for row in jsonl(out / "predictions.jsonl")]
     assert all(isinstance(e, Entity) and e.prob for p in again for e in p.entities or ())
     assert labelwright(command) == 0
     assert capsys.readouterr().out.startswith("already finished")
@@ -319,7 +319,7 @@ def test_the_command_labels_a_folder_of_notes(
         (["--evidence", "exact"], "--evidence is not for entities"),
         (["--sections", "findings"], "entities are found in whole texts"),
         (["--also", "fhir"], "--also fhir is not for label sets of task 'entities'"),
-        (["--calibration", "c.json"], "--calibration is for observations"),
+        (["--calibration", "c.json"], "--calibration is for probabilities"),
     ],
 )
 def test_flags_that_mean_nothing_are_one_line(

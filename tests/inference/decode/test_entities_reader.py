@@ -12,14 +12,15 @@ from entity_tools import PLAIN, found_in, made
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import Answer
-from inference.decode.entity_reader import EntityReader, Said, halves_of, merged, total
 from inference.decode.line_probs import line_probs
+from inference.decode.part_reader import PartReader, Said, halves_of, total
 from inference.prompts import Prompt, PromptWriter, Refusal
 from inference.windows import split
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity, Span
-from labelwright.tasks.entities.answer import ParsedEntities, parse, render
+from labelwright.labelers.base import Ask
+from labelwright.records import Answer, Entity, Span
+from labelwright.tasks.entities.answer import parse, render
+from labelwright.tasks.entities.together import merged
 from labelwright.text.sentences import sentence_spans
 
 NESTED = made(nesting=True)
@@ -44,7 +45,8 @@ class Reader:
         fits = (len(text) <= self.limit for text in texts)
         return [Prompt((1,)) if fit else Refusal("too long: x", too_long=True) for fit in fits]
 
-    def ask(self, texts: Sequence[str]) -> list[Said | Refusal]:
+    def ask(self, asks: Sequence[Ask]) -> list[Said | Refusal]:
+        texts = [ask.text for ask in asks]
         self.asked += texts
         return [
             Refusal("too long: x", too_long=True)
@@ -61,14 +63,14 @@ class Reader:
 
 
 def read(reader: Reader, text: str, label_set: LabelSet = PLAIN, **more: Any) -> Answer:
-    answer = EntityReader(label_set, reader, long="windows", **more).read([text])[0]
+    answer = PartReader(label_set, reader, long="windows", **more).read([Ask(text)])[0]
     assert isinstance(answer, Answer)
     return answer
 
 
 def entities(answer: Answer) -> list[tuple[str, tuple[Span, ...]]]:
-    assert answer.entities is not None
-    return [(entity.type, entity.spans) for entity in answer.entities]
+    assert answer.value is not None
+    return [(entity.type, entity.spans) for entity in answer.value]
 
 
 def wanted(text: str) -> list[tuple[str, tuple[Span, ...]]]:
@@ -152,12 +154,12 @@ def test_who_decides_between_two_parts() -> None:
     text = "aaa fever bbb cough ccc"
     spans = [(0, 19), (4, 23)]
 
-    def said(part: Span, *entities: Entity) -> ParsedEntities:
+    def said(part: Span, *entities: Entity) -> tuple[Entity, ...]:
         moved = (
             replace(e, spans=tuple((a - part[0], b - part[0]) for a, b in e.spans))
             for e in entities
         )
-        return ParsedEntities(tuple(moved), (), ())
+        return tuple(moved)
 
     # The first part ends 10 characters behind fever, the second begins with it; cough (14 to 19)
     # ends the first and is 10 behind the beginning of the second, whose end is the text's.
@@ -177,9 +179,9 @@ def test_equal_mentions_of_two_parts_are_one_and_overlapping_ones_need_nesting()
     same = Entity.of(text, "Disease", (49, 51))
     longer = Entity.of(text, "Disease", (48, 52))
 
-    def at(entity: Entity, start: int) -> ParsedEntities:
+    def at(entity: Entity, start: int) -> tuple[Entity, ...]:
         moved = tuple((a - start, b - start) for a, b in entity.spans)
-        return ParsedEntities((Entity("Disease", moved, entity.text),), (), ())
+        return (Entity("Disease", moved, entity.text),)
 
     for label_set in (PLAIN, NESTED):
         found = merged(label_set, 100, spans, [at(same, 0), at(same, 40)])
@@ -205,7 +207,7 @@ def test_an_answer_that_does_not_end_is_asked_in_halves_until_one_sentence() -> 
     hopeless = read(Reader(ends=0), text)
     assert hopeless.problems == ("cut off",)
     # Of every answer that did not end, the last line is left out; here it is the only one.
-    assert hopeless.entities is None
+    assert hopeless.value is None
 
 
 def test_what_the_model_read_it_in_is_where_a_mention_is_sought() -> None:
@@ -215,9 +217,9 @@ def test_what_the_model_read_it_in_is_where_a_mention_is_sought() -> None:
         return "Disease: fever"
 
     answer = read(Reader(limit=40, overlap=0, answer=everywhere), text)
-    assert answer.entities is not None
-    assert [e.spans for e in answer.entities if e.spans] == [((0, 5),)]
-    elsewhere = [e for e in answer.entities if not e.spans]
+    assert answer.value is not None
+    assert [e.spans for e in answer.value if e.spans] == [((0, 5),)]
+    elsewhere = [e for e in answer.value if not e.spans]
     assert answer.problems == (f"not in the text: Disease ({len(elsewhere)})",)
 
 
@@ -230,18 +232,20 @@ def test_a_part_that_cannot_be_read_is_a_problem_and_the_others_count() -> None:
     answer = read(Reader(limit=15, answer=sulking), text)
     assert entities(answer) == [("Disease", ((0, 5),))]
     assert answer.problems == ("chatter",)
-    assert read(Reader(answer=lambda _: "I cannot say."), text).entities is None
-    assert read(Reader(answer=lambda _: "none"), text).entities == ()
+    assert read(Reader(answer=lambda _: "I cannot say."), text).value is None
+    assert read(Reader(answer=lambda _: "none"), text).value == ()
 
 
 def test_texts_that_cannot_be_asked_stay_refused_beside_others() -> None:
     endless = "x" * 500
     texts = ["No fever.", endless, " ".join(["Fever."] * 30), "Cough."]
-    reader = EntityReader(PLAIN, Reader(limit=60), long="windows")
-    results = reader.read(texts)
+    reader = PartReader(PLAIN, Reader(limit=60), long="windows")
+    results = reader.read([Ask(text) for text in texts])
     assert [type(result) for result in results] == [Answer, Refusal, Answer, Answer]
     assert cast(Refusal, results[1]).reason == "too long for the model: a word without end"
-    rejecting = EntityReader(PLAIN, Reader(limit=60), long="reject").read(texts)
+    rejecting = PartReader(PLAIN, Reader(limit=60), long="reject").read(
+        [Ask(text) for text in texts]
+    )
     assert [type(result) for result in rejecting] == [Answer, Refusal, Refusal, Answer]
 
 
@@ -297,7 +301,7 @@ def test_every_mention_gets_the_probability_of_its_own_line(lines: list[str]) ->
         for line, prob in zip(lines, probs, strict=True)
         for kind in re.findall("Disease|Drug", line)
     ]
-    assert sorted((e.type, e.prob or 0.0) for e in parsed.entities) == sorted(said)
+    assert sorted((e.type, e.prob or 0.0) for e in parsed.value or ()) == sorted(said)
 
 
 def test_sums_of_what_answers_took() -> None:

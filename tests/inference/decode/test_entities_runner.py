@@ -86,7 +86,7 @@ def test_every_mention_is_a_row_and_every_note_is_labeled_or_rejected(tmp_path: 
     ]
     rows = jsonl(tmp_path / "predictions.jsonl")
     assert [row["id"] for row in rows] == ["a", "=b", "c", "d", "f", "g", "h\r1"]
-    assert [Prediction.from_json(row).complete for row in rows].count(False) == 1
+    assert [Prediction.from_json(row, PLAIN).complete for row in rows].count(False) == 1
     assert rows[3]["entities"] == []
 
 
@@ -305,5 +305,5 @@ def test_what_is_not_for_entities_is_refused() -> None:
     with pytest.raises(ConfigError, match="--also brat is not for label sets of task 'certainty'"):
         check_also(list(FURTHER), LabelSet.load("head-ct-5"))
     check_also(["parquet", "omop", "brat"], PLAIN)
-    with pytest.raises(ConfigError, match="--calibration is for observations"):
+    with pytest.raises(ConfigError, match="--calibration is for probabilities"):
         Calibrated.from_file(Finder(), Path("calibration.json"))

@@ -15,13 +15,11 @@ from server_tools import Reply, Server, fails, report_in, says, serving, transfo
 from inference.labeler import Labeler
 from inference.server.client import Retry
 from inference.server.labeler import TRIAL, ServerLabeler
-from inference.server.prompts import almeida
-from inference.server.replies import as_lines
 from labelwright.cli import main
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report
-from labelwright.tasks.entities.answer import render
+from labelwright.tasks.entities.answer import almeida, as_lines, render
 from sft.train import main as train
 
 SHOWN = made(

@@ -28,8 +28,8 @@ from decoding_tools import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import Answer, DecodeOptions
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import CARRIES, LOST, Evidence, Spans, Weights
 from inference.decode.evidence_places import Located, Locator, Sentence
 from inference.decode.evidence_views import VIEWS, Read
@@ -39,8 +39,8 @@ from inference.load import Loaded
 from inference.prompts import Prompt
 from inference.windows import merge
 from labelwright.errors import CheckpointError, ConfigError
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.slots import AnswerTokens
+from labelwright.records import Answer, Certainty
+from labelwright.tasks.choices import AnswerTokens
 from labelwright.text.sentences import sentence_spans
 
 TEXTS = [" ".join(REPORTS[:3]), "Clear lungs. 1.5 cm cyst.\nNo tear! Small effusion", "No tear."]
@@ -138,7 +138,7 @@ def test_remembered_views_are_a_dense_mask_over_the_report(kind: str, way: str) 
             query, options, _ = queries(loaded)[name]
             firsts = {c: tokens[0] for c, tokens in options.items()}
             body = list(range(place.head, place.tail))
-            label = read.labels[name]
+            label = read.picks[name]
             whole = None
             if way == "masked":
                 whole = masked_probs(loaded, read, body, query, firsts)[label]
@@ -161,7 +161,7 @@ def test_views_read_anew_are_prompts_of_their_own(kind: str, way: str) -> None:
         assert place is not None
         for name, row in weights.items():
             query, options, follow = queries(loaded)[name]
-            label, whole = read.labels[name], None
+            label, whole = read.picks[name], None
             if way == "exact":
                 whole = every_probability(loaded, [*tokens, *query], options, follow)[label]
             for sentence, found in zip(place.sentences, row.tolist(), strict=True):
@@ -192,9 +192,9 @@ def test_a_model_of_the_line_is_asked_in_its_line() -> None:
                 body = tokens[sentence.first : sentence.last]
                 shown = [*tokens[: place.head], *body, *tokens[place.tail :], *line]
                 probs = every_probability(loaded, shown, options, follow)
-                assert found == pytest.approx(weight(probs, read.labels[name], None), abs=1e-4)
-            line += options[read.labels[name]]
-        assert [*line, *answers.end] == answers.line(read.labels)
+                assert found == pytest.approx(weight(probs, read.picks[name], None), abs=1e-4)
+            line += options[read.picks[name]]
+        assert [*line, *answers.end] == answers.line(read.picks)
 
 
 @pytest.mark.parametrize("way", VIEWS)
@@ -277,14 +277,14 @@ def test_what_weighs_enough() -> None:
 
 def test_blank_labels_and_the_label_of_nothing_have_no_evidence() -> None:
     for read, weights in weighed(make_loaded("qwen2", KNEE, seed=3), "context"):
-        for name, label in read.labels.items():
+        for name, label in read.picks.items():
             assert (name in weights) == (label is not B and not (name == "Normal" and label is P))
 
 
 def test_windows_join_the_evidence_of_those_that_say_the_same() -> None:
     def answer(label: Certainty, spans: list[list[int]]) -> Answer:
         labels = dict.fromkeys(KNEE.names, B) | {"Cyst": label}
-        return Answer(labels, "", (), (), 0.0, None, {"Cyst": spans} if spans else {})
+        return Answer(value=labels, seconds=0.0, evidence={"Cyst": spans} if spans else {})
 
     joined = merge(
         KNEE, [answer(P, [[0, 5]]), answer(N, [[7, 9]]), answer(B, []), answer(P, [[20, 25]])]

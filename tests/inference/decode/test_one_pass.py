@@ -28,11 +28,12 @@ from decoding_tools import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import Answer, DecodeOptions
+from inference.decode.decoder import DecodeOptions
 from inference.decode.one_pass import OnePass
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
+from labelwright.records import Answer
 from labelwright.tasks.certainty.answer import render
 
 OPTIONS = DecodeOptions(batch_size=8, batch_tokens=256)
@@ -123,7 +124,7 @@ def test_an_observation_that_can_be_one_thing_only() -> None:
     (answer,) = decoded(loaded, ["Clear."])
     assert answer.probs is not None
     assert answer.probs["Bone Bruise"] == {"blank": 1.0}
-    assert answer.labels["Bone Bruise"] is B
+    assert answer.value["Bone Bruise"] is B
     assert_as_alone(loaded, ["Clear."])
 
 
@@ -133,11 +134,11 @@ def test_labels_are_the_likeliest_that_obey_and_notes_name_what_gave_way() -> No
     for answer in decoded(loaded, [f"{text} {n}" for text in REPORTS for n in range(8)]):
         assert answer.probs is not None
         likeliest = {n: max(p, key=lambda c: p[c]) for n, p in answer.probs.items()}
-        changed = [n for n in KNEE.names if likeliest[n] != answer.labels[n]]
-        assert not KNEE.contradictions(answer.labels)
+        changed = [n for n in KNEE.names if likeliest[n] != answer.value[n]]
+        assert not KNEE.contradictions(answer.value)
         assert answer.notes == tuple(f"rule: {name}" for name in changed)
         assert answer.problems == ()
-        assert answer.raw == render(KNEE, {n: c for n, c in answer.labels.items() if c})
+        assert answer.raw == render(KNEE, {n: c for n, c in answer.value.items() if c})
         gave_way += bool(changed)
     assert gave_way >= 5
 

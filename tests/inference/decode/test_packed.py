@@ -21,13 +21,14 @@ from decoding_tools import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.answer import Answer, DecodeOptions, Decoder
 from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.memory import out_of_memory
 from inference.decode.one_pass import OnePass
 from inference.decode.packed import Engine, Memory, OptionHead, Segment, verify
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
+from labelwright.records import Answer
 
 SIZE = 40
 """Tokens of the vocabulary that the random sequences use."""
@@ -198,7 +199,7 @@ def test_neighbours_move_probabilities_by_rounding_only(make: Make, kind: str) -
             decoder = make(loaded, DecodeOptions(8, batch_tokens))
             together = decoder.decode([prompts[index] for index in order])
             for index, answer in zip(order, together, strict=True):
-                assert answer.labels == alone[index].labels
+                assert answer.value == alone[index].value
                 assert largest_gap(answer, alone[index]) < 2e-5
 
 
@@ -239,7 +240,7 @@ def test_where_memory_is_short_packs_are_halved_until_they_fit(
     short = Short(decoder.reader.engine, 150, error)
     monkeypatch.setattr(decoder.reader.engine, "run", short)
     found = decoder.decode(prompts)
-    assert [answer.labels for answer in found] == [answer.labels for answer in wanted]
+    assert [answer.value for answer in found] == [answer.value for answer in wanted]
     assert max(largest_gap(a, b) for a, b in zip(found, wanted, strict=True)) < 2e-5
     assert short.sizes[0] > 300
     failures = sum(size > 150 for size in short.sizes)

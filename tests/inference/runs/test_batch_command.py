@@ -15,6 +15,7 @@ import pytest
 from batch_tools import CANARY, HEAD, Stub, jsonl, label
 from hypothesis import given
 from hypothesis import strategies as st
+from label_tables import write_labels
 from tqdm import tqdm
 
 from inference.runs import loop, watch
@@ -23,9 +24,10 @@ from inference.runs.watch import BLOCK, Watch
 from labelwright import cli
 from labelwright.commands.labeling import command as label_command
 from labelwright.errors import InputError, LabelwrightError
+from labelwright.io.delimited import escape, unescape_id
 from labelwright.io.manifest import inputs
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.tasks.certainty.table import escape, read_labels, unescape_id, write_labels
+from labelwright.tasks.certainty.table import read_labels
 
 TEXTS = ["shift a", "open b", "", "long c", f"chat {CANARY}"]
 

@@ -72,9 +72,16 @@ class Knees:
                 if "No tear" in text:
                     found = Certainty.NEGATIVE if name == "Tear" else Certainty.UNCERTAIN
                 labels[name] = found
-        answer = Prediction(report.id, labels, self.name, evidence=evidence, seconds=0.25)
+        answer = Prediction(
+            id=report.id,
+            model=self.name,
+            task="certainty",
+            value=labels,
+            evidence=evidence,
+            seconds=0.25,
+        )
         if text == "open":
-            return replace(answer, labels=labels | {"Cyst": None}, problems=("missing: Cyst",))
+            return replace(answer, value=labels | {"Cyst": None}, problems=("missing: Cyst",))
         if report.id == "=2":
             return answer
         chances = {c.value: 0.1 for c in Certainty}

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from server_tools import LABELS, LINE, MODELS, fails, report_in, says, serving
 
 from inference.server.answers import (
-    as_line,
     gbnf,
     is_valid,
     json_schema,
@@ -25,7 +24,7 @@ from inference.server.labeler import TRIAL, ServerLabeler
 from labelwright.errors import ServerError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.tasks.certainty.answer import parse, render
+from labelwright.tasks.certainty.answer import as_line, choices, parse, render
 
 TWO = LabelSet.from_text(
     """
@@ -54,25 +53,25 @@ def answers(draw: st.DrawFn, label_set: LabelSet) -> dict[str, Certainty]:
 def test_the_regex_is_exactly_the_answer_lines(label_set: LabelSet, data: st.DataObject) -> None:
     labels = data.draw(answers(label_set))
     line = render(label_set, labels)
-    pattern = re.compile(regex(label_set))
+    pattern = re.compile(regex(choices(label_set)))
     assert pattern.fullmatch(line)
     place = data.draw(st.integers(0, len(line) - 1))
     changed = line[:place] + data.draw(st.sampled_from("xX |.")) + line[place + 1 :]
     parsed = parse(label_set, changed, ended=True)
-    known = {name: value for name, value in parsed.labels.items() if value is not None}
+    known = {name: value for name, value in (parsed.value or {}).items() if value is not None}
     still = len(known) == len(label_set.names) and changed == render(label_set, known)
     assert bool(pattern.fullmatch(changed)) == still == is_valid(label_set, changed.strip("\n"))
 
 
 def test_the_grammar_of_a_small_label_set() -> None:
-    assert gbnf(TWO) == (
+    assert gbnf(choices(TWO)) == (
         'root ::= "a|b \\"q\\" \\\\" (" yes(+)" | " yes?" | " no") ", D" (" yes(+)" | " no") "."\n'
     )
 
 
 @given(labels=answers(LABELS))
 def test_a_json_answer_is_read_as_the_line(labels: dict[str, Certainty]) -> None:
-    schema = json_schema(LABELS)
+    schema = json_schema(choices(LABELS))
     value = {label.key: LABELS.words[labels[label.name]] for label in LABELS.labels}
     assert list(schema["properties"]) == schema["required"] == list(value)
     assert all(value[key] in schema["properties"][key]["enum"] for key in value)
@@ -178,10 +177,10 @@ def connect(url: str, **more: Any) -> ServerLabeler:
         (
             "vllm",
             "vllm",
-            {"structured_outputs": {"regex": regex(LABELS)}, "repetition_penalty": 1.0},
+            {"structured_outputs": {"regex": regex(choices(LABELS))}, "repetition_penalty": 1.0},
         ),
-        ("llama.cpp", "llamacpp", {"grammar": gbnf(LABELS), "repeat_penalty": 1.0}),
-        ("llama.cpp", "me", {"grammar": gbnf(LABELS), "repeat_penalty": 1.0}),
+        ("llama.cpp", "llamacpp", {"grammar": gbnf(choices(LABELS)), "repeat_penalty": 1.0}),
+        ("llama.cpp", "me", {"grammar": gbnf(choices(LABELS)), "repeat_penalty": 1.0}),
         (
             "openai",
             "nobody",
@@ -191,7 +190,7 @@ def connect(url: str, **more: Any) -> ServerLabeler:
                     "json_schema": {
                         "name": "labels",
                         "strict": True,
-                        "schema": json_schema(LABELS),
+                        "schema": json_schema(choices(LABELS)),
                     },
                 }
             },

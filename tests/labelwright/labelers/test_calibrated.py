@@ -37,7 +37,7 @@ class Fixed:
         labels = dict.fromkeys(self.label_set.names, Certainty.POSITIVE)
         return [
             Reject(r.id, r.source, r.row, "no") if r.id == "bad"
-            else Prediction(r.id, labels, self.name, probs=probs)
+            else Prediction(id=r.id, model=self.name, task="certainty", value=labels, probs=probs)
             for r in reports
         ]  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The gate around labelers: nothing is called normal that does not say so, whatever the labeler."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -62,7 +63,12 @@ class Fixed:
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         self.seen += [report.text for report in reports]
-        return [Prediction(r.id, self.labels, self.name, probs=self.probs) for r in reports]
+        return [
+            Prediction(
+                id=r.id, model=self.name, task="certainty", value=self.labels, probs=self.probs
+            )
+            for r in reports
+        ]
 
 
 def read(*texts: str, label_set: LabelSet = CHEXPERT, **labels: Certainty):
@@ -224,10 +230,7 @@ def test_nothing_is_normal_beside_a_finding():
     plain = labeler.label_reports
 
     def answer(reports):
-        return [
-            Prediction(f.id, f.labels, f.model, problems=("chatter", contradiction))
-            for f in plain(reports)
-        ]
+        return [replace(f, problems=("chatter", contradiction), probs=None) for f in plain(reports)]
 
     labeler.label_reports = answer
     (found,) = Gated(labeler).label_reports([Report("1", "Lungs clear. Effusion?", "f", 1)])

@@ -49,7 +49,13 @@ class Says:
         return [
             Reject(r.id, r.source, r.row, "no") if r.id == self.reject
             else Prediction(
-                r.id, self.labels, self.name, probs=self.probs, evidence=self.evidence, seconds=1.0
+                id=r.id,
+                model=self.name,
+                task="certainty",
+                value=self.labels,
+                probs=self.probs,
+                evidence=self.evidence,
+                seconds=1.0,
             )
             for r in reports
         ]  # fmt: skip

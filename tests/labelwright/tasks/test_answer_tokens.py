@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import render, slots
-from labelwright.tasks.certainty.slots import AnswerTokens, SlotTokens
+from labelwright.tasks.certainty.answer import choices, render
+from labelwright.tasks.choices import AnswerTokens, SlotTokens
 
 Encode = Callable[[str], list[int]]
 
@@ -66,10 +66,10 @@ def vectors(label_set: LabelSet) -> list[dict[str, Certainty]]:
 @given(label_set=label_sets(), encode=encodes)
 def test_the_line_is_the_rendered_text(label_set: LabelSet, encode: Callable[[], Encode]) -> None:
     to_tokens = encode()
-    answers = AnswerTokens.of(label_set, to_tokens)
+    answers = AnswerTokens.of(choices(label_set), to_tokens)
     for labels in vectors(label_set):
         assert answers.line(labels) == to_tokens(render(label_set, labels))
-    for index, slot in enumerate(slots(label_set)):
+    for index, slot in enumerate(choices(label_set).slots):
         for certainty, text in slot.options.items():
             assert answers.plain_length(index, certainty) == len(to_tokens(text))
 
@@ -96,7 +96,7 @@ def followed(
 @settings(max_examples=60, deadline=None)
 @given(label_set=label_sets(), encode=encodes)
 def test_targets_lead_to_the_labels(label_set: LabelSet, encode: Callable[[], Encode]) -> None:
-    answers = AnswerTokens.of(label_set, encode())
+    answers = AnswerTokens.of(choices(label_set), encode())
     for labels in vectors(label_set)[:50]:
         wanted = answers.targets(labels)
         assert len(wanted) == len(answers.tree.decisions)
@@ -114,7 +114,7 @@ def test_whatever_the_decisions_say_the_options_share_it_out(
     label_set: LabelSet, encode: Callable[[], Encode], data: st.DataObject
 ) -> None:
     """The products along the paths sum to 1, whatever is drawn for each decision."""
-    answers = AnswerTokens.of(label_set, encode())
+    answers = AnswerTokens.of(choices(label_set), encode())
     for slot in answers.slots:
         shares = []
         for choice in slot.choices:
@@ -135,9 +135,9 @@ def test_a_branch_is_its_query_and_the_beginnings_of_its_options(
     label_set: LabelSet, encode: Callable[[], Encode]
 ) -> None:
     to_tokens = encode()
-    answers = AnswerTokens.of(label_set, to_tokens)
+    answers = AnswerTokens.of(choices(label_set), to_tokens)
     tree, visible = answers.tree, answers.tree.visible()
-    for slot, text, start in zip(answers.slots, slots(label_set), tree.starts, strict=True):
+    for slot, text, start in zip(answers.slots, choices(label_set).slots, tree.starts, strict=True):
         assert list(slot.query) == to_tokens(text.prefix.removeprefix(","))
         for number, choice in enumerate(slot.choices):
             node = tree.decisions[start + number].node
@@ -152,7 +152,7 @@ def test_a_branch_is_its_query_and_the_beginnings_of_its_options(
 
 def test_two_letter_keys_and_whole_words() -> None:
     """Every branch is its key alone, and everything is decided there at once."""
-    answers = AnswerTokens.of(KNEE, whole_words())
+    answers = AnswerTokens.of(choices(KNEE), whole_words())
     assert [len(slot.query) for slot in answers.slots] == [1, 2, 1, 1, 1]
     assert [len(slot.choices) for slot in answers.slots] == [1, 1, 1, 1, 1]
     assert [len(slot.choices[0].tokens) for slot in answers.slots] == [4, 4, 2, 3, 2]
@@ -164,7 +164,7 @@ def test_two_letter_keys_and_whole_words() -> None:
 
 def test_words_that_begin_alike_are_told_apart_by_what_follows() -> None:
     """no, nope, nop, yes: n or y; after "no" a comma or p; after "nop" a comma or e."""
-    slot, _, last = AnswerTokens.of(TANGLED, letters).slots
+    slot, _, last = AnswerTokens.of(choices(TANGLED), letters).slots
     afters = {bytes(c.after).decode(): bytes(c.tokens).decode() for c in slot.choices}
     assert afters == {" ": "ny", " no": ",p", " nop": "e,"}
     assert {c: bytes(t).decode() for c, t in slot.options.items()} == {
@@ -181,14 +181,14 @@ def test_the_last_word_is_followed_by_the_full_stop() -> None:
         [{"name": "x", "certainties": ["positive", "blank"]}],
         words={"positive": "a", "blank": "ab", "negative": "c", "uncertain": "d"},
     )
-    (slot,) = AnswerTokens.of(label_set, letters).slots
+    (slot,) = AnswerTokens.of(choices(label_set), letters).slots
     assert bytes(slot.options[P]) == b" a."
 
 
 def test_one_certainty_only_leaves_nothing_to_decide() -> None:
     labels = (replace(KNEE.labels[0], certainties=(B,)), *KNEE.labels[1:3])
     answers = AnswerTokens.of(
-        replace(KNEE, labels=labels, text="three labels, one of them fixed"), letters
+        choices(replace(KNEE, labels=labels, text="three labels, one of them fixed")), letters
     )
     assert answers.slots[0].choices == ()
     assert answers.slots[0].paths == {B: ()}
@@ -208,7 +208,7 @@ def forgetful(text: str) -> list[int]:
 
 def test_tokenizers_that_cannot_tell_the_parts_apart_are_refused() -> None:
     with pytest.raises(CheckpointError, match="joins neighbouring parts of the answer") as joined:
-        AnswerTokens.of(KNEE, joining)
+        AnswerTokens.of(choices(KNEE), joining)
     assert "--layout line" in joined.value.line()
-    with pytest.raises(CheckpointError, match="two certainties of ab the same tokens"):
-        AnswerTokens.of(TANGLED, forgetful)
+    with pytest.raises(CheckpointError, match="two options of ab the same tokens"):
+        AnswerTokens.of(choices(TANGLED), forgetful)

@@ -13,7 +13,7 @@ from labelwright.errors import LabelSetError
 from labelwright.label_set import CERTAINTY, LabelSet, shipped_names
 from labelwright.prompt import messages
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import END, parse, render, slots, system_prompt
+from labelwright.tasks.certainty.answer import END, choices, parse, render, system_prompt
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
 SMALL = LabelSet.from_text("""
@@ -62,7 +62,7 @@ def test_parse_reads_back_what_render_wrote(data: st.DataObject) -> None:
         label.name: data.draw(st.sampled_from(label.certainties)) for label in label_set.labels
     }
     read = parse(label_set, render(label_set, labels), ended=True)
-    assert read.labels == labels
+    assert read.value == labels
     kinds = {problem.split(":")[0] for problem in read.problems}
     assert kinds <= {"contradiction"}
     assert read.notes == ()
@@ -76,14 +76,14 @@ def test_shipped_label_sets_round_trip(name: str, data: st.DataObject) -> None:
     labels = {
         label.name: data.draw(st.sampled_from(label.certainties)) for label in label_set.labels
     }
-    assert parse(label_set, render(label_set, labels)).labels == labels
+    assert parse(label_set, render(label_set, labels)).value == labels
 
 
 @given(st.text())
 def test_no_text_breaks_the_parser(text: str) -> None:
     read = parse(SMALL, text)
-    assert tuple(read.labels) == SMALL.names
-    undetermined = [name for name, value in read.labels.items() if value is None]
+    assert tuple(read.value) == SMALL.names
+    undetermined = [name for name, value in read.value.items() if value is None]
     assert not undetermined or read.problems
 
 
@@ -91,7 +91,7 @@ def test_no_text_breaks_the_parser(text: str) -> None:
 def test_an_answer_cut_anywhere_is_never_complete_and_silent(length: int) -> None:
     read = parse(SMALL, GOOD[:length])
     assert "cut off" in read.problems
-    known = {name: value for name, value in read.labels.items() if value is not None}
+    known = {name: value for name, value in read.value.items() if value is not None}
     assert known.items() <= READ.items()
 
 
@@ -107,7 +107,7 @@ def test_an_answer_cut_anywhere_is_never_complete_and_silent(length: int) -> Non
 )
 def test_other_ways_of_writing_are_accepted_and_noted(text: str, notes: set[str]) -> None:
     read = parse(SMALL, text)
-    assert read.labels == READ
+    assert read.value == READ
     assert read.problems == ()
     assert notes <= set(read.notes)
 
@@ -139,7 +139,7 @@ def test_other_ways_of_writing_are_accepted_and_noted(text: str, notes: set[str]
 def test_problems_are_named(text: str, problem: str, undetermined: set[str]) -> None:
     read = parse(SMALL, text)
     assert problem in read.problems
-    assert {name for name, value in read.labels.items() if value is None} == undetermined
+    assert {name for name, value in read.value.items() if value is None} == undetermined
 
 
 def test_end_of_the_model_counts_too() -> None:
@@ -152,8 +152,8 @@ def test_end_of_the_model_counts_too() -> None:
 def test_a_cut_word_that_could_have_grown_is_not_trusted() -> None:
     words = "certainties: {positive: sure, negative: 'no', uncertain: not-sure, blank: x}"
     label_set = LabelSet.from_text(SMALL.text + words)
-    assert parse(label_set, "A no").labels["Alpha"] is None
-    assert parse(label_set, "A no, Beta x").labels["Alpha"] is N
+    assert parse(label_set, "A no").value["Alpha"] is None
+    assert parse(label_set, "A no, Beta x").value["Alpha"] is N
 
 
 def test_problems_never_quote_the_answer() -> None:
@@ -172,7 +172,7 @@ def test_endless_white_space_takes_linear_time(head: str, space: str, tail: str)
 
 
 def test_slots_make_up_the_line() -> None:
-    line = "".join(slot.prefix + slot.options[B] for slot in slots(SMALL)) + END
+    line = "".join(slot.prefix + slot.options[B] for slot in choices(SMALL).slots) + END
     assert line == render(SMALL, {})
 
 

@@ -57,7 +57,7 @@ def test_certainties_stand_behind_the_type() -> None:
     )
     answer = render(SURE, found)
     assert answer == "Disease negated: ataxia\nDisease present: Diabetes"
-    assert parse(SURE, answer, text).entities == found
+    assert parse(SURE, answer, text).value == found
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_what_the_label_set_does_not_know_is_not_written(
 def test_none_is_an_answer_and_nothing_is_a_problem() -> None:
     for said in ("none", "None.", " NONE \n"):
         parsed = parse(PLAIN, said, "All is well.")
-        assert (parsed.entities, parsed.problems, parsed.readable) == ((), (), True)
+        assert (parsed.value, parsed.problems) == ((), ())
     empty = parse(PLAIN, "\n", "All is well.")
-    assert (empty.problems, empty.readable) == (("empty answer",), False)
+    assert (empty.problems, empty.value) == (("empty answer",), None)
 
 
 def test_what_is_no_line_of_the_answer_is_counted_by_kind_without_its_text() -> None:
@@ -97,33 +97,33 @@ def test_what_is_no_line_of_the_answer_is_counted_by_kind_without_its_text() -> 
         "empty mention: Disease",
         "not in the text: Disease (2)",
     )
-    assert [e.text for e in parsed.entities] == ["ataxia", "SECRET", "SECRET"]
-    assert [e.spans for e in parsed.entities] == [((0, 6),), (), ()]
-    assert parsed.readable
+    assert [e.text for e in parsed.value or ()] == ["ataxia", "SECRET", "SECRET"]
+    assert [e.spans for e in parsed.value or ()] == [((0, 6),), (), ()]
+    assert parsed.value is not None
 
 
 @pytest.mark.parametrize("answer", ["Sure!", "Gene: ATM", "Disease:", "I see: none"])
 def test_an_answer_without_any_readable_line_is_not_readable(answer: str) -> None:
     parsed = parse(PLAIN, answer, "ataxia")
     assert parsed.problems
-    assert not parsed.readable
+    assert parsed.value is None
 
 
 def test_a_mention_said_more_often_than_the_text_holds_it_is_not_in_the_text() -> None:
     parsed = parse(PLAIN, "Disease: ataxia\n" * 3, "ataxia, Ataxia")
-    assert [e.spans for e in parsed.entities] == [((0, 6),), ((8, 14),), ()]
+    assert [e.spans for e in parsed.value or ()] == [((0, 6),), ((8, 14),), ()]
     assert parsed.problems == ("not in the text: Disease",)
     # Where nesting is allowed, another type may stand at the same place, the same may not.
     both = "Disease: ataxia\nChemical: ataxia\nDisease: ataxia"
-    assert [e.spans for e in parse(NESTED, both, "ataxia").entities] == [((0, 6),), ((0, 6),), ()]
-    assert len([e for e in parse(PLAIN, both, "ataxia").entities if e.spans]) == 1
+    assert [e.spans for e in parse(NESTED, both, "ataxia").value] == [((0, 6),), ((0, 6),), ()]
+    assert len([e for e in parse(PLAIN, both, "ataxia").value if e.spans]) == 1
 
 
 def test_types_by_name_key_synonym_and_list_marks_are_understood_with_a_note() -> None:
     text = "one two three four"
     answer = "chemical substance: one\nDRUG: two\n- Chemical: three\n4. Disease: four"
     parsed = parse(PLAIN, answer, text)
-    assert [(e.type, e.text) for e in parsed.entities] == [
+    assert [(e.type, e.text) for e in parsed.value or ()] == [
         ("Chemical substance", "one"),
         ("Chemical substance", "two"),
         ("Chemical substance", "three"),
@@ -139,13 +139,13 @@ def test_types_by_name_key_synonym_and_list_marks_are_understood_with_a_note() -
 )
 def test_what_models_write_around_a_mention_does_not_count(line: str) -> None:
     parsed = parse(PLAIN, line, "no ataxia")
-    assert [(e.type, e.spans, e.text) for e in parsed.entities] == [
+    assert [(e.type, e.spans, e.text) for e in parsed.value or ()] == [
         ("Disease", ((3, 9),), "ataxia")
     ]
     assert not parsed.problems
     assert parsed.notes
     # Where the text has it so, it is a part of the mention.
-    (quoted,) = parse(PLAIN, 'Disease: "ataxia"', 'no "ataxia"').entities
+    (quoted,) = parse(PLAIN, 'Disease: "ataxia"', 'no "ataxia"').value
     assert quoted.text == '"ataxia"'
 
 
@@ -162,22 +162,22 @@ def test_certainties_in_other_writings(
     head: str, certainty: Certainty | None, problems: tuple[str, ...]
 ) -> None:
     parsed = parse(SURE, f"{head}: ataxia", "ataxia")
-    assert (parsed.entities[0].certainty, parsed.problems) == (certainty, problems)
+    assert ((parsed.value or ())[0].certainty, parsed.problems) == (certainty, problems)
 
 
 def test_the_last_line_of_an_answer_that_was_cut_off_does_not_count() -> None:
     text = "ataxia telangiectasia, ataxia"
     parsed = parse(PLAIN, "Disease: ataxia telangiectasia\nDisease: ata", text, ended=False)
-    assert [e.text for e in parsed.entities] == ["ataxia telangiectasia"]
+    assert [e.text for e in parsed.value or ()] == ["ataxia telangiectasia"]
     assert parsed.problems == ("cut off",)
     nothing = parse(PLAIN, "Dise", text, ended=False)
-    assert (nothing.entities, nothing.problems, nothing.readable) == ((), ("cut off",), False)
+    assert (nothing.value, nothing.problems) == (None, ("cut off",))
 
 
 def test_mentions_out_of_order_are_found_with_a_note_and_given_in_order() -> None:
     text = "ataxia then diabetes then ataxia"
     parsed = parse(PLAIN, "Disease: diabetes\nDisease: ataxia\nDisease: ataxia", text)
-    assert [e.start for e in parsed.entities] == [0, 12, 26]
+    assert [e.start for e in parsed.value or ()] == [0, 12, 26]
     assert parsed.notes == ("order",)
 
 
@@ -192,7 +192,7 @@ def test_one_mention_named_too_early_moves_no_other() -> None:
 def test_an_answer_of_too_many_lines_is_cut_and_says_so() -> None:
     answer = "\n".join(["Disease: a"] * (MOST_LINES + 5))
     parsed = parse(PLAIN, answer, "a " * (MOST_LINES + 5))
-    assert len(parsed.entities) == MOST_LINES
+    assert len(parsed.value or ()) == MOST_LINES
     assert parsed.problems == ("cut off",)
 
 
@@ -252,7 +252,9 @@ def test_a_prediction_of_entities_comes_back_from_its_row() -> None:
         Entity("Disease", (), "elsewhere"),
     )
     for given_here, complete in ((entities, True), ((), True), (None, False)):
-        prediction = Prediction("1", {}, "m", entities=given_here)
-        again = Prediction.from_json(json.loads(json.dumps(prediction.to_json())))
+        prediction = Prediction(id="1", model="m", task="entities", value=given_here)
+        again = Prediction.from_json(
+            json.loads(json.dumps(prediction.to_json())), LabelSet.load("disease-1")
+        )
         assert again == prediction
         assert again.complete is complete

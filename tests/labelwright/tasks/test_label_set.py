@@ -70,7 +70,7 @@ def test_a_variant_asks_the_same_in_other_words() -> None:
     assert system_prompt(words) == "Label this chest X-ray report."
     line = render(words, {"Cardiomegaly": Certainty.POSITIVE})
     assert line.startswith("enlarged mediastinum blank, enlarged heart positive, lung opacity")
-    assert parse(words, line).labels["Cardiomegaly"] is Certainty.POSITIVE
+    assert (parse(words, line).value or {})["Cardiomegaly"] is Certainty.POSITIVE
     assert words.fingerprint != one.fingerprint
     assert one.asks_as(words)
     assert words.asks_as(one)

@@ -47,7 +47,7 @@ LOOKS = [
 def test_a_mention_is_found_as_a_reader_would_find_it(
     text: str, mention: str, covered: str
 ) -> None:
-    (entity,) = parse(PLAIN, f"Disease: {mention}", text).entities
+    (entity,) = parse(PLAIN, f"Disease: {mention}", text).value
     assert entity.text == covered
     assert text[slice(*entity.spans[0])] == covered
 
@@ -174,10 +174,10 @@ def test_what_is_written_is_read_as_the_same(made_up: tuple[str, list[Entity]]) 
     assume(not any(unicodedata.combining(e.text[0]) for e in entities))
     for label_set in (PLAIN, NESTED):
         parsed = parse(label_set, render(label_set, entities), text, ended=True)
-        assert list(parsed.entities) == entities
+        assert list(parsed.value or ()) == entities
         assert not parsed.problems
         assert set(parsed.notes) <= {"written otherwise"}
-        assert parsed.readable
+        assert parsed.value is not None
 
 
 @settings(max_examples=200, deadline=None)
@@ -197,7 +197,7 @@ def test_nested_mentions_that_stand_once_are_read_as_the_same(
     kept = [e for e in inner if _stands_once(e, folded)]
     assume(not any(unicodedata.combining(e.text[0]) for e in outer + kept))
     every = in_order(outer + kept)
-    assert list(parse(NESTED, render(NESTED, every), text).entities) == every
+    assert list(parse(NESTED, render(NESTED, every), text).value) == every
 
 
 @settings(max_examples=300, deadline=None)
@@ -205,7 +205,7 @@ def test_nested_mentions_that_stand_once_are_read_as_the_same(
 def test_any_answer_to_any_text_is_read_without_error(answer: str, text: str) -> None:
     for said in (answer, f"Disease: {answer}", f"Disease: {text}"):
         for label_set in (PLAIN, NESTED, SURE):
-            for entity in parse(label_set, said, text).entities:
+            for entity in parse(label_set, said, text).value or ():
                 for start, end in entity.spans:
                     assert 0 <= start < end <= len(text)
                 if entity.spans:
@@ -275,8 +275,9 @@ def test_time_grows_with_the_note_and_with_the_lines_not_with_their_squares(name
         characters, number = size
         answer = answer_of(number)
         parsed = parse(label_set, answer, text_of(characters))
-        assert len(parsed.entities) == len(answer.splitlines())
-        assert sum(bool(entity.spans) for entity in parsed.entities) == there * len(parsed.entities)
+        found = parsed.value or ()
+        assert len(found) == len(answer.splitlines())
+        assert sum(bool(entity.spans) for entity in found) == there * len(found)
 
     little = (HUGE // 4, MANY // 4)
     assert growth(place, little, (HUGE, MANY // 4)) < 9

@@ -54,7 +54,13 @@ class Words:
         found = [replace(Entity.of(report.text, "Disease", span), prob=0.5) for span in spans]
         evidence = {"Disease": [[start, end] for start, end in spans]}
         invented = Entity("Disease", (), "gout")
-        return Prediction(report.id, {}, self.name, entities=(*found, invented), evidence=evidence)
+        return Prediction(
+            id=report.id,
+            model=self.name,
+            task="entities",
+            value=(*found, invented),
+            evidence=evidence,
+        )
 
 
 def test_entities_and_evidence_come_back_to_the_text_as_it_was() -> None:

@@ -1,18 +1,19 @@
-"""A model in this process asked for entities: room for answers, windows of long texts."""
+"""A model in this process asked for free answers: their room, windows of long texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from inference.answer import DecodeOptions
-from inference.decode.entity_constraint import Constraint
-from inference.decode.entity_reader import Said
+from inference.decode.decoder import DecodeOptions
 from inference.decode.generate import Greedy, Written
+from inference.decode.guided import Guided
 from inference.decode.line_probs import line_probs
+from inference.decode.part_reader import Said
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal, prompt_text
 from inference.windows import split
+from labelwright.labelers.base import Ask
 from labelwright.records import Span
 
 LEAST_TOKENS, LEAST_SHARE = 32, 1
@@ -24,15 +25,13 @@ OVERLAP = 2
 
 
 class ModelAsker:
-    """Asks a model in this process; it implements :class:`inference.decode.entity_reader.Asker`.
+    """Asks a model in this process; a :class:`inference.decode.part_reader.Asker`.
 
     Args:
-        guide: lets it write only what stands in the text; it writes freely if not given.
+        guide: lets it write only what is valid; it writes freely if not given.
     """
 
-    def __init__(
-        self, loaded: Loaded, options: DecodeOptions, guide: Constraint | None = None
-    ) -> None:
+    def __init__(self, loaded: Loaded, options: DecodeOptions, guide: Guided | None = None) -> None:
         self._loaded = loaded
         self._mode = "free" if guide is None else "constrained"
         self._greedy = Greedy(loaded, options, probs=True, guide=guide)
@@ -49,11 +48,11 @@ class ModelAsker:
             "overlap": OVERLAP,
         }
 
-    def ask(self, texts: Sequence[str]) -> list[Said | Refusal]:
-        """One answer or refusal per text, in order; ``seconds`` is its share of a batch."""
-        written = self.writer.write(texts)
-        pairs = zip(written, texts, strict=True)
-        asked = [(prompt, text) for prompt, text in pairs if isinstance(prompt, Prompt)]
+    def ask(self, asks: Sequence[Ask]) -> list[Said | Refusal]:
+        """One answer or refusal each, in order; ``seconds`` is its share of a batch."""
+        written = self.writer.write([ask.whole for ask in asks])
+        pairs = zip(written, asks, strict=True)
+        asked = [(prompt, ask.text) for prompt, ask in pairs if isinstance(prompt, Prompt)]
         prompts = [prompt for prompt, _ in asked]
         rooms = [self._room(len(prompt.tokens), least=False) for prompt in prompts]
         answers = iter(

@@ -1,8 +1,8 @@
-"""The answers of a label set in tokens: where each observation is decided, between which tokens.
+"""Answers of choices in tokens: where each slot is decided, between which tokens.
 
-Two layouts ask for the same answers. In the *line* the observations follow each other, so each
-sees those before it. In *branches* every observation is asked alone, right after the prompt:
-its query (the key), then its options. Training, scoring and decoding share this module, so
+Two layouts ask for the same answers. In the *line* the slots follow each other, so each sees
+those before it. In *branches* every slot is asked alone, right after the prompt: its query (the
+key), then its options. Training, scoring and decoding share this module, so
 they cannot drift apart. Options may have any number of tokens: their trie says at which
 places a decision falls.
 """
@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from labelwright.errors import CheckpointError
-from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
-from labelwright.tasks.certainty.answer import END, Slot, slots
+from labelwright.tasks.base import Choices, Slot
 
 Encode = Callable[[str], Sequence[int]]
 """Text to token ids, without special tokens."""
@@ -35,23 +33,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class SlotTokens:
-    """One observation.
+    """One slot.
 
     Attributes:
-        query: what asks for this observation alone.
+        query: what asks for this slot alone.
         prefix: what stands before its option in the line.
-        options: the tokens of each certainty; if one is the beginning of another, the token
+        options: the tokens of each option; if one is the beginning of another, the token
             that follows it in the line is included.
         choices: the decisions, each before those that depend on it.
-        paths: per certainty, its decisions as ``(index into choices, index into its tokens)``.
+        paths: per option, its decisions as ``(index into choices, index into its tokens)``.
+        silent: as of :class:`labelwright.tasks.base.Slot`, and so is ``whole``.
     """
 
     label: str
     query: tuple[int, ...]
     prefix: tuple[int, ...]
-    options: Mapping[Certainty, tuple[int, ...]]
+    options: Mapping[str, tuple[int, ...]]
     choices: tuple[Choice, ...]
-    paths: Mapping[Certainty, tuple[tuple[int, int], ...]]
+    paths: Mapping[str, tuple[tuple[int, int], ...]]
+    silent: str | None = None
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Tree:
     Attributes:
         parents: index of the token before it in its branch; -1 where the branch begins.
         depths: tokens before it in its branch.
-        decisions: of all observations, in order; ``slots[i].choices`` follow each other.
-        starts: index of the first decision of every observation.
+        decisions: of all slots, in order; ``slots[i].choices`` follow each other.
+        starts: index of the first decision of every slot.
     """
 
     tokens: tuple[int, ...]
@@ -100,15 +101,15 @@ class AnswerTokens:
     end: tuple[int, ...]
 
     @classmethod
-    def of(cls, label_set: LabelSet, encode: Encode) -> AnswerTokens:
+    def of(cls, choices: Choices, encode: Encode) -> AnswerTokens:
         """Compile the answers.
 
         Raises:
-            CheckpointError: the tokenizer joins parts of neighbouring observations into one
-                token, or cannot tell two certainties apart.
+            CheckpointError: the tokenizer joins parts of neighbouring slots into one token, or
+                cannot tell two options apart.
         """
-        end = tuple(encode(END))
-        texts = slots(label_set)
+        end = tuple(encode(choices.end))
+        texts = choices.slots
         heads = [tuple(encode(slot.prefix)) for slot in texts]
         follows = [*(head[0] for head in heads[1:]), end[0]]
         compiled = tuple(
@@ -116,31 +117,31 @@ class AnswerTokens:
             for slot, head, follow in zip(texts, heads, follows, strict=True)
         )
         answers = cls(compiled, end)
-        _check(answers, texts, encode)
+        _check(answers, choices, encode)
         return answers
 
-    def line(self, labels: Mapping[str, Certainty]) -> list[int]:
+    def line(self, picks: Mapping[str, str]) -> list[int]:
         """The tokens of the whole answer line."""
         tokens: list[int] = []
         for slot, text in zip(self.slots, self._plain, strict=True):
-            tokens += [*slot.prefix, *text[labels[slot.label]]]
+            tokens += [*slot.prefix, *text[picks[slot.label]]]
         return [*tokens, *self.end]
 
-    def targets(self, labels: Mapping[str, Certainty]) -> list[int]:
+    def targets(self, picks: Mapping[str, str]) -> list[int]:
         """Per decision of :attr:`tree` the index of the right token; -1 where none is due."""
         wanted = [-1] * len(self.tree.decisions)
         for slot, start in zip(self.slots, self.tree.starts, strict=True):
-            for choice, pick in slot.paths[labels[slot.label]]:
+            for choice, pick in slot.paths[picks[slot.label]]:
                 wanted[start + choice] = pick
         return wanted
 
-    def plain_length(self, slot: int, certainty: Certainty) -> int:
+    def plain_length(self, slot: int, option: str) -> int:
         """Tokens of an option as it stands in the line."""
-        return len(self._plain[slot][certainty])
+        return len(self._plain[slot][option])
 
     @cached_property
     def tree(self) -> Tree:
-        """The branches of all observations."""
+        """The branches of all slots."""
         tokens: list[int] = []
         parents: list[int] = []
         depths: list[int] = []
@@ -167,7 +168,7 @@ class AnswerTokens:
         return tuple(sorted({t for s in self.slots for c in s.choices for t in c.tokens}))
 
     @cached_property
-    def _plain(self) -> list[dict[Certainty, tuple[int, ...]]]:
+    def _plain(self) -> list[dict[str, tuple[int, ...]]]:
         """The options as they stand in the line, without the token that follows."""
         firsts = [*(slot.prefix[0] for slot in self.slots[1:]), self.end[0]]
         return [
@@ -176,11 +177,11 @@ class AnswerTokens:
         ]
 
 
-def _closed(slot: SlotTokens, certainty: Certainty, follow: int) -> bool:
+def _closed(slot: SlotTokens, option: str, follow: int) -> bool:
     """Whether the option's tokens include the one that follows it in the line."""
-    tokens = slot.options[certainty]
+    tokens = slot.options[option]
     body = tokens[:-1]
-    others = [other for name, other in slot.options.items() if name is not certainty]
+    others = [other for name, other in slot.options.items() if name != option]
     return tokens[-1] == follow and any(other[: len(body)] == body for other in others)
 
 
@@ -194,7 +195,7 @@ def _slot(slot: Slot, prefix: tuple[int, ...], follow: int, encode: Encode) -> S
     }  # fmt: skip
     if len(set(whole.values())) < len(whole):
         raise CheckpointError(
-            f"the tokenizer gives two certainties of {slot.label} the same tokens",
+            f"the tokenizer gives two options of {slot.label} the same tokens",
             remedy="change the words of the label set",
         )
     choices: list[Choice] = []
@@ -214,19 +215,21 @@ def _slot(slot: Slot, prefix: tuple[int, ...], follow: int, encode: Encode) -> S
         for c, tokens in whole.items()
     }
     query = tuple(encode(slot.prefix.removeprefix(",")))
-    return SlotTokens(slot.label, query, prefix, whole, tuple(choices), paths)
+    return SlotTokens(
+        slot.label, query, prefix, whole, tuple(choices), paths, slot.silent, slot.whole
+    )
 
 
-def _check(answers: AnswerTokens, texts: Sequence[Slot], encode: Encode) -> None:
+def _check(answers: AnswerTokens, choices: Choices, encode: Encode) -> None:
     """Whole lines must have the tokens of their parts, else scores would be of another text."""
+    texts = choices.slots
     most = max(len(slot.options) for slot in texts)
     for turn in range(most):
         picked = {
             slot.label: list(slot.options)[(turn + place) % len(slot.options)]
             for place, slot in enumerate(texts)
         }
-        line = "".join(slot.prefix + slot.options[picked[slot.label]] for slot in texts) + END
-        if list(encode(line)) != answers.line(picked):
+        if list(encode(choices.line(picked))) != answers.line(picked):
             raise CheckpointError(
                 "the model's tokenizer joins neighbouring parts of the answer into one token",
                 remedy="label with --decode free, or train with --layout line",

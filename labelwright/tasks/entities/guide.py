@@ -1,31 +1,19 @@
-"""Answers of entities of which every mention stands in the text: greedy, but only valid tokens.
+"""Which answers of entities are valid: every mention stands in the text, in order.
 
-At every step the likeliest token is taken that keeps the answer valid: lines of a known type, a
-colon, and a mention that begins and ends at word borders of the text (white space evened out),
-behind the mention before it. So nothing can be invented or said twice, and no answer goes on
-without end. The probability of a token is the one that the model gave it among all tokens.
-
-Valid is decided byte by byte, so that a token may hold half a letter, or a line end and more.
+Lines of a known type, a colon, and a mention that begins and ends at word borders of the text
+(white space evened out), behind the mention before it. So nothing can be invented or said twice,
+and no answer goes on without end. Valid is decided byte by byte, so that a token may hold half a
+letter, or a line end and more.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
-from inference.decode.token_bytes import token_bytes
-from inference.load import Loaded
-from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.tasks.entities.answer import NONE
 
-if TYPE_CHECKING:
-    import torch
-
-FIRST_LOOK = 64
-"""Likeliest tokens that are tried before all are."""
 SEPARATOR = b": "
 
 
@@ -52,8 +40,8 @@ class State:
     used: frozenset[tuple[bytes, int, int]] = frozenset()
 
 
-class Answers:
-    """What may be answered to one text."""
+class MentionGuide:
+    """What may be answered to one text; a :class:`labelwright.tasks.base.Guide`."""
 
     def __init__(self, label_set: LabelSet, text: str) -> None:
         plain = " ".join(text.split())
@@ -65,6 +53,10 @@ class Answers:
         self._heads = heads(label_set)
         self._beginnings = {head[:n] for head in self._heads for n in range(len(head) + 1)}
         self._none = NONE.encode()
+
+    def start(self) -> State:
+        """The state before the first byte."""
+        return State()
 
     def advance(self, state: State, piece: bytes) -> State | None:
         """The state behind a token's bytes; ``None`` where they would not be valid."""
@@ -144,74 +136,3 @@ def _borders(text: str) -> tuple[set[int], set[int]]:
     if not before.isspace():
         ends.add(at)
     return starts, ends
-
-
-class Constraint:
-    """Lets a batch of answers be written with valid tokens only.
-
-    Raises:
-        CheckpointError: the tokenizer cannot write every byte, so that an answer could get stuck.
-    """
-
-    def __init__(self, loaded: Loaded) -> None:
-        self._label_set = loaded.label_set
-        self._pieces = token_bytes(loaded.tokenizer)
-        single = {piece for piece in self._pieces.values() if len(piece) == 1}
-        if len(single) < 256:
-            raise CheckpointError(
-                "the tokenizer cannot write every byte, which constrained answers need",
-                remedy="use --decode free",
-                source=loaded.name,
-            )
-
-    def processor(
-        self, texts: Sequence[str], ends: Sequence[int], chances: list[Any]
-    ) -> Callable[[Any, Any], Any]:
-        """A logits processor for one batch.
-
-        Args:
-            texts: of the batch's rows.
-            ends: the tokens that end an answer.
-            chances: gets the probabilities of the tokens taken, a tensor per step.
-        """
-        import torch
-
-        answers = [Answers(self._label_set, text) for text in texts]
-        states: list[State | None] = [State() for _ in texts]
-
-        def process(_: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            rows = scores.float()
-            taken = []
-            for place, state in enumerate(states):
-                token, after = ends[0], None
-                if state is not None:
-                    token, after = self._best(rows[place], answers[place], state, ends)
-                taken.append(token)
-                states[place] = after
-            picked = torch.tensor(taken, device=scores.device)[:, None]
-            chosen = rows.gather(1, picked)[:, 0]
-            chances.append((chosen - rows.logsumexp(dim=-1)).exp())
-            return torch.full_like(scores, float("-inf")).scatter_(1, picked, 0.0)
-
-        return process
-
-    def _best(
-        self, row: torch.Tensor, answers: Answers, state: State, ends: Sequence[int]
-    ) -> tuple[int, State | None]:
-        """The likeliest token that keeps the answer valid, and the state behind it."""
-        for token in _likeliest(row):
-            if token in ends:
-                if answers.may_end(state):
-                    return token, None
-            elif piece := self._pieces.get(token):
-                after = answers.advance(state, piece)
-                if after is not None:
-                    return token, after
-        return ends[0], None
-
-
-def _likeliest(row: torch.Tensor) -> Iterator[int]:
-    """All tokens, the likeliest first; all are sorted only if the first do not serve."""
-    first = min(FIRST_LOOK, len(row))
-    yield from row.topk(first).indices.tolist()
-    yield from row.argsort(descending=True).tolist()[first:]

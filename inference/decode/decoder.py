@@ -1,4 +1,4 @@
-"""What a way of decoding says of one prompt, and what every way of decoding looks like."""
+"""What every way of decoding looks like, and what may be chosen for it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from inference.prompts import Prompt
-from labelwright.records import Certainty, Entity
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a way of decoding says of one prompt; the fields are those of ``Prediction``."""
-
-    labels: Mapping[str, Certainty | None]
-    raw: str
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    seconds: float
-    probs: Mapping[str, Mapping[str, float]] | None = None
-    evidence: Mapping[str, list[list[int]]] | None = None
-    entities: tuple[Entity, ...] | None = None
-    usage: Mapping[str, float] | None = None
+from labelwright.records import Answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,42 +1,87 @@
-"""The rules of a label-set file; every breach is reported with its line and remedy."""
+"""The rules of a label-set file that all task kinds share; every breach has its line and remedy.
+
+A kind reads its files with :func:`read`, which checks what is common and calls the kind for the
+rest: which further keys there are, which certainties, and its own checks.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
+from labelwright import kinds
 from labelwright.io.yaml_lines import Step, YamlFile
-from labelwright.labelers.about import check as check_about
+from labelwright.label_set import Label, LabelSet
 from labelwright.records import Certainty
-from labelwright.tasks.entities.examples import check_examples
 
-CERTAINTY, ENTITIES = TASKS = ("certainty", "entities")
-"""Task kinds that this version can run."""
-
-BOTH = ("name", "version", "task", "language", "instruction", "certainties", "labels")
-TOP = {
-    CERTAINTY: (*BOTH, "exclusive", "about", "variant_of"),
-    ENTITIES: (*BOTH, "nesting", "examples"),
-}
-LABEL = ("name", "key", "description", "synonyms", "parent", "codes", "certainties")
-"""Keys of one label; a type of entities has no certainties of its own."""
-EXCLUSIVE = ("label", "with")
+TOP = ("name", "version", "task", "language", "instruction", "certainties", "labels")
+LABEL = ("name", "key", "description", "synonyms", "parent", "codes")
 RESERVED = re.compile(r"[,.;:\n\r\t]|^\s|\s$|\s\s|^$")
 """What a name, key or certainty word may not hold: the answer line uses it."""
 
+Words = dict[Certainty, str]
 
-def checked(file: YamlFile) -> dict[str, Any]:
-    """Return the file's mapping with ``certainties`` normalised to ``{Certainty: word}``.
+
+@dataclass(frozen=True)
+class Rules:
+    """What a kind's files have of their own.
+
+    Attributes:
+        top: further keys at the top.
+        label: further keys of a label.
+        usual: the certainties where the file names none, with their words.
+        needed: certainties that a file that names some must name.
+        each: checks one label: file, its place, its mapping, the certainties.
+        whole: checks the rest: file, its mapping, the names of the labels, the certainties.
+    """
+
+    top: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    usual: Mapping[Certainty, str] = field(default_factory=dict)
+    needed: tuple[Certainty, ...] = ()
+    each: Callable[[YamlFile, list[Step], Mapping[str, Any], Words], None] | None = None
+    whole: Callable[[YamlFile, Mapping[str, Any], Sequence[str], Words], None] | None = None
+
+
+def read(file: YamlFile, text: str, rules: Rules | None = None, **own: Any) -> LabelSet:
+    """Check a file and build the label set of it; without rules it can only be wrong.
+
+    Args:
+        own: further fields of the label set, each a function of the file's checked mapping.
 
     Raises:
         LabelSetError: the file breaks a rule; all breaches are listed.
     """
+    value = _checked(file, rules)
+    allowed = tuple(value["certainties"])
+    return LabelSet(
+        name=value["name"],
+        version=str(value["version"]),
+        task=value["task"],
+        language=value["language"],
+        instruction=value["instruction"].strip(),
+        labels=tuple(_label(item, allowed) for item in value["labels"]),
+        words=dict(value["certainties"]),
+        text=text,
+        kin=value.get("variant_of") or value["name"],
+        **{name: of(value) for name, of in own.items()},
+    )
+
+
+def _checked(file: YamlFile, rules: Rules | None) -> dict[str, Any]:
+    """The file's mapping with ``certainties`` normalised to ``{Certainty: word}``."""
     if not isinstance(file.value, dict):
-        file.problem([], f"a label set is a mapping; start with {BOTH[0]}: …")
+        file.problem([], f"a label set is a mapping; start with {TOP[0]}: …")
         file.finish("not a label set")
     value: dict[str, Any] = dict(file.value)
-    entities = value.get("task") == ENTITIES
-    file.unknown_keys([], value, TOP[ENTITIES if entities else CERTAINTY])
+    if rules is None:  # what else there may be, only the kind would know
+        value_like = {k: v for k, v in value.items() if get_close_matches(str(k), TOP, n=1)}
+        file.unknown_keys([], value_like, TOP)
+    else:
+        file.unknown_keys([], value, (*TOP, *rules.top))
     for key in ("name", "version", "task", "instruction", "labels"):
         if value.get(key) in (None, "", []):
             file.problem([], f"{key!r} is missing; add it")
@@ -45,8 +90,9 @@ def checked(file: YamlFile) -> dict[str, Any]:
             file.problem([key], f"{key!r} must be text; quote it")
     if value.get("version") is not None and not isinstance(value["version"], str):
         file.problem(["version"], f'version must be text; write "{value["version"]}"')
-    if isinstance(value.get("task"), str) and value["task"] not in TASKS:
-        file.problem(["task"], f"unknown task {value['task']!r}; use one of: {', '.join(TASKS)}")
+    if isinstance(value.get("task"), str) and value["task"] not in kinds.KINDS:
+        known = ", ".join(kinds.KINDS)
+        file.problem(["task"], f"unknown task {value['task']!r}; use one of: {known}")
     if isinstance(value.get("instruction"), str):
         fields = set(re.findall(r"\{(\w*)\}", value["instruction"]))
         for name in sorted(fields - {"labels", "certainties"}):
@@ -54,14 +100,11 @@ def checked(file: YamlFile) -> dict[str, Any]:
                 ["instruction"], f"unknown placeholder {{{name}}}; use {{labels}}, {{certainties}}"
             )
     value.setdefault("language", "en")
-    words = _certainties(file, value.get("certainties"), entities=entities)
-    names = _labels(file, value.get("labels"), words, entities=entities)
-    _exclusive(file, value.get("exclusive"), names)
-    if not isinstance(value.get("nesting", False), bool):
-        file.problem(["nesting"], "nesting must be true or false")
-    check_examples(file, value, names, words)
-    if value.get("about") is not None:
-        check_about(file, ["about"], value["about"])
+    shared = Rules() if rules is None else rules
+    words = _certainties(file, value.get("certainties"), shared)
+    names = _labels(file, value.get("labels"), words, rules)
+    if shared.whole is not None:
+        shared.whole(file, value, names, words)
     file.finish("mistake in the label set")
     value["certainties"] = words
     return value
@@ -80,9 +123,9 @@ def _text(file: YamlFile, path: list[Step], value: object, what: str) -> str | N
     return value
 
 
-def _certainties(file: YamlFile, value: object, *, entities: bool) -> dict[Certainty, str]:
+def _certainties(file: YamlFile, value: object, rules: Rules) -> Words:
     if value is None:
-        return {} if entities else {c: c.value for c in Certainty}
+        return dict(rules.usual)
     pairs: list[tuple[object, object, list[Step]]]
     if isinstance(value, list):
         pairs = [(item, item, ["certainties", i]) for i, item in enumerate(value)]
@@ -91,7 +134,7 @@ def _certainties(file: YamlFile, value: object, *, entities: bool) -> dict[Certa
     else:
         file.problem(["certainties"], "certainties must be a list or a mapping to answer words")
         return {}
-    words: dict[Certainty, str] = {}
+    words: Words = {}
     for name, word, path in pairs:
         if name not in Certainty.__members__.values():
             file.problem(path, f"unknown certainty {name!r}; use some of: {', '.join(Certainty)}")
@@ -104,17 +147,13 @@ def _certainties(file: YamlFile, value: object, *, entities: bool) -> dict[Certa
         if text.casefold() in {w.casefold() for w in words.values()}:
             file.problem(path, f"certainty word {text!r} stands twice; words must differ")
         words[Certainty(str(name))] = text
-    for needed in (Certainty.POSITIVE,) if entities else (Certainty.POSITIVE, Certainty.BLANK):
+    for needed in rules.needed:
         if needed not in words and not file.problems:
             file.problem(["certainties"], f"{needed.value!r} is missing; every label set needs it")
-    if entities and Certainty.BLANK in words:
-        file.problem(["certainties"], "a mention cannot be 'blank'; delete it")
     return words
 
 
-def _labels(
-    file: YamlFile, value: object, words: dict[Certainty, str], *, entities: bool
-) -> list[str]:
+def _labels(file: YamlFile, value: object, words: Words, rules: Rules | None) -> list[str]:
     if not isinstance(value, list):
         if value is not None:
             file.problem(["labels"], "labels must be a list; write '- name: …'")
@@ -126,7 +165,8 @@ def _labels(
         if not isinstance(item, dict):
             file.problem(path, "a label is a mapping; write '- name: …'")
             continue
-        file.unknown_keys(path, item, LABEL[:-1] if entities else LABEL)
+        if rules is not None:
+            file.unknown_keys(path, item, (*LABEL, *rules.label))
         if "name" not in item:
             file.problem(path, "label without a name; add 'name: …'")
             continue
@@ -135,7 +175,8 @@ def _labels(
             continue
         names.append(name)
         _aliases(file, path, item, name, owner, words)
-        _own_certainties(file, path, item.get("certainties"), words)
+        if rules is not None and rules.each is not None:
+            rules.each(file, path, item, words)
         codes = item.get("codes")
         if codes is not None and not isinstance(codes, dict):
             file.problem([*path, "codes"], "codes must be a mapping; write 'codes: {icd10cm: J90}'")
@@ -150,7 +191,7 @@ def _aliases(
     item: dict[str, Any],
     name: str,
     owner: dict[str, str],
-    words: dict[Certainty, str],
+    words: Words,
 ) -> None:
     synonyms = item.get("synonyms") or []
     if not isinstance(synonyms, list):
@@ -178,23 +219,6 @@ def _aliases(
         own.add(folded)
 
 
-def _own_certainties(
-    file: YamlFile, path: list[Step], value: object, words: dict[Certainty, str]
-) -> None:
-    if value is None:
-        return
-    where: list[Step] = [*path, "certainties"]
-    if not isinstance(value, list) or len(value) < 2:
-        file.problem(where, "certainties must list at least two; for example [positive, blank]")
-        return
-    for index, item in enumerate(value):
-        if item not in list(words):
-            known = ", ".join(words)
-            file.problem([*where, index], f"unknown certainty {item!r}; use some of: {known}")
-    if Certainty.BLANK not in value:
-        file.problem(where, "'blank' is missing; a report may always leave an observation out")
-
-
 def _parent(
     file: YamlFile, path: list[Step], item: object, items: list[Any], names: list[str]
 ) -> None:
@@ -213,27 +237,14 @@ def _parent(
         file.problem(path, f"{item['name']!r} is its own ancestor; cut the circle")
 
 
-def _exclusive(file: YamlFile, value: object, names: list[str]) -> None:
-    if value is None:
-        return
-    if not isinstance(value, list):
-        file.problem(["exclusive"], "exclusive must be a list; write '- label: …'")
-        return
-    for index, item in enumerate(value):
-        path: list[Step] = ["exclusive", index]
-        if not isinstance(item, dict) or not {"label", "with"} <= set(item):
-            file.problem(path, "an exclusive rule has the keys label and with; add them")
-            continue
-        file.unknown_keys(path, item, EXCLUSIVE)
-        if item["label"] not in names:
-            file.problem(
-                [*path, "label"], f"unknown label {item['label']!r}; name one of the labels"
-            )
-        others = item["with"] if isinstance(item["with"], list) else [item["with"]]
-        if not isinstance(item["with"], list):
-            file.problem([*path, "with"], "'with' must be a list of labels; write [a, b]")
-        for number, other in enumerate(others):
-            if other not in names or other == item["label"]:
-                file.problem(
-                    [*path, "with", number], f"{other!r} is no other label; mend or delete it"
-                )
+def _label(item: Mapping[str, Any], allowed: tuple[Certainty, ...]) -> Label:
+    own = item.get("certainties")
+    return Label(
+        name=item["name"],
+        key=item.get("key") or item["name"],
+        description=" ".join(str(item.get("description") or "").split()),
+        synonyms=tuple(item.get("synonyms") or ()),
+        parent=item.get("parent"),
+        codes={str(k): str(v) for k, v in (item.get("codes") or {}).items()},
+        certainties=allowed if own is None else tuple(c for c in allowed if c in own),
+    )
