@@ -36,13 +36,13 @@ REPORTS := examples/reports.csv --id-column id --text-columns findings,impressio
 
 demo: $(STAMP)
 	@rm -rf $(D)
-	$(BIN)/labelwright label $(REPORTS) --out $(D)/small-model
-	$(BIN)/labelwright label $(REPORTS) --model rules --out $(D)/rules
-	$(BIN)/labelwright evidence $(REPORTS) --pred $(D)/small-model --out $(D)/evidence.html \
-	  --title 'Labels of the small model and the sentences that carry them'
+	$(BIN)/labelwright label $(REPORTS) --out $(D)/labels
+	$(BIN)/labelwright label $(REPORTS) --model labelwright-chest --out $(D)/small-model
+	$(BIN)/labelwright evidence $(REPORTS) --pred $(D)/labels --out $(D)/evidence.html \
+	  --title 'Labels and the sentences that carry them'
 	$(BIN)/labelwright eval --gold examples/labels.csv --patients examples/reports.csv \
-	  --pred small-model=$(D)/small-model --pred rules=$(D)/rules --out $(D)/report \
-	  --title 'Demo: the model that comes with labelwright and the rules on 120 hand-written reports'
+	  --pred two-readers=$(D)/labels --pred small-model=$(D)/small-model --out $(D)/report \
+	  --title 'Demo: two readers and the small model alone on 120 hand-written reports'
 	@echo
 	@echo "Labels and their sentences: file://$(CURDIR)/$(D)/evidence.html"
 	@echo "The comparison page:        file://$(CURDIR)/$(D)/report/index.html"

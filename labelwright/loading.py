@@ -38,6 +38,8 @@ WORDS = {
 RULES_LABEL_SET = "chexpert-14"
 DEFAULT_K = 5
 NO_NEIGHBOURS = "none"
+NOBODY = "none"
+"""The second reader where there shall be none."""
 
 SHOWN = ("neighbours", "neighbour_words")
 """Settings of neighbours in prompts."""
@@ -81,7 +83,8 @@ class LabelerSettings:
 
     Attributes:
         model: a folder that training wrote, a model of the hub or of the server, the name of a
-            shipped model, ``rules`` or ``knn``; the shipped model of the label set if ``None``.
+            shipped model, ``rules`` or ``knn``; if ``None`` the shipped model of the label set
+            and the second reader that it comes with.
         label_set: name, file or label set, for a labeler that brings none.
         sections: what of a report is read, one of
             :data:`labelwright.text.sections.SECTION_CHOICES`.
@@ -89,7 +92,7 @@ class LabelerSettings:
             for neither.
         unchecked: take answers as they are, without the gate (:mod:`labelwright.labelers.gate`).
         second_reader: another labeler that reads along, named as ``model`` is
-            (:mod:`labelwright.labelers.second`).
+            (:mod:`labelwright.labelers.second`); ``none`` for nobody.
         decide: which of the two decides where they differ: ``first``, ``second`` or a file.
 
     The other fields are the flags of ``labelwright label`` of the same names.
@@ -151,12 +154,12 @@ class LabelerSettings:
         Raises:
             ConfigError: ``decide`` without a second reader, or the same one twice.
         """
-        name = self.second_reader
+        name = self._second()
         if name is None:
             if self.decide is not None:
                 raise ConfigError(
                     "--decide is for two readers",
-                    remedy="give --second-reader too, or leave it out",
+                    remedy="give --second-reader too, or remove --decide",
                 )
             return self, None
         if name == self.model:
@@ -167,6 +170,16 @@ class LabelerSettings:
         device = None if name == RULES else self.device
         second = LabelerSettings(model=name, device=device, **taken)
         return replace(self, **dict.fromkeys(taken)), second
+
+    def _second(self) -> str | None:
+        """The second reader asked for, or that of the labeler that nobody named."""
+        if self.second_reader is not None:
+            return None if self.second_reader == NOBODY else self.second_reader
+        if self.model is not None or self.server is not None:
+            return None
+        from labelwright.labelers.second import usual_second
+
+        return usual_second(self._folder())
 
     @property
     def labeler(self) -> str:

@@ -107,6 +107,15 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def usual_second(folder: str | Path) -> str | None:
+    """The second reader that a model comes with: the first that its folder's file names."""
+    try:
+        known = json.loads((Path(folder) / OWN_FILE).read_text(encoding="utf-8"))["second_readers"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return next(iter(known), None) if isinstance(known, dict) else None
+
+
 class TwoReaders:
     """Two labelers of one label set; implements :class:`labelwright.labelers.base.ReportLabeler`.
 

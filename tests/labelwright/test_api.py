@@ -100,7 +100,9 @@ def test_one_text_is_no_list(rules: labelwright.Labeler, wrong: object) -> None:
 
 
 def test_the_generative_labeler_takes_no_plain_string_either() -> None:
-    labeler = labelwright.load(device="cpu", unchecked=True, calibration="none")
+    labeler = labelwright.load(
+        "labelwright-chest", device="cpu", unchecked=True, calibration="none"
+    )
     with pytest.raises(TypeError, match="not one str"):
         labeler.label(TEXTS[0])
     assert isinstance(labeler.labeler, Labeler)

@@ -18,6 +18,7 @@ from labelwright.loading import (
     KNN,
     MODEL,
     NO_NEIGHBOURS,
+    NOBODY,
     SERVER,
     SHOWN,
     TAKES,
@@ -183,7 +184,7 @@ def _of_cell(
     """The arguments of ``labelwright label`` for one cell."""
     from eval.studies.ablation_cells import WITHOUT
 
-    changes: dict[str, Any] = {"model": model}
+    changes: dict[str, Any] = {"model": model, "second_reader": base.second_reader or NOBODY}
     if cell == WITHOUT:
         reads = LabelerSettings(model=model, server=base.server).labeler in (MODEL, SERVER)
         changes |= dict.fromkeys((*SHOWN, *CHOSEN), None)

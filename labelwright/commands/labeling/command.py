@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR|HUB_NAME|rules|knn",
         help="a folder that training wrote, a model of the hub, the rule-based labeler, "
         "or the votes of similar reports "
-        "(default: the small model that comes with labelwright for the label set chexpert-14)",
+        "(default: for chexpert-14 the small model that comes with labelwright, with the rules as "
+        "second reader, who decides)",
     )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="DIR", help="where the results go"
@@ -133,9 +134,10 @@ def _add_second_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("second reader")
     group.add_argument(
         "--second-reader",
-        metavar="DIR|HUB_NAME|rules|knn",
+        metavar="DIR|HUB_NAME|rules|knn|none",
         help="another labeler for the same label set, which reads every report too; "
-        "predictions.jsonl and disagreements.csv say where the two differ",
+        "predictions.jsonl and disagreements.csv say where the two differ (default: none; without "
+        "--model the rules)",
     )
     group.add_argument(
         "--decide",

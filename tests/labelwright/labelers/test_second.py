@@ -16,6 +16,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.gate import Gated
 from labelwright.labelers.second import Decision, TwoReaders
+from labelwright.loading import LabelerSettings
 from labelwright.records import Certainty, Prediction, Reject, Report
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
@@ -319,3 +320,19 @@ def test_flags_that_do_not_fit(
 ) -> None:
     assert main(["label", str(table), *flags, "--out", str(tmp_path / "out")]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_who_reads_where_nobody_is_named() -> None:
+    """The model that comes along brings the rules; a model that is named reads alone."""
+    first, second = LabelerSettings().readers()
+    assert first.labeler == "model"
+    assert second is not None
+    assert second.labeler == "rules"
+    for settings in (
+        LabelerSettings(model="labelwright-chest"),
+        LabelerSettings(model="rules"),
+        LabelerSettings(second_reader="none"),
+    ):
+        assert settings.readers() == (settings, None)
+    with pytest.raises(ConfigError, match="--decide is for two readers"):
+        LabelerSettings(second_reader="none", decide="first").readers()
