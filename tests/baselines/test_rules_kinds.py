@@ -172,6 +172,9 @@ SHORT_FORMS = {
     "Upper lobe blood diversion.": "ED+",
     "Calcified pleural plaques.": "PO+",
     "GGO in both lungs.": "LO+",
+    "# left 5th rib": "FR+",
+    "No #.": "FR- NF+",
+    "ETT not in situ.": "SD-",
 }
 INFORMAL = {
     "Some fluid on the left.": "PE+",
