@@ -8,6 +8,7 @@ the adapter can tell.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.load import find
 from labelwright.checkpoint import LABEL_SET_FILE, NORMALISE_FILE, TASK_FILE
-from labelwright.errors import CheckpointError, OutputError
+from labelwright.errors import CheckpointError, ConfigError, OutputError
 from labelwright.io.jsonl import writing
 from labelwright.runtime.fetched import fetched_folder
 
@@ -29,6 +30,9 @@ BESIDE = (
     *(LABEL_SET_FILE, TASK_FILE, NORMALISE_FILE),
 )
 """What a labeling folder needs beside its weights."""
+TYPES = {"bf16": 1, "f8": 16}
+"""How factors are stored (f8 is float8_e4m3fn), and by what each is multiplied before, so that the
+small numbers of f8 keep their digits; the adapter's own scale takes it back."""
 _ADAPTER = "adapter_model.safetensors"
 
 
@@ -47,19 +51,25 @@ class Extracted:
     bytes: int
 
 
-def extract_adapter(folder: str | Path, base: str | Path, out: str | Path, rank: int) -> Extracted:
+def extract_adapter(
+    folder: str | Path, base: str | Path, out: str | Path, rank: int, kind: str = "bf16"
+) -> Extracted:
     """Write the difference between a trained model and its base as an adapter of one rank.
 
     Args:
         folder: the whole model, as training wrote it.
         base: what it was trained from: a folder, a fetched model or one of the hub.
         out: the adapter's folder; it must not exist yet.
+        kind: how its weights are stored, one of :data:`TYPES`.
 
     Raises:
+        ConfigError: an unknown type.
         CheckpointError: the two are not of one architecture, or they are the same.
         OutputError: the folder exists or cannot be written.
     """
     trained, target = Path(folder), Path(out)
+    if kind not in TYPES:
+        raise ConfigError(f"unknown type {kind!r}", remedy=f"choose one of: {', '.join(TYPES)}")
     start = find(base)
     if target.exists():
         raise OutputError("the folder exists", remedy="delete it or choose another", source=target)
@@ -68,8 +78,8 @@ def extract_adapter(folder: str | Path, base: str | Path, out: str | Path, rank:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         try:
-            matrices, kept = _write(trained, start, part, rank)
-            _settings(part, matrices, rank, _name(base, start))
+            matrices, kept = _write(trained, start, part, rank, kind)
+            _settings(part, matrices, rank, _name(base, start), rank / TYPES[kind] ** 2)
             for name in BESIDE:
                 if (trained / name).is_file():
                     shutil.copyfile(trained / name, part / name)
@@ -87,7 +97,7 @@ def _name(base: str | Path, start: Path) -> str:
     return str(start) if Path(base).is_dir() else str(base)
 
 
-def _write(trained: Path, start: Path, out: Path, rank: int) -> tuple[list[str], float]:
+def _write(trained: Path, start: Path, out: Path, rank: int, kind: str) -> tuple[list[str], float]:
     """The adapter's weights; the names of the matrices, and the share that is carried."""
     import torch
     from safetensors.torch import save_file
@@ -103,10 +113,10 @@ def _write(trained: Path, start: Path, out: Path, rank: int) -> tuple[list[str],
         left, values, right = torch.linalg.svd(difference, full_matrices=False)
         size = min(rank, len(values))
         carried += float(values[:size].square().sum())
-        root = values[:size].sqrt()
+        root = values[:size].sqrt() * TYPES[kind]
         module = f"base_model.model.{name.removesuffix('.weight')}"
-        parts[f"{module}.lora_A.weight"] = _padded(root[:, None] * right[:size], rank, 0)
-        parts[f"{module}.lora_B.weight"] = _padded(left[:, :size] * root, rank, 1)
+        parts[f"{module}.lora_A.weight"] = _padded(root[:, None] * right[:size], rank, 0, kind)
+        parts[f"{module}.lora_B.weight"] = _padded(left[:, :size] * root, rank, 1, kind)
         matrices.append(name)
     if not matrices:
         raise CheckpointError(
@@ -119,15 +129,15 @@ def _write(trained: Path, start: Path, out: Path, rank: int) -> tuple[list[str],
     return matrices, carried / everything
 
 
-def _padded(factor: torch.Tensor, rank: int, axis: int) -> torch.Tensor:
-    """In bfloat16, with zeros where a matrix has fewer singular values than the adapter's rank."""
+def _padded(factor: torch.Tensor, rank: int, axis: int, kind: str) -> torch.Tensor:
+    """As it is stored, with zeros where a matrix has fewer singular values than the rank."""
     import torch
 
     shape = list(factor.shape)
     shape[axis] = rank
-    whole = torch.zeros(shape, dtype=torch.bfloat16)
-    whole[: factor.shape[0], : factor.shape[1]] = factor.to(torch.bfloat16)
-    return whole
+    whole = torch.zeros(shape)
+    whole[: factor.shape[0], : factor.shape[1]] = factor
+    return whole.to(torch.bfloat16 if kind == "bf16" else torch.float8_e4m3fn)
 
 
 def _differences(trained: Path, start: Path) -> Iterator[tuple[str, torch.Tensor]]:
@@ -164,12 +174,14 @@ def _opened(stack: ExitStack, folder: Path) -> dict[str, Any]:
     return found
 
 
-def _settings(out: Path, matrices: list[str], rank: int, base: str) -> None:
+def _settings(out: Path, matrices: list[str], rank: int, base: str, alpha: float) -> None:
+    # It would else say that a kernel of the hub is missing.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     from peft import LoraConfig
 
     settings: Any = LoraConfig(
         r=rank,
-        lora_alpha=rank,
+        lora_alpha=alpha,  # type: ignore[arg-type]
         target_modules=[name.removesuffix(".weight") for name in matrices],
         task_type="CAUSAL_LM",
         base_model_name_or_path=base,

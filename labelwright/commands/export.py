@@ -36,8 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--type",
-        choices=TYPES,
-        help="gguf: how weights are stored (default: f16); norms and biases are always f32",
+        metavar="TYPE",
+        help=f"how weights are stored; gguf: {', '.join(TYPES)} (default: f16; norms and biases "
+        "are always f32); adapter: bf16 or f8, half its size (default: bf16)",
     )
     adapter = parser.add_argument_group("adapter")
     adapter.add_argument(
@@ -68,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the file or folder; compare if asked to. 0 even where rounding changes an answer."""
     if arguments.form == "adapter":
-        _refuse(arguments, "adapter", ("type", "check", "check_rows"))
+        _refuse(arguments, "adapter", ("check", "check_rows"))
         return _adapter(arguments)
     _refuse(arguments, "gguf", ("base", "rank"))
     return _gguf(arguments)
@@ -87,7 +88,9 @@ def _adapter(arguments: argparse.Namespace) -> int:
     if arguments.base is None:
         raise ConfigError("an adapter needs its base", remedy="give --base DIR|NAME")
     rank = arguments.rank or RANK
-    done = extract_adapter(arguments.model, arguments.base, arguments.out, rank)
+    done = extract_adapter(
+        arguments.model, arguments.base, arguments.out, rank, arguments.type or "bf16"
+    )
     sys.stdout.write(
         f"{done.matrices} matrices at rank {rank}, {done.kept:.0%} of the change (squared), "
         f"{done.bytes / 1e6:,.1f} MB -> {arguments.out}\n"

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from inference.exports.adapter_export import extract_adapter
 from inference.labeler import Labeler
 from labelwright.cli import main
-from labelwright.errors import CheckpointError, OutputError
+from labelwright.errors import CheckpointError, ConfigError, OutputError
 
 TEXTS = ["No pneumothorax. Small effusion.", "The heart is enlarged."]
 
@@ -39,26 +39,36 @@ def unit(length: int) -> torch.Tensor:
     return vector / vector.norm()
 
 
-def test_the_whole_change_at_its_own_rank(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    """Two matrices of rank two: an adapter of rank two is the model again, but for bfloat16."""
+@pytest.mark.parametrize(
+    ("kind", "dtype", "near"), [("bf16", torch.bfloat16, 2e-3), ("f8", torch.float8_e4m3fn, 2e-2)]
+)
+def test_the_whole_change_at_its_own_rank(
+    kind: str, dtype: torch.dtype, near: float, pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Two matrices of rank two: an adapter of rank two is the model again, but for rounding.
+
+    bfloat16 has 8 bits of precision, float8_e4m3fn 4; the largest number of the change is near .3.
+    """
     trained, base = pair
-    done = extract_adapter(trained, base, tmp_path / "adapter", 2)
+    done = extract_adapter(trained, base, tmp_path / "adapter", 2, kind)
     assert done.matrices == 2
     assert done.kept == pytest.approx(1.0, abs=1e-5)
     assert done.bytes == sum(path.stat().st_size for path in (tmp_path / "adapter").iterdir())
     parts = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
-    assert {part.dtype for part in parts.values()} == {torch.bfloat16}
+    assert {part.dtype for part in parts.values()} == {dtype}
     module = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
     change = parts[f"{module}B.weight"].float() @ parts[f"{module}A.weight"].float()
+    settings = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
+    change *= settings["lora_alpha"] / settings["r"]
     name = "model.layers.0.self_attn.q_proj.weight"
     ours, theirs = (load_file(folder / "model.safetensors")[name] for folder in pair)
-    torch.testing.assert_close(change, ours - theirs, atol=2e-3, rtol=0)
+    torch.testing.assert_close(change, ours - theirs, atol=near, rtol=0)
     whole = Labeler.from_checkpoint(trained).label(TEXTS)
     adapted = Labeler.from_checkpoint(tmp_path / "adapter").label(TEXTS)
     for one, other in zip(whole, adapted, strict=True):
         assert one.labels == other.labels
         for label, probs in (one.probs or {}).items():
-            assert (other.probs or {})[label] == pytest.approx(probs, abs=0.02)
+            assert (other.probs or {})[label] == pytest.approx(probs, abs=10 * near)
 
 
 def test_the_largest_part_at_a_lower_rank(pair: tuple[Path, Path], tmp_path: Path) -> None:
@@ -90,7 +100,7 @@ def test_the_command(
     ("words", "said"),
     [
         (["adapter"], "an adapter needs its base; give --base"),
-        (["adapter", "--base", "b", "--type", "f16"], "--type does not apply to the form adapter"),
+        (["adapter", "--base", "b", "--check", "r"], "--check does not apply to the form adapter"),
         (["gguf", "--rank", "3"], "--rank does not apply to the form gguf; leave it out"),
     ],
 )
@@ -100,6 +110,11 @@ def test_flags_of_the_other_form(
     command = ["export", words[0], "model", *words[1:], "--out", str(tmp_path / "out")]
     assert main(command) == 2
     assert said in capsys.readouterr().err
+
+
+def test_an_unknown_type(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown type 'f16'; choose one of: bf16, f8"):
+        extract_adapter(*pair, tmp_path / "adapter", 2, "f16")
 
 
 def test_what_is_no_pair(pair: tuple[Path, Path], learned: Path, tmp_path: Path) -> None:
