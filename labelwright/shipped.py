@@ -7,7 +7,7 @@ from pathlib import Path
 from labelwright.errors import ConfigError
 
 MODELS = Path(__file__).parent / "models"
-SHIPPED = {"chexpert-14": "labelwright-chest"}
+SHIPPED = {"chexpert-14": "labelwright-chest", "chexpert-14-words": "labelwright-chest-135m"}
 """Label set -> folder in ``labelwright/models``."""
 USUAL = "chexpert-14"
 
