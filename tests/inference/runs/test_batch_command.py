@@ -22,10 +22,11 @@ from inference.runs import loop, watch
 from inference.runs.dry_run import dry_run, duration, size, spread
 from inference.runs.watch import BLOCK, Watch
 from labelwright import cli
-from labelwright.commands.labeling import command as label_command
+from labelwright.commands.labeling import ray_flags
 from labelwright.errors import InputError, LabelwrightError
 from labelwright.io.delimited import escape, unescape_id
 from labelwright.io.manifest import inputs
+from labelwright.loading import LoadedLabeler
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.tasks.certainty.table import read_labels
 
@@ -55,8 +56,8 @@ def command(
     """Calls ``labelwright label`` with a stub; returns code, output and error output."""
 
     def call(*flags: str, labeler: Stub | None = None) -> tuple[int, str, str]:
-        made = (labeler or Stub(), "full", 2)
-        monkeypatch.setattr(label_command, "_labeler", lambda _: made)
+        made = LoadedLabeler(labeler or Stub(), "full", 2)
+        monkeypatch.setattr(ray_flags, "load_labeler", lambda _: made)
         words = ["label", str(table), "--model", "stub", "--out", str(tmp_path / "out"), *flags]
         try:
             code = cli.main(words)
