@@ -28,7 +28,7 @@ from labelwright.commands import (
 from labelwright.commands.building import command as build
 from labelwright.commands.comparing import ablation
 from labelwright.commands.comparing import command as evaluate
-from labelwright.commands.flags import Parser
+from labelwright.commands.flags import Parser, meant
 from labelwright.commands.grid import command as grid
 from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
@@ -151,6 +151,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser().parse_known_args(words)
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
+        both = " ".join((arguments.command, rest[0]))
+        if (
+            not rest[0].startswith("-")
+            and (remedy := meant(both, COMMANDS))
+            and both not in COMMANDS
+        ):
+            arguments.parser.exit(2, f"labelwright: unknown command {both!r}; {remedy}\n")
         arguments.parser.refuse_rest(rest)
     arguments.rest = rest
     return guarded(

@@ -105,6 +105,11 @@ class Encoder:
         known = tokenizer.added_tokens_decoder.values()
         self._special = spelled_out([*map(str, known), *tokenizer.all_special_tokens])
 
+    @property
+    def may_cut(self) -> bool:
+        """Whether ``on_long`` may be ``cut``: not where an answer names mentions of the text."""
+        return self._label_set is None or not kind_of(self._label_set).whole_text
+
     def encode(self, records: Iterable[Record], lengths: Lengths) -> Iterator[Encoded]:
         """Yield the encoded records in order and count them in ``lengths``.
 
@@ -128,7 +133,7 @@ class Encoder:
                 f"{lengths.too_long} records are longer than {self.limit} tokens; "
                 f"the longest, {identifier}, has {tokens}",
                 remedy="raise --max_length if the model's context allows it, or give "
-                "--on-long drop or --on-long cut",
+                "--on-long drop" + (" or --on-long cut" if self.may_cut else ""),
             )
 
     def _batch(self, records: list[Record]) -> list[Encoded]:

@@ -109,7 +109,8 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
         if not lengths[split].records:
             raise ConfigError(
                 f"no {split} record fits into {limit} tokens",
-                remedy="use a model with a longer context, or --on-long cut",
+                remedy="use a model with a longer context"
+                + (", or --on-long cut" if encoder.may_cut and encoder.on_long != "cut" else ""),
                 source=path,
             )
     shown = Lengths(limit)

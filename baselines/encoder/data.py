@@ -118,6 +118,12 @@ def encode_split(
             classes.append(example.classes)
     lengths.reports, lengths.tokens = len(classes), len(tokens)
     if not classes:
+        if not lengths.dropped:
+            raise ConfigError(
+                f"the {split} split has no report",
+                remedy="build with a share for it (--split)",
+                source=data.path,
+            )
         raise ConfigError(
             f"no {split} report fits into {encoder.limit} tokens",
             remedy="use --on-long cut",

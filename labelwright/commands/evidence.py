@@ -60,15 +60,23 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             "no such file", remedy="give the folder that labelwright label wrote", source=file
         )
-    known = _options(file.parent)
+    known, files = _labeled(file.parent)
     reading = read_options(arguments)
     reading = replace(
-        reading,
-        text_columns=reading.text_columns or tuple(known.get("text_columns") or ()),
-        encoding=reading.encoding or known.get("encoding"),
-        format=reading.format or known.get("format"),
-        **{k: known[k] for k in ANNOTATION_FLAGS if k in known and k not in reading.annotations()},
+        reading, text_columns=reading.text_columns or tuple(known.get("text_columns") or ())
     )
+    if all(_is_one(path, files) for path in arguments.files):
+        # What was said of the labeled files is not said of others that hold the same reports.
+        reading = replace(
+            reading,
+            encoding=reading.encoding or known.get("encoding"),
+            format=reading.format or known.get("format"),
+            **{
+                k: known[k]
+                for k in ANNOTATION_FLAGS
+                if known.get(k) and k not in reading.annotations()
+            },
+        )
     sections = arguments.sections or known.get("sections") or "full"
     cut = SectionCut(left_to_cut(arguments.files, sections))
     reports = cut.stream(read_reports(arguments.files, reading))
@@ -78,11 +86,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _options(folder: Path) -> dict[str, Any]:
-    """How the reports were read when they were labeled; empty without a manifest."""
+def _labeled(folder: Path) -> tuple[dict[str, Any], set[tuple[str, Any]]]:
+    """How the reports were read when they were labeled, and from which files.
+
+    Both are empty without a manifest. A file is known by its name and size.
+    """
     try:
         value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
-    options = value.get("options") if isinstance(value, dict) else None
-    return options if isinstance(options, dict) else {}
+        return {}, set()
+    value = value if isinstance(value, dict) else {}
+    options, inputs = value.get("options"), value.get("inputs")
+    files = {
+        (Path(str(each.get("path"))).name, each.get("bytes"))
+        for each in (inputs if isinstance(inputs, list) else [])
+        if isinstance(each, dict)
+    }
+    return options if isinstance(options, dict) else {}, files
+
+
+def _is_one(path: Path, files: set[tuple[str, Any]]) -> bool:
+    """Whether a file is one of those that were labeled."""
+    if path.is_dir():
+        return any(name == path.name for name, _ in files)
+    return path.is_file() and (path.name, path.stat().st_size) in files

@@ -26,7 +26,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a cell begins with that a spreadsheet runs, full-width forms included (OWASP's list)."""
 
 _SHOWN_NAMES = 30
-_LIKE_A_NAME = re.compile(r"(?!.*\.$)[\w.()/-]{1,40}(?: [\w.()/-]{1,40}){0,2}")
+_LIKE_A_NAME = re.compile(
+    r"(?!.*\.$)[\w.()/#%&+:@\[\]'°-]{1,40}(?: [\w.()/#%&+:@\[\]'°-]{1,40}){0,2}"
+)
+"""Up to three words with the signs that column names have (``Accession #``), no sentence."""
 _GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
 

@@ -18,6 +18,15 @@ BUILD = ("build", "{r}", "--label-set", "chexpert-14", "--labels", "rules", "--o
         ((), "the following arguments are required: COMMAND; see labelwright --help"),
         (("label",), "are required: FILE, --out; see labelwright label --help"),
         ((*LABEL, "--batchsize", "4"), "unknown flag --batchsize; did you mean --batch-size?"),
+        (("lable", "{r}"), "unknown command 'lable'; did you mean label?"),
+        (("nothing",), "unknown command 'nothing'; choose from: build, train, "),
+        (("index", "serch"), "unknown command 'serch'; did you mean search?"),
+        (
+            ("eval", "ablaton", "--gold", "g", "--out", "{out}"),
+            "unknown command 'eval ablaton'; did you mean eval ablation?",
+        ),
+        ((*LABEL, "--input-format", "jsnl"), "invalid choice 'jsnl'; did you mean jsonl?"),
+        ((*LABEL, "--id-column", "ID #"), "columns found: id, text, Accession #"),
         ((*LABEL, "--colour"), "unknown flag --colour; see labelwright label --help"),
         ((*LABEL, "--sect", "both"), "unknown flag --sect; did you mean"),
         ((*LABEL, "--limit", "many"), "--limit: must be a whole number of at least 1; see"),
@@ -39,7 +48,7 @@ def test_slips_are_answered_in_one_line(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], words: tuple[str, ...], message: str
 ) -> None:
     reports = tmp_path / "r.csv"
-    reports.write_text("id,text\nr1,The heart is enlarged.\n")
+    reports.write_text("id,text,Accession #\nr1,The heart is enlarged.,1\n")
     out = tmp_path / "out"
     try:
         code = main([word.format(r=reports, out=out) for word in words])

@@ -223,6 +223,24 @@ def test_mistakes_are_one_line(
     assert error.count("\n") == 1
 
 
+def test_what_was_said_of_the_labeled_file_is_not_said_of_another(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Labeled from a table that needed --encoding and --input-format; shown from JSON lines too."""
+    table, lines = tmp_path / "reports.export", tmp_path / "reports.jsonl"
+    table.write_bytes("id,text\na,Größe normal. There is a pleural effusion.\n".encode("latin-1"))
+    text = "Größe normal. There is a pleural effusion."
+    lines.write_text(json.dumps({"id": "a", "text": text}) + "\n", encoding="utf-8")
+    out = tmp_path / "out"
+    how = ["--input-format", "csv", "--encoding", "latin-1"]
+    assert main(["label", str(table), *how, "--model", "rules", "--out", str(out)]) == 0
+    for file in (table, lines):
+        page = tmp_path / f"{file.stem}-{file.suffix[1:]}.html"
+        assert main(["evidence", str(file), "--pred", str(out), "--out", str(page)]) == 0
+        assert "Größe normal" in page.read_text(encoding="utf-8")
+    assert capfd.readouterr().err.count("labelwright:") == 0
+
+
 @pytest.mark.parametrize("model", ["rules"])
 def test_labelers_without_a_choice_refuse_the_flag(
     model: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]

@@ -128,6 +128,17 @@ def test_long_records_stop_the_run_and_the_longest_is_named(
         list(encoder.encode([some[0], long, some[1]], Lengths(200)))
 
 
+def test_only_what_can_help_is_advised(tokenizer: Any, chexpert: LabelSet) -> None:
+    """Reports with entities cannot be cut, since the answer would name what is gone."""
+    some = records(chexpert)[:1]
+    for label_set, cut in ((chexpert, True), (LabelSet.load("disease-1"), False)):
+        encoder = Encoder(tokenizer, limit=20, on_long="error", label_set=label_set)
+        with pytest.raises(ConfigError) as caught:
+            list(encoder.encode(some, Lengths(20)))
+        assert "--on-long drop" in str(caught.value)
+        assert ("--on-long cut" in str(caught.value)) == cut
+
+
 def test_long_records_dropped_or_cut_are_counted(tokenizer: Any, chexpert: LabelSet) -> None:
     some = records(chexpert)
     long = Record("long", some[0].system, " ".join(REPORTS * 3), some[0].answer)

@@ -106,6 +106,12 @@ def perform(arguments: argparse.Namespace) -> list[str]:
             "--reports is read only with --include-text",
             remedy="add --include-text to put report text into the page",
         )
+    for flag, given, usual, file in (
+        ("--patient-column", arguments.patient_column, "patient", "patients"),
+        ("--text-column", arguments.text_column, "text", "reports"),
+    ):
+        if given != usual and not getattr(arguments, file):
+            raise ConfigError(f"{flag} is a column of --{file}", remedy=f"give --{file} FILE too")
     check_folder(arguments.out)
     page = compare(
         inputs_of(arguments, label_set, predictions),

@@ -17,6 +17,18 @@ _MOST_FEED = 20
 _KIND = re.compile(r"[A-Z][A-Z0-9]{2}(\^[A-Z][A-Z0-9]{2})?")
 
 
+def _characters(data: bytes, codec: str) -> str:
+    """Hexadecimal data as text; ``000D`` is a line end in two bytes, and NUL itself no character.
+
+    Raises:
+        UnicodeError: bytes that the codec lacks.
+    """
+    if data and not any(data[::2]) and len(data) % 2 == 0:
+        data = data[1::2]
+        return data.decode("latin-1").replace("\0", "")
+    return data.replace(b"\0", b"").decode(codec)
+
+
 class MessageError(ValueError):
     """A message or text that cannot be used; says why and never quotes."""
 
@@ -113,7 +125,7 @@ class Message:
             return self._signs[sequence]
         if sequence.startswith("X"):
             try:
-                return bytes.fromhex(sequence[1:]).decode(self._codec)
+                return _characters(bytes.fromhex(sequence[1:]), self._codec)
             except (ValueError, UnicodeError):
                 raise MessageError("an escape sequence holds bytes that are no text") from None
         command, number = sequence[1:3], re.search(r"\d+", sequence)

@@ -28,6 +28,7 @@ def escaped(text: str, charset: str = "", encoding: str | None = None) -> str:
         (r"\E\F\E\ ", "\\F\\ "),
         (r"\H\TOTAL\N\ 5", "TOTAL 5"),
         (r"\X0D\\X0D0A\\X41\ \XC3BC\ ", "\n\nA ü "),
+        (r"one\X000d\two\X000D000A\\X0041\\X00\\X0000\ end", "one\ntwo\nA end"),
         (r"Findings:\.br\Clear.\.sp\Normal.\.sp2\End", "Findings:\nClear.\nNormal.\n\nEnd"),
         (r"\.in+4\\.ti-2\a\.ce\b\.sk 3\c\.fi\\.nf\ ", "a\nb   c "),
         (r"\.sp9999\x", "\n" * 20 + "x"),
