@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from eval.kinds.certainty.counts import report_counts
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import statistics
-from eval.stats.counts import Statistic
 from eval.stats.resampling import randomization
 from labelwright.label_set import LabelSet
+from labelwright.tasks.shapes import Statistic
 
 POSITIVE = 0
 STATISTIC = "macro_f1_positive"

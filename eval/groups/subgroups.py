@@ -32,11 +32,12 @@ from eval.groups.groups import Groups
 from eval.kinds.certainty.counts import CLASSES, report_counts
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import LEVELS, statistics
-from eval.stats.counts import Bools, Counts, Floats, Statistic, cluster_counts
+from eval.stats.counts import Bools, Counts, Floats, cluster_counts
 from eval.stats.estimates import Estimate, Interval
 from eval.stats.paired import adjusted
 from eval.stats.resampling import TIE, bootstrap_score
 from labelwright.records import Certainty
+from labelwright.tasks.shapes import Statistic
 
 MIN_SIZE = 30
 """Patients (reports where patients are not known) that a group needs to be scored."""

@@ -60,7 +60,6 @@ class KindView(ABC):
     """One kind of task as a comparison sees it.
 
     Attributes:
-        kind: its name, a label set's ``task``.
         noun: what its label sets are called in messages: "label sets of …".
         title: of the page.
         metrics_help: what a verdict can be about, for the command's help.
@@ -69,7 +68,6 @@ class KindView(ABC):
         ablation: whether runs with and without similar reports can be compared.
     """
 
-    kind: ClassVar[str]
     noun: ClassVar[str]
     title: ClassVar[str]
     metrics_help: ClassVar[str] = ""

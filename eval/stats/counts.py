@@ -2,12 +2,12 @@
 
 A kind of task counts each report into a table of whole numbers, whatever its shape. Tables of any
 set of reports add up, so that a resample is a weighted sum and nothing is ever scored report by
-report. A score of them is a :class:`Statistic`.
+report. A score of them is a :class:`labelwright.tasks.shapes.Statistic`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,21 +32,6 @@ class Prf:
     precision: float
     recall: float
     f1: float
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """A score as a function of summed counts, for resampling.
-
-    ``of`` maps counts ``[..., shape of one report]`` to ``[..., len(parts)]``; ``parts[0]`` is
-    the mean over the parts (or the pooled score), the rest one observation or type each.
-    ``counted``, ``[parts - 1]``: those that belong to the mean.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    counted: Bools
-    of: Callable[[Counts], Floats]
 
 
 def cluster_counts(counts: Counts, clusters: NDArray[np.int64]) -> Counts:

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from eval.stats.counts import Counts, Floats, Statistic, Undefined
+from eval.stats.counts import Counts, Floats, Undefined
 from eval.stats.equivalence import Equivalence, detectable_effect, equivalence
 from eval.stats.estimates import Interval
 from eval.stats.multiple import Several, several
@@ -26,6 +26,7 @@ from eval.stats.resampling import (
     randomization,
 )
 from labelwright.errors import ConfigError
+from labelwright.tasks.shapes import Statistic
 
 MIN_RESAMPLES = 100
 

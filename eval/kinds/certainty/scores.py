@@ -63,11 +63,11 @@ from eval.stats.counts import (
     Counts,
     Floats,
     Prf,
-    Statistic,
     Undefined,
     mean_of,
     ratio,
 )
+from labelwright.tasks.shapes import Statistic
 
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "all": ("positive", "negative", "uncertain"),

@@ -51,7 +51,6 @@ over the observations."""
 class CertaintyView(KindView):
     """Label sets that ask for the certainty of observations."""
 
-    kind = "certainty"
     noun = "certainties"
     title = "Comparison of report labelers"
     metrics_help = f"one of {', '.join(METRICS)} (default: {next(iter(METRICS))})"

@@ -33,11 +33,11 @@ from eval.stats.counts import (
     Counts,
     Floats,
     Prf,
-    Statistic,
     Undefined,
     mean_of,
     ratio,
 )
+from labelwright.tasks.shapes import Statistic
 
 _HITS: Mapping[str, tuple[tuple[Column, ...], tuple[Column, ...], float]] = {
     "strict": ((Column.STRICT,), (Column.STRICT,), 1.0),

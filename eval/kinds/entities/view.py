@@ -62,7 +62,6 @@ ACCURACY = "word accuracy with O"
 class EntitiesView(KindView):
     """Label sets that ask for mentions of types."""
 
-    kind = "entities"
     noun = "entities"
     title = "Comparison of entity labelers"
     metrics_help = (
