@@ -292,3 +292,26 @@ def test_names_are_taken_from_folders_and_files(tmp_path: Path) -> None:
         named_paths([f"{'n' * 61}=x.csv"])
     with pytest.raises(ConfigError, match="does not name"):
         named_paths(["a\nb=x.csv"])
+
+
+def test_the_label_set_is_the_one_that_the_run_names(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Shipped, or beside the gold; a run of another one is refused by name."""
+    usual = ["eval", "--gold", str(folder / "gold.csv"), "--id-column", "study", *FAST]
+    flags = [*usual, f"--pred=mine={folder / 'perfect'}"]
+    path = folder / "perfect" / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    for name, text in {HEAD.name: "", "own-set": HEAD.text.replace(HEAD.name, "own-set")}.items():
+        if text:
+            (folder / "label_set.yaml").write_text(text, encoding="utf-8")
+            manifest["label_set_sha256"] = LabelSet.from_text(text).fingerprint
+        write_json(path, manifest | {"label_set": name})
+        assert main([*flags, "--out", str(folder / name)]) == 0
+        scores = json.loads((folder / name / "scores.json").read_text(encoding="utf-8"))
+        assert scores["label_set"]["name"] == name
+    write_json(path, manifest | {"label_set": "elsewhere"})
+    (folder / "label_set.yaml").unlink()
+    capsys.readouterr()
+    assert main([*flags, "--out", str(folder / "none")]) == 2
+    assert "was labeled with label set elsewhere" in capsys.readouterr().err
