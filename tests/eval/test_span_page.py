@@ -18,11 +18,12 @@ from span_tools import CANARY, WITH_CERTAINTIES, label_set, write_case
 from eval.kinds.entities.analysis import SpanAnalysis, analyse_spans, counted
 from eval.kinds.entities.curves import ALL, curves
 from eval.kinds.entities.errors import GOLD, KINDS, PRED
+from eval.kinds.entities.metrics import SCHEMES
 from eval.kinds.entities.page import contents, sections
 from eval.kinds.entities.read import SpanComparison, load_span_comparison
 from eval.kinds.entities.scores import span_statistics
 from eval.kinds.entities.seeds import run_test, seeds_section
-from eval.kinds.entities.view import SCHEMES, VIEW
+from eval.kinds.entities.view import VIEW
 from eval.page.frame import Page
 from eval.page.tables import Table
 from eval.page.verdict import verdicts

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from eval.kinds.certainty.counts import CLASSES, MENTION, TASKS, report_counts
+from eval.kinds.certainty.metrics import METRICS
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import LEVELS, Scores, applicable, gold_counts, score, statistics
-from eval.kinds.certainty.view import METRICS
 from eval.stats.counts import Bools, cluster_counts
 from eval.stats.paired import mcnemar
 from eval.stats.significance import CompareSettings, compare_counts
@@ -27,7 +27,7 @@ class Analysis(Tested):
     """All numbers of one comparison of labels of certainty.
 
     Attributes:
-        metric: one of :data:`eval.kinds.certainty.view.METRICS`.
+        metric: one of :data:`eval.kinds.certainty.metrics.METRICS`.
         scores: point scores per labeler.
     """
 

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.counts import ANSWERS, MENTION, TASKS
+from eval.kinds.certainty.metrics import METRICS
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import TaskScores
-from eval.kinds.certainty.view import METRICS
 from eval.page import labeler_tables, pair_tables
 from eval.page.contents import Contents, Errors, Filter, Folded, Further, Heat
 from eval.page.frame import environment

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from eval.kinds.entities.counts import SpanCounts, borders, span_counts
 from eval.kinds.entities.errors import Wrong, wrong_mentions
+from eval.kinds.entities.metrics import CERTAINTY, METRICS, SCHEME_TEXT
 from eval.kinds.entities.read import SpanComparison
 from eval.kinds.entities.scores import SpanScores, schemes_of, span_scores, span_statistics
-from eval.kinds.entities.view import CERTAINTY, METRICS, SCHEME_TEXT
 from eval.stats.counts import Bools, cluster_counts
 from eval.stats.significance import CompareSettings, compare_counts
 from eval.stats.tested import Tested, check_settings, checked_reference
@@ -28,7 +28,7 @@ class SpanAnalysis(Tested):
     """All numbers of one comparison of entities.
 
     Attributes:
-        metric: one of :data:`eval.kinds.entities.view.METRICS`.
+        metric: one of :data:`eval.kinds.entities.metrics.METRICS`.
         scores: point scores per labeler.
         counts: per labeler, one table per report.
         wrong: per labeler the wrong mentions of every report.

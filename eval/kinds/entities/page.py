@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from eval.kinds.entities.analysis import SpanAnalysis
 from eval.kinds.entities.curves import curves_section
+from eval.kinds.entities.metrics import CERTAINTY, SCHEME_TEXT, SCHEMES, WORDS, WORDS_O
 from eval.kinds.entities.scores import SchemeScores
-from eval.kinds.entities.view import CERTAINTY, SCHEME_TEXT, SCHEMES, WORDS, WORDS_O
 from eval.kinds.entities.wrong import errors, kinds_section, outcomes
 from eval.page import labeler_tables, pair_tables
 from eval.page.contents import Contents, Folded, Heat

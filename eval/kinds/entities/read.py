@@ -17,6 +17,7 @@ from eval.kinds.entities.file import (
 from eval.read.aligned import (
     Aligned,
     Coverage,
+    Inputs,
     Missing,
     check_common,
     check_predictions,
@@ -72,6 +73,19 @@ class SpanComparison(Aligned):
     def certainties(self) -> bool:
         """Whether every mention has a certainty."""
         return bool(self.label_set.words)
+
+
+def load(inputs: Inputs) -> SpanComparison:
+    """Gold and labelers of a comparison: :func:`load_span_comparison`."""
+    return load_span_comparison(
+        inputs.gold,
+        inputs.predictions,
+        inputs.label_set,
+        options=inputs.reading,
+        missing=inputs.missing,
+        patients=inputs.patient_by_id(),
+        texts=inputs.text_by_id(),
+    )
 
 
 def load_span_comparison(

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.kinds.entities.counts import Column
-from eval.kinds.entities.view import CERTAINTY, SCHEMES, WORDS, WORDS_O
+from eval.kinds.entities.metrics import CERTAINTY, SCHEMES, WORDS, WORDS_O
 from eval.stats.counts import (
     FILL,
     Bools,

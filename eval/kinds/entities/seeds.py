@@ -15,9 +15,9 @@ import numpy as np
 
 from eval.kinds.base import More
 from eval.kinds.entities.analysis import SpanAnalysis, counted, parts_of, schemes_of_comparison
-from eval.kinds.entities.read import SpanComparison
+from eval.kinds.entities.metrics import SCHEME_TEXT
+from eval.kinds.entities.read import SpanComparison, load
 from eval.kinds.entities.scores import SpanScores, span_scores
-from eval.kinds.entities.view import SCHEME_TEXT, VIEW
 from eval.page.plots import colour
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_equals, sentence
@@ -54,7 +54,7 @@ def runs_section(analysis: SpanAnalysis, inputs: Inputs, more: More) -> Section:
     }
     every = {run: path for runs in named.values() for run, path in runs.items()}
     return seeds_section(
-        VIEW.load(replace(inputs, predictions=every)),
+        load(replace(inputs, predictions=every)),
         {name: list(runs) for name, runs in named.items()},
         metric=analysis.metric,
         undefined=analysis.tests.settings.undefined,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from eval.kinds.base import KindView, More, RunScores
+from eval.kinds.entities.metrics import ACCURACY, CERTAINTY, METRICS, RUN_SCORES, SCHEMES, WORDS
 
 if TYPE_CHECKING:
     from eval.kinds.entities.analysis import SpanAnalysis
@@ -15,48 +16,6 @@ if TYPE_CHECKING:
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
     from labelwright.label_set import LabelSet
-
-SCHEMES = ("strict", "exact", "partial", "type", "overlap")
-CERTAINTY, WORDS, WORDS_O = "certainty", "words", "words_o"
-SCHEME_TEXT: Mapping[str, tuple[str, str]] = {
-    "strict": ("strict", "mentions with the gold's place and type"),
-    "exact": ("exact", "mentions with the gold's place, whatever their type"),
-    "partial": (
-        "partial",
-        "mentions with the gold's place, and half of each that only overlaps it, whatever their "
-        "type (SemEval-2013)",
-    ),
-    "type": (
-        "type",
-        "mentions that overlap a mention of their type in the gold, one to one (SemEval-2013)",
-    ),
-    "overlap": (
-        "overlap",
-        "mentions that overlap any mention of their type on the other side",
-    ),
-    CERTAINTY: ("certainty", "mentions with the gold's place, type and certainty"),
-    WORDS: ("word", "words (characters where texts are not known) marked with a type"),
-    WORDS_O: ("word and O", "words marked with a type, and words of no type as a further class"),
-}
-"""Short name and definition of each scheme."""
-METRICS = tuple(
-    f"{average}_f1_{scheme}"
-    for scheme in SCHEME_TEXT
-    for average in ("micro", "macro")
-    if (average, scheme) != ("micro", WORDS_O)
-)
-"""The scores that a verdict can be about."""
-RUN_SCORES: Mapping[str, tuple[str, str]] = {
-    "strict micro F1": ("strict", "micro"),
-    "strict macro F1": ("strict", "macro"),
-    "overlap micro F1": ("overlap", "micro"),
-    "overlap macro F1": ("overlap", "macro"),
-    "word micro F1": ("words", "micro"),
-    "word macro F1": ("words", "macro"),
-    "word macro F1 with O": ("words_o", "macro"),
-}
-"""The scores of a run in a table of many: scheme of counting and average."""
-ACCURACY = "word accuracy with O"
 
 
 class EntitiesView(KindView):
@@ -83,18 +42,9 @@ class EntitiesView(KindView):
 
     def load(self, inputs: Inputs) -> SpanComparison:
         """Our own rows, or any annotated input."""
-        from eval.kinds.entities.read import load_span_comparison
+        from eval.kinds.entities.read import load
 
-        return load_span_comparison(
-            inputs.gold,
-            inputs.predictions,
-            inputs.label_set,
-            options=inputs.reading,
-            pred_options=inputs.pred_reading,
-            missing=inputs.missing,
-            patients=inputs.patient_by_id(),
-            texts=inputs.text_by_id(),
-        )
+        return load(inputs)
 
     def analyse(
         self,

@@ -11,8 +11,8 @@ from typing import Any
 
 from eval.kinds.entities.analysis import SpanAnalysis
 from eval.kinds.entities.errors import GOLD, KINDS, PRED, Wrong
+from eval.kinds.entities.metrics import SCHEME_TEXT
 from eval.kinds.entities.scores import Tally
-from eval.kinds.entities.view import SCHEME_TEXT
 from eval.page import labeler_tables
 from eval.page.contents import Errors, Filter
 from eval.page.figures import both_widths
