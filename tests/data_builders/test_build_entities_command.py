@@ -110,7 +110,7 @@ def test_shipped_label_sets(name: str, capsys: pytest.CaptureFixture[str]) -> No
     (example,) = label_set.examples
     answer = render(label_set, example.entities)
     read = parse(label_set, answer, example.text, ended=True)
-    assert read.entities == example.entities
+    assert read.value == example.entities
     assert (read.problems, read.notes) == ((), ())
     assert answer in prompt
     assert main(["label-set", "show", name]) == 0

@@ -13,10 +13,11 @@ from decoding_tools import learn_by_heart
 
 from inference.labeler import Labeler
 from inference.load import load
-from inference.prompts import Prompt, PromptWriter, Refusal, longest_answer, prompt_text
+from inference.prompts import Prompt, PromptWriter, Refusal, prompt_text
 from labelwright.cli import main
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.tasks import kind_of
 from labelwright.tasks.certainty.answer import parse, render
 from labelwright.tasks.certainty.table import read_labels
 
@@ -150,7 +151,9 @@ def test_special_tokens_in_a_report_cannot_end_its_turn(tiny_checkpoint: Path) -
 def test_room_for_every_possible_answer(tiny_checkpoint: Path) -> None:
     labeler = Labeler.from_checkpoint(tiny_checkpoint, device="cpu", decode="free")
     for full_names in (False, True):
-        line = longest_answer(labeler.label_set, full_names=full_names)
+        choices = kind_of(labeler.label_set).choices(labeler.label_set)
+        assert choices is not None
+        line = choices.longest(full_names=full_names)
         problems = {
             problem.partition(":")[0] for problem in parse(labeler.label_set, line).problems
         }

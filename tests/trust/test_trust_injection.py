@@ -20,7 +20,7 @@ from inference.prompts import Prompt, PromptWriter
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Certainty, Prediction, Report
-from labelwright.tasks.certainty.answer import END, slots
+from labelwright.tasks import kind_of
 
 CLEAN = "Small left pleural effusion. No pneumothorax."
 
@@ -88,14 +88,16 @@ def test_every_answer_is_whole(model: Path, decode: str, chexpert: LabelSet) -> 
     """Weights at random would answer anything; the decoding leaves no other form."""
     answers = label(Labeler.from_checkpoint(model, decode=decode), TEXTS)
     assert len(answers) == len(TEXTS)
+    choices = kind_of(chexpert).choices(chexpert)
+    assert choices is not None
     line = "".join(
         re.escape(slot.prefix) + "(?:" + "|".join(map(re.escape, slot.options.values())) + ")"
-        for slot in slots(chexpert)
+        for slot in choices.slots
     )
     for answer in answers:
         assert answer.complete
         assert list(answer.labels) == list(chexpert.names)
-        assert re.fullmatch(line + re.escape(END), answer.raw)
+        assert re.fullmatch(line + re.escape(choices.end), answer.raw)
         for asked in chexpert.labels:
             assert answer.labels[asked.name] in asked.certainties
 

@@ -37,9 +37,10 @@ from inference.decode.one_pass import OnePass
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
 from inference.prompts import Prompt
-from inference.windows import merge
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.records import Answer, Certainty
+from labelwright.tasks import kind_of
+from labelwright.tasks.certainty.together import of_windows
 from labelwright.tasks.choices import AnswerTokens
 from labelwright.text.sentences import sentence_spans
 
@@ -179,7 +180,8 @@ def test_views_read_anew_are_prompts_of_their_own(kind: str, way: str) -> None:
 def test_a_model_of_the_line_is_asked_in_its_line() -> None:
     loaded = make_loaded("qwen2", KNEE, layouts=LINE_ONLY)
     answers = AnswerTokens.of(
-        KNEE, lambda text: loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        kind_of(KNEE).choices(KNEE),
+        lambda text: loaded.tokenizer(text, add_special_tokens=False)["input_ids"],
     )
     for read, weights in weighed(loaded, "alone", Constrained)[:2]:
         place, tokens = read.prompt.located, list(read.prompt.tokens)
@@ -286,7 +288,7 @@ def test_windows_join_the_evidence_of_those_that_say_the_same() -> None:
         labels = dict.fromkeys(KNEE.names, B) | {"Cyst": label}
         return Answer(value=labels, seconds=0.0, evidence={"Cyst": spans} if spans else {})
 
-    joined = merge(
+    joined = of_windows(
         KNEE, [answer(P, [[0, 5]]), answer(N, [[7, 9]]), answer(B, []), answer(P, [[20, 25]])]
     )
     assert joined.evidence == {"Cyst": [[0, 5], [20, 25]]}

@@ -1,0 +1,70 @@
+"""The flags of ``labelwright build`` for labels: label sets of observations."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelwright.commands.building.flags import SOURCES
+from labelwright.errors import InputError
+from labelwright.label_set import LabelSet
+
+if TYPE_CHECKING:
+    from data_builders.sources.labels import LabelSource
+
+FLAGS = (
+    "labels",
+    "test_labels",
+    "label_id_columns",
+    "rules",
+    "openi_table",
+    "synthetic",
+    "balance",
+    "noise",
+    "brief",
+    "lexicon",
+    "augment",
+)
+"""The flags of this kind."""
+NEEDS_LABELS = True
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Nothing more than what all builds are checked for."""
+
+
+def sources(arguments: argparse.Namespace, label_set: LabelSet) -> dict[str, Any]:
+    """What the job takes of this kind; the source only where it is not the grammar."""
+    found: dict[str, Any] = {}
+    if arguments.labels is not None:
+        found["source"] = source_of(arguments.labels, arguments, label_set)
+    if arguments.test_labels is not None:
+        found["test_source"] = source_of(arguments.test_labels, arguments, label_set)
+    return found
+
+
+def source_of(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:
+    """Labels by a table, the rules or codes.
+
+    Raises:
+        InputError: there is no such table.
+    """
+    from data_builders.sources.labels import CodeLabels, LabelerLabels, TableLabels
+
+    if given == "rules":
+        from baselines.rules.labeler import RulesLabeler
+        from labelwright.labelers.gate import gated
+
+        return LabelerLabels(gated(RulesLabeler.for_label_set(label_set, arguments.rules)))
+    if given == "openi-mesh":
+        from data_builders.sources.openi_codes import CodeTable
+
+        path = arguments.openi_table
+        table = (
+            CodeTable.for_label_set(label_set) if path is None else CodeTable.load(path, label_set)
+        )
+        return CodeLabels(table, label_set)
+    if not Path(given).exists():
+        raise InputError("no such label table", remedy=f"give {SOURCES}", source=given)
+    return TableLabels(Path(given), label_set, asked_columns=arguments.label_id_columns)
