@@ -17,6 +17,7 @@ from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
+from labelwright.runtime.progress import tell
 
 EMPTY = "the report is empty"
 
@@ -121,6 +122,7 @@ class EncoderLabeler:
             seconds = share + (time.perf_counter() - began) / len(batch)
             for (index, tokens), chance in zip(batch, chances, strict=True):
                 results[index] = self._prediction(reports[index], tokens, chance, seconds)
+            tell(start + len(batch), len(by_length))
         return [result for result in results if result is not None]
 
     @torch.inference_mode()

@@ -22,6 +22,7 @@ from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Entity, Prediction, Reject, Report
 from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
+from labelwright.runtime.progress import tell
 
 
 class Piece(NamedTuple):
@@ -158,6 +159,7 @@ class TaggerLabeler:
                 own = slice(first - piece.window.start, end - piece.window.start)
                 scores[piece.report][first:end] = found[own]
                 seconds[piece.report] += took
+            tell(start + len(batch), len(pieces))
         began = time.perf_counter()
         answers = self._model.chances(scores)
         share = (time.perf_counter() - began) / max(len(reports), 1)

@@ -12,6 +12,7 @@ from inference.decode.memory import free_memory, out_of_memory
 from inference.load import Loaded
 from inference.prompts import Prompt, answer_room
 from labelwright.records import Answer
+from labelwright.runtime.progress import tell
 from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Greedy:
             for index, answer in zip(batch, found, strict=True):
                 written[index] = answer
             order = order[len(batch) :]
+            tell(len(prompts) - len(order), len(prompts))
         return [answer for answer in written if answer is not None]
 
     def _generate(

@@ -15,6 +15,7 @@ from inference.decode.scores import Scores
 from inference.load import Loaded
 from inference.prompts import Prompt, prompt_text
 from labelwright.errors import CheckpointError
+from labelwright.runtime.progress import tell
 from labelwright.tasks import kind_of
 from labelwright.tasks.choices import AnswerTokens
 
@@ -80,6 +81,7 @@ class PromptReader:
             Per prompt what ``read`` gave for it and its share of the seconds.
         """
         found: list[tuple[T, float] | None] = [None] * len(prompts)
+        done = 0
         with self.engine.attending():
             for pack in self._packs(prompts, extra):
                 began = time.perf_counter()
@@ -87,6 +89,8 @@ class PromptReader:
                     share = (time.perf_counter() - began) / len(results)
                     for index, result in results:
                         found[index] = (result, share)
+                    done += len(results)
+                    tell(done, len(prompts))
                     began = time.perf_counter()
         return [item for item in found if item is not None]
 

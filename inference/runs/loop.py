@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from tqdm import tqdm
 
@@ -14,6 +15,7 @@ from inference.runs.repeats import Repeats
 from inference.runs.shards import Item, Shard, cut, label_shard, part_path, write_part
 from labelwright.errors import InputError
 from labelwright.labelers.base import ReportLabeler
+from labelwright.runtime.progress import heard
 
 
 @runtime_checkable
@@ -68,10 +70,11 @@ def label_all(
                     bar.unpause()  # else reading over what is done would count as labeling
                 yield shard
 
-        for shard, results in _labeled(labeler, to_do()):
+        shown = _Shown(bar)
+        for shard, results in _labeled(labeler, to_do(), shown):
             write_part(parts, shard, results)
             now += len(shard.items)
-            bar.update(len(shard.items))
+            shown.whole(shard)
         if stopping():
             raise KeyboardInterrupt
     if not rows:
@@ -84,12 +87,33 @@ def label_all(
     return rows, now
 
 
+class _Shown:
+    """A bar that moves within a shard as the labeler says how far it is."""
+
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar = bar
+        self._rows = 0
+
+    def part(self, shard: Shard, share: float) -> None:
+        """Show a share of the shard that is labeled now."""
+        rows = int(share * len(shard.items))
+        self._bar.update(rows - self._rows)
+        self._rows = rows
+
+    def whole(self, shard: Shard) -> None:
+        """Show that a shard is stored."""
+        self._bar.update(len(shard.items) - self._rows)
+        self._rows = 0
+
+
 def _labeled(
-    labeler: ReportLabeler, shards: Iterator[Shard]
+    labeler: ReportLabeler, shards: Iterator[Shard], shown: _Shown
 ) -> Iterator[tuple[Shard, Sequence[Result]]]:
     if isinstance(labeler, ShardLabeler):
         yield from labeler.label_shards(shards)
         return
     repeats = Repeats()
     for shard in shards:
-        yield shard, label_shard(labeler, shard, repeats)
+        with heard(partial(shown.part, shard)):
+            results = label_shard(labeler, shard, repeats)
+        yield shard, results

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from inference.server.address import Address
 from labelwright.errors import ServerError
+from labelwright.runtime.progress import teller
 
 if TYPE_CHECKING:
     import httpx2
@@ -146,7 +147,8 @@ class ServerClient:
             ServerError: the server is gone: several requests in a row got no answer in spite
                 of retries. What was under way is dropped.
         """
-        return self._in_thread(lambda http: self._all(http, bodies))
+        tell = teller()
+        return self._in_thread(lambda http: self._all(http, bodies, tell))
 
     def error(self, failure: Failure) -> ServerError:
         """The failure as the one line that ends a run."""
@@ -207,14 +209,21 @@ class ServerClient:
             thread.join(timeout=1.0)
 
     async def _all(
-        self, http: httpx2.AsyncClient, bodies: Sequence[Mapping[str, Any]]
+        self,
+        http: httpx2.AsyncClient,
+        bodies: Sequence[Mapping[str, Any]],
+        tell: Callable[[int, int], None],
     ) -> list[Mapping[str, Any] | Failure]:
         gate = asyncio.Semaphore(self.concurrency)
         run = Run(patience=max(3, self.concurrency))
+        done = 0
 
         async def one(body: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
+            nonlocal done
             async with gate:
                 outcome = await self._patient(http, body)
+            done += 1
+            tell(done, len(bodies))
             if run.note(outcome) and isinstance(outcome, Failure):
                 raise self.error(outcome)
             return outcome

@@ -205,7 +205,8 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
             if settings.task.resume == "never":
                 run_folder.start_over(output)
             done = run_folder.finished(output)
-            start = None if done else self.start(settings, data, output)
+            with self.quiet(settings):
+                start = None if done else self.start(settings, data, output)
         if start is None:
             say(settings, f"{output}: this training is finished; nothing to do")
             return
@@ -234,6 +235,9 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         import torch
         from safetensors import SafetensorError
 
+        from labelwright.runtime.training_lines import show_lines
+
+        show_lines(trainer)
         try:
             result = trainer.train(
                 resume_from_checkpoint=None if checkpoint is None else str(checkpoint)

@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 from batch_tools import CANARY, FILES, HEAD, Stub, content, jsonl, label, timeless
+from tqdm import tqdm
 
+from inference.runs import loop
 from inference.runs.batch import run
 from inference.runs.repeats import Repeats
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
 from labelwright.io.lock import locked
 from labelwright.labelers.base import key_of
 from labelwright.records import Prediction, Reject, Report, Section
+from labelwright.runtime.progress import tell
 
 
 def test_every_row_is_labeled_or_rejected_in_order(tmp_path: Path) -> None:
@@ -64,6 +67,28 @@ def test_files_are_private_and_hold_no_text(
     for name in ("labels.csv", "rejects.jsonl", "manifest.json"):
         assert CANARY not in (tmp_path / name).read_text()
     assert CANARY not in "".join(capfd.readouterr())
+
+
+def test_the_bar_moves_within_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One shard of nine rows: the bar shows what the labeler says, and all of it at the end."""
+    moves: list[int] = []
+
+    class Seen(tqdm):  # type: ignore[type-arg]
+        def update(self, n: float | None = 1) -> bool | None:
+            moves.append(int(n or 0))
+            return super().update(n)
+
+    class Telling(Stub):
+        def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+            for done in (1, 3, 2, 6):
+                tell(done, 6)  # as work that begins anew would say it
+            return super().label_reports(reports)
+
+    monkeypatch.setattr(loop, "tqdm", Seen)
+    label(tmp_path / "out", labeler=Telling(), shard_rows=100)
+    assert moves == [1, 3, 5, 0]
+    tell(1, 2)  # nobody listens any more
+    assert len(moves) == 4
 
 
 def test_equal_texts_of_a_shard_are_labeled_once(tmp_path: Path) -> None:
