@@ -11,15 +11,14 @@ from typing import Any
 
 from data_builders.augment import Augmentation
 from data_builders.collect import Collected, RejectLog, collect, open_spool
-from data_builders.folder import MANIFEST, NAMES, NORMALISE, REJECTS, clear, output_folder
+from data_builders.folder import MANIFEST, NORMALISE, REJECTS, clear, names, output_folder
 from data_builders.note_windows import Windows
 from data_builders.prepare import Prepared, prepare
-from data_builders.sources.entity_notes import EntityNotes
-from data_builders.sources.labels import LabelSource
+from data_builders.sources.base import Source
 from data_builders.sources.tag_files import TagFiles
 from data_builders.splits.oversample import Oversampling, oversampling
 from data_builders.splits.split_plan import Plan, SplitOptions, make_plan
-from data_builders.targets import Gold, Table, gold_of
+from data_builders.targets import ClassTable, Targets
 from data_builders.writer import Writer
 from labelwright.errors import InputError
 from labelwright.io.jsonl import atomic_write, write_json
@@ -27,6 +26,7 @@ from labelwright.io.manifest import sha256_file, versions
 from labelwright.label_set import LabelSet
 from labelwright.prompt import prompt_version, system_prompt
 from labelwright.records import Reject, Report
+from labelwright.tasks import kind_of
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,8 @@ class Job:
     """What to build.
 
     Attributes:
-        source: labels, of a certainty task.
-        notes: what prepares the annotated notes of an entities task.
-        test_source: other labels for the test split.
+        source: what is known of the reports.
+        test_source: what is known of those of the test split, where that is something else.
         sections: one of :data:`labelwright.text.sections.SECTION_CHOICES`.
         layout: one of :data:`data_builders.instructions.FORMATS`.
         augmentation: variants of the training reports, or ``None``.
@@ -47,9 +46,8 @@ class Job:
     """
 
     label_set: LabelSet
-    source: LabelSource | None = None
-    notes: EntityNotes | None = None
-    test_source: LabelSource | None = None
+    source: Source
+    test_source: Source | None = None
     sections: str = "full"
     layout: str = "trl"
     split: SplitOptions = field(default_factory=SplitOptions)
@@ -65,7 +63,7 @@ class Built:
     """What was built: the manifest as written, and the class counts."""
 
     manifest: Mapping[str, Any]
-    classes: Table
+    classes: ClassTable
 
 
 def build(
@@ -81,16 +79,16 @@ def build(
     with output_folder(out, overwrite=overwrite) as folder:
         with open_spool(folder) as spool, atomic_write(folder / REJECTS) as handle:
             log = RejectLog(handle)
-            collected = collect(prepared(found, job), spool, log, where=folder)
+            collected = collect(prepared(found, job), job.label_set, spool, log, where=folder)
             plan = _plan(collected, job, log)
             clear(folder)
-            gold = gold_of(job.label_set)
+            targets = Targets(job.label_set, job.source)
             origins = _origins(job, plan.facts["reports"])
             copied = _copies(job, collected, plan)
             writer = Writer(
                 folder,
                 job.label_set,
-                gold,
+                targets,
                 job.layout,
                 origins,
                 augmentation=job.augmentation,
@@ -99,35 +97,27 @@ def build(
                 tags=job.tags,
             )
             writer.write(collected, plan, log)
-            if job.notes is not None and job.notes.normaliser is not None:
+            if job.source.normaliser is not None:
                 with atomic_write(folder / NORMALISE, mode=0o644) as handle:
-                    handle.write(job.notes.normaliser.text)
+                    handle.write(job.source.normaliser.text)
         manifest = {
             "command": "build",
             **_task(job),
-            **_data(job, collected, plan, log, gold),
+            **_data(job, collected, plan, log),
             "oversampling": None if copied is None else dict(copied.facts),
             "windows": None if job.windows is None else job.windows.facts(),
             "tags": None if job.tags is None else job.tags.facts(),
-            "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
+            "files": {n: sha256_file(folder / n) for n in sorted(names()) if (folder / n).exists()},
             "versions": dict(versions()),
             "began": began.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 3),
         }
         write_json(folder / MANIFEST, manifest)
-    return Built(manifest, gold.table)
+    return Built(manifest, targets.table)
 
 
 def prepared(found: Iterable[Report | Reject], job: Job) -> Iterable[Prepared | Reject]:
-    """Every report with what is known of it, or the reject it became.
-
-    Raises:
-        ValueError: the job has nothing that its label set's task needs.
-    """
-    if job.notes is not None:
-        return job.notes.prepare(found)
-    if job.source is None:
-        raise ValueError("a job needs labels or annotated notes")
+    """Every report with what is known of it, or the reject it became."""
     return prepare(
         found,
         job.label_set,
@@ -140,13 +130,12 @@ def prepared(found: Iterable[Report | Reject], job: Job) -> Iterable[Prepared | 
 def _copies(job: Job, collected: Collected, plan: Plan) -> Oversampling | None:
     if job.oversample is None:
         return None
-    return oversampling(job.oversample, job.label_set, collected, plan, seed=job.split.seed)
+    return oversampling(job.oversample, collected, plan, seed=job.split.seed)
 
 
 def _origins(job: Job, splits: Iterable[str]) -> dict[str, str]:
     """Who gave the labels of each split."""
-    source = job.source if job.notes is None else job.notes.source
-    origins = dict.fromkeys(splits, "" if source is None else source.name)
+    origins = dict.fromkeys(splits, job.source.name)
     if job.test_source is not None and "test" in origins:
         origins["test"] = job.test_source.name
     return origins
@@ -155,7 +144,9 @@ def _origins(job: Job, splits: Iterable[str]) -> dict[str, str]:
 def _plan(collected: Collected, job: Job, log: RejectLog) -> Plan:
     if not collected.rows:
         raise InputError("no report can be used", remedy=_remedy(log))
-    plan = make_plan(collected, job.split)
+    plan = make_plan(
+        collected, job.split, strata=kind_of(job.label_set).every_stratum(job.label_set)
+    )
     if not plan.facts["reports"]:
         raise InputError("no report is left", remedy="; ".join(sorted(set(plan.reasons.values()))))
     return plan
@@ -180,7 +171,7 @@ def _task(job: Job) -> dict[str, Any]:
     }
 
 
-def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog, gold: Gold) -> dict[str, Any]:
+def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog) -> dict[str, Any]:
     split = job.split
     records = sum(plan.facts["reports"].values())
     return {
@@ -193,7 +184,7 @@ def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog, gold: Gold
             "rejected": log.count,
             "rejected_by_reason": dict(sorted(log.reasons.items())),
             "negatives_read_as_blank": collected.adjusted,
-            **_entities(job, gold),
+            **job.source.counts(),
         },
         "split": {
             "by": "ratios" if split.table is None else "table",
@@ -206,24 +197,7 @@ def _data(job: Job, collected: Collected, plan: Plan, log: RejectLog, gold: Gold
 
 
 def _sources(job: Job) -> dict[str, Any]:
-    """Where labels or entities come from."""
-    test = job.test_source
-    return {
-        "labels": None if job.source is None else dict(job.source.describe()),
-        "test_labels": None if test is None else dict(test.describe()),
-        **({} if job.notes is None else {"entities": job.notes.describe()}),
-    }
-
-
-def _entities(job: Job, gold: Gold) -> dict[str, Any]:
-    """What became of every entity: in = records + rejected + left out."""
-    if job.notes is None:
-        return {}
-    read, found = job.notes.counts(), gold.facts()
-    return {
-        "entities": {
-            **read,
-            **found,
-            "rejected": read["rejected"] + found["rejected"],
-        }
-    }
+    """Where it comes from what is known."""
+    test = None if job.test_source is None else dict(job.test_source.describe())
+    key = kind_of(job.label_set).row_key
+    return {"labels": None, "test_labels": test} | {key: dict(job.source.describe())}

@@ -15,25 +15,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from data_builders.prepare import Packed, Prepared
+from data_builders.prepare import Prepared
 from data_builders.splits.split import Item, text_digest
 from labelwright.io.jsonl import dumps, writing
+from labelwright.label_set import LabelSet
 from labelwright.records import Reject
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Known
+
+Strata = tuple[str, ...]
+"""The classes of a report (:meth:`labelwright.tasks.base.TaskKind.strata`)."""
+KNOWN = "known"
+"""Key of a spooled report: what the main source knows, and that of the test split."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One report that can become a record; ``labels`` and ``test_labels`` as in ``Prepared``."""
+    """One report that can become a record.
+
+    Attributes:
+        known: its classes from the main source; the reason where nothing is known.
+        test_known: likewise from the source of the test split; ``None`` without one.
+    """
 
     item: Item
-    labels: Packed | str
-    test_labels: Packed | str | None
+    known: Strata | str
+    test_known: Strata | str | None
 
-    def labels_in(self, split: str) -> Packed | str:
-        """The labels that count in a split, or the reason why there are none."""
-        if split == "test" and self.test_labels is not None:
-            return self.test_labels
-        return self.labels
+    def known_in(self, split: str) -> Strata | str:
+        """The classes that count in a split, or the reason why there are none."""
+        if split == "test" and self.test_known is not None:
+            return self.test_known
+        return self.known
 
 
 class RejectLog:
@@ -64,9 +77,9 @@ class Collected:
     adjusted: int = 0
 
     def reports(self, purpose: str) -> Iterator[dict[str, Any]]:
-        """The spooled reports ``{id, text, patient, source, row, meta}``, in order.
+        """The spooled reports ``{id, text, patient, source, row, meta, known}``, in order.
 
-        Those of an entities task have ``entities`` too.
+        :func:`taken` takes out what is known.
 
         Args:
             purpose: what the progress bar says.
@@ -76,6 +89,18 @@ class Collected:
         self.spool.seek(0)
         bar = tqdm(self.spool, purpose, len(self.rows), leave=False, disable=None)
         return (json.loads(line) for line in bar)
+
+
+def taken(report: dict[str, Any], row: Row, split: str | None) -> Any:
+    """What is known of a spooled report in a split, as JSON, taken out of the report.
+
+    Args:
+        split: ``None`` for one that is left out: what is known at all.
+    """
+    main, test = report.pop(KNOWN)
+    if split == "test" and row.test_known is not None:
+        return test
+    return test if split is None and main is None else main
 
 
 @contextmanager
@@ -97,7 +122,12 @@ def open_spool(folder: Path) -> Iterator[IO[str]]:
 
 
 def collect(
-    prepared: Iterable[Prepared | Reject], spool: IO[str], log: RejectLog, *, where: Path
+    prepared: Iterable[Prepared | Reject],
+    label_set: LabelSet,
+    spool: IO[str],
+    log: RejectLog,
+    *,
+    where: Path,
 ) -> Collected:
     """Read everything once.
 
@@ -108,22 +138,28 @@ def collect(
         OutputError: the spool cannot be written.
     """
     found = Collected(spool)
-    # one object for equal labels: most reports share theirs with many others
-    same: dict[Packed | str, Packed | str] = {}
+    kind = kind_of(label_set)
+    # one object for equal classes: most reports share theirs with many others
+    same: dict[Strata, Strata] = {}
+
+    def strata(known: Known[Any] | str | None) -> Any:
+        if not isinstance(known, Known):
+            return known
+        classes = kind.strata(label_set, known.value)
+        return same.setdefault(classes, classes)
+
     for item in prepared:
         found.read += 1
         if isinstance(item, Reject):
             log.add(item)
             continue
-        labels, test_labels = same.setdefault(item.labels, item.labels), item.test_labels
-        if test_labels is not None:
-            test_labels = same.setdefault(test_labels, test_labels)
-        known = labels if isinstance(labels, tuple) else test_labels
+        main, test = strata(item.known), strata(item.test_known)
+        classes = main if isinstance(main, tuple) else test
         report = item.report
-        stratify = known if isinstance(known, tuple) else ()
-        made = Item(report.id, report.patient, text_digest(report.text), stratify)
-        found.rows.append(Row(made, labels, test_labels))
+        made = Item(report.id, report.patient, text_digest(report.text), classes or ())
+        found.rows.append(Row(made, main, test))
         found.adjusted += item.adjusted
+        both = (item.known, item.test_known)
         line: dict[str, Any] = {
             "id": report.id,
             "text": report.text,
@@ -131,9 +167,8 @@ def collect(
             "source": report.source,
             "row": report.row,
             "meta": dict(report.meta),
+            KNOWN: [kind.to_json(k.value) if isinstance(k, Known) else None for k in both],
         }
-        if item.entities is not None:
-            line["entities"] = [entity.to_json() for entity in item.entities]
         with writing(where):
             spool.write(dumps(line) + "\n")
     with writing(where):

@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data_builders.splits.split import SPLITS
-from data_builders.targets import ENTITIES_JSONL, LABELS_CSV
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import writing
 from labelwright.io.lock import locked
+from labelwright.tasks import every_kind
 
 TRAIN = SPLITS[0]
 MANIFEST = "manifest.json"
@@ -20,18 +20,14 @@ CLASSES = "classes.csv"
 LABEL_SET = "label_set.yaml"
 NORMALISE = NORMALISE_FILE
 CONLL = ".conll"
-KINDS = (".jsonl", ".reports.jsonl", LABELS_CSV, ENTITIES_JSONL, CONLL)
-"""The files of a split, after its name: records, texts, labels or entities, tags."""
 
-NAMES = (
-    MANIFEST,
-    REJECTS,
-    CLASSES,
-    LABEL_SET,
-    NORMALISE,
-    *(s + kind for s in SPLITS for kind in KINDS),
-)
-"""Every file that a build may write."""
+
+def names() -> tuple[str, ...]:
+    """Every file that a build may write: for each split records, texts, what is known, and tags."""
+    gold = dict.fromkeys(kind.gold_suffix for kind in every_kind())
+    endings = (".jsonl", ".reports.jsonl", *gold, CONLL)
+    whole = (MANIFEST, REJECTS, CLASSES, LABEL_SET, NORMALISE)
+    return (*whole, *(split + ending for split in SPLITS for ending in endings))
 
 
 @contextmanager
@@ -50,7 +46,7 @@ def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
         path.mkdir(parents=True, exist_ok=True)
     try:
         with locked(path):
-            there = [name for name in NAMES if (path / name).exists()]
+            there = [name for name in names() if (path / name).exists()]
             if there and not overwrite:
                 raise OutputError(
                     f"the folder already holds {there[0]}",
@@ -74,7 +70,7 @@ def output_folder(path: Path, *, overwrite: bool) -> Iterator[Path]:
 def _remove_torn_files(folder: Path) -> None:
     """Remove temporary files that a killed build left behind; only with the lock held."""
     with writing(folder):
-        for name in NAMES:
+        for name in names():
             for torn in folder.glob(f".{name}.*.tmp"):
                 torn.unlink()
 
@@ -82,5 +78,5 @@ def _remove_torn_files(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove an earlier build, its manifest first, so that no mixture passes for a whole one."""
     with writing(folder):
-        for name in NAMES:
+        for name in names():
             (folder / name).unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data_builders.folder import MANIFEST, NAMES, clear, output_folder
+from data_builders.folder import MANIFEST, clear, names, output_folder
 from data_builders.splits.split import SPLITS
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.data_folder import open_data_folder
@@ -86,7 +86,7 @@ def with_neighbours(
     with output_folder(out, overwrite=overwrite) as target:
         clear(target)
         told = Told()
-        for name in sorted({*NAMES, *_others(data)} - {MANIFEST}):
+        for name in sorted({*names(), *_others(data)} - {MANIFEST}):
             split = name.removesuffix(RECORDS)
             if split in SPLITS and (data / name).is_file():
                 _write(data / name, target / name, split, augmenter, told)

@@ -10,7 +10,7 @@ from typing import Any
 
 from labelwright.errors import ConfigError
 from labelwright.records import Entity, Span
-from labelwright.tasks.entities.answer import shifted
+from labelwright.tasks.base import TaskKind
 from labelwright.text.sentences import sentence_spans
 
 _WORD = re.compile(r"\S+")
@@ -18,11 +18,11 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A piece of a note, ``text[start:end]``, with the entities inside it at its own offsets."""
+    """A piece of a note, ``text[start:end]``, with what is known of it at its own offsets."""
 
     start: int
     end: int
-    entities: tuple[Entity, ...]
+    value: Any
 
 
 class Windows:
@@ -57,12 +57,13 @@ class Windows:
         self.records: Counter[str] = Counter()
         self.longer = 0
 
-    def divide(self, split: str, text: str, entities: Sequence[Entity]) -> list[Window]:
+    def divide(self, split: str, text: str, value: Any, kind: TaskKind[Any]) -> list[Window]:
         """The windows of a note; one, or none, where there is nothing to divide."""
         if len(_WORD.findall(text)) <= self.words:
             return []
-        units = _units(text, entities, self.words)
-        found = [_window(units[a:b], entities) for a, b in self._ranges(units)]
+        units = _units(text, kind.marks(value), self.words)
+        spans = [(units[a][0][0], units[b - 1][0][1]) for a, b in self._ranges(units)]
+        found = [Window(*span, kind.clip(value, span)) for span in spans]
         if len(found) > 1:
             self.notes[split] += 1
             self.records[split] += len(found)
@@ -101,12 +102,6 @@ class Windows:
             ):
                 start -= 1
                 shared = more
-
-
-def _window(units: Sequence[tuple[Span, int]], entities: Sequence[Entity]) -> Window:
-    start, end = units[0][0][0], units[-1][0][1]
-    inside = [e for e in entities if start <= e.start and e.end <= end]
-    return Window(start, end, tuple(shifted(entity, -start) for entity in inside))
 
 
 def _units(text: str, entities: Sequence[Entity], most: int) -> list[tuple[Span, int]]:

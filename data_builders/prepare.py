@@ -1,66 +1,87 @@
-"""One report on its way to a record: cut to its sections, joined with its labels, checked."""
+"""One report on its way to a record: cut to its sections, joined with what is known of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
-from data_builders.sources.labels import Answer, LabelSource
+from data_builders.sources.base import Source
 from labelwright.label_set import LabelSet
 from labelwright.labelers.nothing import REQUEST, nothing_said, told
-from labelwright.records import Certainty, Entity, Reject, Report
+from labelwright.records import Reject, Report
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Known
 from labelwright.text.sections import choose, split_sections
 
-Packed = tuple[Certainty, ...]
-"""Certainties in the label set's order."""
-
 BATCH = 256
-"""Reports given to a label source at once."""
+"""Reports that a source is asked about at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A report whose text is cut, with labels.
+    """A report whose text is cut, with what is known of it.
 
     Attributes:
-        labels: from the main source; the reason where there are none.
-        test_labels: from the source for the test split; the reason where there are none,
-            ``None`` where no such source was given.
-        adjusted: how many negatives were read as blank, see :func:`fitted`.
-        entities: of an entities task, in order of appearance; else ``None``.
+        known: from the main source; the reason where nothing is known.
+        test_known: from the source for the test split; the reason where nothing is known, ``None``
+            where no such source was given.
     """
 
     report: Report
-    labels: Packed | str
-    test_labels: Packed | str | None
-    adjusted: int
-    entities: tuple[Entity, ...] | None = None
+    known: Known[Any] | str
+    test_known: Known[Any] | str | None = None
+
+    @property
+    def adjusted(self) -> int:
+        """How many parts were read otherwise than they were given."""
+        both = (self.known, self.test_known)
+        return sum(one.adjusted for one in both if isinstance(one, Known))
 
 
 def prepare(
     found: Iterable[Report | Reject],
     label_set: LabelSet,
-    source: LabelSource,
+    source: Source,
     *,
-    test_source: LabelSource | None = None,
+    test_source: Source | None = None,
     sections: str = "full",
 ) -> Iterator[Prepared | Reject]:
-    """Yield every report of ``found`` with its labels, or the reject it became, in order."""
+    """Yield every report of ``found`` with what is known, or the reject it became, in order.
+
+    Raises:
+        InputError: at the end, as a source says.
+    """
+    # Where every report gets an answer, one that says nothing would teach that silence is normal.
+    silence = kind_of(label_set).choices(label_set) is None
     pending = iter(found)
-    while batch := [speaking(cut(item, sections)) for item in islice(pending, BATCH)]:
+    while batch := [cut(item, sections) for item in islice(pending, BATCH)]:
+        batch = batch if silence else [speaking(item) for item in batch]
         reports = [item for item in batch if isinstance(item, Report)]
-        main = iter(_main(source, reports, label_set))
-        test = iter(_test(test_source, reports, label_set))
+        main = iter(source.known(reports, label_set))
+        test = iter(
+            [None] * len(reports) if test_source is None else test_source.known(reports, label_set)
+        )
         for item in batch:
             if isinstance(item, Reject):
                 yield item
                 continue
-            (labels, adjusted), (test_labels, more) = next(main), next(test)
-            if isinstance(labels, str) and not isinstance(test_labels, tuple):
-                yield rejected(item, labels)
+            known, test_known = next(main), next(test)
+            if isinstance(known, str) and not isinstance(test_known, Known):
+                yield rejected(item, known)
                 continue
-            yield Prepared(item, labels, test_labels, adjusted + more)
+            yield Prepared(_changed(item, known), known, test_known)
+    for each in (source, test_source):
+        if each is not None:
+            each.finish()
+
+
+def _changed(report: Report, known: Known[Any] | str) -> Report:
+    """The report with the text that its source gave it."""
+    if isinstance(known, str) or known.text is None:
+        return report
+    return replace(report, text=known.text, sections=())
 
 
 def cut(item: Report | Reject, sections: str) -> Report | Reject:
@@ -88,40 +109,3 @@ def speaking(item: Report | Reject) -> Report | Reject:
 def rejected(report: Report, reason: str) -> Reject:
     """The report as a reject."""
     return Reject(report.id, report.source, report.row, reason)
-
-
-def fitted(labels: Answer, label_set: LabelSet) -> tuple[Packed | str, int]:
-    """Labels packed in the label set's order, or the reason why they cannot be used.
-
-    An observation that cannot be negative in the label set (``No Finding``) is blank where a
-    table has it negative: "not normal" is what its blank means. The second value counts these.
-    """
-    if isinstance(labels, str):
-        return labels, 0
-    adjusted = 0
-    packed = []
-    for label in label_set.labels:
-        certainty = labels[label.name]
-        if certainty is Certainty.NEGATIVE and certainty not in label.certainties:
-            certainty = Certainty.BLANK
-            adjusted += 1
-        if certainty not in label.certainties:
-            return f"labels do not fit the label set; {label.name} cannot be {certainty}", 0
-        packed.append(certainty)
-    for one, other in label_set.contradictions(dict(zip(label_set.names, packed, strict=True))):
-        return f"contradictory labels; {one} with {other}", 0
-    return tuple(packed), adjusted
-
-
-def _main(
-    source: LabelSource, reports: Sequence[Report], label_set: LabelSet
-) -> list[tuple[Packed | str, int]]:
-    return [fitted(answer, label_set) for answer in source.labels(reports)]
-
-
-def _test(
-    source: LabelSource | None, reports: Sequence[Report], label_set: LabelSet
-) -> list[tuple[Packed | str | None, int]]:
-    if source is None:
-        return [(None, 0)] * len(reports)
-    return [*_main(source, reports, label_set)]

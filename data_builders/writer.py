@@ -10,17 +10,19 @@ from types import MappingProxyType
 from typing import IO, Any
 
 from data_builders.augment import Augmentation
-from data_builders.collect import Collected, RejectLog
+from data_builders.collect import Collected, RejectLog, taken
 from data_builders.folder import CLASSES, LABEL_SET, TRAIN
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
 from data_builders.sources.tag_files import TagFiles
 from data_builders.splits.split import SPLITS
 from data_builders.splits.split_plan import Plan
-from data_builders.targets import Add, Gold
+from data_builders.targets import Targets
 from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import WriteGold
 
 
 class NewIds:
@@ -43,7 +45,7 @@ class Writer:
     """Writes the records of a plan.
 
     Attributes:
-        gold: what the task knows of every report.
+        targets: answers, gold and counts of what is known.
         layout: one of :data:`data_builders.instructions.FORMATS`.
         origins: who gave the labels, by split.
         augmentation: writes variants of training reports, each with its report's labels and
@@ -55,7 +57,7 @@ class Writer:
 
     folder: Path
     label_set: LabelSet
-    gold: Gold
+    targets: Targets
     layout: str
     origins: Mapping[str, str]
     augmentation: Augmentation | None = None
@@ -75,19 +77,20 @@ class Writer:
             files = {split: self._files(split, stack, ids) for split in names}
             for index, report in enumerate(collected.reports("writing")):
                 split = plan.splits[index]
+                given = taken(report, collected.rows[index], split)
+                value = self.targets.value(given)
                 if split is None:
                     reason = plan.reasons[index]
-                    self.gold.drop(report)
+                    self.targets.drop(value)
                     log.add(Reject(report["id"], report["source"], report["row"], reason))
                     continue
-                known = self.gold.of(report, collected.rows[index], split)
-                self.gold.count(split, known)
-                files[split].add(report, known)
+                self.targets.count(split, value)
+                files[split].add(report, value)
                 if split == TRAIN:
                     for other, told in self._more(index, report, ids):
-                        files[split].add(other, known, told)
+                        files[split].add(other, value, told)
         with self._open(CLASSES, mode=0o644) as handle:
-            self.gold.table.write_csv(handle)
+            self.targets.table.write_csv(handle)
         with self._open(LABEL_SET, mode=0o644) as handle:
             handle.write(self.label_set.text)
 
@@ -97,9 +100,9 @@ class Writer:
     def _files(self, split: str, stack: ExitStack, ids: NewIds) -> _Files:
         if self.tags is not None:
             self.tags.open(self.folder, split, stack)
-        kinds = (".jsonl", ".reports.jsonl", self.gold.suffix)
+        kinds = (".jsonl", ".reports.jsonl", self.targets.suffix)
         records, texts, gold = (stack.enter_context(self._open(split + kind)) for kind in kinds)
-        return _Files(self, split, records, texts, self.gold.rows(gold), ids)
+        return _Files(self, split, records, texts, self.targets.rows(gold), ids)
 
     def _more(
         self, index: int, report: Mapping[str, Any], ids: NewIds
@@ -122,13 +125,13 @@ class _Files:
     split: str
     records: IO[str]
     texts: IO[str]
-    add_gold: Add
+    add_gold: WriteGold
     ids: NewIds
 
     def add(
         self,
         report: Mapping[str, Any],
-        known: Any,
+        value: Any,
         more: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """Write one report with what is known of it; ``more`` goes into the record's meta."""
@@ -140,21 +143,26 @@ class _Files:
             **more,
         }
         windows = None if self.split == SPLITS[-1] else self.writer.windows
-        parts = [] if windows is None else windows.divide(self.split, report["text"], known)
+        parts = (
+            []
+            if windows is None
+            else windows.divide(self.split, report["text"], value, kind_of(self.writer.label_set))
+        )
         if len(parts) < 2:
-            self._record(report["id"], report["text"], known, meta)
+            self._record(report["id"], report["text"], value, meta)
         for part in parts if len(parts) > 1 else ():
             told = {**meta, "window_of": report["id"], "span": [part.start, part.end]}
             text = report["text"][part.start : part.end]
-            self._record(self.ids.new(report["id"], "#"), text, part.entities, told)
+            self._record(self.ids.new(report["id"], "#"), text, part.value, told)
         self.texts.write(dumps(report) + "\n")
-        self.add_gold(report["id"], known)
+        self.add_gold(report["id"], value)
         if self.writer.tags is not None:
-            self.writer.tags.add(self.split, report, known)
+            marks = kind_of(self.writer.label_set).marks(value)
+            self.writer.tags.add(self.split, report, marks)
 
-    def _record(self, identifier: str, text: str, known: Any, meta: Mapping[str, Any]) -> None:
+    def _record(self, identifier: str, text: str, value: Any, meta: Mapping[str, Any]) -> None:
         writer = self.writer
-        answer = writer.gold.answer(known, text, self.split)
+        answer = writer.targets.answer(value, text, self.split)
         made = record(writer.label_set, identifier, text, answer, meta=meta)
         shaped = alpaca(made) if writer.layout == "alpaca" else made
         self.records.write(dumps(shaped) + "\n")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from data_builders.prepare import Prepared, cut, rejected
+from data_builders.sources.base import Source
 from data_builders.sources.entities import EntitySource
 from data_builders.sources.entity_rules import (
     EntityRules,
@@ -20,17 +19,19 @@ from data_builders.sources.entity_rules import (
 from labelwright.errors import InputError
 from labelwright.io.delimited import shown
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty, Entity, Reject, Report
+from labelwright.records import Certainty, Entity, Report
+from labelwright.tasks.base import Known
+from labelwright.tasks.entities.answer import parse
 from labelwright.text.normalise import Normaliser
 
 
-class EntityNotes:
+class EntityNotes(Source):
     """Prepares annotated notes and counts what became of every entity.
 
     Attributes:
         read: entities of all notes that could be read.
         rejected: those in notes that were rejected here.
-        left_out: those left out of notes that stay, by reason.
+        reasons: why entities were left out of notes that stay, counted.
         unknown: types that the label set lacks, with their number of entities.
         widened: entities that covered a part of what normalising replaced, and now cover it all.
         unasked: certainties of entities that the label set does not ask for.
@@ -51,7 +52,10 @@ class EntityNotes:
         self.normaliser = normaliser
         self.read = 0
         self.rejected = 0
-        self.left_out: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self._records = 0
+        self._dropped = 0
+        self._unsaid: Counter[str] = Counter()
         self.unknown: Counter[str] = Counter()
         self.widened = 0
         self.unasked = 0
@@ -59,18 +63,43 @@ class EntityNotes:
         self._label_set = label_set
         self._types = Types(label_set, self.rules.renames)
 
-    def prepare(self, found: Iterable[Report | Reject]) -> Iterator[Prepared | Reject]:
-        """Yield every note with its entities, or the reject it became, in order.
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """That of the entities' origin."""
+        return self.source.name
 
-        The presence of a type stands as its label: positive or blank.
+    def known(self, reports: Sequence[Report], label_set: LabelSet) -> list[Known[Any] | str]:
+        """The entities of every note, or why it has none that can be used."""
+        del label_set
+        return [self._known(report) for report in reports]
+
+    def finish(self) -> None:
+        """Refuse types that the label set lacks.
 
         Raises:
-            InputError: at the end, if there were types that the label set lacks.
+            InputError: there were some.
         """
-        for each in found:
-            item = cut(each, "full")
-            yield item if isinstance(item, Reject) else self._prepared(item)
         self.refuse_unknown()
+
+    def kept(self, split: str, value: tuple[Entity, ...]) -> None:
+        """Count the entities of one report."""
+        del split
+        self._records += len(value)
+
+    def left_out(self, value: tuple[Entity, ...]) -> None:
+        """Count the entities of a report that is left out."""
+        self._dropped += len(value)
+
+    def said(self, split: str, value: tuple[Entity, ...], answer: str, text: str) -> None:
+        """Count the entities whose place reading the answer does not give back.
+
+        Such as a mention whose words stand earlier in the text too, where only the later one is
+        marked.
+        """
+        read = parse(self._label_set, answer, text, ended=True).value or ()
+        said = Counter((e.type, e.spans, e.certainty) for e in read)
+        told = Counter((e.type, e.spans, e.certainty) for e in value)
+        self._unsaid[split] += (told - said).total()
 
     def refuse_unknown(self) -> None:
         """Raise if types were met that the label set lacks.
@@ -98,11 +127,11 @@ class EntityNotes:
         }
 
     def counts(self) -> dict[str, Any]:
-        """What became of the entities so far."""
+        """What became of every entity: in = records + rejected + left out."""
         counted: dict[str, Any] = {
             "in": self.read,
-            "rejected": self.rejected,
-            "left_out": dict(sorted(self.left_out.items())),
+            "rejected": self.rejected + self._dropped,
+            "left_out": dict(sorted(self.reasons.items())),
         }
         if self.unasked:
             counted["certainties_not_asked_for"] = self.unasked
@@ -110,9 +139,11 @@ class EntityNotes:
             counted["white_space_trimmed"] = self.trimmed
         if self.normaliser is not None:
             counted["widened_by_normalising"] = self.widened
-        return counted
+        counted["records"] = self._records
+        counted["place_not_said_by_answer"] = {s: n for s, n in self._unsaid.items() if n}
+        return {"entities": counted}
 
-    def _prepared(self, report: Report) -> Prepared | Reject:
+    def _known(self, report: Report) -> Known[Any] | str:
         marked = self.source.entities(report)
         self.read += marked.given
         left_out = Counter(marked.left_out)
@@ -127,17 +158,11 @@ class EntityNotes:
                 entities = apart(entities, names, how, left_out)
         except UnusableError as reason:
             self.rejected += marked.given
-            return rejected(report, str(reason))
+            return str(reason)
         self.trimmed += report.trimmed
-        self.left_out += left_out
+        self.reasons += left_out
         self.widened += widened
-        present = {entity.type for entity in entities}
-        labels = tuple(
-            Certainty.POSITIVE if name in present else Certainty.BLANK
-            for name in self._label_set.names
-        )
-        used = report if text == report.text else replace(report, text=text, sections=())
-        return Prepared(used, labels, None, 0, tuple(entities))
+        return Known(tuple(entities), text=None if text == report.text else text)
 
     def _typed(self, text: str, given: Sequence[Entity], left_out: Counter[str]) -> list[Entity]:
         """The entities with types and certainties of the label set."""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from data_builders.sources.base import Source
 from data_builders.sources.openi_codes import CodeTable
-from labelwright.errors import InputError
 from labelwright.io.delimited import id_columns
 from labelwright.io.manifest import inputs
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
-from labelwright.records import Certainty, Labels, Prediction, Report
-from labelwright.tasks.certainty.table import read_labels
+from labelwright.records import Labels, Prediction, Report
+from labelwright.tasks import kind_of
+from labelwright.tasks.base import Known
 
 Answer = Labels | str
 """Labels, or the reason why a report has none (fit for ``rejects.jsonl``)."""
@@ -22,21 +24,28 @@ CODES_META = "mesh"
 """The reader's metadata field that holds Open-i's index codes."""
 
 
-class LabelSource(Protocol):
-    """One interface for all origins of labels; ``name`` stands in every record's meta."""
+class LabelSource(Source):
+    """An origin of labels: what it gives is fitted to the label set."""
 
-    name: str
-
+    @abstractmethod
     def labels(self, reports: Sequence[Report]) -> list[Answer]:
         """One answer per report, in order."""
-        ...
 
-    def describe(self) -> Mapping[str, Any]:
-        """What the labels depend on, for the manifest."""
-        ...
+    def known(self, reports: Sequence[Report], label_set: LabelSet) -> list[Known[Any] | str]:
+        """The labels as the label set means them, none that contradict each other."""
+        return [_fitted(answer, label_set) for answer in self.labels(reports)]
 
 
-class TableLabels:
+def _fitted(answer: Answer, label_set: LabelSet) -> Known[Any] | str:
+    known = answer if isinstance(answer, str) else kind_of(label_set).fit(label_set, answer)
+    if isinstance(known, str):
+        return known
+    for one, other in label_set.contradictions(known.value):
+        return f"contradictory labels; {one} with {other}"
+    return known
+
+
+class TableLabels(LabelSource):
     """Labels of a CSV or TSV in CheXpert's coding, joined by the report's id."""
 
     def __init__(
@@ -49,21 +58,9 @@ class TableLabels:
         """
         self.name = path.name
         self._path = path
-        self._names = label_set.names
         self._keys = id_columns(path, asked_columns, "--label-id-columns")
         self._used: set[str] = set()
-        self._found: dict[str, tuple[Certainty, ...]] = {}
-        same: dict[tuple[Certainty, ...], tuple[Certainty, ...]] = {}
-        for row, identifier, labels in read_labels(path, label_set, id_columns=self._keys):
-            packed = tuple(labels[name] for name in self._names)
-            packed = same.setdefault(packed, packed)
-            if self._found.setdefault(identifier, packed) != packed:
-                raise InputError(
-                    f"report {identifier} stands twice with different labels",
-                    remedy="keep one of the rows",
-                    source=path,
-                    row=row,
-                )
+        self._found = kind_of(label_set).values(path, label_set, id_columns=self._keys)
 
     def labels(self, reports: Sequence[Report]) -> list[Answer]:
         """The labels by id."""
@@ -80,14 +77,14 @@ class TableLabels:
         }
 
     def _one(self, identifier: str) -> Answer:
-        packed = self._found.get(identifier)
-        if packed is None:
+        if identifier not in self._found:
             return "no labels: its id is not in the label table"
         self._used.add(identifier)
-        return dict(zip(self._names, packed, strict=True))
+        labels: Labels = self._found[identifier]
+        return labels
 
 
-class CodeLabels:
+class CodeLabels(LabelSource):
     """Labels from the human index codes that the Open-i reader keeps with each report."""
 
     name = "openi-mesh"
@@ -112,7 +109,7 @@ class CodeLabels:
         return "no labels: the report was not indexed" if found is None else found
 
 
-class LabelerLabels:
+class LabelerLabels(LabelSource):
     """Weak labels by another labeler, such as the rules."""
 
     def __init__(self, labeler: ReportLabeler) -> None:
@@ -139,7 +136,7 @@ class LabelerLabels:
         return known
 
 
-class KnownLabels:
+class KnownLabels(LabelSource):
     """Labels that come along with the reports, as the grammar's do."""
 
     name = "grammar"

@@ -22,24 +22,24 @@ from data_builders.folder import (
     CLASSES,
     CONLL,
     MANIFEST,
-    NAMES,
     NORMALISE,
     TRAIN,
     clear,
+    names,
     output_folder,
 )
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
-from data_builders.sources.entity_table import EntityTable
 from data_builders.sources.pseudo_choice import PREDICTIONS, Choice, Round, check_run, sure_answers
 from data_builders.splits.split import SPLITS
-from data_builders.targets import EntityGold
+from data_builders.targets import ClassTable
 from labelwright.errors import InputError
 from labelwright.io.data_folder import DataFolder
 from labelwright.io.jsonl import atomic_write, dumps, read_jsonl, write_json, writing
 from labelwright.io.manifest import sha256_file, versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Reject, Report
+from labelwright.tasks import kind_of
 from labelwright.text.normalise import Normaliser
 
 RECORDS, TEXTS, ENTITIES = ".jsonl", ".reports.jsonl", ".entities.jsonl"
@@ -110,7 +110,7 @@ def add_pseudo_labels(
             "command": "pseudo-label",
             "counts": counts,
             "pseudo_labels": [*rounds, told],
-            "files": {n: sha256_file(folder / n) for n in sorted(NAMES) if (folder / n).exists()},
+            "files": {n: sha256_file(folder / n) for n in sorted(names()) if (folder / n).exists()},
             "versions": dict(versions()),
             "began": began.isoformat(timespec="seconds"),
             "seconds": round(time.perf_counter() - clock, 3),
@@ -140,7 +140,7 @@ class _Adder:
 
     def __init__(self, data: DataFolder, folder: Path, this: Round, name: str) -> None:
         self._data, self._folder, self._this, self._name = data, folder, this, name
-        self._gold = EntityGold(data.label_set)
+        self._kind = kind_of(data.label_set)
         table = data.file(NORMALISE)
         self._normaliser = None if table is None else Normaliser.load(table)
         windows: Mapping[str, Any] | None = data.manifest.get("windows")
@@ -223,19 +223,19 @@ class _Adder:
         self, identifier: str, text: str, entities: tuple[Entity, ...], meta: Mapping[str, Any]
     ) -> None:
         windows = self._windows
-        parts = [] if windows is None else windows.divide(TRAIN, text, entities)
+        parts = [] if windows is None else windows.divide(TRAIN, text, entities, self._kind)
         if len(parts) < 2:
             self._record(identifier, text, entities, meta)
             return
         for number, part in enumerate(parts, 1):
             told = {**meta, "window_of": identifier, "span": [part.start, part.end]}
             own = f"{identifier}#{number}"
-            self._record(own, text[part.start : part.end], part.entities, told)
+            self._record(own, text[part.start : part.end], part.value, told)
 
     def _record(
         self, identifier: str, text: str, entities: tuple[Entity, ...], meta: Mapping[str, Any]
     ) -> None:
-        answer = self._gold.answer(entities, text, TRAIN)
+        answer = self._kind.render(self._data.label_set, entities)
         made = record(self._data.label_set, identifier, text, answer, meta=meta)
         self._files[RECORDS].write(dumps(alpaca(made) if self._alpaca else made) + "\n")
         self.records += 1
@@ -244,18 +244,18 @@ class _Adder:
 def _copy(data: DataFolder, folder: Path) -> None:
     """The other files as they are; tags of the old training notes alone would mislead."""
     skipped = {MANIFEST, CLASSES, TRAIN + CONLL}
-    for name in NAMES:
+    for name in names():
         if name not in skipped and not (folder / name).exists() and (data.path / name).exists():
             with writing(folder / name):
                 shutil.copy2(data.path / name, folder / name)
 
 
-def _table(label_set: LabelSet, folder: Path) -> EntityTable:
-    table = EntityTable(label_set)
+def _table(label_set: LabelSet, folder: Path) -> ClassTable:
+    table = ClassTable(label_set)
     for split in SPLITS:
         path = folder / f"{split}{ENTITIES}"
         for _, row in read_jsonl(path) if path.exists() else ():
-            table.add(split, [Entity.from_json(entity) for entity in row["entities"]])
+            table.add(split, tuple(Entity.from_json(entity) for entity in row["entities"]))
     return table
 
 

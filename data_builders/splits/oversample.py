@@ -20,8 +20,6 @@ from typing import Any
 from data_builders.collect import Collected
 from data_builders.folder import TRAIN
 from data_builders.splits.split_plan import Plan
-from labelwright.label_set import ENTITIES, LabelSet
-from labelwright.records import Certainty
 
 RULES = ("paper", "rare")
 SHARE = 0.8
@@ -42,15 +40,11 @@ class Oversampling:
     facts: Mapping[str, Any]
 
 
-def oversampling(
-    rule: str, label_set: LabelSet, collected: Collected, plan: Plan, *, seed: int
-) -> Oversampling:
+def oversampling(rule: str, collected: Collected, plan: Plan, *, seed: int) -> Oversampling:
     """Choose the copies for the training reports of a plan; the same input gives the same."""
     rows = [index for index, split in plan.kept() if split == TRAIN]
-    known = {index: _classes(label_set, collected, index) for index in rows}
-    every = sorted(
-        {name for index, _ in plan.kept() for name in _classes(label_set, collected, index)}
-    )
+    known = {index: _classes(collected, index) for index in rows}
+    every = sorted({name for index, _ in plan.kept() for name in _classes(collected, index)})
     before = Counter(name for classes in known.values() for name in classes)
     target = int(SHARE * before.total() / len(every)) if every else 0
     falling = sorted(every, key=lambda name: (-before[name], name))
@@ -75,19 +69,10 @@ def oversampling(
     )
 
 
-def _classes(label_set: LabelSet, collected: Collected, index: int) -> Classes:
+def _classes(collected: Collected, index: int) -> Classes:
     """What a report has: types, or observations with a certainty other than blank."""
-    packed = collected.rows[index].labels_in(TRAIN)
-    if isinstance(packed, str):  # labels for the test split only
-        return ()
-    said = [
-        (name, certainty)
-        for name, certainty in zip(label_set.names, packed, strict=True)
-        if certainty != Certainty.BLANK
-    ]
-    if label_set.task == ENTITIES:
-        return tuple(name for name, _ in said)
-    return tuple(f"{name} {certainty}" for name, certainty in said)
+    known = collected.rows[index].known_in(TRAIN)
+    return () if isinstance(known, str) else known  # known for the test split only
 
 
 def _paper(known: Mapping[int, Classes], rare: Mapping[str, int], seed: int) -> Counter[int]:

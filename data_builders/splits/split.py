@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelwright.errors import ConfigError
-from labelwright.records import Certainty
 
 SPLITS = ("train", "validation", "test")
 _WORD = re.compile(r"\w+")
@@ -22,13 +21,13 @@ class Item:
 
     Attributes:
         text: 16-byte digest of the normalised text, see :func:`text_digest`.
-        labels: certainties in the label set's order; empty where there are none.
+        strata: its classes; empty where there are none.
     """
 
     id: str
     patient: str | None
     text: bytes
-    labels: tuple[Certainty, ...]
+    strata: tuple[str, ...]
 
 
 def words(text: str) -> list[str]:
@@ -90,13 +89,21 @@ def parse_ratios(text: str) -> Mapping[str, float]:
 
 
 def split_items(
-    items: Sequence[Item], ratios: Mapping[str, float], *, seed: int, stratify: bool = True
+    items: Sequence[Item],
+    ratios: Mapping[str, float],
+    *,
+    seed: int,
+    stratify: bool = True,
+    strata: Sequence[str] = (),
 ) -> list[str]:
     """The split of each item; the same items, ratios and seed give the same answer.
 
-    Groups are spread by iterative stratification (Sechidis et al. 2011) over the certainties
-    that occur in them and over their size, so that rare labels and large groups are shared
+    Groups are spread by iterative stratification (Sechidis et al. 2011) over the classes
+    that occur in them and over their size, so that rare classes and large groups are shared
     out first; without ``stratify`` they are shuffled and cut at the ratios.
+
+    Args:
+        strata: all classes in a fixed order; as they are met if not given.
 
     Raises:
         ConfigError: a split that was asked for would stay empty.
@@ -105,8 +112,12 @@ def split_items(
     if len(names) == 1 or not items:
         return names[:1] * len(items)
     numbers = groups(items)
-    cut = _stratified if stratify else _shuffled
-    folds = cut(items, numbers, list(ratios.values()), seed)
+    shares = list(ratios.values())
+    if stratify:
+        order = strata or list(dict.fromkeys(name for item in items for name in item.strata))
+        folds = _stratified(_presence(items, numbers, order), shares, seed)
+    else:
+        folds = _shuffled(items, numbers, shares, seed)
     _fill_empty(folds, numbers, len(names))
     found = [names[folds[number]] for number in numbers]
     empty = [name for name in names if name not in found]
@@ -129,13 +140,10 @@ def group_sizes(items: Sequence[Item]) -> Mapping[str, int]:
     return {"groups": len(sizes), "largest_group": max(sizes, default=0)}
 
 
-def _stratified(
-    items: Sequence[Item], numbers: Sequence[int], ratios: Sequence[float], seed: int
-) -> list[int]:
+def _stratified(columns: Any, ratios: Sequence[float], seed: int) -> list[int]:
     import numpy as np
     from iterstrat.ml_stratifiers import IterativeStratification
 
-    columns = _presence(items, numbers)
     random = np.random.RandomState(seed)
     folds: Any = IterativeStratification(
         labels=columns, r=np.asarray(ratios, dtype=float), random_state=random
@@ -158,20 +166,18 @@ def _shuffled(
     return [int(fold) for fold in folds]
 
 
-def _presence(items: Sequence[Item], numbers: Sequence[int]) -> Any:
-    """One boolean row per group: which certainties of which observation, which size class."""
+def _presence(items: Sequence[Item], numbers: Sequence[int], strata: Sequence[str]) -> Any:
+    """One boolean row per group: which classes, which size."""
     import numpy as np
 
-    said = [c for c in Certainty if c is not Certainty.BLANK]
-    position = {certainty: place for place, certainty in enumerate(said)}
-    width = max((len(item.labels) for item in items), default=0) * len(said)
+    position = {name: place for place, name in enumerate(strata)}
+    width = len(position)
     sizes = np.bincount(np.asarray(numbers, dtype=int))
     classes = np.log2(sizes).astype(int)
     table = np.zeros((len(sizes), width + int(classes.max())), dtype=bool)
     for item, number in zip(items, numbers, strict=True):
-        for place, certainty in enumerate(item.labels):
-            if certainty in position:
-                table[number, place * len(said) + position[certainty]] = True
+        for name in item.strata:
+            table[number, position[name]] = True
     large = np.flatnonzero(classes)
     table[large, width + classes[large] - 1] = True
     return table

@@ -57,8 +57,11 @@ class Plan:
         return ((i, split) for i, split in enumerate(self.splits) if split is not None)
 
 
-def make_plan(collected: Collected, options: SplitOptions) -> Plan:
+def make_plan(collected: Collected, options: SplitOptions, *, strata: Sequence[str] = ()) -> Plan:
     """Split all collected rows and check the splits against each other.
+
+    Args:
+        strata: all classes, in the order in which they are shared out.
 
     Raises:
         ConfigError: a split stays empty, or a split table leaks and ``leakage`` is ``error``.
@@ -66,11 +69,11 @@ def make_plan(collected: Collected, options: SplitOptions) -> Plan:
     rows = collected.rows
     plan = Plan(["train"] * len(rows))
     _duplicates(plan, rows, options)
-    _assign(plan, rows, options)
+    _assign(plan, rows, options, strata)
     for index, split in list(plan.kept()):
-        labels = rows[index].labels_in(split)
-        if isinstance(labels, str):
-            plan.leave_out(index, labels if split != "test" else f"{labels} (test split)")
+        known = rows[index].known_in(split)
+        if isinstance(known, str):
+            plan.leave_out(index, known if split != "test" else f"{known} (test split)")
     _overlaps(plan, rows, options)
     _near_duplicates(plan, collected, drop=options.near_duplicates == "drop")
     counts = Counter(split for _, split in plan.kept())
@@ -107,7 +110,7 @@ def _duplicates(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
     plan.facts["reports_that_repeat_a_text"] = repeated
 
 
-def _assign(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
+def _assign(plan: Plan, rows: Sequence[Row], options: SplitOptions, strata: Sequence[str]) -> None:
     kept = [index for index, _ in plan.kept()]
     items = [rows[index].item for index in kept]
     if options.table is None:
@@ -117,6 +120,7 @@ def _assign(plan: Plan, rows: Sequence[Row], options: SplitOptions) -> None:
             parse_ratios(options.ratios),
             seed=options.seed,
             stratify=options.stratify != "none",
+            strata=strata,
         )
         for index, split in zip(kept, splits, strict=True):
             plan.splits[index] = split

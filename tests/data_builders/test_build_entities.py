@@ -63,7 +63,7 @@ def built(
     out = tmp_path / "out"
     job = Job(
         label_set=chosen,
-        notes=EntityNotes(chosen, Annotations(), rules),
+        source=EntityNotes(chosen, Annotations(), rules),
         split=split or SplitOptions(ratios="none"),
     )
     return out, build(notes, job, out, overwrite=True)

@@ -123,7 +123,7 @@ def test_mimic_with_published_split_and_human_test_labels(mimic: Path, tmp_path:
         labels = decoded[str(STUDIES[index][1])]
         assert labels == {name: by_code[weak_cell(name, index)] for name in CHEXPERT.names}
     for record in rows(out / "test.jsonl"):
-        answer = parse(CHEXPERT, record["completion"][0]["content"]).value
+        answer = parse(CHEXPERT, record["completion"][0]["content"])
         assert [n for n, c in answer.items() if c is not Certainty.BLANK] == ["Edema"]
         assert record["meta"]["labels_by"] == human.name
         assert record["meta"]["patient"] in {"10000018", "10000019"}
@@ -145,7 +145,7 @@ def test_records_texts_labels_and_classes_agree(mimic: Path, tmp_path: Path) -> 
             assert [turn["role"] for turn in record["prompt"]] == ["system", "user"]
             assert record["prompt"][1]["content"] == text["text"]
             answer = parse(CHEXPERT, record["completion"][0]["content"])
-            assert (answer.labels, answer.problems, answer.notes) == (labels, (), ())
+            assert (answer.value, answer.problems, answer.notes) == (labels, (), ())
         effusions = [labels["Pleural Effusion"] for _, _, labels in table_rows]
         for certainty in Certainty:
             counted = int(classes[split, "Pleural Effusion"][certainty.value])

@@ -14,6 +14,7 @@ from data_builders.note_windows import Windows
 from labelwright.cli import main
 from labelwright.errors import ConfigError
 from labelwright.records import Entity
+from labelwright.tasks.entities.kind import KIND
 
 
 def marked(text: str, *words: str) -> list[Entity]:
@@ -24,7 +25,7 @@ TEXT = "One two three. Four five. Six seven eight nine. Ten eleven. Twelve."
 
 
 def shown(text: str, windows: Windows, entities: list[Entity]) -> list[str]:
-    return [text[w.start : w.end] for w in windows.divide("train", text, entities)]
+    return [text[w.start : w.end] for w in windows.divide("train", text, tuple(entities), KIND)]
 
 
 def test_whole_sentences_with_overlap() -> None:
@@ -75,7 +76,7 @@ def test_every_word_and_every_entity_is_in_a_window(data: st.DataObject) -> None
     entities = [e for e in entities if e.text == e.text.strip()]
     most = data.draw(st.integers(2, 12))
     windows = Windows(most, data.draw(st.integers(0, most - 1)))
-    found = windows.divide("train", text, entities)
+    found = windows.divide("train", text, tuple(entities), KIND)
     if not found:
         assert len(text.split()) <= most
         return
@@ -86,7 +87,7 @@ def test_every_word_and_every_entity_is_in_a_window(data: st.DataObject) -> None
     inside = set()
     for window in found:
         piece = text[window.start : window.end]
-        for entity in window.entities:
+        for entity in window.value:
             (span,) = entity.spans
             assert piece[span[0] : span[1]] == entity.text
             inside.add((span[0] + window.start, span[1] + window.start))

@@ -19,13 +19,19 @@ from labelwright.records import Certainty
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
 THIRDS = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
+
+def strata(*said: Certainty) -> tuple[str, ...]:
+    """The classes of a report that says this of its observations 0, 1, …."""
+    return tuple(f"{place} {c}" for place, c in enumerate(said) if c is not B)
+
+
 ITEMS = st.lists(
     st.builds(
         Item,
         id=st.uuids().map(str),
         patient=st.one_of(st.none(), st.sampled_from("ABCDEFGH")),
         text=st.integers(0, 30).map(lambda n: text_digest(f"text {n}")),
-        labels=st.tuples(*[st.sampled_from(list(Certainty))] * 3),
+        strata=st.tuples(*[st.sampled_from(list(Certainty))] * 3).map(lambda said: strata(*said)),
     ),
     max_size=40,
 )
@@ -69,7 +75,7 @@ def _many(count: int) -> list[Item]:
             str(i),
             str(rng.randrange(count // 2)),
             rng.randbytes(16),
-            (P if i % 50 == 0 else B, U if i % 20 == 0 else N, P if i % 3 else B),
+            strata(P if i % 50 == 0 else B, U if i % 20 == 0 else N, P if i % 3 else B),
         )
         for i in range(count)
     ]
@@ -81,7 +87,7 @@ def test_shares_and_rare_labels_are_spread() -> None:
     for name, share in THIRDS.items():
         held = [item for item, split in zip(items, splits, strict=True) if split == name]
         assert len(held) == pytest.approx(2000 * share, rel=0.1)
-        rare = sum(item.labels[0] is P for item in held)  # 40 in all
+        rare = sum("0 positive" in item.strata for item in held)  # 40 in all
         assert rare == pytest.approx(40 * share, abs=1)
 
 
@@ -91,15 +97,15 @@ def test_the_seed_changes_the_split() -> None:
 
 
 def test_a_large_group_does_not_empty_the_other_splits() -> None:
-    items = [Item(str(i), "one", bytes([i]), (P,)) for i in range(90)]
-    items += [Item(f"o{i}", None, b"o" + bytes([i]), (P,)) for i in range(10)]
+    items = [Item(str(i), "one", bytes([i]), strata(P)) for i in range(90)]
+    items += [Item(f"o{i}", None, b"o" + bytes([i]), strata(P)) for i in range(10)]
     splits = split_items(items, THIRDS, seed=0)
     assert set(splits[:90]) == {"train"}
     assert {"validation", "test"} <= set(splits[90:])
 
 
 def test_all_of_one_patient_cannot_be_split() -> None:
-    items = [Item(str(i), "one", bytes([i]), (P,)) for i in range(9)]
+    items = [Item(str(i), "one", bytes([i]), strata(P)) for i in range(9)]
     with pytest.raises(ConfigError, match=r"9 reports form 1 group.*--split none"):
         split_items(items, THIRDS, seed=0)
 
@@ -200,7 +206,8 @@ def test_near_duplicates_name_every_split() -> None:
 def test_without_stratification_the_split_is_random() -> None:
     """Of 1,000 reports the shares are met exactly, and a rare label falls where it falls."""
     items = [
-        Item(str(i), None, text_digest(f"text {i}"), (P if i < 10 else B,)) for i in range(1000)
+        Item(str(i), None, text_digest(f"text {i}"), strata(P if i < 10 else B))
+        for i in range(1000)
     ]
     held = []
     for seed in range(40):

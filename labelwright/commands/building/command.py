@@ -15,10 +15,12 @@ from labelwright.commands.input_flags import read_options
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import ENTITIES, LabelSet
 from labelwright.records import Reject, Report
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     from data_builders.augment import Augmentation
     from data_builders.build import Built, Job
+    from data_builders.sources.base import Source
     from data_builders.sources.labels import LabelSource
 
 __all__ = ["add_arguments", "run"]
@@ -63,15 +65,16 @@ def _job(
     found, facts, source = _reports(arguments, label_set, scanned=scanned)
     if arguments.labels is not None:
         source = _source(arguments.labels, arguments, label_set)
-    notes = entity_notes(arguments, label_set) if label_set.task == ENTITIES else None
-    if source is None and notes is None:
+    known: Source | None = source
+    if label_set.task == ENTITIES:
+        known = entity_notes(arguments, label_set)
+    if known is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
     test = arguments.test_labels
     split, split_facts = _split(arguments)
     job = Job(
         label_set=label_set,
-        source=source,
-        notes=notes,
+        source=known,
         test_source=None if test is None else _source(test, arguments, label_set),
         sections=arguments.sections,
         layout=arguments.format,
@@ -192,11 +195,15 @@ def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
 
 def _parts(report: Report, known: Any, job: Job) -> list[tuple[str, str, Any]]:
     """Id, text and what is known of each record of a report: one, or its windows."""
-    parts = [] if job.windows is None else job.windows.divide("preview", report.text, known)
+    parts = (
+        []
+        if job.windows is None
+        else job.windows.divide("preview", report.text, known, kind_of(job.label_set))
+    )
     if len(parts) < 2:
         return [(report.id, report.text, known)]
     return [
-        (f"{report.id}#{number}", report.text[part.start : part.end], part.entities)
+        (f"{report.id}#{number}", report.text[part.start : part.end], part.value)
         for number, part in enumerate(parts, 1)
     ]
 
@@ -204,20 +211,18 @@ def _parts(report: Report, known: Any, job: Job) -> list[tuple[str, str, Any]]:
 def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
     from data_builders.build import prepared
     from data_builders.instructions import readable, record
-    from data_builders.targets import gold_of
 
-    gold = gold_of(job.label_set)
+    kind = kind_of(job.label_set)
     shown = 0
     for item in prepared(found, job):
-        known = None if isinstance(item, Reject) else gold.known(item)
-        if isinstance(item, Reject) or known is None:
+        if isinstance(item, Reject) or isinstance(item.known, str):
             continue
-        for name, text, part in _parts(item.report, known, job):
-            answer = gold.answer(part, text, "preview")
+        for name, text, part in _parts(item.report, item.known.value, job):
+            answer = kind.render(job.label_set, part)
             sys.stdout.write(readable(record(job.label_set, name, text, answer, meta={})))
         shown += 1
         if shown == count:
             return
     if not shown:
-        what = "annotations" if job.notes is not None else "--labels, --sections"
+        what = "annotations" if kind.whole_text else "--labels, --sections"
         raise InputError("no report can be used", remedy=f"check {what} and the ids")
