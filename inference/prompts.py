@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
@@ -13,13 +12,38 @@ from labelwright.prompt import messages
 from labelwright.tasks import kind_of
 from labelwright.text.special_tokens import break_up, spelled_out
 
-if TYPE_CHECKING:
-    from inference.decode.evidence_places import Located
-
 PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16
 """Room for an answer that is written longer than ours, and for its end."""
 SOME_LINES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence: ``text[start:end]`` of the report, tokens ``first`` to ``last - 1``.
+
+    A heading before it belongs to the tokens only.
+    """
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """The parts of a prompt in tokens.
+
+    Attributes:
+        head: tokens before the report (the instruction).
+        tail: index of the first token after the report.
+        sentences: each reaches to where the next begins; the first begins with the report.
+    """
+
+    head: int
+    tail: int
+    sentences: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True)

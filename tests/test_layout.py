@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -64,3 +65,14 @@ def test_rooms_stay_small_enough_to_know() -> None:
     )
     crowded = {str(room.relative_to(ROOT)): n for room, n in rooms.items() if n > 25}
     assert not crowded
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    """Imports inside functions and for types count too."""
+    graph = grimp.build_graph(*PACKAGES)
+    waits = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    while free := {name for name, needs in waits.items() if not needs & waits.keys()}:
+        waits = {name: needs for name, needs in waits.items() if name not in free}
+    while free := {n for n in waits if not any(n in needs for needs in waits.values())}:
+        waits = {name: needs for name, needs in waits.items() if name not in free}
+    assert sorted(waits) == []

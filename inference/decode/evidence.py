@@ -15,10 +15,10 @@ from functools import lru_cache
 import numpy as np
 
 from inference.decode.decoder import DecodeOptions
-from inference.decode.evidence_places import Sentence
 from inference.decode.evidence_views import VIEWS, Asked, Questions, Read, segment
 from inference.decode.packed import Memory, Segment
 from inference.decode.packed_reader import PromptReader
+from inference.prompts import Sentence
 
 SAID = 0.5
 """A sentence speaks of an observation if, asked of it alone, blank is less likely than this."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from inference.load import Loaded
-from inference.prompts import PLACEHOLDER, prompt_text
+from inference.prompts import PLACEHOLDER, Located, Sentence, prompt_text
 from labelwright.errors import CheckpointError
 from labelwright.text.sections import split_sections
 from labelwright.text.sentences import sentence_spans
@@ -15,34 +14,6 @@ from labelwright.text.special_tokens import break_up, spelled_out
 
 PROBE = f" {PLACEHOLDER}. {PLACEHOLDER}! "
 """Shows where a template puts the report, and that it leaves it as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence: ``text[start:end]`` of the report, tokens ``first`` to ``last - 1``.
-
-    A heading before it belongs to the tokens only.
-    """
-
-    start: int
-    end: int
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """The parts of a prompt in tokens.
-
-    Attributes:
-        head: tokens before the report (the instruction).
-        tail: index of the first token after the report.
-        sentences: each reaches to where the next begins; the first begins with the report.
-    """
-
-    head: int
-    tail: int
-    sentences: tuple[Sentence, ...]
 
 
 class Locator:

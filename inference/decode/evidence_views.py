@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.decode.evidence_places import Located, Sentence
 from inference.decode.packed import Segment
-from inference.prompts import Prompt
+from inference.prompts import Located, Prompt, Sentence
 
 Shown = Callable[[Located, Sentence], list[range]]
 

@@ -31,12 +31,12 @@ from hypothesis import strategies as st
 from inference.decode.constrained import Constrained
 from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import CARRIES, LOST, Evidence, Spans, Weights
-from inference.decode.evidence_places import Located, Locator, Sentence
+from inference.decode.evidence_places import Locator
 from inference.decode.evidence_views import VIEWS, Read
 from inference.decode.one_pass import OnePass
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
-from inference.prompts import Prompt
+from inference.prompts import Located, Prompt, Sentence
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.records import Answer, Certainty
 from labelwright.tasks import kind_of
