@@ -97,11 +97,7 @@ def run(
         if done := jobs.finished(out, job):
             jobs.clear(out)
             jobs.remove_torn_files(out)
-            counts = done["counts"]
-            remarks = _remarks(done)
-            return Summary(
-                **counts, labeled_now=0, seconds=0.0, finished_before=True, remarks=remarks
-            )
+            return finished_before(done)
         shard_rows = jobs.begin(out, job, shard_rows=shard_rows)
         with writing(out):
             (out / jobs.PARTS).mkdir(exist_ok=True)
@@ -122,6 +118,17 @@ def run(
         write_json(out / jobs.MANIFEST, _manifest(labeler, job, said, summary, out))
         jobs.clear(out)
     return summary
+
+
+def finished_before(manifest: Mapping[str, Any]) -> Summary:
+    """How a run ended that ended earlier, by its manifest."""
+    return Summary(
+        **manifest["counts"],
+        labeled_now=0,
+        seconds=0.0,
+        finished_before=True,
+        remarks=_remarks(manifest),
+    )
 
 
 def _remarks(said: Mapping[str, Any]) -> dict[str, int]:

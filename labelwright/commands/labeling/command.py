@@ -11,7 +11,14 @@ from labelwright.commands.flags import positive, share
 from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.commands.labeling.neighbours import add_neighbour_flags, read_with_images
 from labelwright.commands.labeling.ray_flags import RaySettings, add_ray_flags, labeled_by
-from labelwright.commands.labeling.runs import Task, add_run_flags, check_run_flags, perform
+from labelwright.commands.labeling.repeated import finished, request_of
+from labelwright.commands.labeling.runs import (
+    Task,
+    add_run_flags,
+    check_run_flags,
+    closing,
+    perform,
+)
 from labelwright.commands.labeling.server import add_server_flags
 from labelwright.errors import ConfigError
 from labelwright.loading import RULES_LABEL_SET, LabelerSettings
@@ -157,6 +164,14 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers.dispatch import format_of
 
     check_run_flags(arguments)
+    request = request_of(arguments)
+    if request is not None and (done := finished(arguments.out, request)) is not None:
+        from inference.runs.batch import finished_before
+
+        tables = ("labels.csv", "entities.csv")
+        table = next(arguments.out / name for name in tables if name in done["outputs"])
+        sys.stdout.write(closing(finished_before(done), table, 0) + "\n")
+        return 0
     settings = LabelerSettings.from_flags(arguments)
     reading = read_with_images(read_options(arguments), arguments)
     with terminable(), ExitStack() as stack:
@@ -196,6 +211,7 @@ def run(arguments: argparse.Namespace) -> int:
             watch=watch,
             settings={"inputs": found.inputs, "options": options, "id_column": id_column},
             shard_rows=arguments.shard_rows or loaded.window,
+            request=request,
         )
         line = perform(task, arguments)
     sys.stdout.write(line + "\n")

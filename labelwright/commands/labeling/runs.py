@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.flags import positive
+from labelwright.commands.labeling.repeated import remember
 from labelwright.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Task:
         rows: rows to come, counted before.
         settings: ``inputs``, ``options`` and ``id_column`` of :func:`inference.runs.batch.run`.
         shard_rows: rows stored together.
+        request: what tells the same command again.
         whole: reports without headings that the latest reading kept whole.
     """
 
@@ -103,6 +105,7 @@ class Task:
     watch: Watch
     settings: Mapping[str, Any]
     shard_rows: int
+    request: str | None = None
     whole: int = field(default=0, init=False)
 
     def reports(self) -> Iterable[Report | Reject]:
@@ -144,6 +147,8 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
             shard_rows=task.shard_rows,
             **task.settings,
         )
+        if task.request is not None:
+            remember(out, task.request)
         line = closing(summary, table, task.whole)
     from inference.exports.export import export
 
