@@ -129,8 +129,8 @@ def test_show_and_check_label_sets_of_entities(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--labels", "rules"), "--labels is for label sets of certainties, and the t"),
-        (("--augment", "2"), "--augment is for label sets of certainties"),
+        (("--labels", "rules"), "--labels is for label sets of the task certainty, and the t"),
+        (("--augment", "2"), "--augment is for label sets of the task certainty"),
         (("--sections", "both"), "--sections both would cut the notes that the entities stand in"),
         (("--only-types", "Sign"), "--only-types: label set disease-1 has no type 'Sign'"),
         (("--rename-type", "Sign"), "argument --rename-type: must be OLD=NEW"),

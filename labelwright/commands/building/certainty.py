@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelwright.commands.building.flags import SOURCES
 from labelwright.errors import InputError
@@ -34,14 +34,14 @@ def check(arguments: argparse.Namespace) -> None:
     """Nothing more than what all builds are checked for."""
 
 
-def sources(arguments: argparse.Namespace, label_set: LabelSet) -> dict[str, Any]:
-    """What the job takes of this kind; the source only where it is not the grammar."""
-    found: dict[str, Any] = {}
-    if arguments.labels is not None:
-        found["source"] = source_of(arguments.labels, arguments, label_set)
-    if arguments.test_labels is not None:
-        found["test_source"] = source_of(arguments.test_labels, arguments, label_set)
-    return found
+def source(arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource | None:
+    """Where the labels come from; ``None`` for reports of the grammar, which bring their own."""
+    return None if arguments.labels is None else source_of(arguments.labels, arguments, label_set)
+
+
+def test_source(arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:
+    """Other labels for the test split."""
+    return source_of(arguments.test_labels, arguments, label_set)
 
 
 def source_of(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:

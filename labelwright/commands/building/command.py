@@ -6,16 +6,17 @@ import argparse
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.building.entities import check_task, entity_notes, tags_of, windows_of
+from labelwright.commands.building.entities import tags_of, windows_of
 from labelwright.commands.building.flags import SOURCES, add_arguments, check
 from labelwright.commands.building.summary import summary
 from labelwright.commands.input_flags import read_options
 from labelwright.errors import ConfigError, InputError
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.records import Reject, Report
-from labelwright.tasks import kind_of
+from labelwright.tasks import every_kind, extension, kind_of
 
 if TYPE_CHECKING:
     from data_builders.augment import Augmentation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from data_builders.sources.labels import LabelSource
 
 __all__ = ["add_arguments", "run"]
+BUILDING = "labelwright.commands.building"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -52,9 +54,49 @@ def perform(arguments: argparse.Namespace) -> Built:
 def _checked(arguments: argparse.Namespace) -> LabelSet:
     """The label set, once no flag contradicts it or another flag."""
     label_set = LabelSet.load(arguments.label_set)
-    check_task(arguments, label_set)
-    check(arguments, labels_needed=label_set.task != ENTITIES)
+    kind, view = kind_of(label_set), _view(label_set)
+    for other in every_kind():
+        theirs = None if other is kind else extension(other, BUILDING)
+        for name in () if theirs is None else theirs.FLAGS:
+            if getattr(arguments, name) not in (None, (), []) and name not in _flags(view):
+                flag = f"--{name.replace('_', '-')}"
+                raise ConfigError(
+                    f"{flag} is for label sets of the task {other.name}, and the task of "
+                    f"{label_set.name} is {kind.name}",
+                    remedy=f"remove {flag}",
+                )
+    if view is not None:
+        view.check(arguments)
+    check(arguments, labels_needed=view is None or view.NEEDS_LABELS)
     return label_set
+
+
+def _view(label_set: LabelSet) -> ModuleType | None:
+    """What the label set's kind adds to this command: its flags and where its values come from."""
+    return extension(kind_of(label_set), BUILDING)
+
+
+def _flags(view: ModuleType | None) -> tuple[str, ...]:
+    """The flags of a kind; one without a module of its own takes its values from a gold file."""
+    flags: tuple[str, ...] = ("labels",) if view is None else view.FLAGS
+    return flags
+
+
+def _source(arguments: argparse.Namespace, label_set: LabelSet) -> Source | None:
+    if (view := _view(label_set)) is not None:
+        source: Source | None = view.source(arguments, label_set)
+        return source
+    from data_builders.sources.base import GoldFile
+
+    return None if arguments.labels is None else GoldFile(Path(arguments.labels), label_set)
+
+
+def _test_source(arguments: argparse.Namespace, label_set: LabelSet) -> Source | None:
+    view = _view(label_set)
+    if arguments.test_labels is None or view is None:
+        return None
+    source: Source = view.test_source(arguments, label_set)
+    return source
 
 
 def _job(
@@ -62,20 +104,15 @@ def _job(
 ) -> tuple[Iterable[Report | Reject], Job]:
     from data_builders.build import Job
 
-    found, facts, source = _reports(arguments, label_set, scanned=scanned)
-    if arguments.labels is not None:
-        source = _source(arguments.labels, arguments, label_set)
-    known: Source | None = source
-    if label_set.task == ENTITIES:
-        known = entity_notes(arguments, label_set)
+    found, facts, grammar = _reports(arguments, label_set, scanned=scanned)
+    known = _source(arguments, label_set) or grammar
     if known is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
-    test = arguments.test_labels
     split, split_facts = _split(arguments)
     job = Job(
         label_set=label_set,
         source=known,
-        test_source=None if test is None else _source(test, arguments, label_set),
+        test_source=_test_source(arguments, label_set),
         sections=arguments.sections,
         layout=arguments.format,
         split=split,
@@ -148,27 +185,6 @@ def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report
         found, "reading", total, unit=" reports", disable=None, leave=False
     )
     return bar
-
-
-def _source(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:
-    from data_builders.sources.labels import CodeLabels, LabelerLabels, TableLabels
-
-    if given == "rules":
-        from baselines.rules.labeler import RulesLabeler
-        from labelwright.labelers.gate import gated
-
-        return LabelerLabels(gated(RulesLabeler.for_label_set(label_set, arguments.rules)))
-    if given == "openi-mesh":
-        from data_builders.sources.openi_codes import CodeTable
-
-        path = arguments.openi_table
-        table = (
-            CodeTable.for_label_set(label_set) if path is None else CodeTable.load(path, label_set)
-        )
-        return CodeLabels(table, label_set)
-    if not Path(given).exists():
-        raise InputError("no such label table", remedy=f"give {SOURCES}", source=given)
-    return TableLabels(Path(given), label_set, asked_columns=arguments.label_id_columns)
 
 
 def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:

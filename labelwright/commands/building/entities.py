@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labelwright.annotations.tags import SCHEMES
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 from labelwright.text.normalise import Normaliser
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from data_builders.sources.entity_notes import EntityNotes
     from data_builders.sources.tag_files import TagFiles
 
-OF_ENTITIES = (
+FLAGS = (
     "entity_table",
     "entity_columns",
     "entity_places",
@@ -33,19 +33,8 @@ OF_ENTITIES = (
     "window_overlap",
     "tags",
 )
-OF_CERTAINTY = (
-    "labels",
-    "test_labels",
-    "label_id_columns",
-    "rules",
-    "openi_table",
-    "synthetic",
-    "balance",
-    "noise",
-    "brief",
-    "lexicon",
-    "augment",
-)
+"""The flags of this kind."""
+NEEDS_LABELS = False
 
 
 def add_entity_flags(parser: argparse.ArgumentParser) -> None:
@@ -131,33 +120,22 @@ def add_entity_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_task(arguments: argparse.Namespace, label_set: LabelSet) -> None:
-    """Refuse the flags that mean nothing for the label set's task.
+def check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot work for this kind.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: reports would be cut, or there are none.
     """
-    entities = label_set.task == ENTITIES
-    other = OF_CERTAINTY if entities else OF_ENTITIES
-    kind = "certainties" if entities else "entities"
-    for name in other:
-        if getattr(arguments, name) not in (None, (), []):
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(
-                f"{flag} is for label sets of {kind}, and the task of {label_set.name} is "
-                f"{label_set.task}",
-                remedy=f"leave {flag} out",
-            )
-    if entities and arguments.sections != "full":
+    if arguments.sections != "full":
         raise ConfigError(
             f"--sections {arguments.sections} would cut the notes that the entities stand in",
             remedy="leave --sections out; --windows divides long notes",
         )
-    if entities and not arguments.files:
+    if not arguments.files:
         raise ConfigError("no annotated notes are given", remedy="name at least one file or folder")
 
 
-def entity_notes(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNotes:
+def source(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNotes:
     """What prepares the annotated notes.
 
     Raises:
