@@ -177,7 +177,8 @@ while True:
 
 
 def test_killed_before_and_after_every_rename(table: Path, tmp_path: Path) -> None:
-    """One process per moment: job file, four parts, three results, manifest.
+    """One process per moment: job file, four parts, three results, manifest, and once
+    more the manifest, with what tells the same command again.
 
     The last folder is the one whose process found no more renames to die at.
     """
@@ -191,8 +192,8 @@ def test_killed_before_and_after_every_rename(table: Path, tmp_path: Path) -> No
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    undisturbed = content(tmp_path / "10-False")
-    assert len(list(tmp_path.iterdir())) == 2 * (1 + 4 + 3 + 1) + 1
+    undisturbed = content(tmp_path / "11-False")
+    assert len(list(tmp_path.iterdir())) == 2 * (1 + 4 + 3 + 2) + 1
     for folder in tmp_path.iterdir():
         assert content(folder) == undisturbed
 
