@@ -377,6 +377,7 @@ class Scope:
         first = self._explained(trigger) if trigger.payload is Trigger.VERSUS else 0
         spans: list[Span] = []
         own = self._hole(trigger.start)
+        answer = self._words[trigger.start] in COLONS
         for index in range(len(self._separators) - 1, -1, -1):
             start, end, hard = self._separators[index]
             if start >= high or (end == trigger.start and self._words[start] == ","):
@@ -387,11 +388,15 @@ class Scope:
                 high = hole[0]
                 continue
             low = self._separators[index - 1][1] if index else 0
-            joined = joined or self._words[start] != ","
+            joined = joined or self._words[start] != "," or (answer and self._bare(low, start))
             clause = self.has_verb(low, start) or any(low <= at < start for at in self._seen)
-            if hard or not joined or clause:
+            if hard or not joined or clause or trigger.payload is Trigger.YES:
                 return [*spans, (max(end, first), high)]
         return [*spans, (first, high)]
+
+    def _bare(self, low: int, high: int) -> bool:
+        """Whether a part is a finding's name and no more: "effusion, collapse: none"."""
+        return (low, high) in self._mentions
 
     def _explained(self, versus: Match) -> int:
         """Where the first of the things begins that a "versus" sets against each other.

@@ -7,7 +7,9 @@ import re
 # Every alternative begins with a plain character: the search then skips to the next of these.
 ENDS = re.compile(
     r"!|。|！|？"
-    r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?i:no|none|nil|yes|negative|absent)[ \t]*(?:[.;,\n]|\Z))"
+    r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?i:no|none|nil|yes|negative|absent"
+    r"|(?:not?|none|nil) (?:seen|found|present|identified|visible|here|today|on this \w+)"
+    r")[ \t]*(?:[.;,\n]|\Z))"
     r"|\.(?:(?<!\d\.)|(?!\d))(?<!\b[Vv]s\.)(?<!\bVS\.)(?<!\b[Dd]r\.)(?<!\b[ei]\.[ge]\.)(?![ge]\.)"
     r"|\n(?:[ \t\r]*\n"
     r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
