@@ -16,6 +16,7 @@ from labelwright.io.jsonl import write_jsonl, writing
 from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.io.run_folder import START
 from labelwright.runtime.training import TrainingResult, TrainingRun, facts, write_card
+from labelwright.tasks import kind_of
 
 METRICS = "metrics.jsonl"
 Ready = TypeVar("Ready")
@@ -26,15 +27,15 @@ class Course(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
 
     Attributes:
         kind: its flags.
-        task: the task of the label sets that it is for, and the command for the other one.
+        other: the command for label sets of other tasks.
         files: the files of a split, with ``{}`` for the split's name; those of ``train`` must
-            be there.
+            be there. The gold file among them says which tasks it can learn.
         extra: other files of the data folder that decide the result, where they are.
         decisive: the flags of its own that decide the result.
     """
 
     kind: Kind[Task]
-    task: ClassVar[tuple[str, str]]
+    other: ClassVar[str]
     files: ClassVar[tuple[str, ...]]
     extra: ClassVar[tuple[str, ...]] = ()
     decisive: ClassVar[tuple[str, ...]]
@@ -56,11 +57,11 @@ class Course(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
         folder = str(settings.task.data)
         names = [name.format("train") for name in self.files]
         data = open_data_folder(folder, names[:1])
-        task, other = self.task
-        if data.label_set.task != task:
+        if "{}" + kind_of(data.label_set).gold_suffix not in self.files:
             raise ConfigError(
-                f"label set {data.label_set.name} is of the task {data.label_set.task}, not {task}",
-                remedy=f"use {other}, or build with another label set",
+                f"label set {data.label_set.name} is of the task {data.label_set.task}, which "
+                f"{self.kind.command} cannot learn",
+                remedy=f"use {self.other}, or build with another label set",
                 source=folder,
             )
         return open_data_folder(folder, names)

@@ -29,7 +29,7 @@ from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter
 from labelwright.checkpoint import TaskInfo
 from labelwright.label_set import LabelSet
-from labelwright.tasks.certainty.answer import PROMPT_VERSION
+from labelwright.prompt import prompt_version
 from labelwright.tasks.choices import BRANCHES, LINE, AnswerTokens
 from sft.scratch import CHATML, EOS, PAD, TURN, train_tokenizer
 
@@ -106,7 +106,9 @@ def random_model(
     model: Any = Qwen2ForCausalLM(config).to(device=device, dtype=dtype).eval()
     if fast_linear:
         quicken(model)
-    task = TaskInfo(label_set.fingerprint, PROMPT_VERSION, (LINE, BRANCHES), "full", None)
+    task = TaskInfo(
+        label_set.fingerprint, prompt_version(label_set), (LINE, BRANCHES), "full", None
+    )
     return Loaded(shape, model, tok, label_set, task, 4096, {})
 
 

@@ -14,8 +14,6 @@ from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.records import Certainty, Entity
 
-CERTAINTY, ENTITIES = "certainty", "entities"
-
 SHIPPED = Path(__file__).parent / "label_sets"
 
 

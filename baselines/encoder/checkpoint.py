@@ -25,8 +25,8 @@ from labelwright.errors import CheckpointError
 from labelwright.io.jsonl import write_json, writing
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
+from labelwright.prompt import prompt_version
 from labelwright.runtime.pretrained import silent
-from labelwright.tasks.certainty.answer import PROMPT_VERSION
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -82,7 +82,7 @@ def save_encoder(
     write_json(folder / SETTINGS, settings)
     info = TaskInfo(
         label_set_sha256=label_set.fingerprint,
-        prompt_version=PROMPT_VERSION,
+        prompt_version=prompt_version(label_set),
         layouts=(HEADS,),
         sections=sections,
         base_model=base_model,

@@ -20,7 +20,6 @@ from baselines.encoder.model import Padding, parameters_of, scores
 from baselines.encoder.prepare import Ready, prepare
 from baselines.encoder.save import finish
 from labelwright.io.data_folder import REPORTS, DataFolder
-from labelwright.label_set import CERTAINTY
 from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
     """Reports and labels in, an encoder with heads out."""
 
     kind = ENCODER
-    task: ClassVar[tuple[str, str]] = (CERTAINTY, "labelwright train-tagger")
+    other: ClassVar[str] = "labelwright train-tagger"
     files: ClassVar[tuple[str, ...]] = (REPORTS, LABELS)
     decisive: ClassVar[tuple[str, ...]] = ("max_length", "head_dropout", "on_long")
 

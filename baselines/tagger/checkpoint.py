@@ -27,7 +27,7 @@ from labelwright.checkpoint import TAGS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
 from labelwright.io.jsonl import write_json, writing
 from labelwright.io.manifest import sha256_model
-from labelwright.label_set import ENTITIES, LabelSet
+from labelwright.label_set import LabelSet
 from labelwright.prompt import prompt_version
 from labelwright.runtime.pretrained import silent
 
@@ -161,7 +161,7 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
     """
     root = Path(folder).resolve()
     label_set, task = load_task(root)
-    if task.layouts != (TAGS,) or label_set.task != ENTITIES:
+    if task.layouts != (TAGS,):
         raise CheckpointError(
             "the folder holds no tagger",
             remedy="give a folder that labelwright train-tagger wrote",

@@ -20,7 +20,6 @@ from baselines.tagger.data import ENTITIES
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
 from baselines.tagger.save import finish
 from baselines.tagger.token_classifier import WordPadding
-from labelwright import label_set
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.runtime.training import TrainingResult
@@ -33,7 +32,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
     """Reports and entities in, a tagger out."""
 
     kind = TAGGER
-    task: ClassVar[tuple[str, str]] = (label_set.ENTITIES, "labelwright train-encoder")
+    other: ClassVar[str] = "labelwright train-encoder"
     extra: ClassVar[tuple[str, ...]] = (NORMALISE_FILE,)
     files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
     decisive: ClassVar[tuple[str, ...]] = (

@@ -9,7 +9,7 @@ from pathlib import Path
 from labelwright.commands.flags import share
 from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.errors import ConfigError
-from labelwright.label_set import ENTITIES
+from labelwright.tasks import kind_of
 
 EPILOG = """\
 one round of self-training
@@ -20,6 +20,9 @@ one round of self-training
 A further round labels the notes with tagger-1. With --data records its answers take the place of
 the first round's, with --data records-1 they are added to them.
 """
+
+GOLD = "train.entities.jsonl"
+"""What pseudo-labels are added to: mentions with a probability each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,13 +68,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     names = ["train.jsonl", "train.reports.jsonl"]
     data = open_data_folder(arguments.data, names)
-    if data.label_set.task != ENTITIES:
+    gold = "train" + kind_of(data.label_set).gold_suffix
+    if gold != GOLD:
         raise ConfigError(
             f"label set {data.label_set.name} is of the task {data.label_set.task}",
             remedy="pseudo-labels are for label sets of entities",
             source=data.path,
         )
-    open_data_folder(arguments.data, [*names, "train.entities.jsonl"])
+    open_data_folder(arguments.data, [*names, gold])
     if arguments.out.resolve() == data.path.resolve():
         raise ConfigError("--out is the folder of --data", remedy="give another --out")
     found = add_pseudo_labels(

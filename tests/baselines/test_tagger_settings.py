@@ -130,6 +130,6 @@ def test_certainty_data_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[
     build = ["build", "--synthetic", "20", "--label-set", "head-ct-5", "--out", str(folder)]
     assert main(build) == 0
     assert main(command(folder, tmp_path / "out")) == 2
-    assert "is of the task certainty, not entities; use labelwright train-encoder" in (
-        capfd.readouterr().err
-    )
+    error = capfd.readouterr().err
+    assert "is of the task certainty, which labelwright train-tagger cannot learn" in error
+    assert "use labelwright train-encoder" in error

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labelwright.cli import main
-from labelwright.label_set import ENTITIES, LabelSet, shipped_names
+from labelwright.label_set import LabelSet, shipped_names
 from labelwright.prompt import system_prompt
 from labelwright.tasks.entities.answer import parse, render
 
@@ -98,7 +98,7 @@ def test_preview(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in shipped_names() if LabelSet.load(name).task == ENTITIES]
+    "name", [name for name in shipped_names() if LabelSet.load(name).task == "entities"]
 )
 def test_shipped_label_sets(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The prompt names every type, and a model that copies the example is understood."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelwright.errors import LabelSetError
-from labelwright.label_set import CERTAINTY, LabelSet, shipped_names
+from labelwright.label_set import LabelSet, shipped_names
 from labelwright.prompt import messages
 from labelwright.records import Certainty
 from labelwright.tasks.certainty.answer import END, choices, parse, render, system_prompt
@@ -68,7 +68,9 @@ def test_parse_reads_back_what_render_wrote(data: st.DataObject) -> None:
     assert read.notes == ()
 
 
-@pytest.mark.parametrize("name", [n for n in shipped_names() if LabelSet.load(n).task == CERTAINTY])
+@pytest.mark.parametrize(
+    "name", [n for n in shipped_names() if LabelSet.load(n).task == "certainty"]
+)
 @settings(deadline=None)
 @given(data=st.data())
 def test_shipped_label_sets_round_trip(name: str, data: st.DataObject) -> None:
