@@ -184,7 +184,7 @@ def test_mentions_out_of_order_are_found_with_a_note_and_given_in_order() -> Non
 def test_one_mention_named_too_early_moves_no_other() -> None:
     text = "fever, cough; fever and pain"
     read = parse(PLAIN, "Disease: pain\nDisease: fever\nDisease: cough", text)
-    assert [e.start for e in read.entities] == [0, 7, 24]
+    assert [e.start for e in read.value] == [0, 7, 24]
     assert read.notes == ("order",)
     assert read.problems == ()
 
