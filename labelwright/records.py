@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Protocol
@@ -113,6 +113,11 @@ class Entity:
             certainty=None if certainty is None else Certainty(certainty),
             prob=None if prob is None else float(prob),
         )
+
+
+def in_order(entities: Iterable[Entity]) -> list[Entity]:
+    """By first character, longer ones first; those that the text does not hold come last."""
+    return sorted(entities, key=lambda e: (not e.spans, e.start, -e.end, e.type, e.spans))
 
 
 @dataclass(frozen=True, slots=True)

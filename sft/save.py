@@ -13,6 +13,7 @@ from labelwright.io.run_folder import DONE
 from labelwright.prompt import prompt_version
 from labelwright.runtime.training import TrainingResult, as_dict, write_card
 from labelwright.runtime.training import facts as facts_of
+from labelwright.tasks import kind_of
 from labelwright.tasks.choices import BRANCHES, LINE
 from sft.arguments import Settings
 from sft.data import Records
@@ -132,6 +133,7 @@ def _card(
         records.label_set,
         facts,
         name=name,
+        kind=kind_of(records.label_set),
         records_sha256=facts["inputs"][0]["sha256"],
         method=method,
         last_loss=round(losses[-1], 4) if losses else "not logged",

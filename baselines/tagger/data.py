@@ -20,7 +20,7 @@ from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity
 
-ENTITIES = "{}.entities.jsonl"
+GOLD = "{}.entities.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +112,7 @@ def read_split(data: DataFolder, split: str) -> Iterator[Note]:
         InputError: a report has no text or no row of entities, an id stands twice, or an entity
             is none of the label set or lies outside of the text.
     """
-    name = ENTITIES.format(split)
+    name = GOLD.format(split)
     known = _entities(data, split)
     for row, identifier, text, entities in joined(data, split, known, file=name, what="row"):
         if any(entity.end > len(text) for entity in entities):
@@ -179,7 +179,7 @@ def class_weights(counts: Counts, tagging: Tagging, way: str) -> list[float] | N
 
 
 def _entities(data: DataFolder, split: str) -> dict[str, tuple[Entity, ...]]:
-    path = data.path / ENTITIES.format(split)
+    path = data.path / GOLD.format(split)
     found: dict[str, tuple[Entity, ...]] = {}
     for row, value in read_jsonl(path):
         identifier = str(value.get("id", ""))

@@ -14,7 +14,7 @@ from baselines.encoder.model import parameters_of
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves
-from baselines.tagger.data import ENTITIES, Split
+from baselines.tagger.data import GOLD, Split
 from baselines.tagger.prepare import Ready, judge, read_answers
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
 from labelwright.checkpoint import NORMALISE_FILE, TAGS
@@ -53,7 +53,7 @@ def finish(
         command="train-tagger",
         layout=TAGS,
         base_model=ready.base,
-        files=[kind.format(split) for split in ready.splits for kind in (REPORTS, ENTITIES)],
+        files=[kind.format(split) for split in ready.splits for kind in (REPORTS, GOLD)],
         counts={name: split.counts.to_json() for name, split in ready.splits.items()},
     ) | {
         "tagger": _facts(ready, shape),

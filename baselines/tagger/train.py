@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
 from baselines.tagger.arguments import TAGGER, Settings, TaggerArguments
-from baselines.tagger.data import ENTITIES
+from baselines.tagger.data import GOLD
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
 from baselines.tagger.save import finish
 from baselines.tagger.token_classifier import WordPadding
@@ -34,7 +34,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
     kind = TAGGER
     other: ClassVar[str] = "labelwright train-encoder"
     extra: ClassVar[tuple[str, ...]] = (NORMALISE_FILE,)
-    files: ClassVar[tuple[str, ...]] = (REPORTS, ENTITIES)
+    files: ClassVar[tuple[str, ...]] = (REPORTS, GOLD)
     decisive: ClassVar[tuple[str, ...]] = (
         "max_length",
         "stride",

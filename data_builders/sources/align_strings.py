@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from labelwright.records import Certainty, Entity, Span
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Span, in_order
 from labelwright.text.grounding import Folded, fold
 
 PLACES = ("one", "all")

@@ -10,8 +10,7 @@ from typing import Any
 
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty, Entity, Span
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Span, in_order
 
 OVERLAPS = ("reject", "longest")
 """What to do with a note whose entities overlap where the label set has no nesting."""

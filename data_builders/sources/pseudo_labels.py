@@ -42,7 +42,7 @@ from labelwright.records import Entity, Reject, Report
 from labelwright.tasks import kind_of
 from labelwright.text.normalise import Normaliser
 
-RECORDS, TEXTS, ENTITIES = ".jsonl", ".reports.jsonl", ".entities.jsonl"
+RECORDS, TEXTS, GOLD = ".jsonl", ".reports.jsonl", ".entities.jsonl"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class _Adder:
     def open(self, stack: ExitStack) -> None:
         """Open the three files and copy what they held."""
         self._files = {}
-        for kind in (RECORDS, TEXTS, ENTITIES):
+        for kind in (RECORDS, TEXTS, GOLD):
             handle = stack.enter_context(atomic_write(self._folder / f"{TRAIN}{kind}"))
             with open(self._data.path / f"{TRAIN}{kind}", encoding="utf-8", newline="\n") as old:
                 shutil.copyfileobj(old, handle)
@@ -199,7 +199,7 @@ class _Adder:
         self._files[TEXTS].write(dumps(row) + "\n")
         gold = tuple(replace(entity, prob=None) for entity in entities)
         told = {"id": report.id, "entities": [entity.to_json() for entity in gold]}
-        self._files[ENTITIES].write(dumps(told) + "\n")
+        self._files[GOLD].write(dumps(told) + "\n")
         meta = {
             "patient": report.patient,
             "source": report.source,
@@ -253,7 +253,7 @@ def _copy(data: DataFolder, folder: Path) -> None:
 def _table(label_set: LabelSet, folder: Path) -> ClassTable:
     table = ClassTable(label_set)
     for split in SPLITS:
-        path = folder / f"{split}{ENTITIES}"
+        path = folder / f"{split}{GOLD}"
         for _, row in read_jsonl(path) if path.exists() else ():
             table.add(split, tuple(Entity.from_json(entity) for entity in row["entities"]))
     return table

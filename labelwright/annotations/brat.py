@@ -19,8 +19,7 @@ from typing import TextIO
 from labelwright.annotations.writing import Written, count, count_plain, one_word, placed
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import PRIVATE, writing
-from labelwright.records import Certainty, Entity, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Report, in_order
 
 NAME = "notes"
 LAYOUT, MARK = "brat", "\0"

@@ -27,8 +27,7 @@ from labelwright.annotations.writing import (
     placed,
 )
 from labelwright.io.jsonl import atomic_write
-from labelwright.records import Entity, Report, Span
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Entity, Report, Span, in_order
 from labelwright.text.sentences import sentence_spans
 
 NAME = "reports.conll"

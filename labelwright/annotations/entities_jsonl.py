@@ -10,8 +10,7 @@ from typing import IO, Any
 
 from labelwright.annotations.writing import Written, count, placed
 from labelwright.io.jsonl import atomic_write, dumps
-from labelwright.records import Entity, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Entity, Report, in_order
 
 NAME = "reports.jsonl"
 

@@ -15,8 +15,7 @@ from typing import IO, Any
 
 from labelwright.annotations.writing import Written, count, count_plain, in_one_piece, placed
 from labelwright.io.jsonl import atomic_write, dumps
-from labelwright.records import Certainty, Entity, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Report, in_order
 
 NAME = "reports.json"
 

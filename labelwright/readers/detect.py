@@ -12,7 +12,7 @@ from labelwright.readers import folders, json_stream
 from labelwright.readers.annotated import conll
 from labelwright.readers.annotated.brat import is_brat_folder
 from labelwright.readers.annotated.conll_lines import looks_tagged
-from labelwright.readers.annotated.json_rows import ENTITIES, is_doccano, is_own
+from labelwright.readers.annotated.json_rows import MENTIONS, is_doccano, is_own
 from labelwright.readers.annotated.label_studio import is_task
 from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import is_mimic_tree
@@ -145,4 +145,4 @@ def _of_lines(path: Path, options: ReadOptions) -> str:
                 if is_doccano(value):
                     return "doccano"
     # Lists without elements could be either's; our own key is the rarer one in plain tables.
-    return "entities" if any(value.get(ENTITIES) == [] for value in objects) else "jsonl"
+    return "entities" if any(value.get(MENTIONS) == [] for value in objects) else "jsonl"

@@ -95,6 +95,10 @@ class TaskKind(ABC, Generic[V]):
     """Why a row without a whole answer is rejected."""
     other_prompts: ClassVar[Mapping[str, str]] = {}
     """Names of further prompts, each with what it asks for, in a few words."""
+    card: ClassVar[str] = "one report and writes an answer for each label"
+    """What a model of it does, for the sentence ``it reads …`` of model cards."""
+    card_limit: ClassVar[str] = ""
+    """A limit of such models, as a sentence for their cards."""
     homes: ClassVar[Mapping[str, str]] = {}
     """Modules of its own in packages of the stages, where they have not the kind's name."""
 

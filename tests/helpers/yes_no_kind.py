@@ -1,4 +1,7 @@
-"""A task kind that lives with the tests alone: every label is a yes or a no."""
+"""A task kind that lives with the tests alone: every label is a yes or a no.
+
+Its answers are choices, so that a model can be asked in one pass.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,13 @@ from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import Label, LabelSet
 from labelwright.records import Answer
 from labelwright.tasks.base import TaskKind
-from labelwright.tasks.shapes import ClassForm, Parsed, Part, Statistic, Table
+from labelwright.tasks.shapes import Choices, ClassForm, Parsed, Part, Slot, Statistic, Table
 
 YesNo = Mapping[str, bool]
 
 
 class YesNoKind(TaskKind[YesNo]):
-    """Answers such as ``Smoker:yes, Diabetes:no``; the score is the share of right ones."""
+    """Answers such as ``Smoker yes, Diabetes no.``; the score is the share of right ones."""
 
     name = "yes-no"
     answer_version = "1"
@@ -46,7 +49,21 @@ class YesNoKind(TaskKind[YesNo]):
         return f"{label_set.instruction} {', '.join(label_set.names)}"
 
     def render(self, label_set: LabelSet, value: YesNo) -> str:
-        return ", ".join(f"{name}:{'yes' if value[name] else 'no'}" for name in label_set.names)
+        return self.choices(label_set).line(self.picks(label_set, value))
+
+    def choices(self, label_set: LabelSet) -> Choices:
+        options = {"yes": " yes", "no": " no"}
+        slots = [
+            Slot(name, name, name if place == 0 else f", {name}", options, silent="no")
+            for place, name in enumerate(label_set.names)
+        ]
+        return Choices(tuple(slots), ".")
+
+    def picks(self, label_set: LabelSet, value: YesNo) -> dict[str, str]:
+        return {name: "yes" if value[name] else "no" for name in label_set.names}
+
+    def picked(self, label_set: LabelSet, picks: Mapping[str, str | None]) -> YesNo:
+        return {name: picks[name] == "yes" for name in label_set.names}
 
     def parse(
         self,
@@ -57,7 +74,8 @@ class YesNoKind(TaskKind[YesNo]):
         ended: bool | None = None,
         probs: Sequence[float] | None = None,
     ) -> Parsed[YesNo]:
-        said = dict(part.split(":") for part in answer.split(", ") if part.count(":") == 1)
+        parts = answer.removesuffix(".").split(", ")
+        said = dict(part.split(" ") for part in parts if part.count(" ") == 1)
         missing = [n for n in label_set.names if said.get(n) not in ("yes", "no")]
         if missing:
             return Parsed(None, tuple(f"missing: {name}" for name in missing))

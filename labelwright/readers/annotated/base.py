@@ -8,8 +8,7 @@ from pathlib import Path
 
 from labelwright.annotations.edges import trimmed
 from labelwright.readers.options import ReadOptions
-from labelwright.records import Entity, Reject, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Entity, Reject, Report, in_order
 
 BAD_ANNOTATIONS = ("reject", "drop", "repair")
 """``reject`` the report, ``drop`` the annotation, or ``repair`` it where the format says how."""

@@ -22,8 +22,7 @@ from labelwright.readers.folders import PACKINGS, Found
 from labelwright.readers.opening import MARKS, checked_encoding, faults
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import report_or_reject
-from labelwright.records import Entity, Reject, Report, Span
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Entity, Reject, Report, Span, in_order
 from labelwright.text.sections import split_sections
 
 TEXT, NOTES = (".txt",), (".ann",)

@@ -16,8 +16,7 @@ from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import has_twice, numbered_lines, object_of
 from labelwright.readers.tables.columns import Columns, has_id, resolve
 from labelwright.readers.tables.json_lines import meta_text, report_of
-from labelwright.records import Entity, Reject, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Entity, Reject, Report, in_order
 from labelwright.text.sections import Composer
 
 _PEEKED = 100

@@ -11,7 +11,7 @@ from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import Ambiguous, encodable
 from labelwright.records import Certainty, Entity, Span
 
-ENTITIES = "entities"
+MENTIONS = "entities"
 _OWN = frozenset({"type", "spans", "text", "certainty", "prob"})
 _DOCCANO_LISTS = ("label", "labels", "entities")
 NO_LIST = "the entities are no list"
@@ -19,7 +19,7 @@ NO_LIST = "the entities are no list"
 
 def is_own(value: Mapping[str, Any]) -> bool | None:
     """Whether an object has entities as labelwright writes them; ``None`` if it cannot be told."""
-    entities = value.get(ENTITIES)
+    entities = value.get(MENTIONS)
     if not isinstance(entities, list) or not entities:
         return None
     return isinstance(entities[0], dict) and {"type", "spans"} <= entities[0].keys()
@@ -42,7 +42,7 @@ def own_entities(
     Returns:
         ``None`` where the object says nothing of entities, and what cannot be used.
     """
-    rows = value.get(ENTITIES)
+    rows = value.get(MENTIONS)
     if rows is None:
         return None, []
     if not isinstance(rows, list):

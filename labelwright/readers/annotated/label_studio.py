@@ -24,8 +24,7 @@ from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import encodable
 from labelwright.readers.tables.columns import report_or_reject, usual
 from labelwright.readers.tables.json_lines import meta_text, scalar
-from labelwright.records import Certainty, Entity, Reject, Report, Span
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Reject, Report, Span, in_order
 from labelwright.text.sections import split_sections
 
 SUFFIXES = (".json",)

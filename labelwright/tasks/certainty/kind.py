@@ -37,6 +37,7 @@ class CertaintyKind(TaskKind[Value]):
     gold_suffix: ClassVar[str] = ".labels.csv"
     files: ClassVar[tuple[str, ...]] = ("labels.csv",)
     exports: ClassVar[tuple[str, ...]] = ("parquet", "omop", "fhir")
+    card: ClassVar[str] = "one report and writes one line with a certainty for each observation"
     open_reason: ClassVar[str] = "not every observation is determined"
 
     def read(self, file: YamlFile, text: str) -> LabelSet:

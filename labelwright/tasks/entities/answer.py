@@ -22,7 +22,7 @@ from functools import lru_cache
 from itertools import repeat
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty, Entity
+from labelwright.records import Certainty, Entity, in_order
 from labelwright.tasks.base import Chat, Parsed
 from labelwright.text.grounding import GAP, Grounder, Mention
 
@@ -39,11 +39,6 @@ _TYPE_KEYS = ("type", "entity", "label", "entity_type")
 _TEXT_KEYS = ("text", "mention", "span", "value")
 MOST_LINES = 10_000
 """An answer of more lines is cut there; its problems say so."""
-
-
-def in_order(entities: Iterable[Entity]) -> list[Entity]:
-    """By first character, longer ones first; those that the text does not hold come last."""
-    return sorted(entities, key=lambda e: (not e.spans, e.start, -e.end, e.type, e.spans))
 
 
 @lru_cache(maxsize=64)

@@ -39,6 +39,11 @@ class EntitiesKind(TaskKind[Value]):
     gold_suffix: ClassVar[str] = ".entities.jsonl"
     files: ClassVar[tuple[str, ...]] = ("entities.csv",)
     whole_text: ClassVar[bool] = True
+    card: ClassVar[str] = "one text and writes a line for each mention of the types"
+    card_limit: ClassVar[str] = (
+        "It can write mentions that the text does not hold; labeling finds them out and gives "
+        "them no place."
+    )
     exports: ClassVar[tuple[str, ...]] = ("parquet", "omop", "brat")
     other_prompts: ClassVar[Mapping[str, str]] = {lines.ALMEIDA: "entities without certainties"}
 

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Answer, Entity, Span
+from labelwright.records import Answer, Entity, Span, in_order
 from labelwright.tasks.base import Part
-from labelwright.tasks.entities.answer import in_order, shifted
+from labelwright.tasks.entities.answer import shifted
 
 ELSEWHERE = "not in the text"
 

@@ -16,8 +16,7 @@ from labelwright.annotations.formats import WRITERS, write
 from labelwright.annotations.tokens import tokens
 from labelwright.annotations.writing import Written
 from labelwright.readers import ReadOptions, read_reports
-from labelwright.records import Certainty, Entity, Reject, Report
-from labelwright.tasks.entities.answer import in_order
+from labelwright.records import Certainty, Entity, Reject, Report, in_order
 
 KEPT = ReadOptions(keep_layout=True)
 NO_TEXT = "\0\ufeff\x7f" + "".join(map(chr, range(1, 9))) + "".join(map(chr, range(14, 32)))

@@ -13,8 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity
-from labelwright.tasks.entities.answer import MOST_LINES, in_order, parse, render, shifted
+from labelwright.records import Entity, in_order
+from labelwright.tasks.entities.answer import MOST_LINES, parse, render, shifted
 from labelwright.text.grounding import Grounder, fold
 
 # Mentions in texts of every look
