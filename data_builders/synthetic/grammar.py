@@ -14,7 +14,7 @@ from data_builders.synthetic.lexicon import Aside, Joint, Lexicon, Lines, Observ
 from data_builders.synthetic.negatives import Negatives
 from data_builders.synthetic.phrases import Draw, pick, pick_early, shuffled, tidy
 from data_builders.synthetic.statements import Says, Statement
-from data_builders.synthetic.ways import BLANK, Ways
+from data_builders.synthetic.ways import BLANK, Ways, named
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
@@ -30,6 +30,8 @@ OTHER_EXAM = 0.02
 """Share of reports on more than the chest, where the lexicon has other examinations."""
 VARIED = (0.1, 0.1, 0.4)
 """Shares of statements that are made in one of the lexicon's ways; one is drawn per report."""
+TERMS_FOUND = 0.25
+"""Share of what is present that has its bare name, where the lexicon has ways of saying."""
 NAMED_ONLY = 0.05
 """Share of reports that name an observation without saying anything of it."""
 VOID = 0.03
@@ -256,6 +258,8 @@ class Grammar(Clauses):
         self, draw: Draw, observation: Observation, todo: dict[str, Certainty], case: Case
     ) -> Statement:
         slots = self.subject(draw, observation)
+        if case.varied and observation.terms and draw() < TERMS_FOUND:
+            slots = named(self.term(draw, observation.terms), observation)
         roll = draw()
         kind = (
             "positive"

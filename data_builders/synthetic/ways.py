@@ -24,6 +24,9 @@ POSITIVE, NEGATIVE, UNCERTAIN, BLANK = (
     Certainty.UNCERTAIN,
     Certainty.BLANK,
 )
+NOUNS_NAMED, TERMS_PRESENT = 0.25, 0.5
+"""Shares of names that are whole noun phrases ("no small left effusion"), and of what is present
+that has its bare name ("PTX without effusion")."""
 WANTED = 0.7
 """Share of the further roles that are filled with what the case wants said anyway."""
 
@@ -149,25 +152,26 @@ class Ways:
         return Statement(text, {}, roles.way.abnormal, observation.organ, place)
 
     def _slots(self, draw: Draw, role: str, observation: Observation) -> dict[str, str]:
-        term = self._clauses.term(draw, observation.terms)
-        many = plural(term)
-        slots = {
-            role: term,
-            f"{role}_is": "are" if many else "is",
-            f"{role}_was": "were" if many else "was",
-            f"{role}_has": "have" if many else "has",
-            f"{role}_does": "do" if many else "does",
+        """The role's names; a name's length says nothing of what is said of it."""
+        bare = named(self._clauses.term(draw, observation.terms), observation)
+        found = self._clauses.subject(draw, observation) if self._has_nouns(observation) else bare
+        term = found if draw() < NOUNS_NAMED else bare
+        present = bare if draw() < TERMS_PRESENT else found
+        return {
+            role: term["x"],
+            f"{role}_is": term["is"],
+            f"{role}_was": "were" if term["is"] == "are" else "was",
+            f"{role}_has": term["has"],
+            f"{role}_does": "do" if term["is"] == "are" else "does",
+            f"{role}_x": present["x"],
+            f"{role}_ax": present["ax"],
+            f"{role}_xis": present["is"],
+            f"{role}_xhas": present["has"],
         }
-        if observation.found or observation.found_many:
-            subject = self._clauses.subject(draw, observation)
-        else:
-            subject = {"x": term, "ax": term, "is": slots[f"{role}_is"], "has": "has"}
-        return slots | {
-            f"{role}_x": subject["x"],
-            f"{role}_ax": subject["ax"],
-            f"{role}_xis": subject["is"],
-            f"{role}_xhas": subject["has"],
-        }
+
+    @staticmethod
+    def _has_nouns(observation: Observation) -> bool:
+        return bool(observation.found or observation.found_many)
 
 
 def plural(term: str) -> bool:
@@ -178,3 +182,14 @@ def plural(term: str) -> bool:
     """
     last = term.split()[-1].casefold() if term.split() else ""
     return last.endswith("s") and not last.endswith(("ss", "is", "us"))
+
+
+def named(term: str, observation: Observation) -> dict[str, str]:
+    """A bare term in the slots of something present: the term, with its article, its verbs."""
+    many = plural(term)
+    return {
+        "x": term,
+        "ax": f"a {term}" if observation.countable and not many else term,
+        "is": "are" if many else "is",
+        "has": "have" if many else "has",
+    }
