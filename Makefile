@@ -47,23 +47,25 @@ demo: $(STAMP)
 	@echo "Labels and their sentences: file://$(CURDIR)/$(D)/evidence.html"
 	@echo "The comparison page:        file://$(CURDIR)/$(D)/report/index.html"
 
-# Three trainings: from random weights on reports long and short, then on many short texts with each
-# observation asked by itself, then on short texts and reports with the whole line as well.
+# Four trainings: from random weights on reports long and short, then on many short texts with each
+# observation asked by itself, then on short texts with the whole line as well, then on reports again.
 S := out/shipped
+BUILD := $(BIN)/labelwright build --label-set chexpert-14 --split 1,0,0 --synthetic
 TRAIN := OMP_NUM_THREADS=1 $(BIN)/labelwright train --config labelwright-chest
 
 shipped-model: $(STAMP)
-	$(BIN)/labelwright build --synthetic 80000 --balance 0.5 --brief 0.5 --seed 21 \
-	  --label-set chexpert-14 --split 0.995,0.005,0 --out $(S)/records-start
+	$(BUILD) 80000 --balance 0.5 --brief 0.5 --seed 21 --out $(S)/records-start
 	$(TRAIN) --data $(S)/records-start --output_dir $(S)/start
-	$(BIN)/labelwright build --synthetic 200000 --balance 0.5 --brief 0.92 --seed 41 \
-	  --label-set chexpert-14 --split 1,0,0 --out $(S)/records-short
-	$(TRAIN) --model_name_or_path $(S)/start --layout branches --per_device_train_batch_size 32 \
-	  --learning_rate 2e-3 --data $(S)/records-short --output_dir $(S)/branches
-	$(BIN)/labelwright build --synthetic 40000 --balance 0.5 --brief 0.85 --seed 42 \
-	  --label-set chexpert-14 --split 1,0,0 --out $(S)/records
-	$(TRAIN) --model_name_or_path $(S)/branches --per_device_train_batch_size 16 \
-	  --learning_rate 1e-3 --data $(S)/records --output_dir $(S)/labelwright-chest
+	$(BUILD) 200000 --balance 0.5 --brief 0.92 --seed 43 --out $(S)/records-branches
+	$(TRAIN) --model_name_or_path $(S)/start --layout branches --per_device_train_batch_size 16 \
+	  --learning_rate 1.5e-3 --data $(S)/records-branches --output_dir $(S)/branches
+	$(BUILD) 60000 --balance 0.5 --brief 0.92 --seed 42 --out $(S)/records
+	$(TRAIN) --model_name_or_path $(S)/branches --unit clause --per_device_train_batch_size 16 \
+	  --learning_rate 1e-3 --data $(S)/records --output_dir $(S)/short
+	$(BUILD) 30000 --balance 0.3 --brief 0.6 --seed 44 --out $(S)/records-reports
+	$(TRAIN) --model_name_or_path $(S)/short --unit clause --per_device_train_batch_size 16 \
+	  --learning_rate 8e-4 --max_steps 1300 --data $(S)/records-reports \
+	  --output_dir $(S)/labelwright-chest
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -17,7 +17,7 @@ from inference.decode.ways import AUTO, DECODINGS, decoder_for
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal
 from inference.windows import TextReader
-from labelwright.checkpoint import REPORT, SENTENCE, UNITS
+from labelwright.checkpoint import CLAUSE, PARTS, REPORT, UNITS
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer
@@ -121,23 +121,23 @@ class ChoiceReading:
         self.writer = PromptWriter(loaded, room=self._decoder.room)
         made_for = REPORT if loaded.task is None else loaded.task.unit
         self.unit = options.unit or made_for
-        if self.unit == SENTENCE and options.evidence is not None:
+        if self.unit in PARTS and options.evidence is not None:
             raise ConfigError(
-                "a model that reads sentence by sentence always says which sentences carry a label",
+                f"a model that reads by {self.unit} always says which ones carry a label",
                 remedy="leave --evidence out, or give --unit report",
             )
         self._locator = None if options.evidence is None else Locator(loaded)
         asked = (loaded.label_set, self.writer, self._decoder)
         self._reader = TextReader(*asked, long=options.long, locate=self._located)
-        by_sentence = self.unit == SENTENCE
-        self._sentences = SentenceReader(*asked, long=options.long) if by_sentence else None
+        reader = SentenceReader(*asked, long=options.long, clauses=self.unit == CLAUSE)
+        self._sentences = reader if self.unit in PARTS else None
 
     def describe(self) -> Mapping[str, Any]:
         """Those of the decoder."""
         return self._decoder.describe()
 
     def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
-        """Whole, in windows, or sentence by sentence."""
+        """Whole, in windows, or by sentences or clauses."""
         return (self._reader if self._sentences is None else self._sentences).read(asks)
 
     def _located(self, text: str, prompt: Prompt) -> Prompt:

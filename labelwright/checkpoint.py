@@ -18,8 +18,10 @@ LABEL_SET_FILE = "label_set.yaml"
 TASK_FILE = "labelwright.json"
 NORMALISE_FILE = "normalise.yaml"
 """The table by which training texts were normalised, in data folders and model folders."""
-REPORT, SENTENCE = UNITS = ("report", "sentence")
+REPORT, SENTENCE, CLAUSE = UNITS = ("report", "sentence", "clause")
 """What a model may read at once."""
+PARTS = (SENTENCE, CLAUSE)
+"""Units smaller than a report, whose answers are merged."""
 HEADS = "heads"
 """The layout of an encoder with one head per observation: it reads no prompt, writes no answer."""
 TAGS = "tags"
@@ -36,7 +38,8 @@ class TaskInfo:
         layouts: the answer layouts it was trained on, e.g. ``("line",)``.
         sections: the choice of sections that its reports were cut to (``--sections``).
         base_model: the model it started from.
-        unit: what it reads at once: ``report``, or ``sentence``, whose answers are merged.
+        unit: what it reads at once: ``report``, or ``sentence`` or ``clause``, whose answers are
+            merged.
         neighbours: how similar reports stand in its prompts (:mod:`retrieval.augment`), JSON-ready;
             ``None`` for prompts without.
         normalise_sha256: fingerprint of the table by which its texts were normalised.

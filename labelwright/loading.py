@@ -404,9 +404,10 @@ def _with_neighbours(
                 remedy="give --index DIR, or --neighbours none to label without",
             )
         raise ConfigError("--neighbours needs --index", remedy="give the folder of an index")
-    if getattr(labeler, "unit", "report") != "report":
+    unit = getattr(labeler, "unit", "report")
+    if unit != "report":
         raise ConfigError(
-            "the model reads sentence by sentence, and neighbours are similar to whole reports",
+            f"the model reads {unit} by {unit}, and neighbours are similar to whole reports",
             remedy="add --unit report, or leave the neighbours out",
         )
     from retrieval.augment import Augmenter

@@ -56,9 +56,10 @@ class TrainArguments:
         default=None,
         metadata={
             "help": "What labeling shall read at once, recorded in the model: a whole report, or "
-            "sentence by sentence with merged answers, which suits small models that saw short "
-            "records (build --brief). Not given: as the model it starts from, else report.",
-            "choices": ["report", "sentence"],
+            "sentence by sentence or clause by clause with merged answers, which suits small "
+            "models that saw short records (build --brief). Not given: as the model it starts "
+            "from, else report.",
+            "choices": ["report", "sentence", "clause"],
         },
     )
     on_long: str = field(

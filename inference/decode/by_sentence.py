@@ -23,6 +23,7 @@ from labelwright.labelers.nothing import NO_WORDS, nothing_said, told
 from labelwright.records import Answer, Section, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.base import Part
+from labelwright.text.clauses import clause_spans
 from labelwright.text.sentences import sentence_spans
 
 REMEMBERED = 10_000
@@ -41,19 +42,27 @@ class SentenceReader:
 
     Args:
         long: ``windows`` reads a sentence beyond the context in parts, ``reject`` refuses it.
+        clauses: whether the clauses of a sentence are asked by themselves.
     """
 
     def __init__(
-        self, label_set: LabelSet, writer: PromptWriter, decoder: Decoder, *, long: str
+        self,
+        label_set: LabelSet,
+        writer: PromptWriter,
+        decoder: Decoder,
+        *,
+        long: str,
+        clauses: bool = False,
     ) -> None:
         self._label_set = label_set
         self._kind = kind_of(label_set)
         self._reader = TextReader(label_set, writer, decoder, long=long)
+        self._clauses = clauses
         self._known: OrderedDict[Ask, Answer | Refusal] = OrderedDict()
 
     def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """One answer or refusal per report, in order."""
-        asked = [_sentences_of(ask) for ask in asks]
+        asked = [_sentences_of(ask, clauses=self._clauses) for ask in asks]
         wanted = dict.fromkeys(
             sentence for own in asked if not isinstance(own, Refusal) for sentence in own
         )
@@ -95,15 +104,17 @@ class SentenceReader:
         return replace(whole, seconds=seconds)
 
 
-def _sentences_of(ask: Ask) -> dict[Ask, list[Span]] | Refusal:
+def _sentences_of(ask: Ask, *, clauses: bool) -> dict[Ask, list[Span]] | Refusal:
     """What to ask about the sentences of a report; what stands before it stands before each."""
-    found = sentences(ask.text, ask.sections)
+    found = sentences(ask.text, ask.sections, clauses=clauses)
     if isinstance(found, Refusal):
         return found
     return {Ask(sentence, ask.lead): places for sentence, places in found.items()}
 
 
-def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Span]] | Refusal:
+def sentences(
+    text: str, sections: Sequence[Section] = (), *, clauses: bool = False
+) -> dict[str, list[Span]] | Refusal:
     """What to ask of a report and where it stands in it, or why there is nothing to ask.
 
     Headings, list numbers and sections that say nothing of the images are left out, and white
@@ -111,6 +122,8 @@ def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Spa
 
     Args:
         sections: of the report where they are known; else they are found by their headings.
+        clauses: ask the clauses of a sentence (:mod:`labelwright.text.clauses`), each as if it
+            were one, with a capital.
     """
     parts = told(text, sections)
     found: dict[str, list[Span]] = {}
@@ -120,11 +133,23 @@ def sentences(text: str, sections: Sequence[Section] = ()) -> dict[str, list[Spa
             first, last = begin + start, begin + end
             mark = _MARK.match(text, first, last)
             first = first if mark is None else mark.end()
-            if any(char.isalpha() for char in text[first:last]):
-                found.setdefault(" ".join(text[first:last].split()), []).append((first, last))
+            for span in _asked(text, first, last, clauses):
+                words = " ".join(text[slice(*span)].split())
+                words = words[:1].upper() + words[1:] if clauses else words
+                found.setdefault(words, []).append(span)
                 count += 1
         if count > MOST_SENTENCES:
             return Refusal(f"more than {MOST_SENTENCES:,} sentences")
     if found:
         return found
     return Refusal(nothing_said(text, parts) or NO_WORDS)
+
+
+def _asked(text: str, start: int, end: int, clauses: bool) -> list[Span]:
+    """What of a sentence is asked: its clauses or the whole; nothing of one without letters."""
+    spans = clause_spans(text[start:end]) if clauses else [(0, end - start)]
+    return [
+        (start + first, start + last)
+        for first, last in spans
+        if any(char.isalpha() for char in text[start + first : start + last])
+    ]

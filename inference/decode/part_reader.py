@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from inference.prompts import Refusal
-from labelwright.checkpoint import REPORT, SENTENCE
+from labelwright.checkpoint import REPORT
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Span
@@ -98,7 +98,7 @@ class PartReader:
         return [asked.refusal or self._answer(asked) for asked in every]
 
     def _first(self, text: str) -> Sequence[Span]:
-        sentences = sentence_spans(text) if self._unit == SENTENCE else []
+        sentences = sentence_spans(text) if self._unit != REPORT else []
         return sentences or [(0, len(text))]
 
     def _ask(self, asks: Sequence[Ask]) -> Iterator[Said | Refusal]:
@@ -138,7 +138,7 @@ class PartReader:
             self._label_set,
             [self._part(asked.ask.text, span, said) for span, said in parts],
             length=len(asked.ask.text),
-            sentences=self._unit == SENTENCE,
+            sentences=self._unit != REPORT,
         )
         notes = dict.fromkeys(note for _, said in parts for note in said.notes)
         notes |= dict.fromkeys(found.notes)

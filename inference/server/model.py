@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.prompts import SPARE_TOKENS
-from labelwright.checkpoint import SENTENCE, TASK_FILE, load_task
+from labelwright.checkpoint import REPORT, TASK_FILE, load_task
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
@@ -76,9 +76,9 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
             remedy="leave out --label-set",
             source=folder,
         )
-    if task.unit == SENTENCE:
+    if task.unit != REPORT:
         raise CheckpointError(
-            "the model reads sentence by sentence, and a server is asked whole reports",
+            f"the model reads {task.unit} by {task.unit}, and a server is asked whole reports",
             remedy="label with the folder itself, without --server, or train with --unit report",
             source=folder,
         )

@@ -115,9 +115,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument(
         "--unit",
-        choices=("report", "sentence"),
-        help="what the model reads at once; sentences are asked one by one and their answers put "
-        "together (default: as the model was made for)",
+        choices=("report", "sentence", "clause"),
+        help="what the model reads at once; sentences or their clauses are asked one by one and "
+        "their answers put together (default: as the model was made for)",
     )
     model.add_argument(
         "--evidence",
