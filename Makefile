@@ -47,8 +47,9 @@ demo: $(STAMP)
 	@echo "Labels and their sentences: file://$(CURDIR)/$(D)/evidence.html"
 	@echo "The comparison page:        file://$(CURDIR)/$(D)/report/index.html"
 
-# Four trainings: from random weights on reports long and short, then on many short texts with each
-# observation asked by itself, then on short texts with the whole line as well, then on reports again.
+# Four trainings, each going on from the one before: whole reports and short ones from random weights;
+# many short texts, each observation asked by itself; short texts with the whole line as well; reports
+# again. The model is the mean of the first and the last two.
 S := out/shipped
 BUILD := $(BIN)/labelwright build --label-set chexpert-14 --split 1,0,0 --synthetic
 TRAIN := OMP_NUM_THREADS=1 $(BIN)/labelwright train --config labelwright-chest
@@ -64,8 +65,8 @@ shipped-model: $(STAMP)
 	  --learning_rate 1e-3 --data $(S)/records --output_dir $(S)/short
 	$(BUILD) 30000 --balance 0.3 --brief 0.6 --seed 44 --out $(S)/records-reports
 	$(TRAIN) --model_name_or_path $(S)/short --unit clause --per_device_train_batch_size 16 \
-	  --learning_rate 8e-4 --max_steps 1300 --data $(S)/records-reports \
-	  --output_dir $(S)/labelwright-chest
+	  --learning_rate 8e-4 --max_steps 1300 --data $(S)/records-reports --output_dir $(S)/reports
+	$(BIN)/python sft/average.py $(S)/reports $(S)/short $(S)/start --out $(S)/labelwright-chest
 
 test: $(DEV)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile

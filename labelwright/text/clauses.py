@@ -44,6 +44,12 @@ BORDERS = re.compile(
 )
 """Matches what stands between two clauses; it belongs to neither."""
 _LIST = re.compile(r";\s*n?or\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"(?:^|\s)(?:is|are|was|were|be|been|has|have|had|shows?|showed|reveals?|revealed|demonstrates?|"
+    r"demonstrated|with|see|find|found|of|to|for|there|and|appears?|contains?)$",
+    re.IGNORECASE,
+)
+"""Matches what cannot stand alone: its object or complement follows."""
 
 
 def clause_spans(sentence: str) -> list[tuple[int, int]]:
@@ -59,7 +65,8 @@ def clause_spans(sentence: str) -> list[tuple[int, int]]:
     for border in BORDERS.finditer(sentence):
         if listed and border.group().lstrip().startswith(";"):
             continue
-        if _words(sentence[start : border.start()]) and _words(sentence[border.end() :]):
+        before = sentence[start : border.start()]
+        if _words(before) and not _OPEN.search(before) and _words(sentence[border.end() :]):
             spans.append((start, border.start()))
             start = border.end()
     spans.append((start, len(sentence)))

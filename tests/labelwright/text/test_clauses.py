@@ -34,6 +34,8 @@ WHOLE = {
     "again": "No definite pneumothorax, although a small one cannot be excluded.",
     "whether": "It is uncertain whether there is effusion.",
     "no": "No pneumothorax.",
+    "there is": "There is no effusion or pneumothorax.",
+    "verb and its object": "The visualized bony structures reveal no acute abnormality.",
     "versus": "Pneumonia vs. edema.",
     "normal but for": "Normal but for an effusion.",
 }
