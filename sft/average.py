@@ -31,6 +31,7 @@ def average(folders: Sequence[Path], out: Path) -> None:
         CheckpointError: a folder has no weights, or weights of another shape or name.
         OutputError: ``out`` exists.
     """
+    import torch
     from safetensors.torch import load_file, save_file
 
     if out.exists():
@@ -46,7 +47,9 @@ def average(folders: Sequence[Path], out: Path) -> None:
                 remedy="average models that were trained on from one another",
                 source=folder,
             )
-    mean = {name: sum(m[name].double() for m in models) / len(models) for name in models[0]}
+    mean = {
+        name: torch.stack([model[name].double() for model in models]).mean(0) for name in models[0]
+    }
     with writing(out):
         shutil.copytree(folders[0], out, ignore=shutil.ignore_patterns(*LEFT))
         typed = {name: weight.to(models[0][name].dtype) for name, weight in mean.items()}
