@@ -55,19 +55,10 @@ RULES_GAPS = {("Prominent central vessels, possibly early edema.", "Edema")}
 """What the rules still get wrong, by text and observation."""
 
 MODEL_GAPS = {
-    ("Hydropneumothorax on the left.", "Pneumothorax"),
-    ("Worrisome for pneumonia.", "Pneumonia"),
-    ("The heart appears enlarged.", "Cardiomegaly"),
     ("Edema versus infection.", "Edema"),
-    ("Patchy opacity, possibly pneumonia.", "Pneumonia"),
-    ("The effusion has decreased.", "Pleural Effusion"),
-    ("Improved pulmonary edema.", "Edema"),
-    ("The upper mediastinum is widened.", "Enlarged Cardiomediastinum"),
+    ("Healed right clavicle fracture.", "Fracture"),
     ("The cardiomediastinal silhouette is enlarged.", "Enlarged Cardiomediastinum"),
-    ("Pulmonary vascular congestion.", "Edema"),
-    ("Pleural thickening at the right apex.", "Pleural Other"),
-    ("Pulmonary fibrosis.", "Pleural Other"),
-    ("The endotracheal tube ends 4 cm above the carina.", "Support Devices"),
+    ("The heart appears enlarged.", "Cardiomegaly"),
 }
 """What the model that comes along still gets wrong of the lines in bold."""
 

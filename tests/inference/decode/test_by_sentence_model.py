@@ -26,6 +26,7 @@ from labelwright.checkpoint import TASK_FILE
 from labelwright.cli import main
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.label_set import LabelSet
+from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Prediction, Reject, Report
 
 NOTHING = "the report says nothing beside indication, comparison and the like"
@@ -58,7 +59,7 @@ def reader_of(loaded: Loaded, long: str = "windows") -> tuple[SentenceReader, Co
 
 
 def read(reader: SentenceReader, *texts: str) -> list[Answer | Refusal]:
-    return reader.read(texts, [()] * len(texts))
+    return reader.read([Ask(text) for text in texts])
 
 
 def without_time(answer: Answer | Refusal) -> Answer:
@@ -79,7 +80,7 @@ def test_a_sentence_is_asked_once_for_all_reports(loaded: Loaded) -> None:
     fresh, _ = reader_of(loaded)
     for answer, text in zip(again, ("Clear. A mass.", "A mass.\n\nNormal."), strict=True):
         wanted = without_time(read(fresh, text)[0])
-        assert without_time(answer).labels == wanted.labels
+        assert without_time(answer).value == wanted.value
         assert without_time(answer).evidence == wanted.evidence
 
 
