@@ -16,11 +16,11 @@ from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
-from labelwright.labelers.calibrated import Calibrated, calibrated, tempered
+from labelwright.labelers.calibrated import FILE, Calibrated, calibrated, tempered
 from labelwright.labelers.second import Decision
 from labelwright.loading import LabelerSettings, load_labeler
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.shipped import MODELS, SHIPPED
+from labelwright.shipped import MODELS
 
 
 class Fixed:
@@ -139,7 +139,7 @@ def test_the_file_of_a_model_is_for_the_way_of_asking_that_it_was_fitted_for(
     assert type(calibrated(Fixed(), tmp_path, str(path))) is Calibrated
 
 
-@pytest.mark.parametrize("name", sorted(set(SHIPPED.values())))
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in MODELS.glob(f"*/{FILE}")))
 def test_what_comes_with_a_model_was_fitted_for_it(name: str) -> None:
     """If this fails the weights have changed: fit both files of the folder again."""
     labeler = load_labeler(LabelerSettings(model=name, unchecked=True)).labeler
