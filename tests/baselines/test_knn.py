@@ -50,7 +50,7 @@ def test_votes_obey_the_label_set(index_folder: Path, chexpert: LabelSet) -> Non
 def test_voters_need_labels_and_a_split(tmp_path: Path, index_folder: Path) -> None:
     entries = [Entry(report("a", "Some text."), "train", None)]
     build_index(tmp_path / "bare", lambda: iter(entries), embedder_for("hashed"), Plan({}))
-    with pytest.raises(ConfigError, match="certainty labels"):
+    with pytest.raises(ConfigError, match="labels that are choices"):
         NearestNeighbours(Index.open(tmp_path / "bare"), k=1)
     with pytest.raises(ConfigError, match="no split dev"):
         NearestNeighbours(Index.open(index_folder), k=1, split="dev")

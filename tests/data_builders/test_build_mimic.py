@@ -124,7 +124,7 @@ def test_mimic_with_published_split_and_human_test_labels(mimic: Path, tmp_path:
         assert labels == {name: by_code[weak_cell(name, index)] for name in CHEXPERT.names}
     for record in rows(out / "test.jsonl"):
         answer = parse(CHEXPERT, record["completion"][0]["content"])
-        assert [n for n, c in answer.items() if c is not Certainty.BLANK] == ["Edema"]
+        assert [n for n, c in answer.value.items() if c is not Certainty.BLANK] == ["Edema"]
         assert record["meta"]["labels_by"] == human.name
         assert record["meta"]["patient"] in {"10000018", "10000019"}
 

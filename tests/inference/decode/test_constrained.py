@@ -66,14 +66,14 @@ def assert_greedy(loaded: Loaded, texts: list[str], options: DecodeOptions = OPT
     assert max(constrained.passes) <= decisions
     for text, answer in zip(texts, answers, strict=True):
         wanted = slot_by_slot(loaded, text)
-        assert dict(answer.value) == wanted.value
-        assert answer.raw == render(loaded.label_set, wanted.value)
+        assert dict(answer.value) == wanted.labels
+        assert answer.raw == render(loaded.label_set, wanted.labels)
         line = loaded.tokenizer(answer.raw.removesuffix(END), add_special_tokens=False)
         assert line["input_ids"] == wanted.tokens
         assert answer.probs is not None
         for name, value in wanted.probs.items():
             found = answer.probs[name]
-            assert found[wanted.value[name].value] == pytest.approx(value, abs=1e-4)
+            assert found[wanted.labels[name].value] == pytest.approx(value, abs=1e-4)
             assert sum(found.values()) == pytest.approx(1, abs=1e-5)
     return sum(passes * lines for passes, lines in constrained.passes.items())
 
