@@ -262,7 +262,7 @@ def test_reports_are_normalised_as_the_training_texts_were(
     note = tmp_path / "note.txt"
     note.write_text(text, encoding="utf-8")
     assert main(["label", str(note), "--model", str(model), "--out", str(out)]) == 0
-    found = Prediction.from_json(json.loads((out / "predictions.jsonl").read_text()), FLAT)
+    found = Prediction.from_json(json.loads((out / "predictions.jsonl").read_text()))
     sites = [(e.text, e.spans) for e in found.entities or () if e.type == "Site"]
     assert sites == [
         (word, ((text.index(word), text.index(word) + len(word)),))
@@ -282,7 +282,7 @@ def test_the_label_command(
     shown = capfd.readouterr()
     assert "30 rows: 30 labeled, 0 rejected" in shown.out
     rows = [json.loads(line) for line in (out / "predictions.jsonl").read_text().splitlines()]
-    found = [Prediction.from_json(row, FLAT) for row in rows]
+    found = [Prediction.from_json(row) for row in rows]
     assert micro_f1(found, FLAT) > 0.95
     facts = manifest(out)["labeler"]
     assert (facts["kind"], facts["decoding"]["scheme"]) == ("tagger", "BIO")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import runpy
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -202,8 +202,7 @@ def _in_own_process(words: Sequence[str], log: str) -> None:
         os.dup2(handle, stream)
     os.close(handle)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.argv[1:] = words
-    runpy.run_module("labelwright.cli", run_name="__main__", alter_sys=True)
+    sys.exit(import_module("labelwright.cli").main(words))
 
 
 def _end_with_parent() -> None:
