@@ -266,6 +266,8 @@ class Prediction(Answer):
         task = _task(row) if label_set is None else label_set.task
         kind = kinds.load(task)
         given = row[kind.row_key]
+        if kind.row_key != LABELS and row.get(LABELS):
+            raise ValueError("the row has values of two tasks")
         return cls(
             id=str(row["id"]),
             task=task,

@@ -60,7 +60,7 @@ def test_a_failed_rebuild_keeps_the_earlier_one_until_it_writes(
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert limited(20, [*build(reports, out), "--overwrite"])[0] == 2
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    assert limited(400, [*build(reports, out), "--overwrite"])[0] == 2
+    assert limited(600, [*build(reports, out), "--overwrite"])[0] == 2
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
     assert main(build(reports, out)) == 0
 

@@ -139,8 +139,8 @@ def test_report_text_stands_where_the_manual_says(chain: Mapping[str, Ended], pl
 
 
 CRASHES = [
-    ("build", "data_builders.prepare:fitted", 8, "raise"),
-    ("build", "data_builders.prepare:fitted", 8, "kill"),
+    ("build", "data_builders.prepare:_changed", 8, "raise"),
+    ("build", "data_builders.prepare:_changed", 8, "kill"),
     ("train", "sft.encode:Encoder._batch", 1, "raise"),
     ("train-encoder", "baselines.encoder.text:TextEncoder.encode", 2, "raise"),
     ("label-model", "inference.labeler:Labeler.label_reports", 2, "raise"),

@@ -82,6 +82,7 @@ def load(inputs: Inputs) -> SpanComparison:
         inputs.predictions,
         inputs.label_set,
         options=inputs.reading,
+        pred_options=inputs.pred_reading,
         missing=inputs.missing,
         patients=inputs.patient_by_id(),
         texts=inputs.text_by_id(),
