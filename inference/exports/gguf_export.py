@@ -247,7 +247,7 @@ def _add_settings(writer: Any, folder: Path, config: Mapping[str, Any], kind: st
         label_set, task = load_task(folder)
         writer.add_string("labelwright.label_set", label_set.text)
         writer.add_string("labelwright.prompt_version", prompt_version(label_set))
-        writer.add_string("labelwright.text.sections", task.sections)
+        writer.add_string("labelwright.sections", task.sections)
 
 
 def _add_tokenizer(writer: Any, folder: Path, size: int) -> int:

@@ -90,7 +90,7 @@ def test_tokenizer_and_settings(folder: Path, tmp_path: Path, chexpert: LabelSet
     assert field(reader, "qwen2.context_length") == 2048
     assert field(reader, "qwen2.attention.head_count_kv") == 2
     assert field(reader, "labelwright.label_set") == chexpert.text
-    assert field(reader, "labelwright.text.sections") == "both"
+    assert field(reader, "labelwright.sections") == "both"
     assert field(reader, "general.name") == "chest"
 
 
