@@ -17,10 +17,9 @@ from inference.load import Loaded, load
 from inference.prompts import PLACEHOLDER, Prompt, Refusal, prompt_text
 from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
-from labelwright.labelers.base import Ask, reports_of
+from labelwright.labelers.base import Ask, reports_of, unlabeled
 from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
-from labelwright.tasks import kind_of
 
 __all__ = ["Labeler", "LabelerOptions"]
 
@@ -160,8 +159,8 @@ class Labeler:
         labeled = iter(self.label_reports([item for item in items if isinstance(item, Report)]))
         results = [item if isinstance(item, Reject) else next(labeled) for item in items]
         return [
-            self._unlabeled(str(row), result.reason) if isinstance(result, Reject) else result
-            for row, result in enumerate(results)
+            unlabeled(self.label_set, result, self.name) if isinstance(result, Reject) else result
+            for result in results
         ]
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
@@ -186,16 +185,6 @@ class Labeler:
             else Prediction.of(report, answer, model=self.name, task=self.label_set.task)
             for report, answer in zip(reports, answered, strict=True)
         ]
-
-    def _unlabeled(self, identifier: str, reason: str) -> Prediction:
-        nothing = kind_of(self.label_set).nothing(self.label_set)
-        return Prediction(
-            id=identifier,
-            model=self.name,
-            task=self.label_set.task,
-            value=nothing,
-            problems=(reason,),
-        )
 
 
 def _pack_tokens(loaded: Loaded) -> int:

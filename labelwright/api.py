@@ -21,7 +21,7 @@ from labelwright.commands.flags import Parser
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
-from labelwright.labelers.base import ReportLabeler, Texts, reports_of
+from labelwright.labelers.base import ReportLabeler, Texts, reports_of, unlabeled
 from labelwright.loading import LabelerSettings, LoadedLabeler, load_labeler
 from labelwright.records import Prediction, Reject, Report
 from labelwright.tasks import kind_of
@@ -89,18 +89,6 @@ class Labeler:
             answers = iter(self._loaded.labeler.label_reports(asked) if asked else [])
             for item, prepared in zip(block, ready, strict=True):
                 yield item, prepared if isinstance(prepared, Reject) else next(answers)
-
-
-def unlabeled(label_set: LabelSet, reject: Reject, model: str) -> Prediction:
-    """The prediction of a report that could not be labeled: nothing is known, and why."""
-    nothing = kind_of(label_set).nothing(label_set)
-    return Prediction(
-        id=str(reject.id),
-        model=model,
-        task=label_set.task,
-        value=nothing,
-        problems=(reject.reason,),
-    )
 
 
 def load(

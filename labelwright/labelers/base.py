@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report, Section
+from labelwright.tasks import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +149,15 @@ def reports_of(texts: Texts) -> list[Report]:
         else:
             raise TypeError(f"item {row} is neither a text nor a Report: {type(item).__name__}")
     return reports
+
+
+def unlabeled(label_set: LabelSet, reject: Reject, model: str) -> Prediction:
+    """The prediction of a report that could not be labeled: nothing is known, and why."""
+    nothing = kind_of(label_set).nothing(label_set)
+    return Prediction(
+        id=str(reject.id),
+        model=model,
+        task=label_set.task,
+        value=nothing,
+        problems=(reject.reason,),
+    )
