@@ -32,6 +32,8 @@ class Rules:
     Attributes:
         top: further keys at the top.
         label: further keys of a label.
+        items: the key of the list of labels, which is also their placeholder in instructions.
+        certainties: whether the file may name certainties.
         usual: the certainties where the file names none, with their words.
         needed: certainties that a file that names some must name.
         each: checks one label: file, its place, its mapping, the certainties.
@@ -40,10 +42,18 @@ class Rules:
 
     top: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
+    items: str = "labels"
+    certainties: bool = True
     usual: Mapping[Certainty, str] = field(default_factory=dict)
     needed: tuple[Certainty, ...] = ()
     each: Callable[[YamlFile, list[Step], Mapping[str, Any], Words], None] | None = None
     whole: Callable[[YamlFile, Mapping[str, Any], Sequence[str], Words], None] | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys at the top."""
+        shared = (self.items if key == "labels" else key for key in TOP)
+        return (*(k for k in shared if k != "certainties" or self.certainties), *self.top)
 
 
 def read(file: YamlFile, text: str, rules: Rules | None = None, **own: Any) -> LabelSet:
@@ -63,7 +73,7 @@ def read(file: YamlFile, text: str, rules: Rules | None = None, **own: Any) -> L
         task=value["task"],
         language=value["language"],
         instruction=value["instruction"].strip(),
-        labels=tuple(_label(item, allowed) for item in value["labels"]),
+        labels=tuple(_label(item, allowed) for item in value[(rules or Rules()).items]),
         words=dict(value["certainties"]),
         text=text,
         kin=value.get("variant_of") or value["name"],
@@ -77,12 +87,14 @@ def _checked(file: YamlFile, rules: Rules | None) -> dict[str, Any]:
         file.problem([], f"a label set is a mapping; start with {TOP[0]}: …")
         file.finish("not a label set")
     value: dict[str, Any] = dict(file.value)
+    shared = Rules() if rules is None else rules
+    items = shared.items
     if rules is None:  # what else there may be, only the kind would know
         value_like = {k: v for k, v in value.items() if get_close_matches(str(k), TOP, n=1)}
         file.unknown_keys([], value_like, TOP)
     else:
-        file.unknown_keys([], value, (*TOP, *rules.top))
-    for key in ("name", "version", "task", "instruction", "labels"):
+        file.unknown_keys([], value, rules.keys)
+    for key in ("name", "version", "task", "instruction", items):
         if value.get(key) in (None, "", []):
             file.problem([], f"{key!r} is missing; add it")
     for key in ("name", "task", "instruction", "variant_of"):
@@ -95,14 +107,13 @@ def _checked(file: YamlFile, rules: Rules | None) -> dict[str, Any]:
         file.problem(["task"], f"unknown task {value['task']!r}; use one of: {known}")
     if isinstance(value.get("instruction"), str):
         fields = set(re.findall(r"\{(\w*)\}", value["instruction"]))
-        for name in sorted(fields - {"labels", "certainties"}):
-            file.problem(
-                ["instruction"], f"unknown placeholder {{{name}}}; use {{labels}}, {{certainties}}"
-            )
+        known = (items, "certainties") if shared.certainties else (items,)
+        use = ", ".join(f"{{{name}}}" for name in known)
+        for name in sorted(fields.difference(known)):
+            file.problem(["instruction"], f"unknown placeholder {{{name}}}; use {use}")
     value.setdefault("language", "en")
-    shared = Rules() if rules is None else rules
     words = _certainties(file, value.get("certainties"), shared)
-    names = _labels(file, value.get("labels"), words, rules)
+    names = _labels(file, items, value.get(items), words, rules)
     if shared.whole is not None:
         shared.whole(file, value, names, words)
     file.finish("mistake in the label set")
@@ -153,24 +164,27 @@ def _certainties(file: YamlFile, value: object, rules: Rules) -> Words:
     return words
 
 
-def _labels(file: YamlFile, value: object, words: Words, rules: Rules | None) -> list[str]:
+def _labels(
+    file: YamlFile, items: str, value: object, words: Words, rules: Rules | None
+) -> list[str]:
+    one = items.removesuffix("s")
     if not isinstance(value, list):
         if value is not None:
-            file.problem(["labels"], "labels must be a list; write '- name: …'")
+            file.problem([items], f"{items} must be a list; write '- name: …'")
         return []
     owner: dict[str, str] = {}
     names: list[str] = []
     for index, item in enumerate(value):
-        path: list[Step] = ["labels", index]
+        path: list[Step] = [items, index]
         if not isinstance(item, dict):
-            file.problem(path, "a label is a mapping; write '- name: …'")
+            file.problem(path, f"a {one} is a mapping; write '- name: …'")
             continue
         if rules is not None:
             file.unknown_keys(path, item, (*LABEL, *rules.label))
         if "name" not in item:
-            file.problem(path, "label without a name; add 'name: …'")
+            file.problem(path, f"{one} without a name; add 'name: …'")
             continue
-        name = _text(file, [*path, "name"], item["name"], "label name")
+        name = _text(file, [*path, "name"], item["name"], f"{one} name")
         if name is None:
             continue
         names.append(name)
@@ -181,7 +195,7 @@ def _labels(file: YamlFile, value: object, words: Words, rules: Rules | None) ->
         if codes is not None and not isinstance(codes, dict):
             file.problem([*path, "codes"], "codes must be a mapping; write 'codes: {icd10cm: J90}'")
     for index, item in enumerate(value):
-        _parent(file, ["labels", index, "parent"], item, value, names)
+        _parent(file, [items, index, "parent"], item, value, names)
     return names
 
 
@@ -203,7 +217,7 @@ def _aliases(
         forms.append(("key", item["key"], [*path, "key"]))
     forms += [("synonym", s, [*path, "synonyms", i]) for i, s in enumerate(synonyms)]
     for kind, form, where in forms:
-        text = _text(file, where, form, f"label {kind}")
+        text = _text(file, where, form, f"{str(path[0]).removesuffix('s')} {kind}")
         if text is None:
             continue
         folded = text.casefold()
