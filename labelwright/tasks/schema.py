@@ -107,9 +107,9 @@ def _checked(file: YamlFile, rules: Rules | None) -> dict[str, Any]:
         file.problem(["task"], f"unknown task {value['task']!r}; use one of: {known}")
     if isinstance(value.get("instruction"), str):
         fields = set(re.findall(r"\{(\w*)\}", value["instruction"]))
-        known = (items, "certainties") if shared.certainties else (items,)
-        use = ", ".join(f"{{{name}}}" for name in known)
-        for name in sorted(fields.difference(known)):
+        allowed = [items, "certainties"] if shared.certainties else [items]
+        use = ", ".join(f"{{{name}}}" for name in allowed)
+        for name in sorted(fields.difference(allowed)):
             file.problem(["instruction"], f"unknown placeholder {{{name}}}; use {use}")
     value.setdefault("language", "en")
     words = _certainties(file, value.get("certainties"), shared)

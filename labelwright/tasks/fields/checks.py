@@ -68,9 +68,9 @@ def _each(file: YamlFile, path: list[Step], item: Mapping[str, Any], words: Word
             file.problem([*path, key], f"{key!r} is for {' and '.join(home)} fields; delete it")
     if item.get("parent") is not None:
         file.problem([*path, "parent"], "fields have no parent; use groups")
-    key = item.get("key")
-    if isinstance(key, str) and (" " in key or key == EMPTY):
-        file.problem([*path, "key"], f"key {key!r} must be one word; shorten it")
+    short = item.get("key")
+    if isinstance(short, str) and (" " in short or short == EMPTY):
+        file.problem([*path, "key"], f"key {short!r} must be one word; shorten it")
     for name in ("many", "copy"):
         _one_of(file, path, item, name, (True, False))
     _one_of(file, path, item, "evidence", EVIDENCE)

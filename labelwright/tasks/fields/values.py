@@ -131,6 +131,7 @@ def _field(row: Mapping[str, Any]) -> FieldValue:
         if value is not None:
             raise ValueError("a value that is not mentioned")
         return FieldValue(status, (), prob)
+    items: tuple[Item, ...]
     if not isinstance(value, list):
         items = (_item(value, row.get("raw", ""), row.get("unit", ""), row.get("spans", ())),)
     else:
