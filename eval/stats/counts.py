@@ -42,7 +42,8 @@ def cluster_counts(counts: Counts, clusters: NDArray[np.int64]) -> Counts:
     size = int(clusters.max(initial=-1)) + 1
     if size == len(clusters):
         return counts
-    summed = np.zeros((size, *counts.shape[1:]), dtype=counts.dtype)
+    wide = np.result_type(counts.dtype, np.int32)
+    summed = np.zeros((size, *counts.shape[1:]), dtype=wide)
     np.add.at(summed, clusters, counts)
     return summed
 

@@ -8,7 +8,8 @@ so a result depends on the seed alone and not on block size or threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +23,10 @@ Score = Callable[[Counts], Floats]
 """Summed counts ``[..., shape of one report]`` to scores ``[..., parts]``."""
 
 BLOCK = 512
-BLOCK_CELLS = 2**24
+BLOCK_CELLS = 2**26
 """Resamples per matrix product: at most :data:`BLOCK`, fewer where reports are very many."""
+CHUNK = 4096
+"""Clusters that are turned into floats at a time: they and their weights stay in the cache."""
 
 EXACT_FLOAT32 = 2**24
 TIE = 1e-12
@@ -118,18 +121,15 @@ def randomization(
     total_a, total_b = _total(a), _total(b)
     observed = score(total_a) - score(total_b)
     shape = a.shape[1:]
-    delta = (b - a).reshape(len(a), -1)
-    delta = delta[(delta != 0).any(axis=1)]
-    kept = np.flatnonzero((delta != 0).any(axis=0))
-    differing = len(delta)
+    delta = (b - a).reshape(len(a), math.prod(shape))
+    sums = _Sums(delta[delta.any(axis=1)].reshape(-1, *shape))
+    del delta
+    differing = len(sums.matrix)
     exact = differing < 63 and 2**differing <= permutations
     hits = np.zeros(observed.shape, dtype=np.int64)
     tried = 0
-    matrix = _exact(delta[:, kept])
     for swaps in _all_swaps(differing) if exact else _random_swaps(differing, permutations, seed):
-        moved = np.zeros((len(swaps), delta.shape[1]))
-        moved[:, kept] = swaps.astype(matrix.dtype) @ matrix
-        moved = moved.reshape(len(swaps), *shape)
+        moved = sums.of(swaps)
         change = score(total_a + moved) - score(total_b - moved)
         hits += (np.abs(change) >= np.abs(observed) - TIE).sum(axis=0)
         tried += len(swaps)
@@ -157,20 +157,18 @@ def bootstrap_difference(
     seed: int = 0,
 ) -> Bootstrap:
     """BCa interval of ``score(a) - score(b)``: clusters are drawn, both labelers together."""
-
-    axis = -a.ndim
-
-    def difference(sums: Counts) -> Floats:
-        return score(sums.take(0, axis=axis)) - score(sums.take(1, axis=axis))
-
-    return _bootstrap(np.stack([a, b], axis=1), difference, resamples, level, seed)
+    drawn = bootstraps(
+        {"a": a, "b": b}, [("a", "b")], score, resamples=resamples, level=level, seed=seed
+    )
+    return drawn.paired["a", "b"]
 
 
 def bootstrap_score(
     counts: Counts, score: Score, *, resamples: int = 2_000, level: float = 0.95, seed: int = 0
 ) -> Bootstrap:
     """BCa interval of one labeler's score; clusters are drawn with replacement."""
-    return _bootstrap(counts, score, resamples, level, seed)
+    drawn = bootstraps({"": counts}, [], score, resamples=resamples, level=level, seed=seed)
+    return drawn.single[""]
 
 
 def bca_interval(
@@ -190,34 +188,73 @@ def bca_interval(
     return np.where(flat, estimate, ends[0]), np.where(flat, estimate, ends[1])
 
 
-def _bootstrap(counts: Counts, score: Score, resamples: int, level: float, seed: int) -> Bootstrap:
-    size, shape = len(counts), counts.shape[1:]
-    flat_counts = counts.reshape(size, -1)
-    kept = np.flatnonzero(flat_counts.any(axis=0))
-    matrix = _exact(flat_counts[:, kept])
-    estimate = score(_total(counts))
-    drawn = []
+@dataclass(frozen=True, eq=False)
+class Bootstraps:
+    """What one set of resamples says of several tables over the same clusters.
+
+    Attributes:
+        single: of each table's score.
+        paired: of the difference of two tables' scores.
+    """
+
+    single: Mapping[str, Bootstrap]
+    paired: Mapping[tuple[str, str], Bootstrap]
+
+
+def bootstraps(
+    tables: Mapping[str, Counts],
+    pairs: Sequence[tuple[str, str]],
+    score: Score,
+    *,
+    resamples: int = 2_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Bootstraps:
+    """BCa intervals of every table's score and of the difference of every pair.
+
+    All come from the same resamples, drawn and summed once; the results are those of
+    :func:`bootstrap_score` and :func:`bootstrap_difference` with the same seed.
+
+    Args:
+        tables: counts per cluster by name, ``[clusters, ...]`` each.
+        pairs: names of a and b; the difference is a minus b.
+    """
+    names = list(tables)
+    sums = [_Sums(table) for table in tables.values()]
+    size = len(sums[0].matrix)
+    drawn: list[list[Floats]] = [[] for _ in names]
     for weights in _draws(size, resamples, seed):
-        sums = np.zeros((len(weights), flat_counts.shape[1]))
-        sums[:, kept] = weights.astype(matrix.dtype) @ matrix
-        drawn.append(score(sums.reshape(len(weights), *shape)))
-    draws = np.concatenate(drawn)
-    bias, acceleration = _bias(draws, estimate), _acceleration(counts, score)
-    low, high = bca_interval(draws, estimate, bias, acceleration, level)
-    return Bootstrap(
-        estimate=estimate,
-        low=low,
-        high=high,
-        standard_error=draws.std(axis=0, ddof=1),
-        level=level,
-        draws=draws,
-        bias=bias,
-        acceleration=acceleration,
-        flat=np.ptp(draws, axis=0) <= TIE,
-        resamples=resamples,
-        clusters=size,
-        seed=seed,
-        method=f"BCa bootstrap over clusters of reports, {resamples} resamples",
+        for each, table in zip(drawn, sums, strict=True):
+            each.append(score(table.of(weights)))
+    draws = {name: np.concatenate(each) for name, each in zip(names, drawn, strict=True)}
+    estimate = {name: score(_total(table)) for name, table in tables.items()}
+    alone, apart = _accelerations(tables, pairs, estimate, score)
+
+    def made(values: Floats, at: Floats, acceleration: Floats) -> Bootstrap:
+        bias = _bias(values, at)
+        low, high = bca_interval(values, at, bias, acceleration, level)
+        return Bootstrap(
+            estimate=at,
+            low=low,
+            high=high,
+            standard_error=values.std(axis=0, ddof=1),
+            level=level,
+            draws=values,
+            bias=bias,
+            acceleration=acceleration,
+            flat=np.ptp(values, axis=0) <= TIE,
+            resamples=resamples,
+            clusters=size,
+            seed=seed,
+            method=f"BCa bootstrap over clusters of reports, {resamples} resamples",
+        )
+
+    return Bootstraps(
+        single={name: made(draws[name], estimate[name], alone[name]) for name in names},
+        paired={
+            (a, b): made(draws[a] - draws[b], estimate[a] - estimate[b], apart[a, b])
+            for a, b in pairs
+        },
     )
 
 
@@ -230,16 +267,86 @@ def _bias(draws: Floats, estimate: Floats) -> Floats:
     return result
 
 
-def _acceleration(counts: Counts, score: Score) -> Floats:
-    total = _total(counts)
-    left_out = np.concatenate(
-        [score(total - counts[i : i + BLOCK]) for i in range(0, len(counts), BLOCK)]
+def _accelerations(
+    tables: Mapping[str, Counts],
+    pairs: Sequence[tuple[str, str]],
+    estimate: Mapping[str, Floats],
+    score: Score,
+) -> tuple[dict[str, Floats], dict[tuple[str, str], Floats]]:
+    """Skewness of what leaving out each cluster changes, in one walk over the clusters.
+
+    Kept as sums of powers around the estimate, so memory does not grow with the clusters.
+    """
+    totals = {name: _total(table) for name, table in tables.items()}
+    alone = {name: _Moments() for name in tables}
+    apart = {pair: _Moments() for pair in pairs}
+    for start in range(0, len(next(iter(tables.values()))), BLOCK):
+        change = {
+            name: score(totals[name] - table[start : start + BLOCK]) - estimate[name]
+            for name, table in tables.items()
+        }
+        for name, moments in alone.items():
+            moments.add(change[name])
+        for (a, b), moments in apart.items():
+            moments.add(change[a] - change[b])
+    return (
+        {name: moments.acceleration() for name, moments in alone.items()},
+        {pair: moments.acceleration() for pair, moments in apart.items()},
     )
-    influence = left_out.mean(axis=0) - left_out
-    spread = (influence**2).sum(axis=0) ** 1.5
-    skew = (influence**3).sum(axis=0)
-    result: Floats = np.divide(skew, 6 * spread, out=np.zeros_like(skew), where=spread > TIE**1.5)
-    return result
+
+
+class _Moments:
+    """Sums of the first three powers, ``[parts]`` each."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.sums: list[Floats] = []
+
+    def add(self, changes: Floats) -> None:
+        square = changes * changes
+        new = [x.sum(axis=0) for x in (changes, square, square * changes)]
+        self.sums = [a + b for a, b in zip(self.sums, new, strict=True)] if self.sums else new
+        self.size += len(changes)
+
+    def acceleration(self) -> Floats:
+        first, second, third = self.sums
+        mean = first / self.size
+        squares = np.maximum(second - self.size * mean**2, 0.0)
+        cubes = third - 3 * mean * second + 2 * self.size * mean**3
+        spread = squares**1.5
+        result: Floats = np.divide(
+            -cubes, 6 * spread, out=np.zeros_like(spread), where=spread > TIE**1.5
+        )
+        return result
+
+
+class _Sums:
+    """Weighted sums of a table's rows, as exact whole numbers.
+
+    Columns that hold nothing are left out, and the rest is kept in the smallest integer type; a
+    chunk of rows at a time becomes the smallest float type in which every sum is exact.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        self.shape = counts.shape[1:]
+        self.width = math.prod(self.shape)
+        flat = counts.reshape(len(counts), self.width)
+        self.kept = np.flatnonzero(flat.any(axis=0))
+        matrix = flat[:, self.kept]
+        largest = max(int(matrix.max(initial=0)), -int(matrix.min(initial=0)))
+        exact = largest * len(matrix) < EXACT_FLOAT32
+        self.float: type[np.floating[Any]] = np.float32 if exact else np.float64
+        self.matrix = matrix.astype(np.min_scalar_type(-largest - 1), copy=False)
+
+    def of(self, weights: NDArray[Any]) -> Floats:
+        """Sums ``[rows, shape of one report]`` for whole weights ``[rows, clusters]``."""
+        sums = np.zeros((len(weights), self.width))
+        part = np.zeros((len(weights), len(self.kept)))
+        for start in range(0, len(self.matrix), CHUNK):
+            rows = slice(start, start + CHUNK)
+            part += weights[:, rows].astype(self.float) @ self.matrix[rows].astype(self.float)
+        sums[:, self.kept] = part
+        return sums.reshape(len(weights), *self.shape)
 
 
 def _total(counts: Counts) -> Floats:
@@ -248,12 +355,6 @@ def _total(counts: Counts) -> Floats:
 
 def _rows(size: int) -> int:
     return max(1, min(BLOCK, BLOCK_CELLS // max(size, 1)))
-
-
-def _exact(matrix: Counts) -> NDArray[Any]:
-    """The smallest float type in which every weighted sum of the rows is a whole number."""
-    largest = int(np.abs(matrix).max(initial=0)) * len(matrix)
-    return matrix.astype(np.float32 if largest < EXACT_FLOAT32 else np.float64)
 
 
 def _random_swaps(size: int, permutations: int, seed: int) -> Iterator[NDArray[np.uint8]]:
@@ -273,10 +374,13 @@ def _all_swaps(size: int) -> Iterator[NDArray[np.int64]]:
         yield (numbers[:, None] >> places) & 1
 
 
-def _draws(size: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def _draws(size: int, resamples: int, seed: int) -> Iterator[NDArray[Any]]:
+    """How often each cluster is drawn, ``[rows, clusters]``, in blocks of resamples."""
     generator = np.random.default_rng(seed)
     for start in range(0, resamples, _rows(size)):
         rows = min(_rows(size), resamples - start)
-        picked = generator.integers(0, size, size=(rows, size))
-        offset = np.arange(rows)[:, None] * size
-        yield np.bincount((picked + offset).ravel(), minlength=rows * size).reshape(rows, size)
+        # A cluster is drawn once on average; more than 255 times never happens (1 in 10**500).
+        weights = np.empty((rows, size), dtype=np.uint8)
+        for row in weights:
+            row[:] = np.bincount(generator.integers(0, size, size=size), minlength=size)
+        yield weights

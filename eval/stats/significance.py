@@ -21,8 +21,7 @@ from eval.stats.paired import McNemar, PairedTest, adjusted, paired_t, wilcoxon
 from eval.stats.resampling import (
     Bootstrap,
     Randomization,
-    bootstrap_difference,
-    bootstrap_score,
+    bootstraps,
     randomization,
 )
 from labelwright.errors import ConfigError
@@ -146,18 +145,26 @@ def compare_counts(
     else:
         raise ConfigError(f"no labeler {reference!r}", remedy=f"use one of: {', '.join(names)}")
     joined = _Joined(used)
+    drawn = bootstraps(
+        counts,
+        couples,
+        joined.score,
+        resamples=settings.resamples,
+        level=settings.level,
+        seed=settings.seed,
+    )
     pairs = tuple(
         Pair(
             a,
             b,
-            _differences(counts[a], counts[b], joined, settings),
+            _differences(counts[a], counts[b], drawn.paired[a, b], joined, settings),
             None if right is None else right(a, b),
         )
         for a, b in couples
     )
     return Significance(
         settings=settings,
-        intervals={name: _intervals(table, joined, settings) for name, table in counts.items()},
+        intervals={name: _intervals(single, joined) for name, single in drawn.single.items()},
         pairs=pairs,
         holm_over_pairs={
             s.name: tuple(
@@ -205,14 +212,7 @@ def _chosen(known: Mapping[str, Statistic], settings: CompareSettings) -> list[S
     return [known[name] for name in settings.statistics]
 
 
-def _intervals(counts: Counts, joined: _Joined, settings: CompareSettings) -> dict[str, Interval]:
-    drawn = bootstrap_score(
-        counts,
-        joined.score,
-        resamples=settings.resamples,
-        level=settings.level,
-        seed=settings.seed,
-    )
+def _intervals(drawn: Bootstrap, joined: _Joined) -> dict[str, Interval]:
     return {s.name: _interval(drawn.take(joined.places[s.name])) for s in joined.used}
 
 
@@ -221,21 +221,17 @@ def _interval(drawn: Bootstrap) -> Interval:
 
 
 def _differences(
-    counts_a: Counts, counts_b: Counts, joined: _Joined, settings: CompareSettings
+    counts_a: Counts,
+    counts_b: Counts,
+    drawn: Bootstrap,
+    joined: _Joined,
+    settings: CompareSettings,
 ) -> dict[str, Difference]:
     test = randomization(
         counts_a,
         counts_b,
         joined.score,
         permutations=settings.permutations,
-        seed=settings.seed,
-    )
-    drawn = bootstrap_difference(
-        counts_a,
-        counts_b,
-        joined.score,
-        resamples=settings.resamples,
-        level=settings.level,
         seed=settings.seed,
     )
     scores_a, scores_b = (joined.over_observations(c) for c in (counts_a, counts_b))

@@ -18,7 +18,12 @@ from eval.stats.paired import (
     paired_t,
     wilcoxon,
 )
-from eval.stats.resampling import bootstrap_difference, bootstrap_score, randomization
+from eval.stats.resampling import (
+    bootstrap_difference,
+    bootstrap_score,
+    bootstraps,
+    randomization,
+)
 from labelwright.errors import ConfigError
 
 
@@ -188,6 +193,35 @@ def test_same_seed_same_result_and_other_seed_another():
     draws = [bootstrap_score(a, micro_f1, resamples=600, seed=s).draws for s in (1, 1, 2)]
     assert (draws[0] == draws[1]).all()
     assert (draws[0] != draws[2]).any()
+
+
+def test_one_set_of_resamples_says_the_same_as_one_bootstrap_after_the_other():
+    a, b = counted(2, 300)
+    both = bootstraps({"a": a, "b": b}, [("a", "b")], micro_f1, resamples=200, seed=5)
+    for name, table in (("a", a), ("b", b)):
+        alone = bootstrap_score(table, micro_f1, resamples=200, seed=5)
+        assert (both.single[name].draws == alone.draws).all()
+        assert (both.single[name].low, both.single[name].high) == (alone.low, alone.high)
+    apart = bootstrap_difference(a, b, micro_f1, resamples=200, seed=5)
+    assert (both.paired["a", "b"].draws == apart.draws).all()
+    assert (both.paired["a", "b"].acceleration == apart.acceleration).all()
+
+
+def test_acceleration_is_the_skewness_of_the_jackknife():
+    """Efron 1987: a = sum((m - t_i)^3) / (6 sum((m - t_i)^2)^1.5), t_i the score without i."""
+    a = counted(1, 700)[0]
+    left_out = np.array([micro_f1(a.sum(axis=0) - row)[0] for row in a])
+    influence = left_out.mean() - left_out
+    expected = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
+    drawn = bootstrap_score(a, micro_f1, resamples=100)
+    assert drawn.acceleration[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_report_s_counts_may_be_of_any_whole_type():
+    a, b = counted(2, 300)
+    wide = randomization(a.astype(np.int64), b.astype(np.int64), micro_f1, permutations=300)
+    small = randomization(a.astype(np.int8), b.astype(np.int8), micro_f1, permutations=300)
+    assert (wide.p == small.p).all()
 
 
 def test_block_size_changes_nothing(monkeypatch):

@@ -64,11 +64,11 @@ def cells(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int8]:
     return (gold * ANSWERS + answer).astype(np.int8)
 
 
-def report_counts(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int32]:
-    """One table per report × observation: int32 ``[reports, observations, 4, 5]``, one 1 each."""
+def report_counts(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int8]:
+    """One table per report × observation: int8 ``[reports, observations, 4, 5]``, one 1 each."""
     number = cells(gold, pred)
     one_hot = number[..., None] == np.arange(GOLD * ANSWERS, dtype=np.int8)
-    table: NDArray[np.int32] = one_hot.astype(np.int32).reshape(*number.shape, GOLD, ANSWERS)
+    table: NDArray[np.int8] = one_hot.view(np.int8).reshape(*number.shape, GOLD, ANSWERS)
     return table
 
 
