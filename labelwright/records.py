@@ -126,6 +126,7 @@ class Report:
 
     ``entities`` are those that people marked in it, in order of appearance; ``None`` where
     the input says nothing of entities. Of them ``trimmed`` had white space at their edges.
+    ``notes`` say what its reader was not sure of; every prediction of it bears them.
     """
 
     id: str
@@ -137,6 +138,7 @@ class Report:
     meta: Mapping[str, str] = field(default_factory=dict)
     entities: tuple[Entity, ...] | None = None
     trimmed: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
@@ -88,8 +88,16 @@ def label_shard(
             results.append(cast(Reject, item))
         else:
             answer = cast(Result, answers[place])
-            results.append(answer if asked.get(place) is item else own(answer, item))
+            answer = answer if asked.get(place) is item else own(answer, item)
+            results.append(_noted(answer, item))
     return results
+
+
+def _noted(result: Result, report: Report) -> Result:
+    """A prediction with what the report's reader was not sure of; answers are shared by texts."""
+    if isinstance(result, Reject) or not report.notes:
+        return result
+    return replace(result, notes=(*report.notes, *result.notes))
 
 
 def write_part(folder: Path, shard: Shard, results: Sequence[Result]) -> None:

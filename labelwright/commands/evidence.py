@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.page.evidence_page import MOST, collect, write_page
     from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports
-    from labelwright.readers.formats import ANNOTATION_FLAGS
+    from labelwright.readers.formats import READING_FLAGS
 
     file = arguments.pred / PREDICTIONS if arguments.pred.is_dir() else arguments.pred
     if arguments.out.suffix.lower() not in (".html", ".htm"):
@@ -73,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
             format=reading.format or known.get("format"),
             **{
                 k: known[k]
-                for k in ANNOTATION_FLAGS
+                for k in READING_FLAGS
                 if known.get(k) and k not in reading.annotations()
             },
         )

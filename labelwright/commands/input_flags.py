@@ -9,6 +9,7 @@ from pathlib import Path
 from labelwright.annotations.edges import EDGES
 from labelwright.annotations.offsets import UNITS
 from labelwright.annotations.tags import SCHEMES
+from labelwright.commands.flags import positive
 from labelwright.readers.annotated.base import BAD_ANNOTATIONS
 from labelwright.readers.annotated.conll import DOCUMENTS
 from labelwright.readers.formats import FORMATS
@@ -28,8 +29,9 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         type=Path,
         metavar="FILE",
         help="CSV, TSV, JSONL, text, FHIR, HL7 v2 or OpenAI batch files (each also .gz, .zst), "
-        "Parquet, folders of text, FHIR or HL7 files, a MIMIC-CXR tree, NLMCXR_reports.tgz; "
-        "annotated: BRAT folders, CoNLL, doccano, Label Studio",
+        "Parquet; PDF, DOCX, Markdown, RTF, HTML, scans; folders of text, documents, FHIR or HL7 "
+        "files, a MIMIC-CXR tree, NLMCXR_reports.tgz; annotated: BRAT folders, CoNLL, doccano, "
+        "Label Studio",
     )
     group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
     group.add_argument(
@@ -46,6 +48,7 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
     )
     add_format_flags(group)
+    add_document_flags(parser)
     add_annotation_flags(parser)
 
 
@@ -56,6 +59,34 @@ def add_format_flags(group: argparse.ArgumentParser | argparse._ArgumentGroup) -
         "--input-format",
         choices=tuple(FORMATS),
         help="where suffix or folder do not tell",
+    )
+
+
+def add_document_flags(parser: argparse.ArgumentParser) -> None:
+    """The flags that say how documents are read."""
+    group = parser.add_argument_group("documents: PDF, scans, DOCX")
+    group.add_argument(
+        "--ocr-language",
+        metavar="CODES",
+        help="language of scans for tesseract, such as ita or deu+eng (default: reject scans)",
+    )
+    group.add_argument(
+        "--ocr-command",
+        metavar="COMMAND",
+        help="another program that reads scans, {file} and {out} standing for the document and a "
+        "folder for its Markdown",
+    )
+    group.add_argument(
+        "--most-pages",
+        type=positive,
+        metavar="N",
+        help="reject documents with more pages (default: 200)",
+    )
+    group.add_argument(
+        "--split-at",
+        metavar="REGEX",
+        help="a file holds several letters, and each begins on a page where this is found; a group "
+        "(?P<id>…) holds its id",
     )
 
 
@@ -107,6 +138,10 @@ def read_options(arguments: argparse.Namespace) -> ReadOptions:
     """The options that the flags of :func:`add_reading_flags` give."""
     return replace(
         annotation_options(arguments),
+        ocr_language=arguments.ocr_language,
+        ocr_command=arguments.ocr_command,
+        most_pages=arguments.most_pages,
+        split_at=arguments.split_at,
         id_column=arguments.id_column,
         text_columns=arguments.text_columns,
         patient_column=arguments.patient_column,

@@ -14,6 +14,7 @@ from labelwright.readers.annotated.brat import is_brat_folder
 from labelwright.readers.annotated.conll_lines import looks_tagged
 from labelwright.readers.annotated.json_rows import MENTIONS, is_doccano, is_own
 from labelwright.readers.annotated.label_studio import is_task
+from labelwright.readers.documents import reader as documents
 from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import is_mimic_tree
 from labelwright.readers.health.openi import is_openi_folder
@@ -37,6 +38,7 @@ _SUFFIXES = {
     ".hl7": "hl7",
     ".ann": "brat",
     **dict.fromkeys(conll.OWN_SUFFIXES, "conll"),
+    **dict.fromkeys(documents.SUFFIXES, "documents"),
     ".tgz": "openi",
     ".tar": "openi",
 }
@@ -45,7 +47,10 @@ _FOLDERS = {
     "fhir": fhir.SUFFIXES,
     "hl7": hl7.SUFFIXES,
     "conll": conll.OWN_SUFFIXES,
+    "documents": documents.SUFFIXES,
 }
+_BESIDE = (".md", ".markdown", ".html", ".htm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+"""Endings of documents that also stand beside reports of other formats, as read-me files do."""
 _PEEKED = 100
 """JSON lines that are looked at; the first object decides, or the first one with entities."""
 
@@ -84,16 +89,22 @@ def _of_folder(path: Path) -> str:
     if is_brat_folder(path):
         return "brat"
     found: dict[str, None] = {}
+    beside = False
     for entry in folders.walk(path, tuple(s for all_of in _FOLDERS.values() for s in all_of)):
         for name, suffixes in _FOLDERS.items():
             if folders.without_suffix(entry.name, suffixes) != _unpacked(entry.name):
-                found[name] = None
+                if folders.without_suffix(entry.name, _BESIDE) != _unpacked(entry.name):
+                    beside = True
+                else:
+                    found[name] = None
         if len(found) > 1:
             raise InputError(
                 f"the folder holds files of several formats: {', '.join(found)}",
                 remedy="say which to read with --input-format",
                 source=path,
             )
+    if beside and not found:
+        return "documents"
     if not found:
         raise InputError(
             "the folder holds neither a MIMIC-CXR tree nor Open-i XML, text, FHIR, HL7, "

@@ -21,6 +21,11 @@ from labelwright.readers.annotated.label_studio import (
     read_label_studio,
 )
 from labelwright.readers.detect import format_name
+from labelwright.readers.documents.reader import (
+    count_documents,
+    document_files,
+    read_documents,
+)
 from labelwright.readers.health.fhir import count_fhir, fhir_files, read_fhir
 from labelwright.readers.health.hl7 import count_hl7, hl7_files, read_hl7
 from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
@@ -38,7 +43,7 @@ from labelwright.records import Reject, Report
 class Format:
     """One input format: how to read a path, how to count it, which files a folder gives.
 
-    ``takes`` names the options of :data:`ANNOTATION_FLAGS` that mean something for it.
+    ``takes`` names the options of :data:`READING_FLAGS` that mean something for it.
     """
 
     read: Callable[[Path, ReadOptions], Iterator[Report | Reject]]
@@ -47,18 +52,23 @@ class Format:
     takes: tuple[str, ...] = ()
 
 
-ANNOTATION_FLAGS = {
+READING_FLAGS = {
     "bad_annotations": "--bad-annotations",
     "tag_scheme": "--tag-scheme",
     "tag_column": "--tag-column",
     "documents": "--documents",
     "offset_unit": "--offset-unit",
     "mention_edges": "--mention-edges",
+    "ocr_language": "--ocr-language",
+    "ocr_command": "--ocr-command",
+    "most_pages": "--most-pages",
+    "split_at": "--split-at",
 }
-"""Options that some formats of annotated reports have, and their flags."""
+"""Options that only some formats have, and their flags."""
 _CONLL = ("bad_annotations", "tag_scheme", "tag_column", "documents")
 _OFFSETS = ("bad_annotations", "offset_unit", "mention_edges")
 _PLACES = ("bad_annotations", "mention_edges")
+_PAGES = ("ocr_language", "ocr_command", "most_pages", "split_at")
 
 
 FORMATS = {
@@ -68,6 +78,7 @@ FORMATS = {
     "openai-batch": Format(read_openai_batch, count_openai_batch),
     "parquet": Format(read_parquet, count_parquet),
     "txt": Format(read_text_files, count_text_files, text_files),
+    "documents": Format(read_documents, count_documents, document_files, _PAGES),
     "fhir": Format(read_fhir, count_fhir, fhir_files),
     "hl7": Format(read_hl7, count_hl7, hl7_files),
     "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
@@ -86,7 +97,7 @@ def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
     Raises:
         ConfigError: there is one.
     """
-    for name, flag in ANNOTATION_FLAGS.items():
+    for name, flag in READING_FLAGS.items():
         takers = [known for known, form in FORMATS.items() if name in form.takes]
         given = getattr(options, name) != getattr(ReadOptions(), name)
         if given and not any(name in form.takes for form in formats):
@@ -97,9 +108,9 @@ def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
 
 
 def fitting(form: Format, options: ReadOptions) -> ReadOptions:
-    """The options without those of :data:`ANNOTATION_FLAGS` that mean nothing for a format."""
+    """The options without those of :data:`READING_FLAGS` that mean nothing for a format."""
     usual = ReadOptions()
-    others = {name: getattr(usual, name) for name in ANNOTATION_FLAGS if name not in form.takes}
+    others = {name: getattr(usual, name) for name in READING_FLAGS if name not in form.takes}
     return replace(options, **others)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,14 @@ class ReadOptions:
         offset_unit: what offsets count, one of :data:`labelwright.annotations.offsets.UNITS`;
             ``None`` takes what the format's own tools count, or what fits.
         keep_layout: whether ``Report.meta`` keeps what a file says beside its entities, so that it
-            can be written again as it was.
+            can be written again as it was; of documents, the places of their words.
+        ocr_language: tesseract's codes for the language of scans (``ita``, ``deu+eng``); ``None``
+            rejects scans.
+        ocr_command: an external program that reads scans, with ``{file}`` and ``{out}`` in it.
+        most_pages: pages of a document; longer ones are rejected. ``None`` is 200.
+        split_at: pattern of a letter's first page, where a file holds several letters.
+        delimiter: of delimited tables; ``None`` finds it.
+        sheets: of workbooks, by name; empty takes the only one that holds something.
     """
 
     id_column: str | None = None
@@ -41,10 +49,21 @@ class ReadOptions:
     offset_unit: str | None = None
     mention_edges: str = "trim"
     keep_layout: bool = False
+    ocr_language: str | None = None
+    ocr_command: str | None = None
+    most_pages: int | None = None
+    split_at: str | None = None
+    delimiter: str | None = None
+    sheets: tuple[str, ...] = ()
 
-    def annotations(self) -> dict[str, str | int]:
-        """What was said about annotations beyond the defaults, for a manifest."""
+    def annotations(self) -> dict[str, Any]:
+        """What was said about annotations and documents beyond the defaults, for a manifest."""
         usual = ReadOptions()
-        names = ("bad_annotations", "tag_scheme", "tag_column", "documents", "offset_unit")
-        every = (*names, "mention_edges")
-        return {k: getattr(self, k) for k in every if getattr(self, k) != getattr(usual, k)}
+        given = {k: getattr(self, k) for k in _TOLD if getattr(self, k) != getattr(usual, k)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in given.items()}
+
+
+_TOLD = (
+    *("bad_annotations", "tag_scheme", "tag_column", "documents", "offset_unit", "mention_edges"),
+    *("ocr_language", "ocr_command", "most_pages", "split_at", "delimiter", "sheets"),
+)

@@ -1,7 +1,8 @@
-"""What the tests of readers share: read and scan a file, expect a failure, save a file."""
+"""What the tests of readers share: read and scan a file, expect a failure, write a file."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,4 +63,79 @@ def table(folder: Path, name: str, columns: dict[str, Any]) -> Path:
     return path
 
 
-# --- columns -------------------------------------------------------------------------------
+# --- PDF written by hand: text at places, lines, and pictures of such pages -----------------
+
+A4 = (595, 842)
+
+
+def text(x: float, top: float, words: str, size: float = 11) -> str:
+    """A line of Helvetica whose letters stand ``top`` points below the upper edge."""
+    safe = words.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    return f"BT /F1 {size} Tf {x} {A4[1] - top} Td ({safe}) Tj ET"
+
+
+def ruled_table(
+    x: float, top: float, rows: Sequence[Sequence[str]], width: float = 150
+) -> list[str]:
+    """A ruled table; every row is 20 points high."""
+    height, wide = 20 * len(rows), width * len(rows[0])
+    ruled = [(x, top + 20 * n, x + wide, top + 20 * n) for n in range(len(rows) + 1)]
+    ruled += [(x + width * n, top, x + width * n, top + height) for n in range(len(rows[0]) + 1)]
+    drawn = [f"{a} {A4[1] - b} m {c} {A4[1] - d} l S" for a, b, c, d in ruled]
+    for r, row in enumerate(rows):
+        drawn += [text(x + 4 + width * c, top + 14 + 20 * r, cell) for c, cell in enumerate(row)]
+    return drawn
+
+
+def pdf(path: Path, pages: Sequence[Sequence[str]], *, trailer: str = "", more: str = "") -> Path:
+    """A PDF of pages of drawing commands; ``more`` goes into its catalog."""
+    objects = ["", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding "]
+    objects[2] += "/WinAnsiEncoding >>"
+    kids = []
+    for page in pages:
+        stream = "\n".join(page)
+        kids.append(f"{len(objects) + 1} 0 R")
+        objects.append(
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {A4[0]} {A4[1]}] /Contents "
+            f"{len(objects) + 2} 0 R /Resources << /Font << /F1 3 0 R >> >> >>"
+        )
+        size = len(stream.encode("cp1252"))
+        objects.append(f"<< /Length {size} >>\nstream\n{stream}\nendstream")
+    objects[0] = f"<< /Type /Catalog /Pages 2 0 R {more} >>"
+    objects[1] = f"<< /Type /Pages /Kids [{' '.join(kids)}] /Count {len(kids)} >>"
+    written = b"%PDF-1.7\n"
+    places = []
+    for number, value in enumerate(objects, 1):
+        places.append(len(written))
+        written += f"{number} 0 obj\n{value}\nendobj\n".encode("cp1252")
+    xref = len(written)
+    written += f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
+    written += b"".join(f"{place:010d} 00000 n \n".encode() for place in places)
+    written += f"trailer << /Size {len(objects) + 1} /Root 1 0 R {trailer} >>\n".encode()
+    path.write_bytes(written + f"startxref\n{xref}\n%%EOF\n".encode())
+    return path
+
+
+def scanned(
+    path: Path, source: Path, *, dpi: int = 200, noise: float = 0.0, turn: float = 0
+) -> Path:
+    """The pages of a PDF as pictures in another: what a copier makes of a letter."""
+    import numpy as np
+    import pypdfium2
+    from PIL import Image
+
+    chance = np.random.default_rng(7)
+    pictures = []
+    document = pypdfium2.PdfDocument(source)
+    for page in document:
+        picture = page.render(scale=dpi / 72).to_pil().convert("L")
+        picture = picture.rotate(turn * random.Random(len(pictures)).uniform(-1, 1), fillcolor=255)
+        if noise:
+            grey = np.asarray(picture, dtype=float) + chance.normal(0, noise, picture.size[::-1])
+            picture = Image.fromarray(grey.clip(0, 255).astype("uint8"))
+        pictures.append(picture)
+    document.close()
+    pictures[0].save(
+        path, "PDF", save_all=True, append_images=pictures[1:], resolution=dpi, quality=70
+    )
+    return path

@@ -17,8 +17,8 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
 from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, PASSED_OVER, SPACE, Bad, settled
 from labelwright.readers.annotated.brat_lines import MARK, Mention, Standoff, parse
-from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, decoded
 from labelwright.readers.folders import PACKINGS, Found
+from labelwright.readers.one_text import EncodingError, NoTextError, bytes_of, decoded
 from labelwright.readers.opening import MARKS, checked_encoding, faults
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import report_or_reject

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labelwright.errors import ConfigError
-from labelwright.readers.documents import NoTextError, text_of
 from labelwright.readers.health.html_text import html_to_text
 from labelwright.readers.health.rtf_text import rtf_to_text
+from labelwright.readers.one_text import NoTextError, text_of
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import encodable, has_twice
 from labelwright.readers.tables.columns import report_or_reject

@@ -11,7 +11,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from labelwright.readers.documents import NoTextError
+from labelwright.readers.one_text import NoTextError
 
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,40})")
 _TAG_END = re.compile(r"""(?:[^"'>]+|"[^"]*"|'[^']*')*+>""")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import folders
-from labelwright.readers.documents import EncodingError, NoTextError, bytes_of, text_of
 from labelwright.readers.folders import Found
+from labelwright.readers.one_text import EncodingError, NoTextError, bytes_of, text_of
 from labelwright.readers.opening import checked_encoding, faults, open_binary
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import report_or_reject

@@ -12,9 +12,9 @@ from clock_tools import growth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelwright.readers.documents import NoTextError
 from labelwright.readers.health.html_text import html_to_text
 from labelwright.readers.health.rtf_text import rtf_to_text
+from labelwright.readers.one_text import NoTextError
 
 
 @pytest.mark.parametrize(

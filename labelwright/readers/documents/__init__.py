@@ -1,0 +1,1 @@
+"""Documents, each a report or several: PDF, scans, DOCX, Markdown , RTF, HTML."""
