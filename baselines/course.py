@@ -66,6 +66,11 @@ class Course(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
             )
         return open_data_folder(folder, names)
 
+    def advice(self, settings: Settings[Task], data: DataFolder) -> str:  # noqa: ARG002
+        """More of what it was given, or an encoder that knows the language."""
+        more = "give it more reports or more epochs"
+        return more if settings.task.scratch is None else f"{more}, or start from --config minilm"
+
     def identity(self, settings: Settings[Task], data: DataFolder) -> dict[str, Any]:
         """Everything that decides the result, for ``run.json``."""
         task = settings.task

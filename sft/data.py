@@ -16,6 +16,7 @@ from labelwright.io.data_folder import AGAIN, open_data_folder
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.prompt import faults, prompt_version, system_prompt
+from labelwright.tasks import kind_of
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
                 row=row,
             )
         yield record
+
+
+def value_of(label_set: LabelSet, record: Record) -> Any:
+    """What the record's answer says of its text."""
+    kind = kind_of(label_set)
+    return kind.parse(label_set, record.answer, record.user, ended=True).value
 
 
 def _record(path: Path, row: int, value: dict[str, Any]) -> Record:

@@ -14,6 +14,7 @@ from labelwright.io.run_folder import START
 from labelwright.label_set import LabelSet
 from labelwright.runtime.fetched import fetched_folder, hub_reachable
 from labelwright.runtime.pretrained import gaps, refuse_gaps
+from labelwright.shipped import named_model
 from sft.scratch import CHATML, EOS, PRESETS, TURN, make_scratch_model
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def named_start(model: ModelConfig, label_set: LabelSet, *, new_label_set: bool)
     """
     name = str(model.model_name_or_path)
     cached = fetched_folder(name)
-    folder = cached or Path(name).expanduser()
+    folder = cached or Path(named_model(name)).expanduser()
     if not folder.is_dir():
         if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
             raise ConfigError(f"no such model folder: {name}", remedy="check --model_name_or_path")

@@ -21,11 +21,13 @@ from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.io.run_folder import identity as deciding
 from labelwright.program import guarded
 from labelwright.runtime.fetched import fetched_folder
+from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.threads import wait_asleep
 from labelwright.runtime.training import TrainingResult, TrainingRun, as_dict
+from labelwright.shipped import SHIPPED, named_model
 from sft import dry_run
 from sft.arguments import Settings, help_text, parse
-from sft.data import Records, open_records
+from sft.data import Records, open_records, read_records, value_of
 from sft.load import Start, load_model
 from sft.prepare import Prepared, prepare, start_of
 from sft.save import finish
@@ -52,7 +54,7 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
     def identity(self, settings: Settings, data: Records) -> dict[str, Any]:
         """Everything that decides the result, for ``run.json``."""
         name = settings.task.scratch or str(settings.model.model_name_or_path)
-        folder = fetched_folder(name) or Path(name).expanduser()
+        folder = fetched_folder(name) or Path(named_model(name)).expanduser()
         local = settings.task.scratch is None and folder.is_dir()
         return {
             "start": sha256_model(folder) if local else f"{name} {settings.model.model_revision}",
@@ -107,6 +109,29 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
         """Save the model; of several processes each may hold a part of it."""
         trainer.model.config.use_cache = True  # the trainer turned it off; generation needs it
         trainer.save_model(trainer.args.output_dir)
+
+    def learned(
+        self, settings: Settings, data: Records, trainer: Any, ready: Ready
+    ) -> Learned | None:
+        """Answers to validation records, in one pass where the model learned branches."""
+        from sft.answers import answers
+
+        if data.validation is None:
+            return None
+        label_set = data.label_set
+        records = read_records(data.train, label_set)
+        known = (value_of(label_set, record) for record in records)
+        pairs = answers(settings, data, trainer, ready[1])
+        return measure(label_set, known, pairs)
+
+    def advice(self, settings: Settings, data: Records) -> str:
+        """More of what it was given, or a start that knows the label set."""
+        more = "give it more records or more steps"
+        if settings.task.scratch is None:
+            return more
+        shipped = SHIPPED.get(data.label_set.name)
+        other = f"--model_name_or_path {shipped}" if shipped else "a pretrained model"
+        return f"{more}, or start from {other}"
 
     def finish(
         self,

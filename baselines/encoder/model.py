@@ -105,6 +105,28 @@ class Padding:
         return batch
 
 
+@torch.inference_mode()
+def answers_of(
+    model: EncoderModel, rows: Sequence[dict[str, Any]], padding: Padding, size: int
+) -> NDArray[np.int64]:
+    """The likeliest certainties, ``[reports, observations]``, in batches of ``size``."""
+    model.eval()
+    place = model.places.device
+    parts = []
+    for start in range(0, len(rows), size):
+        batch = padding([{"input_ids": row["input_ids"]} for row in rows[start : start + size]])
+        logits = model(**{name: tensor.to(place) for name, tensor in batch.items()})["logits"]
+        parts.append(logits.argmax(-1).cpu().numpy())
+    found: NDArray[np.int64] = np.concatenate(parts)
+    return found
+
+
+def values_of(label_set: LabelSet, classes: NDArray[np.integer[Any]]) -> dict[str, Certainty]:
+    """The places in the label set's certainties, one per observation, as a value."""
+    said = (label_set.certainties[int(place)] for place in classes)
+    return dict(zip(label_set.names, said, strict=True))
+
+
 def scores(
     logits: NDArray[np.floating[Any]], gold: NDArray[np.integer[Any]], label_set: LabelSet
 ) -> dict[str, float]:

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from baselines.course import Course, steps_line
 from baselines.encoder.arguments import ENCODER, EncoderArguments, Settings
 from baselines.encoder.data import LABELS
-from baselines.encoder.model import Padding, parameters_of, scores
+from baselines.encoder.model import Padding, answers_of, parameters_of, scores, values_of
 from baselines.encoder.prepare import Ready, prepare
 from baselines.encoder.save import finish
 from labelwright.io.data_folder import REPORTS, DataFolder
+from labelwright.runtime.learned import REPORTS as REPORTS_READ
+from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
@@ -53,6 +55,23 @@ class EncoderCourse(Course[EncoderArguments, Ready]):
             data_collator=Padding(int(ready.tokenizer.pad_token_id or 0)),
             compute_metrics=judge,
         )
+
+    def learned(
+        self, settings: Settings, data: DataFolder, trainer: Trainer, ready: Ready
+    ) -> Learned | None:
+        """The heads' answers to validation reports."""
+        rows = ready.rows.get("validation")
+        if rows is None:
+            return None
+        label_set, train = data.label_set, ready.rows["train"].classes
+        known = (values_of(label_set, row) for row in train)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        padding = Padding(int(ready.tokenizer.pad_token_id or 0))
+        first = [rows[place] for place in range(min(len(rows), REPORTS_READ))]
+        size = settings.training.per_device_eval_batch_size
+        said = (values_of(label_set, row) for row in answers_of(model, first, padding, size))
+        gold = (values_of(label_set, row["labels"]) for row in first)
+        return measure(label_set, known, zip(gold, said, strict=True))
 
     def finish(
         self,

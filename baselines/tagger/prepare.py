@@ -21,6 +21,7 @@ from baselines.tagger.token_classifier import MULTILABEL, TokenClassifier
 from baselines.tagger.words import WordReader
 from labelwright.errors import CheckpointError
 from labelwright.io.data_folder import DataFolder
+from labelwright.records import Entity
 from labelwright.runtime.training import say
 
 if TYPE_CHECKING:
@@ -115,11 +116,16 @@ def judge(
     gold = [note.entities for note in split.notes]
     if tagging.multilabel:
         shape = replace(shape, thresholds=tune(tagging, found, gold, way=way))
-    said = [
-        tagging.entities(one.text, one.spans, mentions(tagging, one, shape.thresholds))
+    return shape, f1_scores(entities_of(shape, found), gold, tagging)
+
+
+def entities_of(shape: Shape, found: Sequence[Scored]) -> list[tuple[Entity, ...]]:
+    """The entities of each text, by the thresholds of the shape."""
+    tagging = shape.tagging
+    return [
+        tuple(tagging.entities(one.text, one.spans, mentions(tagging, one, shape.thresholds)))
         for one in found
     ]
-    return shape, f1_scores(said, gold, tagging)
 
 
 def _texts(data: DataFolder) -> Iterable[str]:

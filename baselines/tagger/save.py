@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,42 @@ from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves
 from baselines.tagger.data import GOLD, Split
-from baselines.tagger.prepare import Ready, judge, read_answers
+from baselines.tagger.prepare import Ready, entities_of, judge, read_answers
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
 from labelwright.checkpoint import NORMALISE_FILE, TAGS
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.jsonl import write_json
 from labelwright.io.run_folder import DONE
+from labelwright.records import Entity
 from labelwright.runtime.training import TrainingResult
 
 CARD = Path(__file__).parent / "card.md.jinja"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The kept state on the validation notes.
+
+    Attributes:
+        shape: with the thresholds that were tuned there.
+        said: the entities of each note.
+    """
+
+    shape: Shape
+    scores: Mapping[str, float]
+    said: Sequence[Sequence[Entity]]
+
+
+def validated(settings: Settings, model: TokenClassifier, ready: Ready) -> Validated | None:
+    """Tune the thresholds of the kept state on validation; ``None`` where there is none."""
+    if (validation := ready.splits.get("validation")) is None:
+        return None
+    size = settings.training.per_device_eval_batch_size
+    pad = int(ready.tokenizer.pad_token_id or 0)
+    logits = logits_of(model, validation, WordPadding(pad), size)
+    found = read_answers(ready, validation, logits, range(len(logits)))
+    shape, scores = judge(ready, validation, found, settings.task.thresholds)
+    return Validated(shape, scores, entities_of(shape, found))
 
 
 def finish(
@@ -32,20 +61,18 @@ def finish(
     result: TrainingResult,
     model: TokenClassifier,
     ready: Ready,
+    seen: Validated | None,
 ) -> None:
-    """Tune the thresholds of the kept state on validation and write the folder. Main process only.
+    """Write the folder. Main process only.
+
+    Args:
+        seen: what :func:`validated` found.
 
     Raises:
         OutputError: a file cannot be written.
     """
     folder = Path(str(settings.training.output_dir))
-    shape, scores = ready.shape, None
-    if (validation := ready.splits.get("validation")) is not None:
-        size = settings.training.per_device_eval_batch_size
-        pad = int(ready.tokenizer.pad_token_id or 0)
-        logits = logits_of(model, validation, WordPadding(pad), size)
-        found = read_answers(ready, validation, logits, range(len(logits)))
-        shape, scores = judge(ready, validation, found, settings.task.thresholds)
+    shape = ready.shape if seen is None else seen.shape
     facts = manifest(
         settings,
         data,
@@ -57,7 +84,7 @@ def finish(
         counts={name: split.counts.to_json() for name, split in ready.splits.items()},
     ) | {
         "tagger": _facts(ready, shape),
-        "validation": scores,
+        "validation": seen and dict(seen.scores),
     }
     save_tagger(
         folder,

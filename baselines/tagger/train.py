@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
 from baselines.tagger.arguments import TAGGER, Settings, TaggerArguments
-from baselines.tagger.data import GOLD
+from baselines.tagger.data import GOLD, read_split
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
-from baselines.tagger.save import finish
+from baselines.tagger.save import Validated, finish, validated
 from baselines.tagger.token_classifier import WordPadding
 from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.io.data_folder import REPORTS, DataFolder
+from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.training import TrainingResult
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         "thresholds",
         "patience",
     )
+
+    _seen: Validated | None = None
 
     def start(self, settings: Settings, data: DataFolder, output: Path) -> Ready:
         """Load or make the model and encode the reports."""
@@ -74,6 +77,18 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
             callbacks=[_patient(patience)] if patience else None,
         )
 
+    def learned(
+        self, settings: Settings, data: DataFolder, trainer: Trainer, ready: Ready
+    ) -> Learned | None:
+        """The kept state's entities in validation notes."""
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        self._seen = validated(settings, model, ready)
+        if self._seen is None:
+            return None
+        known = (note.entities for note in read_split(data, "train"))
+        gold = (note.entities for note in ready.splits["validation"].notes)
+        return measure(data.label_set, known, zip(gold, self._seen.said, strict=True))
+
     def finish(
         self,
         settings: Settings,
@@ -82,9 +97,9 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         trainer: Trainer,
         ready: Ready,
     ) -> None:
-        """Tune the thresholds of the kept state and write the folder."""
+        """Write the folder."""
         model = trainer.accelerator.unwrap_model(trainer.model)
-        finish(settings, data, result, model, ready)
+        finish(settings, data, result, model, ready, self._seen)
 
     def rehearsal(self, settings: Settings, data: DataFolder, scratch: Path) -> str:
         """Start, tags, reports, weights, steps."""

@@ -24,6 +24,7 @@ from labelwright.io import run_folder
 from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import inputs, sha256_file, versions
 from labelwright.program import show_messages
+from labelwright.runtime.learned import Learned
 
 if TYPE_CHECKING:
     from labelwright.label_set import LabelSet
@@ -69,6 +70,7 @@ class TrainingResult:
         best_metric: the best validation score, and the step that it was reached at; ``None``
             where nothing was evaluated and the last state is kept.
         resumed_from: name of the checkpoint that this session went on from.
+        learned: how well validation reports are answered; ``None`` where nothing tells.
     """
 
     history: list[dict[str, Any]]
@@ -79,6 +81,7 @@ class TrainingResult:
     epochs: float
     processes: int
     resumed_from: str | None
+    learned: Learned | None = None
 
     def best(self, metric: str | None) -> dict[str, Any] | None:
         """The kept state's score, step and epoch; ``None`` where nothing was evaluated."""
@@ -163,6 +166,17 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
     def trained(self, trainer: Any) -> None:
         """What every process does right after the last step."""
 
+    @abstractmethod
+    def learned(self, settings: Settings, data: Data, trainer: Any, ready: Ready) -> Learned | None:
+        """How well the kept state answers validation reports; main process only.
+
+        ``None`` where there are no such reports.
+        """
+
+    @abstractmethod
+    def advice(self, settings: Settings, data: Data) -> str:
+        """What to do about a model that has learned nothing, to follow a semicolon."""
+
     @contextmanager
     def quiet(self, settings: Settings) -> Iterator[None]:  # noqa: ARG002
         """Around the trainer, to keep the terminal to one progress bar."""
@@ -215,7 +229,10 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         with self.quiet(settings), _metrics_in(output):
             trainer = self.trainer(settings, data, ready)
             metrics = self._run(trainer, checkpoint)
+        expected = ""
         if state.is_main_process:
+            learned = self._learned(settings, data, trainer, ready)
+            expected = f"; {self._expected(settings, data, trainer, learned)}"
             result = TrainingResult(
                 history=trainer.state.log_history,
                 metrics=metrics,
@@ -225,10 +242,27 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
                 epochs=float(trainer.state.epoch or 0),
                 processes=processes,
                 resumed_from=None if checkpoint is None else checkpoint.name,
+                learned=learned,
             )
             self.finish(settings, data, result, trainer, ready)
         state.wait_for_everyone()
-        say(settings, f"{output}: trained in {trainer.state.global_step} steps")
+        say(settings, f"{output}: trained in {trainer.state.global_step} steps{expected}")
+
+    def _learned(
+        self, settings: Settings, data: Data, trainer: Any, ready: Ready
+    ) -> Learned | None:
+        """Nothing is asked of a model whose weights are shared out among processes."""
+        return None if _shared_out(trainer) else self.learned(settings, data, trainer, ready)
+
+    def _expected(
+        self, settings: Settings, data: Data, trainer: Any, learned: Learned | None
+    ) -> str:
+        """The end of the last line: what to expect of the model."""
+        if learned is not None:
+            return learned.sentence(self.advice(settings, data))
+        if _shared_out(trainer):
+            return "what it has learned, labelwright label and eval tell"
+        return "no validation reports were read, so nothing tells what it has learned"
 
     def _run(self, trainer: Any, checkpoint: Path | None) -> Mapping[str, float]:
         """Train; a full accelerator or disk becomes one line."""
@@ -262,6 +296,10 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
             ) from error
         metrics: Mapping[str, float] = result.metrics
         return metrics
+
+
+def _shared_out(trainer: Any) -> bool:
+    return bool(trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled)
 
 
 def say(settings: RunSettings, message: str) -> None:
@@ -303,6 +341,7 @@ def facts(
         "epochs": result.epochs,
         "processes": result.processes,
         "resumed_from": result.resumed_from,
+        "learned": result.learned and result.learned.to_json(),
         "metrics": dict(result.metrics),
         "history": result.history,
         "arguments": arguments,

@@ -20,7 +20,7 @@ from baselines.encoder.labeler import EncoderLabeler
 from labelwright.cli import main
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Report
+from labelwright.records import Certainty, Prediction, Report
 
 ROOT = Path(__file__).parents[2]
 CANARY = "Zyxwellian"
@@ -163,6 +163,11 @@ def test_the_best_epoch_is_kept(trained: Path, data: Path) -> None:
             logits[row, column, order.index(certainty)] = 1
     again = scores(logits, np.stack([e.classes for e in examples]), folder.label_set)
     assert again["macro_f1"] == pytest.approx(best["eval_macro_f1"])
+    said, gold = logits.argmax(-1), np.stack([e.classes for e in examples])
+    blank = order.index(Certainty.BLANK)
+    right = ((said == gold) & (gold != blank)).sum()
+    both = (said != blank).sum() + (gold != blank).sum()
+    assert facts["learned"]["f1_of_findings"] == pytest.approx(2 * right / both, abs=1e-6)
 
 
 def test_a_finished_training_is_left_alone(

@@ -98,6 +98,8 @@ def test_thirty_notes_are_learned_by_heart(name: str, trained: Callable[[str], P
             assert 0 < entity.prob <= 1
     facts = manifest(trained(name))
     assert facts["validation"]["micro_f1"] > 0.95
+    assert facts["learned"]["f1_of_findings"] == round(facts["validation"]["micro_f1"], 6)
+    assert facts["learned"]["better_than_fixed"]
     assert facts["counts"]["train"]["entities_learnable"] == facts["counts"]["train"]["entities"]
 
 

@@ -14,10 +14,13 @@ import torch
 from conftest import REPORTS, write_records
 from safetensors.torch import load_file
 
+from inference.labeler import Labeler
 from labelwright.checkpoint import load_task
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError, OutputError
+from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.label_set import LabelSet
+from labelwright.tasks.certainty.answer import parse
 from sft import load
 from sft.train import main
 
@@ -59,6 +62,38 @@ def test_the_folder_is_complete(trained: Path, chexpert: LabelSet) -> None:
     assert tokenizer.eos_token_id in model.generation_config.eos_token_id
     assert tokenizer.pad_token_id != tokenizer.eos_token_id
     assert model.config.use_cache is True
+
+
+def test_a_training_says_what_it_has_learned(
+    trained: Path, learned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Six steps teach nothing; by heart, the F1 is that of the labels that the folder gives."""
+    short = read(trained)["learned"]
+    assert not short["better_than_fixed"]
+    flags = ["--layout=line", "--max_steps=1", "--learning_rate=1e-9", "--save_strategy=no"]
+    records, line = learned.parent, tmp_path / "line"
+    start = ["--model_name_or_path", str(learned), "--output_dir", str(line)]
+    assert main(["--data", str(records), *start, *FAST, *flags]) == 0
+    last = capsys.readouterr().err.splitlines()[-1]
+    for folder, decode in ((learned, "one-pass"), (line, "free")):
+        said = read(folder)["learned"]
+        right = given = wanted = 0
+        labeler = Labeler.from_checkpoint(folder, device="cpu", decode=decode)
+        rows = [row for _, row in read_jsonl(records / "validation.jsonl")]
+        for row, found in zip(
+            rows, labeler.label([r["prompt"][1]["content"] for r in rows]), strict=True
+        ):
+            gold = parse(labeler.label_set, row["completion"][0]["content"], ended=True).value
+            for name, certainty in (gold or {}).items():
+                hit = certainty == found.labels[name]
+                right += hit and certainty != "blank"
+                given += found.labels[name] != "blank"
+                wanted += certainty != "blank"
+        assert said["validation_reports"] == len(rows) == 6
+        assert said["f1_of_findings"] == round(2 * right / (given + wanted), 6) > 0.8
+        assert said["better_than_fixed"]
+    assert last.startswith(f"labelwright: {line}: trained in 1 steps; F1 ")
+    assert "on 6 validation reports, one fixed answer for all gets" in last
 
 
 def test_the_loss_falls_and_the_manifest_tells_all(trained: Path, records_folder: Path) -> None:
