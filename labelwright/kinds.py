@@ -14,6 +14,7 @@ from typing import Any
 KINDS: dict[str, str] = {
     "certainty": "labelwright.tasks.certainty.kind:KIND",
     "entities": "labelwright.tasks.entities.kind:KIND",
+    "fields": "labelwright.tasks.fields.kind:KIND",
 }
 """Where each kind is."""
 UNKNOWN = "labelwright.tasks.schema"

@@ -178,6 +178,10 @@ class Grounder:
         free = None if self._room <= 0 else assigned(wanted, nesting=self.nesting)
         return found if free is None or _worth(free) < _worth(found) else free
 
+    def places(self, mention: Mention) -> Sequence[Place]:
+        """All places of the first form that has any, in order, whether taken or not."""
+        return self._all_places(mention)
+
     def _first_form(self, mention: Mention) -> tuple[Place, bool]:
         found: tuple[Place, bool] = ((), True)
         for form in mention.forms:

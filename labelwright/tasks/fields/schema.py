@@ -107,7 +107,8 @@ class Field:
         unit: that of its numbers; empty for none.
         units: the units that texts may use besides.
         range: least and most that is likely: numbers, or dates as ISO text; ``None`` for open.
-        decimals: the decimal mark of its numbers; ``None`` where the writing decides.
+        decimals: the decimal mark of its numbers: the language's, unless the label set says;
+            what can be no other number (``2.64`` with ``,``) is read all the same.
         tolerance, relative: how far a number may be from the known one and still be equal.
         epsilon: the smallest difference that matters, for relative errors.
         dates: how its dates are written.
@@ -292,7 +293,7 @@ def _field(item: Mapping[str, Any], whole: Mapping[str, Any], home: Mapping[str,
     tolerance = item.get("tolerance", 0)
     if not isinstance(tolerance, dict):
         tolerance = {"absolute": tolerance}
-    copied = item.get("copy", True)
+    copied = item.get("copy", True) and item.get("derived") is None
     says = kind in (FieldType.BOOLEAN, FieldType.CATEGORICAL)
     dates = {**(whole.get("dates") or {}), **(item.get("dates") or {})}
     low, high = item.get("range") or (None, None)
@@ -307,13 +308,13 @@ def _field(item: Mapping[str, Any], whole: Mapping[str, Any], home: Mapping[str,
         unit=item.get("unit", ""),
         units=tuple(Unit(*each) for each in units_of(item.get("units") or {})),
         range=(_bound(low), _bound(high)),
-        decimals=item.get("decimals", whole.get("decimals")),
+        decimals=item.get("decimals", whole.get("decimals", _mark(whole))),
         tolerance=float(tolerance.get("absolute", 0)),
         relative=float(tolerance.get("relative", 0)),
         epsilon=None if item.get("epsilon") is None else float(item["epsilon"]),
         dates=Dates(dates.get("order", "dmy"), dates.get("century", CENTURY)),
         precision=item.get("precision", "day"),
-        evidence=item.get("evidence", "required" if copied and not says else "optional"),
+        evidence=item.get("evidence", _evidence(item, copied=copied and not says)),
         copied=copied and not says,
         most=item.get("most", MOST),
         asked_if=_asked_if(item.get("asked_if")),
@@ -329,6 +330,18 @@ def _field(item: Mapping[str, Any], whole: Mapping[str, Any], home: Mapping[str,
 
 def _bound(value: Any) -> float | str | None:
     return None if value is None else str(value) if not _number(value) else float(value)
+
+
+def _evidence(item: Mapping[str, Any], *, copied: bool) -> str:
+    if item.get("derived") is not None:
+        return "none"
+    return "required" if copied else "optional"
+
+
+def _mark(whole: Mapping[str, Any]) -> str:
+    """The decimal mark of the label set's language."""
+    language = str(whole.get("language", "en"))[:2]
+    return "," if language in YES_NO and language != "en" else "."
 
 
 def _number(value: Any) -> bool:

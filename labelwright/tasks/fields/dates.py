@@ -1,0 +1,174 @@
+"""Dates as documents write them, and their ISO form at the precision that is said.
+
+Read are figures in the label set's order (``27/08/2019``, ``27.8.19``, ``2019-08-27``), names of
+months in English, Italian, Spanish, French, German, Dutch and Portuguese, months and years alone.
+A day that no calendar has, or one without a year, has no ISO form: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+OLDEST, LATEST = 1800, 2199
+"""Years that a document can speak of."""
+
+MONTHS: tuple[tuple[str, ...], ...] = (
+    ("january jan", "gennaio gen genn", "enero ene", "janvier janv", "januar jan", "januari",
+     "janeiro jan", "janner jaenner"),
+    ("february feb", "febbraio febbr", "febrero", "fevrier fevr fev", "februar", "februari",
+     "fevereiro fev", "feber"),
+    ("march mar", "marzo", "mars", "marz maerz mrz", "maart mrt", "marco"),
+    ("april apr", "aprile", "abril abr", "avril avr"),
+    ("may", "maggio mag magg", "mayo", "mai", "mei", "maio"),
+    ("june jun", "giugno giu", "junio", "juin", "juni", "junho"),
+    ("july jul", "luglio lug lugl", "julio", "juillet juil", "juli", "julho"),
+    ("august aug", "agosto ago", "aout", "augustus"),
+    ("september sep sept", "settembre set sett", "septiembre setiembre", "septembre",
+     "setembro"),
+    ("october oct", "ottobre ott", "octubre", "octobre", "oktober okt", "outubro out"),
+    ("november nov", "novembre", "noviembre", "novembro"),
+    ("december dec", "dicembre dic", "diciembre", "decembre", "dezember dez", "dezembro"),
+)  # fmt: skip
+"""All names and short forms, without accents, by month."""
+MONTH = {name: n for n, names in enumerate(MONTHS, 1) for one in names for name in one.split()}
+_NAMES = "|".join(sorted(MONTH, key=len, reverse=True))
+_NAME = rf"(?P<month>{_NAMES})(?![^\W\d_])\.?"
+_YEAR = r"(?P<year>\d{4}|'\d{2})(?!\d)"
+_OF = r"(?:de[l]?|di|of|d'|of the)"
+_LEFT = r"(?<![\d])(?<!\d[.,/-])"
+_RIGHT = r"(?!\d)(?![.,/-]\d)"
+
+FORMS = tuple(
+    re.compile(form)
+    for form in (
+        # 2019-08-27, 27/8/19, 27.08.2019; three figures parted by one mark
+        r"(?<![\d])(?<!\d[.,/])(?P<a>\d{1,4}) ?(?P<mark>[-/.]) ?(?P<b>\d{1,2}) ?(?P=mark)"
+        r" ?(?P<c>\d{1,4})(?!\d)(?!(?P=mark)\d)",
+        _LEFT + r"(?P<a>\d{1,2})(?P<mark> )(?P<b>\d{1,2}) (?P<c>\d{4})" + _RIGHT,
+        _LEFT + r"(?P<whole>(?:18|19|20|21)\d{6})(?!\d)",
+        # 27 agosto 2019, 27th of August '19, 1er mai 2018, 3. Mai 18, 3-May-2018
+        rf"(?<!\d)(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|re|[oa])?[.°]?[ -]*(?:{_OF} ?)?[ -]*{_NAME}"
+        rf"(?:,? *(?:{_OF})? *[-/]? *(?P<year>\d{{4}}|'?\d{{2}})(?!\d)(?!:\d))?",
+        # August 27, 2019; Aug 27th 2019
+        rf"(?<![^\W\d_]){_NAME} +(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? +"
+        r"(?P<year>\d{4}|'\d{2})(?!\d)",
+        # agosto 2019, Aug. '19
+        rf"(?<![^\W\d_]){_NAME},? *(?:{_OF})? *[-/]? *{_YEAR}",
+        _LEFT + r"(?P<m>0?[1-9]|1[0-2])[-/.](?P<year>(?:18|19|20|21)\d{2})" + _RIGHT,
+        _LEFT + r"(?P<year>(?:18|19|20|21)\d{2})-(?P<m>0[1-9]|1[0-2])" + _RIGHT,
+        r"(?<!\w)(?P<year>'\d{2})(?!\w)",
+        r"(?<![\w.,/-])(?P<year>(?:18|19|20|21)\d{2})(?![\w/]|[.,-]\d)",
+    )
+)  # fmt: skip
+"""How dates are written, the most telling forms first."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateMatch:
+    """``text[start:end]`` is a date; ``iso`` is ``None`` where no calendar has it."""
+
+    start: int
+    end: int
+    iso: str | None
+
+
+def fold(text: str) -> str:
+    """Lower case without accents, a character for each: offsets stay what they are."""
+    if text.isascii():
+        return text.lower()
+    return "".join(map(_plain, text))
+
+
+def _plain(char: str) -> str:
+    if char.isascii():
+        return char.lower()
+    if char in "’ʼ`´":
+        return "'"
+    if char in "‐‑‒–—":
+        return "-"
+    if char.isspace():
+        return " "
+    if char.isdecimal():
+        return str(unicodedata.decimal(char))
+    return unicodedata.normalize("NFD", char)[0].lower()[:1] or " "
+
+
+def find_dates(text: str, order: str = "dmy", century: int = 1930) -> list[DateMatch]:
+    """All dates of a text, in order and apart from each other.
+
+    Args:
+        order: of day, month and year in figures: ``dmy``, ``mdy`` or ``ymd``.
+        century: two-digit years fall into the hundred years that begin here.
+    """
+    plain = fold(text).replace("\n", " ").replace("\t", " ")
+    taken = bytearray(len(plain))
+    found = []
+    for form in FORMS:
+        for match in form.finditer(plain):
+            start, end = match.span()
+            if not any(taken[start:end]):
+                taken[start:end] = b"\1" * (end - start)
+                found.append(DateMatch(start, end, _iso(match, order, century)))
+    return sorted(found, key=lambda one: one.start)
+
+
+def read_date(raw: str, order: str = "dmy", century: int = 1930) -> str | None:
+    """The ISO form of the only date in ``raw``; ``None`` where there is none, or several."""
+    found = {one.iso for one in find_dates(raw, order, century)}
+    return found.pop() if len(found) == 1 else None
+
+
+def at_precision(iso: str, precision: str) -> str:
+    """A date without what is finer than the precision."""
+    return iso[: {"year": 4, "month": 7, "day": 10}[precision]]
+
+
+def finer(iso: str, precision: str) -> bool:
+    """Whether a date says all that the precision asks."""
+    return len(iso) >= {"year": 4, "month": 7, "day": 10}[precision]
+
+
+def _iso(match: re.Match[str], order: str, century: int) -> str | None:
+    parts = match.groupdict()
+    if parts.get("whole"):
+        digits = parts["whole"]
+        return _calendar(digits[:4], int(digits[4:6]), int(digits[6:]), century)
+    if parts.get("a"):
+        return _of_figures(parts["a"], parts["b"], parts["c"], order, century)
+    month = MONTH[parts["month"]] if parts.get("month") else int(parts.get("m") or 0)
+    day = int(parts["day"]) if parts.get("day") else None
+    year = parts.get("year")
+    return None if year is None else _calendar(year.lstrip("'"), month or None, day, century)
+
+
+def _of_figures(a: str, b: str, c: str, order: str, century: int) -> str | None:
+    if len(a) > 2:
+        return _calendar(a, int(b), int(c), century) if len(a) == 4 and len(c) <= 2 else None
+    if len(c) == 3:
+        return None
+    if order == "ymd" and len(c) <= 2:
+        return _calendar(a, int(b), int(c), century) if len(a) == 2 else None
+    if len(c) == 1:
+        return None
+    first, second = int(a), int(b)
+    day, month = (second, first) if order == "mdy" else (first, second)
+    return _calendar(c, month, day, century)
+
+
+def _calendar(year: str, month: int | None, day: int | None, century: int) -> str | None:
+    """ISO, if there is such a day."""
+    number = int(year)
+    if len(year) <= 2:
+        number += century // 100 * 100
+        number += 100 * (number < century)
+    if not OLDEST <= number <= LATEST:
+        return None
+    try:
+        date(number, month or 1, day or 1)
+    except ValueError:
+        return None
+    parts = [f"{number:04d}", *(f"{part:02d}" for part in (month, day) if part is not None)]
+    return "-".join(parts)

@@ -1,0 +1,334 @@
+"""The fields task as a kind: typed values of a document, each with its words and their place."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from labelwright.io.delimited import escape
+from labelwright.io.yaml_lines import YamlFile
+from labelwright.label_set import LabelSet
+from labelwright.records import Answer, Certainty, Entity, Prediction, Span
+from labelwright.tasks.base import (
+    ClassForm,
+    Finding,
+    Grammar,
+    Known,
+    Parsed,
+    Part,
+    Table,
+    Tally,
+    TaskKind,
+)
+from labelwright.tasks.fields import answer as lines
+from labelwright.tasks.fields import gold, schema, values
+from labelwright.tasks.fields.grammar import json_schema
+from labelwright.tasks.fields.schema import FieldType, fields_of
+from labelwright.tasks.fields.together import shifted, together
+from labelwright.tasks.fields.values import (
+    NOT_MENTIONED,
+    Fields,
+    FieldValue,
+    Item,
+    Status,
+    stated,
+)
+from labelwright.text.normalised_text import NormalisedText
+
+WIDE, LONG = "fields.csv", "fields-long.csv"
+COLUMNS = ("field", "value", "raw", "unit", "start", "end", "prob", "status")
+KINDS_OF_VALUES = (FieldType.BOOLEAN, FieldType.CATEGORICAL)
+
+
+class FieldsKind(TaskKind[Fields]):
+    """What a document says of every field: stated, not mentioned, or unreadable."""
+
+    name: ClassVar[str] = "fields"
+    answer_version: ClassVar[str] = lines.VERSION
+    row_key: ClassVar[str] = "fields"
+    gold_suffix: ClassVar[str] = ".fields.jsonl"
+    files: ClassVar[tuple[str, ...]] = (WIDE, LONG)
+    whole_text: ClassVar[bool] = True
+    exports: ClassVar[tuple[str, ...]] = ("parquet",)
+    card: ClassVar[str] = "one document and writes a line for each field that it states"
+    card_limit: ClassVar[str] = (
+        "It can copy the wrong one of two dates or numbers; every value has its place in the text."
+    )
+
+    def read(self, file: YamlFile, text: str) -> LabelSet:
+        """Check and build."""
+        return schema.read(file, text)
+
+    def describe(self, label_set: LabelSet) -> str:
+        """How many fields of which types."""
+        own = fields_of(label_set)
+        types = Counter(field.type.value for field in own.fields)
+        told = ", ".join(f"{count} {name}" for name, count in types.items())
+        return f"{len(own.fields)} field{'s' * (len(own.fields) != 1)} ({told})"
+
+    def example(self, label_set: LabelSet) -> Fields:
+        """Those of the first example, or made-up ones."""
+        own = fields_of(label_set)
+        if own.examples:
+            text, said = own.examples[0]
+            reader = lines.Reader(label_set, text)
+            for name, words in said.items():
+                for each in words:
+                    reader.say(name, each, None)
+            return reader.finish().value or {}
+        made: dict[FieldType, tuple[str, values.Scalar]] = {
+            FieldType.TEXT: ("words of the text", "words of the text"),
+            FieldType.NUMBER: ("12", 12.0),
+            FieldType.DATE: ("2024-03-12", "2024-03-12"),
+            FieldType.BOOLEAN: (own.yes, True),
+        }
+        found = {}
+        for field in own.asked:
+            if field.type is FieldType.CATEGORICAL:
+                first = field.values[0]
+                found[field.name] = stated(Item(first.word, first.value))
+            else:
+                raw, value = made[field.type]
+                found[field.name] = stated(Item(raw, value, "", ((0, len(raw)),)))
+        return found
+
+    def instruction(self, label_set: LabelSet) -> str:
+        """The label set's own, with its fields and worked examples."""
+        return lines.system_prompt(label_set)
+
+    def render(self, label_set: LabelSet, value: Fields) -> str:
+        """A line per stated field."""
+        return lines.render(label_set, value)
+
+    def parse(
+        self,
+        label_set: LabelSet,
+        answer: str,
+        text: str,
+        *,
+        ended: bool | None = None,
+        probs: Sequence[float] | None = None,
+    ) -> Parsed[Fields]:
+        """Read lines or JSON, and find their words in the text."""
+        return lines.parse(label_set, answer, text, ended=ended, probs=probs)
+
+    def faults(self, label_set: LabelSet, answer: str) -> tuple[str, ...]:
+        """What of the form is wrong, whatever the text."""
+        parsed = self.parse(label_set, answer, "", ended=True)
+        form = ("unknown field", "chatter", "empty answer")
+        wrong = [one for one in parsed.problems if one.partition(" (")[0] in form]
+        return (*wrong, *parsed.notes)
+
+    def grammar(self, label_set: LabelSet) -> Grammar:
+        """An object with every field, each of which may be null."""
+        return Grammar(json_schema=json_schema(label_set))
+
+    def fixed_words(self, label_set: LabelSet) -> Iterator[str]:
+        """Keys, and the words of categories and booleans."""
+        own = fields_of(label_set)
+        yield lines.NONE
+        for field in own.asked:
+            yield f"{field.key} "
+            if field.type is FieldType.BOOLEAN:
+                yield from (f"{field.key} {own.yes}", f"{field.key} {own.no}")
+            yield from (f"{field.key} {one.word}" for one in field.values)
+
+    def to_json(self, value: Fields) -> dict[str, Any]:
+        """An object per field."""
+        return values.to_json(value)
+
+    def from_json(self, label_set: LabelSet, given: Any) -> Fields:
+        """The inverse; fields are not compared with those of the label set."""
+        del label_set
+        return values.from_json(given)
+
+    def nothing(self, label_set: LabelSet) -> Fields | None:
+        """Nothing is known, which is not that nothing is mentioned."""
+        del label_set
+        return None
+
+    def merge(
+        self, label_set: LabelSet, parts: Sequence[Part], *, length: int, sentences: bool = False
+    ) -> Answer:
+        """What the parts state, put together."""
+        del length, sentences
+        return together(label_set, parts)
+
+    def to_original(self, value: Fields, text: NormalisedText) -> Fields:
+        """Every place in the text as it was."""
+        return {
+            name: replace(
+                one,
+                items=tuple(
+                    replace(item, spans=tuple(text.to_original(span) for span in item.spans))
+                    for item in one.items
+                ),
+            )
+            for name, one in value.items()
+        }
+
+    def marks(self, value: Fields) -> tuple[Entity, ...]:
+        """The places of all values, under the names of their fields."""
+        return tuple(
+            Entity(name, item.spans, item.raw, prob=one.prob)
+            for name, one in value.items()
+            for item in one.items
+            if item.spans
+        )
+
+    def clip(self, value: Fields, span: Span) -> Fields:
+        """The values inside a piece at its own offsets; those without a place stay."""
+        start, end = span
+        found = {}
+        for name, one in value.items():
+            kept = tuple(i for i in one.items if all(start <= a and b <= end for a, b in i.spans))
+            if not one.items or kept == one.items:
+                found[name] = shifted(one, -start)
+            else:
+                found[name] = shifted(stated(*kept), -start) if kept else NOT_MENTIONED
+        return found
+
+    def findings(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
+        """All that is stated; a boolean *no* is negative."""
+        del label_set
+        for name, one in (prediction.value or {}).items():
+            for item in one.items:
+                certainty = Certainty.NEGATIVE if item.value is False else Certainty.POSITIVE
+                yield Finding(name, certainty, one.prob, item.spans, item.raw)
+
+    def tables(self, label_set: LabelSet) -> tuple[Table[Fields], ...]:
+        """``fields.csv`` with a column per field, ``fields-long.csv`` with a row per value.
+
+        Dates are ISO, decimals have a point, booleans are ``true`` and ``false``, several values
+        stand apart by `` | ``; empty is not mentioned, or unreadable (the long table says which).
+        Cells that a spreadsheet would run get a leading apostrophe.
+        """
+        names = label_set.names
+
+        def wide(value: Fields) -> list[list[str]]:
+            return [[_cell(value.get(name, NOT_MENTIONED)) for name in names]]
+
+        def long(value: Fields) -> Iterator[list[str]]:
+            for name in names:
+                yield from _rows(name, value.get(name))
+
+        return Table(WIDE, tuple(map(escape, names)), wide), Table(LONG, COLUMNS, long)
+
+    def frame_rows(self, label_set: LabelSet, value: Fields) -> Iterator[Sequence[Any]]:
+        """The wide table's row with numbers and booleans as such, several values as lists."""
+        many = fields_of(label_set).many
+        row: list[Any] = []
+        for name in label_set.names:
+            one = value.get(name, NOT_MENTIONED)
+            row.append(list(one.values) if name in many else one.value)
+        yield row
+
+    def tally(self, label_set: LabelSet) -> Tally[Fields]:
+        """Stated and unreadable values per field."""
+        return _Stated(label_set)
+
+    def read_gold(self, path: Path, label_set: LabelSet) -> Iterator[tuple[int, str, Fields]]:
+        """JSON lines, a wide table, or a long one."""
+        yield from gold.read(path, label_set)
+
+    def fit(self, label_set: LabelSet, value: Fields) -> Known[Fields] | str:
+        """The value; computed fields are no part of answers."""
+        unknown = set(value) - set(label_set.names)
+        return f"unknown fields: {', '.join(sorted(unknown))}" if unknown else Known(value)
+
+    def strata(self, label_set: LabelSet, value: Fields) -> tuple[str, ...]:
+        """Stated fields, and the values of booleans and categories."""
+        return tuple(_strata(label_set, value))
+
+    def every_stratum(self, label_set: LabelSet) -> tuple[str, ...]:
+        """In the label set's order."""
+        found: list[str] = []
+        for field in fields_of(label_set).fields:
+            if field.type is FieldType.BOOLEAN:
+                found += [f"{field.name}: true", f"{field.name}: false"]
+            elif field.type is FieldType.CATEGORICAL:
+                found += [f"{field.name}: {one.value}" for one in field.values]
+            else:
+                found.append(field.name)
+        return tuple(found)
+
+    def class_form(self, label_set: LabelSet) -> ClassForm:
+        """Documents of the split, those that state the field, those whose words are unreadable."""
+        del label_set
+        columns = ("documents", "stated", "not_mentioned", "unreadable")
+        return ClassForm(
+            "field", columns, (("stated", "stated", 8), ("not_mentioned", "not mentioned", 14))
+        )
+
+    def class_counts(self, label_set: LabelSet, value: Fields) -> Iterator[tuple[str, str, int]]:
+        """One document for every field that is scored."""
+        for name in label_set.names:
+            if name in value:
+                yield name, "documents", 1
+                yield name, value[name].status.value.replace(" ", "_"), 1
+
+
+def _strata(label_set: LabelSet, value: Fields) -> Iterator[str]:
+    for field in fields_of(label_set).fields:
+        one = value.get(field.name, NOT_MENTIONED)
+        if one.status is not Status.STATED:
+            continue
+        if field.type in KINDS_OF_VALUES:
+            said = {lines.plain_value(each) for each in one.values}
+            yield from (f"{field.name}: {each}" for each in sorted(said))
+        else:
+            yield field.name
+
+
+def _cell(one: FieldValue) -> str:
+    return gold.PARTED.join(_safe(value) for value in one.values)
+
+
+def _safe(value: values.Scalar | None) -> str:
+    """A value as a cell; numbers are no formulas."""
+    if value is None:
+        return ""
+    plain = lines.plain_value(value)
+    return plain if isinstance(value, float) else escape(" ".join(plain.split()))
+
+
+def _rows(name: str, one: FieldValue | None) -> Iterator[list[str]]:
+    if one is None:
+        return
+    prob = "" if one.prob is None else f"{one.prob:.6f}"
+    if not one.items:
+        yield [escape(name), "", "", "", "", "", prob, one.status.value]
+    for item in one.items:
+        place = ["", ""]
+        if item.spans:
+            place = [str(item.spans[0][0]), str(item.spans[-1][1])]
+        status = Status.UNREADABLE if item.value is None else Status.STATED
+        raw, unit = escape(" ".join(item.raw.split())), escape(item.unit)
+        yield [escape(name), _safe(item.value), raw, unit, *place, prob, status.value]
+
+
+class _Stated(Tally[Fields]):
+    """Per field the documents that state it, that say it unreadably, and values without a place."""
+
+    def __init__(self, label_set: LabelSet) -> None:
+        self._names = label_set.names
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in label_set.names}
+
+    def add(self, value: Fields) -> None:
+        """Count one document."""
+        for name, one in value.items():
+            if name in self._counts and one.status is not Status.NOT_MENTIONED:
+                counts = self._counts[name]
+                counts[one.status.value] += 1
+                counts["without_place"] += any(not item.spans for item in one.items)
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        keys = (Status.STATED.value, Status.UNREADABLE.value, "without_place")
+        return {"fields": {n: {k: self._counts[n][k] for k in keys} for n in self._names}}
+
+
+KIND = FieldsKind()

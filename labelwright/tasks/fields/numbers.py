@@ -1,0 +1,249 @@
+"""Numbers as documents write them: marks for decimals and thousands, units, fractions, words.
+
+What says two numbers (``10-12``, ``120/80``) has no value of one; signs of inequality and words
+around a number stay in its raw form and change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labelwright.tasks.fields.dates import find_dates, fold
+from labelwright.tasks.fields.number_words import in_words
+from labelwright.tasks.fields.schema import Field, Unit
+
+_SPACE = "\u00a0\u2007\u2009\u202f"
+_DIGITS = (
+    rf"\d{{1,3}}(?:(?:[{_SPACE}'’]\d{{3}})+|(?: \d{{3}}){{2,}})(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)*"
+)
+_POWER = r"(?:[eE][+-]?\d{1,3}(?!\w)|\s?[x×*·]\s?10\s?\^?\s?[-−+]?[\d⁰¹²³⁴-⁹]+)?"
+NUMBER = re.compile(
+    rf"(?<![\d])(?<![\d][.,])(?:(?P<frac>(?:\d+ )?\d+[/⁄]\d+(?![/⁄\d]))|(?P<half>\d*\s?[½¼¾⅓⅔⅛])"
+    rf"|(?P<plain>{_DIGITS})(?P<power>{_POWER}))"
+)
+"""A number, without its sign."""
+_HALVES = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 1 / 8}
+_RANGE = re.compile(r"\s*(?:-|–|—|/|÷|\bto\b|\ba\b|\bbis\b|\bà\b)\s*", re.IGNORECASE)
+_SMALL_PARTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
+"""Denominators of fractions; ``120/80`` is none."""
+_WORD = re.compile(r"[^\W\d_]+(?:[-' ](?:y|e|and|et|und)?[ -]?[^\W\d_]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class NumberMatch:
+    """``text[start:end]`` is a number with its unit, if one of the field's follows.
+
+    ``value`` is in the field's unit; ``None`` where it is no finite number.
+    """
+
+    start: int
+    end: int
+    value: float | None
+    unit: str = ""
+
+
+def find_numbers(text: str, field: Field) -> list[NumberMatch]:
+    """All numbers of a text that the field could have, in order; those of dates are none."""
+    busy = bytearray(len(text) + 1)
+    for one in find_dates(text, field.dates.order, field.dates.century):
+        if one.end - one.start > 5:  # a year alone may be a number
+            busy[one.start : one.end] = b"\1" * (one.end - one.start)
+    found = []
+    for match in NUMBER.finditer(text):
+        if busy[match.start()]:
+            continue
+        value = _value(match, field.decimals)
+        if match["frac"] and value is None:  # 120/80 is two numbers
+            found += [
+                _with_unit(text, start, end, float(text[start:end]), field)
+                for start, end in _sides(match)
+            ]
+            continue
+        start = _signed(text, match.start())
+        if start < match.start() and value is not None:
+            value = -value
+        found.append(_with_unit(text, start, match.end(), value, field))
+    if field.unit or field.units:
+        found += _words(text, field)
+    return sorted(found, key=lambda one: one.start)
+
+
+def _sides(match: re.Match[str]) -> list[tuple[int, int]]:
+    return [(match.start() + one.start(), match.start() + one.end())
+            for one in re.finditer(r"\d+", match[0])]  # fmt: skip
+
+
+def _signed(text: str, start: int) -> int:
+    """Where a number with its minus begins; a dash between two things is none."""
+    if start and text[start - 1] in "-−" and (start == 1 or text[start - 2] in " (\t\n=:<>"):
+        return start - 1
+    return start
+
+
+def _with_unit(text: str, start: int, end: int, value: float | None, field: Field) -> NumberMatch:
+    unit = unit_at(text, end, field)
+    if unit is None:
+        return NumberMatch(start, end, value)
+    (named, stop) = unit
+    return NumberMatch(start, stop, _scaled(value, named), text[end:stop].strip(" -\n\t"))
+
+
+def _words(text: str, field: Field) -> list[NumberMatch]:
+    """Numbers in words, where one of the field's units follows ("tres años")."""
+    found = []
+    plain = fold(text)
+    for match in _WORD.finditer(plain):
+        for end in dict.fromkeys((match.end(), match.start() + len(match[0].split()[0]))):
+            value = in_words(plain[match.start() : end])
+            unit = None if value is None else unit_at(text, end, field)
+            if unit is not None:
+                scaled = _scaled(value, unit[0])
+                found.append(
+                    NumberMatch(match.start(), unit[1], scaled, text[end : unit[1]].strip())
+                )
+                break
+    return found
+
+
+def _scaled(value: float | None, unit: Unit) -> float | None:
+    return None if value is None else _finite(value * unit.factor + unit.offset)
+
+
+def _finite(value: float) -> float | None:
+    """Without the dust of binary fractions, so that 0.1 mg is 100 µg."""
+    return float(f"{value:.12g}") if math.isfinite(value) else None
+
+
+def unit_at(text: str, at: int, field: Field) -> tuple[Unit, int] | None:
+    """The longest unit of a field that stands at ``text[at:]``, and where it ends."""
+    start = at
+    while start < len(text) and text[start] in f" \t\n-{_SPACE}" and start - at < 3:
+        start += 1
+    rest = _unit_form(text[start : start + 40])
+    best: tuple[Unit, int] | None = None
+    for unit in all_units(field):
+        form = _unit_form(unit.name)
+        if not form or not rest.startswith(form):
+            continue
+        end = start + len(form)
+        if end < len(text) and text[end].isalnum() and form[-1].isalnum():
+            continue
+        if text[end : end + 1] == "/" and text[end + 1 : end + 2].isalpha():
+            continue
+        if best is None or end > best[1]:
+            best = unit, end
+    return best
+
+
+def all_units(field: Field) -> Sequence[Unit]:
+    """The field's own unit and those that texts may use."""
+    return (*([Unit(field.unit)] if field.unit else []), *field.units)
+
+
+def _unit_form(text: str) -> str:
+    """Without case and accents, micro in one writing; a character for each."""
+    return fold(text.translate({0xB5: "u", 0x3BC: "u", 0xB7: ".", 0x2215: "/"}))
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNumber:
+    """What a string says; ``wrong`` is a reason where it has no value."""
+
+    value: float | None
+    unit: str = ""
+    wrong: str = ""
+
+
+def read_number(raw: str, field: Field) -> ReadNumber:
+    """The only number in ``raw``, in the field's unit."""
+    found = find_numbers(raw, field)
+    if not found:
+        value = in_words(" ".join(fold(raw).split()))
+        return ReadNumber(value, "", "" if value is not None else "no number")
+    first = found[0]
+    rest = found[1:]
+    if rest:
+        between = raw[first.end : rest[0].start]
+        if len({one.value for one in found}) > 1:
+            ends = _RANGE.fullmatch(between) is not None
+            why = "two numbers" if ends else "several numbers"
+            return ReadNumber(None, first.unit, why)
+    if first.value is None:
+        return ReadNumber(None, first.unit, "no number")
+    if not first.unit and all_units(field):
+        strange = raw[first.end :].strip(" .,;:)]\n\t")
+        if strange and (strange[0].isalpha() or strange[0] in "%°‰µμ"):
+            return ReadNumber(None, strange.split()[0], "unknown unit")
+    return ReadNumber(first.value, first.unit)
+
+
+def _value(match: re.Match[str], decimals: str | None) -> float | None:
+    if match["half"]:
+        whole = match["half"][:-1].strip()
+        return (float(whole) if whole else 0.0) + _HALVES[match["half"][-1]]
+    if match["frac"]:
+        return _fraction(match["frac"])
+    number = plain_number(match["plain"], decimals)
+    if number is None or not match["power"]:
+        return number
+    power = unicodedata.normalize("NFKC", re.sub(r"(?<=10)(?=[⁰¹²³⁴-⁹⁻])", "^", match["power"]))
+    exponent = re.sub(r"^(?:[eE]|\s?[x×*·]\s?10\s?\^?\s?)", "", power.replace("−", "-"))
+    if not re.fullmatch(r"[+-]?\d{1,3}", exponent):
+        return None
+    try:
+        return _finite(float(f"{number!r}e{int(exponent)}" if "e" not in repr(number) else "nan"))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _fraction(text: str) -> float | None:
+    head, _, last = text.replace("⁄", "/").rpartition(" ")
+    above, _, below = last.partition("/")
+    if int(below) not in _SMALL_PARTS or not 0 < int(above) < int(below):
+        return None
+    return (float(head) if head else 0.0) + int(above) / int(below)
+
+
+def plain_number(text: str, decimals: str | None) -> float | None:
+    """Figures with marks as a number; ``None`` where the marks make no sense.
+
+    A single mark before three figures parts thousands where the other mark is that of decimals
+    (``1.234`` with ``,``), and decimals where the label set says nothing.
+    """
+    text = "".join(
+        c if not c.isdecimal() else str(unicodedata.decimal(c)) for c in text if c.isdecimal()
+        or c in ".,"
+    )  # fmt: skip
+    marks = [char for char in text if char in ".,"]
+    if not marks:
+        return _float(text)
+    last = marks[-1]
+    other = "." if last == "," else ","
+    if len(set(marks)) == 2:
+        whole, _, part = text.rpartition(last)
+        if last in whole or not _thousands(whole, other):
+            return None
+        return _float(whole.replace(other, "") + "." + part)
+    if len(marks) > 1:
+        return _float(text.replace(last, "")) if _thousands(text, last) else None
+    if decimals is not None and last != decimals and _thousands(text, last):
+        return _float(text.replace(last, ""))
+    return _float(text.replace(last, "."))
+
+
+def _thousands(text: str, mark: str) -> bool:
+    groups = text.split(mark)
+    first = groups[0]
+    rest = all(len(group) == 3 for group in groups[1:])
+    return 1 <= len(first) <= 3 and rest and not (first.startswith("0") and len(groups) > 1)
+
+
+def _float(text: str) -> float | None:
+    try:
+        return _finite(float(text)) if len(text) <= 40 else None
+    except ValueError:
+        return None

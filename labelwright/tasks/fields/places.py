@@ -1,0 +1,90 @@
+"""Where the words of a value stand in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+from labelwright.records import Span
+from labelwright.tasks.fields.normalise import candidates
+from labelwright.tasks.fields.schema import Field, FieldType
+from labelwright.text.grounding import Grounder, Mention
+
+_BROKEN = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\s*\n\s*(?=[^\W\d_])")
+"""A word parted at the end of a line."""
+_EDGES = "\"'“”„«»`*_.,;: "
+
+
+class Places:
+    """The places of words in one text, without case, kinds of quotes and dashes, and line ends."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._grounder = Grounder(text, nesting=True)
+
+    def find(self, field: Field, raw: str) -> list[tuple[Span, ...]]:
+        """All places of ``raw``, the likeliest first, empty where the text does not hold it.
+
+        Words inside longer words come last. A number is none inside a longer number, a date
+        none inside a longer date; with ``27`` the text ``27/08/2019`` is not meant.
+        """
+        forms = tuple(dict.fromkeys((raw, raw.strip(_EDGES))))
+        found = self._grounder.places(Mention(field.name, forms)) or self._joined(field, forms)
+        if field.type not in (FieldType.NUMBER, FieldType.DATE):
+            return list(found)
+        return self._apart(field, found)
+
+    def _apart(self, field: Field, found: Sequence[tuple[Span, ...]]) -> list[tuple[Span, ...]]:
+        """Those that cut no number or date apart; such as are one first."""
+        known = self._candidates(field)
+        exact: list[tuple[Span, ...]] = []
+        near: list[tuple[Span, ...]] = []
+        for place in found:
+            start, end = place[0][0], place[-1][1]
+            if field.type is FieldType.DATE:
+                whole, cut = (start, end) in known, _in_figures(self._text, start, end, "")
+            else:
+                whole = any(start == first for first, _ in known)
+                cut = _in_figures(self._text, start, end, "[.,/]?")
+            if not cut:
+                (exact if whole else near).append(place)
+        return exact + near
+
+    def _candidates(self, field: Field) -> list[Span]:
+        key = (field.type, field.name)
+        if key not in self._known:
+            self._known[key] = candidates(field, self._text)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str], list[Span]]:
+        return {}
+
+    @cached_property
+    def _whole(self) -> tuple[Grounder, list[int]] | None:
+        """The text with words joined that line ends part, and where each character stood."""
+        kept: list[int] = []
+        at = 0
+        for match in _BROKEN.finditer(self._text):
+            kept += range(at, match.start())
+            at = match.end()
+        if not at:
+            return None
+        kept += range(at, len(self._text))
+        return Grounder("".join(self._text[i] for i in kept), nesting=True), kept
+
+    def _joined(self, field: Field, forms: tuple[str, ...]) -> Sequence[tuple[Span, ...]]:
+        if self._whole is None:
+            return ()
+        grounder, kept = self._whole
+        found = grounder.places(Mention(field.name, forms))
+        return [tuple((kept[a], kept[b - 1] + 1) for a, b in place) for place in found]
+
+
+def _in_figures(text: str, start: int, end: int, mark: str) -> bool:
+    """Whether a place cuts a row of figures apart, which ``mark`` may part."""
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    left = text[start].isdigit() and re.search(rf"\d{mark}$", before) is not None
+    right = text[end - 1].isdigit() and re.match(rf"{mark}\d", after) is not None
+    return left or right
