@@ -1,10 +1,11 @@
 """What leaks from the held-out splits into training: shared patients, equal and similar texts.
 
 Near duplicates are found exactly: two texts are near duplicates if the Jaccard similarity of
-their sets of word trigrams is at least :data:`THRESHOLD`. Prefix filtering (Chaudhuri et al.
-2006; Bayardo et al. 2007) makes that fast: in any fixed order of all trigrams, two sets that
-similar share one of the first ``n - ceil(THRESHOLD * n) + 1`` trigrams of either, so only
-those are looked up, the rarest first, and every candidate is then compared in full.
+their sets of word trigrams is at least :data:`THRESHOLD`. Sets so similar differ in at most
+``d = (1 - t) / (1 + t) * (a + b)`` trigrams, ``a`` and ``b`` their sizes, so of ``d + 1`` buckets
+that trigrams fall into by their hash at least one is the same in both (PartEnum: Arasu, Ganti &
+Kaushik 2006). Only texts that share a whole bucket are compared in full. Unlike a shared rare
+trigram, a shared bucket stays rare in reports made of the same stock sentences.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import math
 from array import array
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from data_builders.splits.split import SPLITS, Item, words
 
@@ -87,11 +88,11 @@ class NearDuplicates:
             if found := shingles(text):
                 seen[split, tuple(sorted(found))] = None
         self._sets = [(split, array("Q", found)) for split, found in seen]
-        self._counts = Counter(gram for _, found in self._sets for gram in found)
+        self._splits = {split for split, _ in self._sets}
         self._index: dict[int, list[int]] = {}
         for number, (_, held) in enumerate(self._sets):
-            for gram in self._prefix(held):
-                self._index.setdefault(gram, []).append(number)
+            for bucket in _buckets(held):
+                self._index.setdefault(bucket, []).append(number)
 
     @property
     def empty(self) -> bool:
@@ -103,8 +104,8 @@ class NearDuplicates:
         asked = shingles(text)
         hits: set[str] = set()
         tried: set[int] = set()
-        for gram in self._prefix(asked):
-            for number in self._index.get(gram, ()):
+        for bucket in _buckets(asked):
+            for number in self._index.get(bucket, ()):
                 split, found = self._sets[number]
                 if split in hits or number in tried:
                     continue
@@ -113,10 +114,49 @@ class NearDuplicates:
                     continue
                 if jaccard(asked, frozenset(found)) >= THRESHOLD:
                     hits.add(split)
+                    if hits == self._splits:
+                        return hits
         return hits
 
-    def _prefix(self, grams: Iterable[int]) -> list[int]:
-        ordered = sorted(grams, key=lambda gram: (self._counts.get(gram, 0), gram))
-        # rounding before ceil: 0.9 * 10 is a little more than 9 in some binary products
-        needed = math.ceil(round(THRESHOLD * len(ordered), 9))
-        return ordered[: len(ordered) - needed + 1]
+
+def _buckets(grams: Collection[int]) -> Iterator[int]:
+    """Keys of the buckets of a set; sets that are similar enough share one.
+
+    Sizes fall into classes such that similar sets are of the same class or of neighbours. Each
+    class and the next have their own number of buckets; a set is in those of its class and of
+    the one before.
+    """
+    if not grams:
+        return
+    number = _size_class(len(grams))
+    for scheme in (number - 1, number):
+        if scheme < 0:
+            continue
+        count = _bucket_count(scheme)
+        sums = [0] * count
+        for gram in grams:
+            sums[gram % count] += gram
+        for place, total in enumerate(sums):
+            yield hash((scheme, place, total))
+
+
+@lru_cache(maxsize=4096)
+def _size_class(size: int) -> int:
+    number = 0
+    while _largest(number) < size:
+        number += 1
+    return number
+
+
+@lru_cache(maxsize=4096)
+def _largest(number: int) -> int:
+    """The largest size of a class; the first holds single trigrams only."""
+    least = 1 if number == 0 else _largest(number - 1) + 1
+    # rounding: 9 / 0.9 is a little less than 10 in some binary quotients
+    return math.floor(round(least / THRESHOLD, 9))
+
+
+@lru_cache(maxsize=4096)
+def _bucket_count(number: int) -> int:
+    most = _largest(number) + _largest(number + 1)
+    return math.floor(round((1 - THRESHOLD) / (1 + THRESHOLD) * most, 9)) + 1

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders.splits.leakage import NearDuplicates, jaccard, overlaps, shingles
+from data_builders.splits.leakage import (
+    THRESHOLD,
+    NearDuplicates,
+    _buckets,
+    jaccard,
+    overlaps,
+    shingles,
+)
 from data_builders.splits.split import Item, groups, parse_ratios, split_items, text_digest
 from data_builders.splits.split_file import read_split_file
 from labelwright.errors import ConfigError, InputError
@@ -219,3 +226,20 @@ def test_without_stratification_the_split_is_random() -> None:
     assert max(held) >= 3
     stratified = [split_items(items, THIRDS, seed=s)[:10].count("test") for s in range(5)]
     assert stratified == [1] * 5
+
+
+def test_sets_at_the_threshold_share_a_bucket() -> None:
+    """Every size up to 400 with as many changes as the threshold allows, and one more."""
+    rng = random.Random(0)
+    for size in range(1, 400):
+        grams = [rng.getrandbits(64) for _ in range(2 * size)]
+        for gone in range(size):
+            # without `gone` of them, and with as many others: (size - gone) / (size + gone)
+            if (size - gone) / (size + gone) < THRESHOLD:
+                break
+            other = grams[gone : size + gone]
+            assert set(_buckets(grams[:size])) & set(_buckets(other))
+        for gone in range(1, size):
+            if (size - gone) / size < THRESHOLD:
+                break
+            assert set(_buckets(grams[:size])) & set(_buckets(grams[gone:size]))
