@@ -39,13 +39,6 @@ class StartArguments:
     model_revision: str | None = field(
         default=None, metadata={"help": "Branch, tag or commit of a model on the hub."}
     )
-    init_from: str | None = field(
-        default=None,
-        metadata={
-            "help": "Second stage: start from encoder and heads of a folder that the same command "
-            "wrote, for the same label set."
-        },
-    )
     scratch: str | None = field(
         default=None,
         metadata={
@@ -56,9 +49,6 @@ class StartArguments:
     max_length: int = field(
         default=512, metadata={"help": "Longest report in tokens; never more than the encoder's."}
     )
-    head_dropout: float = field(
-        default=0.1, metadata={"help": "Share of features dropped before the heads."}
-    )
     resume: str = field(
         default="auto",
         metadata={
@@ -68,6 +58,22 @@ class StartArguments:
     )
     dry_run: bool = field(
         default=False, metadata={"help": "Show counts, lengths, weights and steps; exit."}
+    )
+
+
+@dataclass
+class HeadArguments(StartArguments):
+    """The flags of trainings that put a head on an encoder."""
+
+    init_from: str | None = field(
+        default=None,
+        metadata={
+            "help": "Second stage: start from encoder and heads of a folder that the same command "
+            "wrote, for the same label set."
+        },
+    )
+    head_dropout: float = field(
+        default=0.1, metadata={"help": "Share of features dropped before the heads."}
     )
 
 
@@ -99,6 +105,7 @@ class Kind(Generic[Task]):
         metrics: what can choose the best epoch; the first does where nothing is said.
         defaults: of transformers' settings, where they differ.
         check: raises :class:`ConfigError` for values that cannot work.
+        takes_texts: whether plain texts can stand for a data folder; ``check`` looks after them.
     """
 
     command: str
@@ -107,6 +114,7 @@ class Kind(Generic[Task]):
     metrics: tuple[str, ...]
     defaults: Mapping[str, Any]
     check: Callable[[Settings[Task]], None]
+    takes_texts: bool = False
 
 
 DECIDED: dict[str, tuple[Any, str]] = {
@@ -193,20 +201,23 @@ def _check(kind: Kind[Task], settings: Settings[Task]) -> None:
     for name, (only, why) in DECIDED.items():
         if getattr(training, name) != only:
             raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
-    if not task.data:
+    if not task.data and not kind.takes_texts:
         raise ConfigError("no reports", remedy="give --data DIR, a folder of labelwright build")
     if training.output_dir in (None, "", "trainer_output"):
         raise ConfigError("no folder for the model", remedy="give --output_dir DIR")
-    starts = (task.model_name_or_path, task.init_from, task.scratch)
+    starts = [task.model_name_or_path, task.scratch]
+    second = "--init_from FOLDER, " if isinstance(task, HeadArguments) else ""
+    if isinstance(task, HeadArguments):
+        starts.append(task.init_from)
     if sum(start is not None for start in starts) != 1:
         raise ConfigError(
             "exactly one start is needed",
-            remedy="give one of --model_name_or_path FOLDER|NAME|minilm, --init_from FOLDER, "
+            remedy=f"give one of --model_name_or_path FOLDER|NAME|minilm, {second}"
             "--scratch tiny|small",
         )
     if task.max_length < 8:
         raise ConfigError("max_length is too short for any report", remedy="give 8 or more")
-    if not 0 <= task.head_dropout < 1:
+    if isinstance(task, HeadArguments) and not 0 <= task.head_dropout < 1:
         raise ConfigError("head_dropout is no share", remedy="give 0 or more, less than 1")
     if training.metric_for_best_model not in kind.metrics:
         raise ConfigError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from baselines import arguments
-from baselines.arguments import Kind, Settings, Task
+from baselines.arguments import HeadArguments, Kind, Settings, StartArguments, Task
 from baselines.encoder.start import find_encoder
 from labelwright.errors import ConfigError
 from labelwright.io.data_folder import DataFolder, open_data_folder
@@ -74,17 +74,23 @@ class Course(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
     def identity(self, settings: Settings[Task], data: DataFolder) -> dict[str, Any]:
         """Everything that decides the result, for ``run.json``."""
         task = settings.task
-        name = task.scratch or task.init_from or find_encoder(str(task.model_name_or_path))[0]
-        folder = Path(name)
-        local = task.scratch is None and folder.is_dir()
         files = [name.format(split) for split in ("train", "validation") for name in self.files]
         files += self.extra
         return {
-            "start": sha256_model(folder) if local else f"{name} {task.model_revision}",
+            "start": start_of(task),
             "data": {name: sha256_file(path) for name in files if (path := data.file(name))},
             "label_set_sha256": data.label_set.fingerprint,
             "task": {name: getattr(task, name) for name in self.decisive},
         }
+
+
+def start_of(task: StartArguments) -> str:
+    """What a training starts from, for ``run.json``: a digest where it is a local folder."""
+    first = task.init_from if isinstance(task, HeadArguments) else None
+    name = task.scratch or first or find_encoder(str(task.model_name_or_path))[0]
+    folder = Path(name)
+    local = task.scratch is None and folder.is_dir()
+    return sha256_model(folder) if local else f"{name} {task.model_revision}"
 
 
 def steps_line(settings: Settings[Task], rows: Sized) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from baselines import arguments
-from baselines.arguments import Kind, StartArguments
+from baselines.arguments import HeadArguments, Kind
 from baselines.arguments import Settings as AnySettings
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -21,7 +21,7 @@ METRICS = ("macro_f1", "accuracy", "exact_match", "loss")
 
 
 @dataclass
-class EncoderArguments(StartArguments):
+class EncoderArguments(HeadArguments):
     """The flags that transformers does not have."""
 
     on_long: str = field(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from baselines.arguments import Kind, StartArguments
+from baselines.arguments import HeadArguments, Kind
 from baselines.arguments import Settings as AnySettings
 from baselines.tagger.scores import FIXED, PER_LABEL, SHARED
 from baselines.tagger.tags import SCHEMES
@@ -23,7 +23,7 @@ TEST_SET = "test-set"
 
 
 @dataclass
-class TaggerArguments(StartArguments):
+class TaggerArguments(HeadArguments):
     """The flags that transformers does not have."""
 
     max_length: int = field(

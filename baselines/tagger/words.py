@@ -47,6 +47,20 @@ class Window(NamedTuple):
     keep: tuple[int, int]
 
 
+class Pieces(NamedTuple):
+    """The tokens of a whole text.
+
+    Attributes:
+        spans: starts and ends of its words in characters, ``[words, 2]``.
+        tokens: all its tokens, without those that open and close a window.
+        firsts: for each word the place of its first token.
+    """
+
+    spans: NDArray[np.int64]
+    tokens: NDArray[np.int32]
+    firsts: NDArray[np.int64]
+
+
 @dataclass(frozen=True, eq=False)
 class Words:
     """A text in words and windows; ``spans`` are starts and ends in characters, ``[words, 2]``."""
@@ -71,6 +85,11 @@ class WordReader:
         limit: the longest window in tokens, with those that open and close it.
         stride: words that neighbouring windows share, where they are long enough.
 
+    Attributes:
+        head: the tokens that open a text.
+        tail: those that close it.
+        room: how many a window holds between them.
+
     Raises:
         CheckpointError: the tokenizer cannot say where its tokens stand in a text.
         ConfigError: the limit leaves no room for a word.
@@ -85,13 +104,20 @@ class WordReader:
             )
         self._tokenizer: Any = tokenizer
         self.limit, self.stride = limit, stride
-        self._head, self._tail = self._frame()
-        self._room = limit - len(self._head) - len(self._tail)
-        if self._room < 1:
+        self.head, self.tail = self._frame()
+        self.room = limit - len(self.head) - len(self.tail)
+        if self.room < 1:
             raise ConfigError(f"no word fits into {limit} tokens", remedy="raise --max_length")
 
     def read(self, texts: Sequence[str]) -> list[Words]:
         """One result per text, in order; a text without words has no windows."""
+        return [
+            Words(p.spans, tuple(self._windows(p.tokens, p.firsts)) if len(p.spans) else ())
+            for p in self.pieces(texts)
+        ]
+
+    def pieces(self, texts: Sequence[str]) -> list[Pieces]:
+        """The tokens of each text, in order, and which of them begin its words."""
         results = []
         for start in range(0, len(texts), BATCH):
             part = list(texts[start : start + BATCH])
@@ -108,7 +134,7 @@ class WordReader:
             for text, ids, offsets in zip(
                 part, encoded["input_ids"], encoded["offset_mapping"], strict=True
             ):
-                results.append(self._words(text, ids, offsets))
+                results.append(_pieces(text, ids, offsets))
         return results
 
     def _frame(self) -> tuple[list[int], list[int]]:
@@ -118,21 +144,6 @@ class WordReader:
         if 0 not in special:
             return [], []
         return ids[: special.index(0)], ids[len(ids) - special[::-1].index(0) :]
-
-    def _words(self, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Words:
-        spans = find_words(text)
-        tokens = np.array(ids, dtype=np.int32)
-        places = np.array(offsets, dtype=np.int64).reshape(-1, 2)
-        if not len(tokens) or not len(spans):
-            return Words(spans[:0], ())
-        ends = np.maximum.accumulate(places[:, 1])
-        firsts = np.searchsorted(ends, spans[:, 0], side="right")
-        there = firsts < len(tokens)
-        there[there] = places[firsts[there], 0] < spans[there, 1]
-        firsts, begins, sizes = np.unique(firsts[there], return_index=True, return_counts=True)
-        spans = spans[there]
-        spans = np.stack([spans[begins, 0], spans[begins + sizes - 1, 1]], axis=1)
-        return Words(spans, tuple(self._windows(tokens, firsts)) if len(spans) else ())
 
     def _windows(self, tokens: NDArray[np.int32], firsts: NDArray[np.int64]) -> list[Window]:
         count = len(firsts)
@@ -156,13 +167,29 @@ class WordReader:
         windows = []
         for (start, end), keep in zip(cuts, pairwise(borders), strict=True):
             origin = int(firsts[start])
-            ids = tokens[origin : int(bounds[end - 1])][: self._room]
-            near = firsts[start:end] - origin + len(self._head)
-            whole = np.concatenate([self._head, ids, self._tail]).astype(np.int32)
+            ids = tokens[origin : int(bounds[end - 1])][: self.room]
+            near = firsts[start:end] - origin + len(self.head)
+            whole = np.concatenate([self.head, ids, self.tail]).astype(np.int32)
             windows.append(Window(whole, near.astype(np.int32), start, keep))
         return windows
 
     def _end(self, firsts: NDArray[np.int64], bounds: NDArray[np.int64], start: int) -> int:
         """The end of the longest window from a word on, which it always holds."""
-        fits = int(np.searchsorted(bounds, firsts[start] + self._room, side="right"))
+        fits = int(np.searchsorted(bounds, firsts[start] + self.room, side="right"))
         return max(fits, start + 1)
+
+
+def _pieces(text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Pieces:
+    spans = find_words(text)
+    tokens = np.array(ids, dtype=np.int32)
+    places = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    if not len(tokens) or not len(spans):
+        return Pieces(spans[:0], tokens, np.zeros(0, dtype=np.int64))
+    ends = np.maximum.accumulate(places[:, 1])
+    firsts = np.searchsorted(ends, spans[:, 0], side="right")
+    there = firsts < len(tokens)
+    there[there] = places[firsts[there], 0] < spans[there, 1]
+    firsts, begins, sizes = np.unique(firsts[there], return_index=True, return_counts=True)
+    spans = spans[there]
+    spans = np.stack([spans[begins, 0], spans[begins + sizes - 1, 1]], axis=1)
+    return Pieces(spans, tokens, firsts)

@@ -310,7 +310,7 @@ def say(settings: RunSettings, message: str) -> None:
 
 def facts(
     settings: RunSettings,
-    label_set: LabelSet,
+    label_set: LabelSet | None,
     result: TrainingResult,
     *,
     layouts: Sequence[str],
@@ -328,8 +328,8 @@ def facts(
     arguments = {"task": as_dict(settings.task), "training": as_dict(settings.training)}
     return {
         "kind": "training",
-        "label_set": label_set.name,
-        "label_set_sha256": label_set.fingerprint,
+        "label_set": label_set and label_set.name,
+        "label_set_sha256": label_set and label_set.fingerprint,
         "layouts": list(layouts),
         "sections": sections,
         "base_model": base_model,
@@ -350,7 +350,7 @@ def facts(
 
 
 def write_card(
-    folder: Path, template: Path, label_set: LabelSet, facts: Mapping[str, Any], **more: Any
+    folder: Path, template: Path, label_set: LabelSet | None, facts: Mapping[str, Any], **more: Any
 ) -> None:
     """Write the model card, ``README.md``, from the manifest's facts.
 

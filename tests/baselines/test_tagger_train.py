@@ -232,7 +232,7 @@ def test_long_notes_are_read_in_windows(trained: Callable[[str], Path]) -> None:
         whole += text
     labeler = TaggerLabeler.from_checkpoint(folder, device="cpu")
     labeler._reader.limit = 64
-    labeler._reader._room = 62
+    labeler._reader.room = 62
     [found] = labeler.label_reports([Report("a", whole, "s", 1)])
     assert isinstance(found, Prediction)
     assert micro_f1([found], [(whole, gold)]) > 0.95
