@@ -38,6 +38,7 @@ def test_shipped_label_sets_differ_in_size() -> None:
     sizes = {name: len(LabelSet.load(name).labels) for name in shipped_names()}
     assert sizes == {
         "breast-cancer-pt-10": 10,
+        "cardiac-discharge-74": 74,
         "chexpert-14": 14,
         "chexpert-14-words": 14,
         "disease-1": 1,
