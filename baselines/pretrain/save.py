@@ -10,14 +10,14 @@ from baselines.course import METRICS
 from baselines.encoder.model import parameters_of
 from baselines.pretrain.arguments import Settings, rate_of
 from baselines.pretrain.model import PretrainModel
-from baselines.pretrain.prepare import Ready, held_out_losses
+from baselines.pretrain.prepare import Ready
 from baselines.pretrain.sources import TRAIN, VALIDATION, Sources
 from baselines.tagger.data import GOLD
 from labelwright.io.data_folder import REPORTS
 from labelwright.io.jsonl import write_json, write_jsonl, writing
 from labelwright.io.run_folder import DONE, START
 from labelwright.runtime.pretrained import silent
-from labelwright.runtime.training import TrainingResult, facts, say, write_card
+from labelwright.runtime.training import TrainingResult, facts, write_card
 
 CARD = Path(__file__).parent / "card.md.jinja"
 REJECTS = "rejects.jsonl"
@@ -31,20 +31,19 @@ def finish(
     result: TrainingResult,
     model: PretrainModel,
     ready: Ready,
+    after: dict[str, float],
 ) -> None:
-    """Measure the kept state on the held-out texts and write the folder. Main process only.
+    """Write the folder. Main process only.
 
     The label tokens are left behind: the folder is an encoder like any other.
+
+    Args:
+        after: the kept state's losses on the held-out texts; empty where there are none.
 
     Raises:
         OutputError: a file cannot be written.
     """
     folder = Path(str(settings.training.output_dir))
-    after = {}
-    if ready.held_out is not None:
-        after = held_out_losses(settings, model, ready.held_out, ready.padding)
-        for name, value in after.items():
-            say(settings, f"held-out {name}: {ready.before[name]:.4f} before, {value:.4f} after")
     found = manifest(settings, sources, result, ready, after)
     with writing(folder), silent():
         model.lm.save_pretrained(folder)

@@ -17,10 +17,10 @@ from baselines import arguments
 from baselines.course import start_of, steps_line
 from baselines.epochs import follow
 from baselines.pretrain.arguments import PRETRAIN, PretrainArguments, Settings, rate_of
-from baselines.pretrain.prepare import Ready, prepare
+from baselines.pretrain.prepare import Ready, held_out_losses, prepare
 from baselines.pretrain.save import finish
 from baselines.pretrain.sources import Sources
-from labelwright.runtime.training import TrainingResult, TrainingRun
+from labelwright.runtime.training import TrainingResult, TrainingRun, say
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -76,6 +76,37 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
             callbacks=[follow(ready.train.draws)],
         )
 
+    def learned(
+        self,
+        settings: Settings,
+        data: Sources,  # noqa: ARG002
+        trainer: Trainer,
+        ready: Ready,
+    ) -> None:
+        """Measure the kept state on the held-out texts; it answers nothing that could be scored."""
+        self._after: dict[str, float] = {}
+        if ready.held_out is not None:
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            self._after = held_out_losses(settings, model, ready.held_out, ready.padding)
+            for name, value in self._after.items():
+                say(
+                    settings, f"held-out {name}: {ready.before[name]:.4f} before, {value:.4f} after"
+                )
+
+    def advice(self, settings: Settings, data: Sources) -> str:  # noqa: ARG002
+        """What tells whether it was worth it."""
+        return "compare a tagger that starts from it with one that starts where it did"
+
+    def expected(
+        self,
+        settings: Settings,
+        data: Sources,
+        trainer: Trainer,  # noqa: ARG002
+        learned: object,  # noqa: ARG002
+    ) -> str:
+        """A lower loss is no better tagger."""
+        return self.advice(settings, data)
+
     def finish(
         self,
         settings: Settings,
@@ -84,9 +115,9 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
         trainer: Trainer,
         ready: Ready,
     ) -> None:
-        """Measure and write the folder."""
+        """Write the folder."""
         model = trainer.accelerator.unwrap_model(trainer.model)
-        finish(settings, data, result, model, ready)
+        finish(settings, data, result, model, ready, getattr(self, "_after", {}))
 
     def rehearsal(self, settings: Settings, data: Sources, scratch: Path) -> str:
         """Start, texts, windows, steps."""

@@ -232,7 +232,7 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         expected = ""
         if state.is_main_process:
             learned = self._learned(settings, data, trainer, ready)
-            expected = f"; {self._expected(settings, data, trainer, learned)}"
+            expected = f"; {self.expected(settings, data, trainer, learned)}"
             result = TrainingResult(
                 history=trainer.state.log_history,
                 metrics=metrics,
@@ -254,7 +254,7 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         """Nothing is asked of a model whose weights are shared out among processes."""
         return None if _shared_out(trainer) else self.learned(settings, data, trainer, ready)
 
-    def _expected(
+    def expected(
         self, settings: Settings, data: Data, trainer: Any, learned: Learned | None
     ) -> str:
         """The end of the last line: what to expect of the model."""
