@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from labelwright.text.sentences import ENDS
@@ -232,30 +232,31 @@ class PhraseTrie:
 
     def add(self, phrase: str, payload: object) -> None:
         """Add a phrase that :func:`mistake` accepts."""
-        choices: list[list[str | None]] = []
-        for position in phrase.lower().split():
-            forms: list[str | None] = list(_forms_of(position))
-            choices.append([*forms, None] if _optional(position) else forms)
-        for row in product(*choices):
-            self._insert([form for form in row if form is not None], payload)
+        positions = phrase.lower().split()
+        at_end, at_start = positions[-1] == _LAST, positions[0] == _FIRST
+        nodes = [self._opening if at_start else self._root]
+        for position in positions[at_start : len(positions) - at_end]:
+            after = [self._after(node, form) for form in _forms_of(position) for node in nodes]
+            nodes = list(dict.fromkeys(nodes + after if _optional(position) else after))
+        for node in nodes:
+            outputs = node.closing if at_end else node.outputs
+            if payload not in outputs:
+                outputs.append(payload)
         self._known.clear()
 
-    def _insert(self, row: Sequence[str], payload: object) -> None:
-        at_end = row[-1] == _LAST
-        at_start = row[0] == _FIRST
-        node = self._opening if at_start else self._root
-        for form in row[at_start : len(row) - at_end]:
-            if form.startswith("~"):
-                node = node.gaps.setdefault(int(form[1:]), _Node())
-                continue
+    def _after(self, node: _Node, form: str) -> _Node:
+        if form.startswith("~"):
+            gap = int(form[1:])
+            if gap not in node.gaps:
+                node.gaps[gap] = _Node()
+            return node.gaps[gap]
+        if form not in node.after:
+            node.after[form] = _Node()
             if form.endswith("*"):
                 self._prefixes.setdefault(len(form) - 1, set()).add(form)
             else:
                 self._literal.add(form)
-            node = node.after.setdefault(form, _Node())
-        outputs = node.closing if at_end else node.outputs
-        if payload not in outputs:
-            outputs.append(payload)
+        return node.after[form]
 
     def _learn(self, word: str) -> _Known:
         keys: tuple[str, ...] = (word,) if word in self._literal else ()
