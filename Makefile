@@ -72,7 +72,7 @@ shipped-model: $(STAMP)
 	  --output_dir $(S)/labelwright-chest
 
 test: $(DEV)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

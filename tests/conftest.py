@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -40,6 +42,27 @@ def _interruptible() -> None:
     main = threading.current_thread() is threading.main_thread()
     if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that hold a slow test go first, so that no worker waits for the last of them."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+_loaded = 0
+
+
+def pytest_runtest_setup() -> None:
+    """What hundreds of new modules hold is there to stay: garbage is not looked for among it.
+
+    Every training and every model that is let go ends with a full collection, which would take
+    as long as the training of a tiny model.
+    """
+    global _loaded
+    if len(sys.modules) > _loaded + 200:
+        _loaded = len(sys.modules)
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

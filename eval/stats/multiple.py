@@ -146,20 +146,24 @@ def repeated_measures_anova(scores: ScoresByLabeler) -> Anova:
 
 
 def tukey_hsd(scores: ScoresByLabeler) -> tuple[TukeyPair, ...]:
-    """Tukey's honestly significant differences of all pairs (``scipy.stats.tukey_hsd``).
+    """Tukey's honestly significant differences of all pairs, with 95 % intervals.
 
-    Empty where the scores have no spread within labelers.
+    The numbers of ``scipy.stats.tukey_hsd`` (Tukey–Kramer), which integrates the studentized
+    range three times as often. Empty where the scores have no spread within labelers.
     """
     groups = _groups_of(scores)
     if not _spread(groups):
         return ()
-    test = stats.tukey_hsd(*groups)
-    limits = test.confidence_interval(0.95)
-    tables = (test.statistic, limits.low, limits.high, test.pvalue)
-    return tuple(
-        TukeyPair(a, b, *(float(table[i, j]) for table in tables))
-        for (i, a), (j, b) in combinations(enumerate(scores), 2)
-    )
+    df = sum(map(len, groups)) - len(groups)
+    variance = sum(float(((g - g.mean()) ** 2).sum()) for g in groups) / df
+    pairs = []
+    for (a, x), (b, y) in combinations(zip(scores, groups, strict=True), 2):
+        difference = float(x.mean() - y.mean())
+        unit = float(np.sqrt(variance / 2 * (1 / len(x) + 1 / len(y))))
+        p = float(stats.studentized_range.sf(abs(difference) / unit, len(groups), df))
+        reach = unit * _studentized(len(groups), df, 0.05)
+        pairs.append(TukeyPair(a, b, difference, difference - reach, difference + reach, p))
+    return tuple(pairs)
 
 
 def ranks(scores: ScoresByLabeler, *, alpha: float = 0.05) -> Ranks:

@@ -43,8 +43,11 @@ def test_help_in_a_terminal_that_knows_ascii_only(tmp_path: Path, command: str) 
     assert out.startswith(b"usage: labelwright")
 
 
-@pytest.mark.parametrize("env", [{}, ASCII], ids=["utf-8", "ascii"])
-@pytest.mark.parametrize("name", ["bericht größe 漢.csv", NOT_UTF_8], ids=["unicode", "bytes"])
+@pytest.mark.parametrize(
+    ("name", "env"),
+    [("bericht größe 漢.csv", ASCII), (NOT_UTF_8, {})],
+    ids=["unicode in ascii", "bytes in utf-8"],
+)
 def test_names_of_files_in_any_locale(tmp_path: Path, name: str, env: dict[str, str]) -> None:
     (tmp_path / name).write_text(REPORTS)
     label = ("label", name, "--model", "rules", "--out", "out ö")

@@ -2,11 +2,13 @@
 
 A ``sitecustomize`` module adds an audit hook to the process and all its Python children. It
 writes down every use of a socket but those of the machine's own files, refuses it, and
-writes down every file that is opened for writing.
+writes down every file that is opened for writing. Commands start as forks of one process that
+has imported the heavy packages, whose import alone takes longer than a tiny training.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -35,6 +37,26 @@ def _hook(event, args):
             os.write(_log, f"write {os.path.abspath(path)}\\n".encode())
 sys.addaudithook(_hook)
 """
+
+FORKS = """
+import gc, json, os, runpy, sys
+import sft.trainer, transformers.generation
+from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
+gc.freeze()
+print("ready", flush=True)
+for line in sys.stdin:
+    script, words, out, err = json.loads(line)
+    child = os.fork()
+    if not child:
+        for number, path in ((0, os.devnull), (1, out), (2, err)):
+            os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_RDWR), number)
+        sys.argv = [script, *words]
+        runpy.run_path(script, run_name="__main__")
+        sys.exit()
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+COMMAND = "import sys; from labelwright.cli import main; sys.exit(main(sys.argv[1:]))"
 
 CRASH = '''
 """Runs the command with one function that breaks off at its n-th call, quoting all it got."""
@@ -91,21 +113,71 @@ class Place:
             folder.mkdir(mode=0o700)
         (self._hook / "sitecustomize.py").write_text(HOOK)
         (self._hook / "crash.py").write_text(CRASH)
+        (self._hook / "command.py").write_text(COMMAND)
         self._log = self._hook / "log.txt"
         self._cut = ["unshare", "-rn"] if can_unshare() else []
+        self._forks: subprocess.Popen[str] | None = None
+
+    def close(self) -> None:
+        """End the process whose forks the commands are."""
+        if self._forks is not None:
+            self._forks.communicate()
+
+    def imports(self) -> Ended:
+        """The imports that all commands share."""
+        self._log.write_text("")
+        line = [*self._cut, sys.executable, "-c", FORKS]
+        self._forks = subprocess.Popen(
+            line,
+            cwd=self.cwd,
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._forks.stdout is not None
+        assert self._forks.stdout.readline() == "ready\n"
+        return self._ended(0, "", "")
 
     def run(self, *words: object) -> Ended:
         """``labelwright`` with these words."""
-        return self.python("-m", "labelwright.cli", *words)
+        return self._fork("command.py", words)
 
     def crash(self, function: str, nth: int, how: str, *words: object) -> Ended:
         """The same, but ``function`` (``module:name``) fails or dies at its n-th call."""
-        return self.python(self._hook / "crash.py", *function.split(":"), nth, how, *words)
+        return self._fork("crash.py", [*function.split(":"), nth, how, *words])
+
+    def _fork(self, script: str, words: Sequence[object]) -> Ended:
+        if self._forks is None:
+            self.imports()
+        assert self._forks is not None
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        self._log.write_text("")
+        shown = [self._hook / "out.txt", self._hook / "err.txt"]
+        for path in shown:
+            path.write_text("")
+        order = [str(self._hook / script), list(map(str, words)), *map(str, shown)]
+        self._forks.stdin.write(json.dumps(order) + "\n")
+        self._forks.stdin.flush()
+        code = int(self._forks.stdout.readline())
+        return self._ended(code, *(path.read_text() for path in shown))
 
     def python(self, *words: object) -> Ended:
         """Python with these words, in the sealed place."""
         self._log.write_text("")
-        environment = {
+        done = subprocess.run(
+            [*self._cut, sys.executable, *map(str, words)],
+            cwd=self.cwd,
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return self._ended(done.returncode, done.stdout, done.stderr)
+
+    def _environment(self) -> dict[str, str]:
+        return {
             "PATH": os.environ["PATH"],
             "LANG": "C.UTF-8",
             "HOME": str(self.home),
@@ -115,19 +187,13 @@ class Place:
             "OMP_NUM_THREADS": "1",
             "TRUST_LOG": str(self._log),
         }
-        done = subprocess.run(
-            [*self._cut, sys.executable, *map(str, words)],
-            cwd=self.cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+
+    def _ended(self, code: int, out: str, err: str) -> Ended:
         seen = [line.partition(" ")[::2] for line in self._log.read_text().splitlines()]
         return Ended(
-            done.returncode,
-            done.stdout,
-            done.stderr,
+            code,
+            out,
+            err,
             tuple(what for kind, what in seen if kind == "net"),
             tuple(Path(what) for kind, what in seen if kind == "write"),
         )
