@@ -1,0 +1,153 @@
+"""What the page of fields is made from: scores, errors, intervals and tests of one comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from eval.kinds.fields.asked import names_of
+from eval.kinds.fields.counts import Column, FieldCounts, field_counts, pointed
+from eval.kinds.fields.errors import Error, Judge
+from eval.kinds.fields.metrics import METRICS, MICRO
+from eval.kinds.fields.read import FieldComparison
+from eval.kinds.fields.scores import FieldScores, points_of, score, statistics
+from eval.stats.counts import Bools, cluster_counts
+from eval.stats.paired import McNemar, mcnemar
+from eval.stats.significance import CompareSettings, compare_counts
+from eval.stats.tested import Tested, check_settings, checked_reference
+from labelwright.errors import ConfigError
+
+TESTED = Column.LIKE_OF + 1
+"""Columns that the tested scores are made of."""
+_WHOLE = {"macro_f1": "Mean", "micro_f1": "All (micro)", "weighted_f1": "Weighted", "exact": "All"}
+
+
+@dataclass(frozen=True, eq=False)
+class FieldAnalysis(Tested):
+    """All numbers of one comparison of fields with gold.
+
+    Attributes:
+        metric: one of :data:`eval.kinds.fields.metrics.METRICS`.
+        scores: point scores per labeler; ``counts``: per labeler, one table per document.
+        errors: per labeler the errors of every document.
+    """
+
+    comparison: FieldComparison
+    scores: Mapping[str, FieldScores]
+    counts: Mapping[str, FieldCounts]
+    errors: Mapping[str, Sequence[Sequence[Error]]]
+
+    unit: ClassVar[tuple[str, str]] = ("field", "fields")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The fields."""
+        return names_of(self.comparison.asked)
+
+    @property
+    def short(self) -> str:
+        """The metric per field in a few words."""
+        return METRICS[self.metric][0]
+
+    @property
+    def headline(self) -> str:
+        """The metric over all fields."""
+        return METRICS[self.metric][1]
+
+    @property
+    def whole(self) -> str:
+        """Name of the score over all fields in tables."""
+        return _WHOLE.get(self.metric, "Mean")
+
+    @property
+    def definition(self) -> str:
+        """What the metric is."""
+        return METRICS[self.metric][2]
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the gold has a case that the metric is about."""
+        gold = self.scores[self.reference].total[:-1]
+        column = {"exact": Column.SCORED, "presence": Column.SCORED, "specificity": Column.NULL}
+        return bool(gold[:, column.get(self.metric, Column.GOLD)].any())
+
+    def hidden(self, labeler: str, statistic: str) -> Bools:
+        """Fields that have no case of the statistic."""
+        return self.scores[labeler].undefined(statistic)
+
+
+def analyse_fields(
+    comparison: FieldComparison,
+    settings: CompareSettings,
+    *,
+    metric: str,
+    reference: str | None = None,
+    all_pairs: bool = True,
+) -> FieldAnalysis:
+    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
+
+    Raises:
+        ConfigError: reference or metric is unknown or means nothing for the label set, the margin
+            is not between 0 and 1, or there are too few resamples.
+    """
+    check_settings(settings, metric, tuple(METRICS))
+    ordered = comparison.first(checked_reference(comparison, reference))
+    asked, known = ordered.asked, statistics(ordered.asked, undefined=settings.undefined)
+    if metric not in known:
+        raise ConfigError(
+            f"no {metric}, since the label set has no text fields", remedy="choose another --metric"
+        )
+    counts, errors, scores = {}, {}, {}
+    for name, said in ordered.pred.items():
+        table, wrong = field_counts(asked, ordered.truth, said)
+        judged = pointed(
+            asked, said, table, texts=ordered.texts, unknown=ordered.unknown[name]
+        )
+        judge = Judge(asked, judged)
+        texts = ordered.texts or (None,) * len(ordered.ids)
+        errors[name] = [
+            judge.errors(*each) for each in zip(wrong, ordered.truth, said, texts, strict=True)
+        ]
+        counts[name] = table
+        scores[name] = score(
+            table,
+            undefined=settings.undefined,
+            points=points_of(
+                table,
+                documents=sum(each is not None for each in said),
+                values=sum(len(v.items) for each in said if each for v in each.values()),
+                judged=judged,
+            ),
+        )
+    order = {n: cluster_counts(c[..., :TESTED], ordered.cluster_index) for n, c in counts.items()}
+    return FieldAnalysis(
+        comparison=ordered,
+        metric=metric,
+        scores=scores,
+        counts=counts,
+        errors=errors,
+        tests=compare_counts(
+            order,
+            known,
+            settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *known)))),
+            clustered=ordered.clusters is not None,
+            reference=None if all_pairs else next(iter(ordered.pred)),
+            at_once=(metric,),
+            right=lambda a, b: _mcnemar(names_of(asked), counts[a], counts[b]),
+        ),
+    )
+
+
+def _mcnemar(names: tuple[str, ...], a: FieldCounts, b: FieldCounts) -> McNemar:
+    """The exact test per field; a document whose gold does not score the field is right twice."""
+    scored = a[:, :-1, Column.SCORED]
+    right = [np.where(scored, table[:, :-1, Column.WHOLE], 1).astype(np.int8) for table in (a, b)]
+    return mcnemar(names, np.ones_like(right[0]), *right)
+
+
+def pooled(metric: str) -> bool:
+    """Whether a metric pools the fields."""
+    return metric == MICRO

@@ -1,0 +1,222 @@
+"""Gold and predicted fields, checked and aligned by id; with or without gold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from eval.kinds.fields.asked import Asked, asked_of
+from eval.kinds.fields.counts import Document
+from eval.read.aligned import (
+    Aligned,
+    Coverage,
+    Inputs,
+    check_common,
+    check_predictions,
+    clusters_of,
+    coverage,
+    prediction_file,
+    read_column,
+    scored_ids,
+)
+from labelwright.errors import InputError
+from labelwright.io.jsonl import read_jsonl
+from labelwright.label_set import LabelSet
+from labelwright.records import LABELS, Prediction
+from labelwright.tasks import kind_of
+
+UNKNOWN_FIELD = "unknown field"
+"""The problem of a prediction that says something of a field that there is not."""
+GOLD_ENDING, TEXT_ENDING = ".fields.jsonl", ".reports.jsonl"
+"""A data folder keeps the texts of ``test.fields.jsonl`` in ``test.reports.jsonl``."""
+_READ = (KeyError, ValueError, TypeError, AttributeError)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one labeler's file says of a document."""
+
+    fields: Document | None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> int:
+        """Keys that the label set does not have."""
+        return sum(problem.startswith(UNKNOWN_FIELD) for problem in self.problems)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class FieldComparison(Aligned):
+    """Gold, where there is any, and labelers over the same documents.
+
+    Attributes:
+        gold: fields per document; a field that one lacks is not scored there. ``None`` without
+            gold: then nothing is right or wrong, and labelers only agree or not.
+        pred: the same per labeler; ``None`` for a document without a usable answer.
+        unknown: per labeler and document the keys that the label set does not have.
+        texts: per document, or ``None`` where not all are known.
+    """
+
+    gold: tuple[Document, ...] | None
+    pred: Mapping[str, tuple[Document | None, ...]]
+    unknown: Mapping[str, tuple[int, ...]]
+    texts: tuple[str, ...] | None = None
+
+    @cached_property
+    def asked(self) -> tuple[Asked, ...]:
+        """The fields, in the label set's order."""
+        return asked_of(self.label_set)
+
+    @property
+    def truth(self) -> tuple[Document, ...]:
+        """The gold of a comparison that has one.
+
+        Raises:
+            ValueError: it has none.
+        """
+        if self.gold is None:
+            raise ValueError("a comparison without gold")
+        return self.gold
+
+    def first(self, labeler: str) -> FieldComparison:
+        """The same with one labeler in front."""
+        return replace(self, pred={labeler: self.pred[labeler], **self.pred})
+
+
+def load(inputs: Inputs) -> FieldComparison:
+    """Read and align.
+
+    Raises:
+        InputError: a file cannot be read, is of another label set, or shares no id with the others.
+        ConfigError: no predictions are given.
+    """
+    check_predictions(inputs.predictions)
+    label_set = inputs.label_set
+    gold = None if inputs.gold is None else _gold(Path(inputs.gold), inputs)
+    files = {name: _said(path, label_set, inputs) for name, path in inputs.predictions.items()}
+    known = _every_id(files.values()) if gold is None else tuple(gold)
+    for name, rows in files.items():
+        check_common(
+            known,
+            rows,
+            source=str(inputs.predictions[name]),
+            remedy="check the ids of both files",
+        )
+    ids, dropped = scored_ids(
+        known, list(files.values()), inputs.missing, source=str(inputs.gold or "")
+    )
+    clusters, alone = clusters_of(ids, inputs.patient_by_id())
+    texts = inputs.text_by_id() or beside(inputs.gold)
+    return FieldComparison(
+        label_set=label_set,
+        ids=ids,
+        clusters=clusters,
+        gold=None if gold is None else tuple(gold[i] for i in ids),
+        pred={name: tuple(_fields(rows, i) for i in ids) for name, rows in files.items()},
+        unknown={
+            name: tuple(rows[i].unknown if i in rows else 0 for i in ids)
+            for name, rows in files.items()
+        },
+        coverage={
+            name: _coverage(str(inputs.predictions[name]), rows, known, ids, label_set)
+            for name, rows in files.items()
+        },
+        missing=inputs.missing,
+        dropped=dropped,
+        gold_source="" if inputs.gold is None else str(inputs.gold),
+        without_cluster=alone,
+        texts=tuple(texts[i] for i in ids) if texts.keys() >= set(ids) else None,
+    )
+
+
+def beside(gold: str | Path | None) -> Mapping[str, str]:
+    """The texts of a data folder, where the gold is one of its ``*.fields.jsonl``."""
+    path = Path(gold or "")
+    if not path.name.endswith(GOLD_ENDING):
+        return {}
+    reports = path.with_name(path.name.removesuffix(GOLD_ENDING) + TEXT_ENDING)
+    return read_column(reports, "text") if reports.is_file() else {}
+
+
+def _gold(path: Path, inputs: Inputs) -> Mapping[str, Document]:
+    label_set = inputs.label_set
+    try:
+        found = kind_of(label_set).values(path, label_set, id_columns=inputs.id_columns)
+    except _READ:
+        raise InputError(
+            f"a row holds no values of label set {label_set.name}",
+            remedy="give the label set of the file (--label-set)",
+            source=path,
+        ) from None
+    if not found:
+        raise InputError("no rows", remedy="give gold with values", source=path)
+    return dict(found)
+
+
+def _said(path: str | Path, label_set: LabelSet, inputs: Inputs) -> dict[str, Said]:
+    """A run's predictions, or a file of values as gold comes in."""
+    file = prediction_file(path)
+    if file.suffix != ".jsonl" or not _is_run(file):
+        return {i: Said(fields) for i, fields in _gold(file, inputs).items()}
+    found: dict[str, Said] = {}
+    for line, raw in read_jsonl(file):
+        try:
+            prediction = Prediction.from_json(raw, label_set)
+        except _READ:
+            raise InputError(
+                f"the row is no prediction of label set {label_set.name}",
+                remedy="give the predictions.jsonl of a labeling run, and its label set",
+                source=file,
+                row=line,
+            ) from None
+        if prediction.id in found:
+            raise InputError(
+                "an id stands twice", remedy="keep one row per document", source=file, row=line
+            )
+        found[prediction.id] = Said(prediction.value, prediction.problems)
+    return found
+
+
+def _is_run(file: Path) -> bool:
+    """Whether the first row is one of a labeling run."""
+    return any(LABELS in row for _, row in _first(read_jsonl(file)))
+
+
+def _first(rows: Iterable[tuple[int, dict[str, object]]]) -> Iterator[tuple[int, dict[str, object]]]:
+    for row in rows:
+        yield row
+        return
+
+
+def _every_id(files: Iterable[Mapping[str, Said]]) -> tuple[str, ...]:
+    """All ids, in the order in which they are first met."""
+    return tuple(dict.fromkeys(i for rows in files for i in rows))
+
+
+def _fields(rows: Mapping[str, Said], identifier: str) -> Document | None:
+    return rows[identifier].fields if identifier in rows else None
+
+
+def _coverage(
+    source: str,
+    rows: Mapping[str, Said],
+    gold: Sequence[str],
+    ids: Sequence[str],
+    label_set: LabelSet,
+) -> Coverage:
+    names = frozenset(label_set.names)
+
+    def open_parts(identifier: str) -> int:
+        fields = rows[identifier].fields
+        return len(names) if fields is None else len(names - fields.keys())
+
+    return coverage(
+        source,
+        rows,
+        frozenset(gold),
+        ids,
+        problems=lambda i: {problem.partition(":")[0] for problem in rows[i].problems},
+        open_parts=open_parts,
+    )
