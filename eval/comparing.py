@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from eval.kinds import view_of
 from eval.kinds.base import More
+from eval.page.agreement_page import AgreementPage
 from eval.page.frame import Page
 from eval.read.aligned import Inputs
 from eval.read.provenance import independence, read_source
@@ -24,7 +26,7 @@ def compare(
     data: str | Path | None = None,
     include_text: bool = False,
     title: str | None = None,
-) -> Page:
+) -> Page | AgreementPage:
     """Read, score and test labelers of any kind.
 
     Args:
@@ -42,6 +44,9 @@ def compare(
     metrics = view.metrics(inputs.label_set)
     chosen = metric or metrics[0]
     check_settings(settings, chosen, metrics)
+    wished = replace(More() if more is None else more, include_text=include_text)
+    if not inputs.gold:
+        return _without_gold(inputs, settings, wished, title, data=data)
     comparison = view.load(inputs)
     texts = view.texts(comparison, inputs) if include_text else None
     if include_text and texts is None:
@@ -55,5 +60,32 @@ def compare(
         title=title or view.title,
         split=None if data is None else independence(data, comparison.ids, comparison.clusters),
         texts=texts,
-        sections=view.sections(analysis, inputs, More() if more is None else more),
+        sections=view.sections(analysis, inputs, wished),
     )
+
+
+def _without_gold(
+    inputs: Inputs,
+    settings: CompareSettings,
+    more: More,
+    title: str | None,
+    *,
+    data: str | Path | None,
+) -> AgreementPage:
+    """Compare labelers with each other alone.
+
+    Raises:
+        ConfigError: the kind cannot, or something is asked that needs gold.
+    """
+    view = view_of(inputs.label_set)
+    if not view.without_gold:
+        raise ConfigError(
+            f"label sets of {view.noun} are compared with gold",
+            remedy="give reference labels with --gold FILE",
+        )
+    if data is not None:
+        raise ConfigError(
+            "--data asks whether the gold was trained on, and there is none",
+            remedy="remove it, or give --gold FILE",
+        )
+    return view.agreement(inputs, settings, more, title)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
+    from eval.page.agreement_page import AgreementPage
     from eval.page.contents import Contents
     from eval.page.section import Section
     from eval.read.aligned import Aligned, Inputs
@@ -34,6 +35,7 @@ class More:
             than ``subgroup_min`` patients are not scored.
         runs: several runs of a labeler by its name; ``first_only``: the page compares the first
             run of each.
+        include_text: whether the page may hold words of reports.
     """
 
     calibration_gold: str | None = None
@@ -46,6 +48,7 @@ class More:
     subgroup_min: int = 30
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     first_only: bool = False
+    include_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class KindView(ABC):
         metrics_help: what a verdict can be about, for the command's help.
         flags: flags of the command that only some kinds have, as its parser names them.
         scores_texts: whether texts are scored with, not only shown.
+        without_gold: whether labelers can be compared with each other alone.
         ablation: whether runs with and without similar reports can be compared.
     """
 
@@ -73,6 +77,7 @@ class KindView(ABC):
     metrics_help: ClassVar[str] = ""
     flags: ClassVar[frozenset[str]] = frozenset()
     scores_texts: ClassVar[bool] = False
+    without_gold: ClassVar[bool] = False
     ablation: ClassVar[bool] = False
 
     @abstractmethod
@@ -127,6 +132,16 @@ class KindView(ABC):
         """Further sections of the page."""
         del analysis, inputs, more
         return []
+
+    def agreement(
+        self, inputs: Inputs, settings: CompareSettings, more: More, title: str | None
+    ) -> AgreementPage:
+        """The page of labelers without gold, for kinds that can do ``without_gold``.
+
+        Raises:
+            InputError: as :meth:`load`.
+        """
+        raise NotImplementedError(f"{self.noun} are compared with gold")
 
     def run_scores(self, inputs: Inputs) -> RunScores:
         """The point scores of the only labeler of the inputs, for tables of many runs.

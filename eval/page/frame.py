@@ -61,6 +61,11 @@ class Page:
     opening: str = ""
 
     @cached_property
+    def said(self) -> tuple[str, ...]:
+        """The verdicts, a sentence each."""
+        return tuple(str(verdict) for verdict in verdicts(self.analysis))
+
+    @cached_property
     def tables(self) -> list[Table]:
         """Every table that is also written as CSV and LaTeX."""
         a, own = self.analysis, self.contents

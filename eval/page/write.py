@@ -7,6 +7,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from eval.page.agreement_page import AgreementPage
 from eval.page.frame import Page, environment
 from eval.page.palette import LIGHT, resolved
 from labelwright.errors import OutputError
@@ -25,7 +26,7 @@ OPEN = 0o644
 FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
 
 
-def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path:
+def write_report(page: Page | AgreementPage, out: Path, *, beside: Collection[str] = ()) -> Path:
     """Write the report into a new, an empty or an earlier report's folder; return the page.
 
     ``scores.json`` comes last, so its existence means that the report is whole. A page that
@@ -54,7 +55,7 @@ def write_report(page: Page, out: Path, *, beside: Collection[str] = ()) -> Path
     return out / PAGE
 
 
-def _write_all(page: Page, out: Path) -> None:
+def _write_all(page: Page | AgreementPage, out: Path) -> None:
     with writing(out):
         for folder in (out / TABLES, out / FIGURES):
             folder.mkdir(exist_ok=True)
@@ -74,7 +75,9 @@ def _write_all(page: Page, out: Path) -> None:
             _write(out / FIGURES / name, drawing.canvas.standalone(style))
         for name, value in section.files.items():
             write_json(out / name, value)
-    _write(out / ERRORS, page.errors())
+    wrong = page.errors()
+    if wrong is not None:
+        _write(out / ERRORS, wrong)
     _write(out / PAGE, page.html, mode=OPEN if page.texts is None else PRIVATE)
     write_json(out / SCORES, page.scores())
 

@@ -33,6 +33,7 @@ class Inputs:
     """What is compared, and how the files are read.
 
     Attributes:
+        gold: empty without gold, where the kind can do without.
         predictions: file or run folder by labeler.
         id_columns: of tables, joined with ``/``.
         patients, reports: tables or JSONL files with a column of patients, of texts.

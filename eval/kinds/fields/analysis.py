@@ -8,10 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from eval.kinds.base import RunScores
 from eval.kinds.fields.asked import names_of
-from eval.kinds.fields.counts import Column, FieldCounts, field_counts, pointed
+from eval.kinds.fields.counts import Count, FieldCounts, field_counts, pointed
 from eval.kinds.fields.errors import Error, Judge
-from eval.kinds.fields.metrics import METRICS, MICRO
+from eval.kinds.fields.metrics import METRICS
 from eval.kinds.fields.read import FieldComparison
 from eval.kinds.fields.scores import FieldScores, points_of, score, statistics
 from eval.stats.counts import Bools, cluster_counts
@@ -20,7 +21,7 @@ from eval.stats.significance import CompareSettings, compare_counts
 from eval.stats.tested import Tested, check_settings, checked_reference
 from labelwright.errors import ConfigError
 
-TESTED = Column.LIKE_OF + 1
+TESTED = Count.LIKE_OF + 1
 """Columns that the tested scores are made of."""
 _WHOLE = {"macro_f1": "Mean", "micro_f1": "All (micro)", "weighted_f1": "Weighted", "exact": "All"}
 
@@ -71,8 +72,8 @@ class FieldAnalysis(Tested):
     def measurable(self) -> bool:
         """Whether the gold has a case that the metric is about."""
         gold = self.scores[self.reference].total[:-1]
-        column = {"exact": Column.SCORED, "presence": Column.SCORED, "specificity": Column.NULL}
-        return bool(gold[:, column.get(self.metric, Column.GOLD)].any())
+        column = {"exact": Count.SCORED, "presence": Count.SCORED, "specificity": Count.NULL}
+        return bool(gold[:, column.get(self.metric, Count.GOLD)].any())
 
     def hidden(self, labeler: str, statistic: str) -> Bools:
         """Fields that have no case of the statistic."""
@@ -103,9 +104,7 @@ def analyse_fields(
     counts, errors, scores = {}, {}, {}
     for name, said in ordered.pred.items():
         table, wrong = field_counts(asked, ordered.truth, said)
-        judged = pointed(
-            asked, said, table, texts=ordered.texts, unknown=ordered.unknown[name]
-        )
+        judged = pointed(asked, said, table, texts=ordered.texts, unknown=ordered.unknown[name])
         judge = Judge(asked, judged)
         texts = ordered.texts or (None,) * len(ordered.ids)
         errors[name] = [
@@ -143,11 +142,17 @@ def analyse_fields(
 
 def _mcnemar(names: tuple[str, ...], a: FieldCounts, b: FieldCounts) -> McNemar:
     """The exact test per field; a document whose gold does not score the field is right twice."""
-    scored = a[:, :-1, Column.SCORED]
-    right = [np.where(scored, table[:, :-1, Column.WHOLE], 1).astype(np.int8) for table in (a, b)]
+    scored = a[:, :-1, Count.SCORED]
+    right = [np.where(scored, table[:, :-1, Count.WHOLE], 1).astype(np.int8) for table in (a, b)]
     return mcnemar(names, np.ones_like(right[0]), *right)
 
 
-def pooled(metric: str) -> bool:
-    """Whether a metric pools the fields."""
-    return metric == MICRO
+def run_scores(comparison: FieldComparison) -> RunScores:
+    """The point scores of a comparison's only labeler, for tables of many runs."""
+    (name,) = comparison.names
+    table, _ = field_counts(comparison.asked, comparison.truth, comparison.pred[name])
+    total = table.sum(axis=0, dtype=np.int64).astype(np.float64)
+    known = statistics(comparison.asked, undefined="zero")
+    scores = {METRICS[metric][1]: float(found.of(total)[0]) for metric, found in known.items()}
+    each = known[next(iter(METRICS))].of(total)[1:].tolist()
+    return RunScores(scores, dict(zip(names_of(comparison.asked), each, strict=True)))

@@ -32,16 +32,17 @@ FINE = 10_000
 """Parts of a share."""
 
 
-class Column(IntEnum):
+class Count(IntEnum):
     """Columns of a table.
 
     ``GOLD`` and ``SAID`` count values that are stated: one of a field, or those of its list. Every
     one of the answer's is ``RIGHT``, ``WRONG`` (another than the gold's) or ``INVENTED`` (the gold
     states none, or none that is left); the gold's others are ``MISSED``. The next count documents:
     those whose gold scores the field, states nothing of it, states nothing as the answer does,
-    states something exactly where the answer does, and says the very same. Of texts: likeness, and
-    the words of both, of the gold and of the answer; of numbers: relative error. The last three
-    are the paper's points, of all that is said whether or not the gold scores it.
+    states nothing although the answer does, states something exactly where the answer does, and
+    says the very same. Of texts: likeness, and the words of both, of the gold and of the answer;
+    of numbers: relative error. The last three are the paper's points, of all that is said whether
+    or not the gold scores it.
     """
 
     GOLD = 0
@@ -53,22 +54,23 @@ class Column(IntEnum):
     SCORED = 6
     NULL = 7
     RIGHT_NULL = 8
-    PRESENCE = 9
-    WHOLE = 10
-    LIKE = 11
-    LIKE_OF = 12
-    WORDS_BOTH = 13
-    WORDS_GOLD = 14
-    WORDS_SAID = 15
-    OFF = 16
-    OFF_OF = 17
-    TYPE_ERRORS = 18
-    UNSUPPORTED = 19
-    UNKNOWN = 20
+    ON_NULL = 9
+    PRESENCE = 10
+    WHOLE = 11
+    LIKE = 12
+    LIKE_OF = 13
+    WORDS_BOTH = 14
+    WORDS_GOLD = 15
+    WORDS_SAID = 16
+    OFF = 17
+    OFF_OF = 18
+    TYPE_ERRORS = 19
+    UNSUPPORTED = 20
+    UNKNOWN = 21
 
 
-WIDTH = len(Column)
-_C = Column
+WIDTH = len(Count)
+_C = Count
 Document = Mapping[str, FieldValue]
 
 
@@ -167,6 +169,7 @@ def _cell(
         1,
         not gold,
         0,
+        not gold and bool(said),
         bool(gold) == bool(said),
         right == in_gold == in_answer,
     )
@@ -205,10 +208,10 @@ def _measures(
         row[_C.WORDS_BOTH] = (of_gold & of_answer).total()
         row[_C.WORDS_GOLD], row[_C.WORDS_SAID] = of_gold.total(), of_answer.total()
     elif asked.type == "number" and not asked.many and gold and said:
-        one, other = gold[0].value, said[0].value
-        if isinstance(one, float) and isinstance(other, float):
+        true, given = gold[0].value, said[0].value
+        if isinstance(true, float) and isinstance(given, float):
             row[_C.OFF_OF] = 1
-            row[_C.OFF] = round(FINE * relative_error(one, other, asked.epsilon))
+            row[_C.OFF] = round(FINE * relative_error(true, given, asked.epsilon))
 
 
 def _text(item: Item) -> str:

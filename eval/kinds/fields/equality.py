@@ -126,7 +126,9 @@ def relative_error(gold: float, said: float, epsilon: float) -> float:
     return abs(gold - said) / whole if whole and math.isfinite(whole) else float(gold != said)
 
 
-def matched(sameness: Sameness, gold: Sequence[Item], said: Sequence[Item]) -> list[tuple[int, int]]:
+def matched(
+    sameness: Sameness, gold: Sequence[Item], said: Sequence[Item]
+) -> list[tuple[int, int]]:
     """The largest one-to-one matching of two lists of items, as pairs of places."""
     if not gold or not said:
         return []

@@ -184,7 +184,9 @@ def _is_run(file: Path) -> bool:
     return any(LABELS in row for _, row in _first(read_jsonl(file)))
 
 
-def _first(rows: Iterable[tuple[int, dict[str, object]]]) -> Iterator[tuple[int, dict[str, object]]]:
+def _first(
+    rows: Iterable[tuple[int, dict[str, object]]],
+) -> Iterator[tuple[int, dict[str, object]]]:
     for row in rows:
         yield row
         return

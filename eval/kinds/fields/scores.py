@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.kinds.fields.asked import Asked
-from eval.kinds.fields.counts import FINE, Column, FieldCounts
+from eval.kinds.fields.counts import FINE, Count, FieldCounts
 from eval.kinds.fields.metrics import (
     EXACT,
     LIKENESS,
@@ -21,8 +21,8 @@ from eval.kinds.fields.metrics import (
 from eval.stats.counts import FILL, Bools, Counts, Floats, Prf, Undefined, mean_of, ratio
 from labelwright.tasks.shapes import Statistic
 
-_C = Column
-PER_FIELD: Mapping[str, tuple[Column | tuple[Column, ...], Column | tuple[Column, ...], float]] = {
+_C = Count
+PER_FIELD: Mapping[str, tuple[Count | tuple[Count, ...], Count | tuple[Count, ...], float]] = {
     MACRO: (_C.RIGHT, (_C.GOLD, _C.SAID), 2.0),
     EXACT: (_C.WHOLE, _C.SCORED, 1.0),
     PRESENCE: (_C.PRESENCE, _C.SCORED, 1.0),
@@ -99,9 +99,7 @@ class FieldScores:
         return undefined_of(metric, self.total)
 
 
-def score(
-    counts: FieldCounts, *, undefined: Undefined, points: Points
-) -> FieldScores:
+def score(counts: FieldCounts, *, undefined: Undefined, points: Points) -> FieldScores:
     """Point scores of one labeler.
 
     Args:
@@ -193,10 +191,10 @@ def undefined_of(metric: str, counts: Counts) -> Bools:
     return found
 
 
-def _of(columns: Column | tuple[Column, ...], counts: Counts) -> Counts:
+def _of(columns: Count | tuple[Count, ...], counts: Counts) -> Counts:
     fields = counts[..., :-1, :]
     if isinstance(columns, tuple):
-        return fields[..., list(columns)].sum(axis=-1)
+        return np.asarray(fields[..., list(columns)].sum(axis=-1))
     found: Counts = fields[..., columns]
     return found
 
@@ -225,16 +223,16 @@ def _first(
 
 def _micro(counts: Counts, f1: Floats, fill: float) -> tuple[Floats, str]:
     del f1
-    right, of = (_of(PER_FIELD[MACRO][place], counts).sum(axis=-1) for place in (0, 1))
+    right, of = (_of(columns, counts).sum(axis=-1) for columns in PER_FIELD[MACRO][:2])
     return ratio(2 * right, of, fill), MACRO
 
 
 def _weighted(counts: Counts, f1: Floats, fill: float) -> tuple[Floats, str]:
-    gold = _of(Column.GOLD, counts)
+    gold = _of(Count.GOLD, counts)
     return ratio((f1 * gold).sum(axis=-1), gold.sum(axis=-1), fill), MACRO
 
 
 def _exact(counts: Counts, f1: Floats, fill: float) -> tuple[Floats, str]:
     del f1
     last = counts[..., -1, :]
-    return ratio(last[..., Column.WHOLE], last[..., Column.SCORED], fill), EXACT
+    return ratio(last[..., Count.WHOLE], last[..., Count.SCORED], fill), EXACT

@@ -35,9 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--gold",
-        required=True,
+        default="",
         metavar="FILE",
-        help="reference labels in CheXpert's coding, or annotated reports for entities",
+        help="reference labels in CheXpert's coding, annotated reports for entities, rows or "
+        "tables of values for fields; labelers of fields can be compared without",
     )
     parser.add_argument(
         "--pred",
@@ -93,7 +94,6 @@ def perform(arguments: argparse.Namespace) -> list[str]:
     """
     from eval.comparing import compare
     from eval.kinds import view_of
-    from eval.page.verdict import verdicts
     from eval.page.write import check_folder, write_report
 
     settings, runs = settings_of(arguments), seed_runs(arguments.seeds)
@@ -124,9 +124,8 @@ def perform(arguments: argparse.Namespace) -> list[str]:
         title=arguments.title,
     )
     path = write_report(page, arguments.out)
-    said = [str(verdict) for verdict in verdicts(page.analysis)]
-    cautions = [f"Caution: {text}" for text in page.notices.grave if text not in said[0]]
-    return [*said, *cautions, str(path)]
+    cautions = [f"Caution: {text}" for text in page.notices.grave if text not in page.said[0]]
+    return [*page.said, *cautions, str(path)]
 
 
 def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelSet:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from field_tools import NULL, asked, item, says
 
-from eval.kinds.fields.counts import FINE, Column, field_counts, pointed
+from eval.kinds.fields.counts import FINE, Count, field_counts, pointed
 from eval.kinds.fields.scores import points_of, score, statistics
 from labelwright.tasks.fields.values import Status, stated
 
-C = Column
+C = Count
 FIRST_COLUMNS = [C.GOLD, C.SAID, C.RIGHT, C.WRONG, C.MISSED, C.INVENTED]
 
 NUMBER = asked("dose", "number", absolute=1.0)
