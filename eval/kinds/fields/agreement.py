@@ -21,6 +21,8 @@ from eval.stats.resampling import bootstrap_score
 from eval.stats.significance import CompareSettings
 from labelwright.tasks.fields.values import FieldValue
 
+LONG = 30
+"""Rows in all beyond which tables of a section are folded."""
 MOST_PAIRS = 6
 """With more pairs than these only those of the first labeler are shown."""
 
@@ -160,13 +162,16 @@ def agreement_section(comparison: FieldComparison, settings: CompareSettings) ->
     found = measured(comparison, settings)
     if not found:
         return None
+    tables = tuple(_table(comparison, each, n) for n, each in enumerate(found, 1))
+    long = len(tables) * len(comparison.asked) > LONG
     return Section(
         id="agreement",
         title="Agreement of labelers",
         lead="Do labelers say the same of a field, silence included? Two that make the same "
         "mistake agree too: agreement is no quality.",
         statements=tuple(_sentence(each) for each in found),
-        tables=tuple(_table(comparison, each, n) for n, each in enumerate(found, 1)),
+        tables=() if long else tables,
+        folded_tables=tables if long else (),
         notes=(
             "Documents: those that both answered. κ is Cohen's, over values and silence, of "
             "boolean and categorical fields; a dash where both always say one and the same, so "

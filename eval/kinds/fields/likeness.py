@@ -17,7 +17,7 @@ from functools import partial
 
 import numpy as np
 
-from eval.kinds.fields.agreement import pairs_of
+from eval.kinds.fields.agreement import LONG, pairs_of
 from eval.kinds.fields.asked import Asked
 from eval.kinds.fields.charts import Side, scatter
 from eval.kinds.fields.counts import Document
@@ -110,7 +110,8 @@ def text_section(comparison: FieldComparison, *, seed: int) -> Section | None:
                 "shuffled_cosine": found.shuffled,
             }
     drawing = _map(texts, who, vectors, seed)
-    some = "" if len(places) == len(comparison.ids) else f" A sample of {len(places):,} documents."
+    table = _table(rows, len(places), len(comparison.ids))
+    long = len(rows) > LONG
     return Section(
         id="texts",
         title="Text fields as vectors",
@@ -118,24 +119,28 @@ def text_section(comparison: FieldComparison, *, seed: int) -> Section | None:
         "both write the same sort of thing, not that either is right. The mean cosine of the two "
         "values of each document can tell; shuffled documents show what it is worth.",
         figures=() if drawing is None else (drawing,),
-        tables=(
-            Table(
-                name="text-likeness",
-                title="Cosines of text values",
-                columns=(
-                    Column("Between"),
-                    Column("Field"),
-                    Column("documents", "count"),
-                    Column("centroids", "score", group="Cosine"),
-                    Column("document by document", "score", group="Cosine"),
-                    Column("shuffled documents", "score", group="Cosine"),
-                ),
-                rows=tuple(rows),
-                caption="Documents in which both state the field. Shuffled: mean over all pairs of "
-                f"different documents. Vectors: {EMBEDDER} words and word pairs.{some}",
-            ),
-        ),
+        tables=() if long else (table,),
+        folded_tables=(table,) if long else (),
         numbers=numbers,
+    )
+
+
+def _table(rows: Sequence[tuple[Value, ...]], taken: int, documents: int) -> Table:
+    some = "" if taken == documents else f" A sample of {taken:,} documents."
+    return Table(
+        name="text-likeness",
+        title="Cosines of text values",
+        columns=(
+            Column("Between"),
+            Column("Field"),
+            Column("documents", "count"),
+            Column("centroids", "score", group="Cosine"),
+            Column("document by document", "score", group="Cosine"),
+            Column("shuffled documents", "score", group="Cosine"),
+        ),
+        rows=tuple(rows),
+        caption="Documents in which both state the field. Shuffled: mean over all pairs of "
+        f"different documents. Vectors: {EMBEDDER} words and word pairs.{some}",
     )
 
 

@@ -94,7 +94,7 @@ def load(inputs: Inputs) -> FieldComparison:
     """
     check_predictions(inputs.predictions)
     label_set = inputs.label_set
-    gold = None if inputs.gold is None else _gold(Path(inputs.gold), inputs)
+    gold = _gold(Path(inputs.gold), inputs) if inputs.gold else None
     files = {name: _said(path, label_set, inputs) for name, path in inputs.predictions.items()}
     known = _every_id(files.values()) if gold is None else tuple(gold)
     for name, rows in files.items():
@@ -125,7 +125,7 @@ def load(inputs: Inputs) -> FieldComparison:
         },
         missing=inputs.missing,
         dropped=dropped,
-        gold_source="" if inputs.gold is None else str(inputs.gold),
+        gold_source=str(inputs.gold),
         without_cluster=alone,
         texts=tuple(texts[i] for i in ids) if texts.keys() >= set(ids) else None,
     )

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.kinds.fields.agreement import LONG
 from eval.kinds.fields.analysis import FieldAnalysis
 from eval.kinds.fields.counts import Count
 from eval.page.figures import both_widths
@@ -94,6 +95,7 @@ def sureness_section(analysis: FieldAnalysis) -> Section | None:
         return None
     places = {name: place for place, name in enumerate(names) if name in known}
     without = [name for name in names if name not in known]
+    table, long = _table(analysis, known), len(analysis.parts) > LONG
     return Section(
         id="sureness",
         title="Probabilities",
@@ -107,7 +109,8 @@ def sureness_section(analysis: FieldAnalysis) -> Section | None:
                 "the more are taken the further right.",
             ),
         ),
-        tables=(_table(analysis, known),),
+        tables=() if long else (table,),
+        folded_tables=(table,) if long else (),
         notes=(f"Without probabilities: {', '.join(without)}.",) if without else (),
         numbers={name: _numbers(analysis, found) for name, found in known.items()},
     )

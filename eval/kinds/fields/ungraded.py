@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eval.kinds.base import More
 from eval.kinds.fields.agreement import agreement_section
 from eval.kinds.fields.counts import Document, field_counts, pointed
@@ -34,7 +36,7 @@ def agreement_page(
     agreed = agreement_section(c, settings)
     points = said_points(c)
     found = [
-        agreed,
+        agreed and replace(agreed, statements=()),
         shares_section(c),
         stated_section(c),
         _points_section(points),
