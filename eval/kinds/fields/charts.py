@@ -77,8 +77,8 @@ def stated_curves(
     left, top, gap = 38, 62, 30
     wide = width - left - 8 if narrow else (width - gap - 2 * left) / 2
     tall = 150 if narrow else 190
-    panel = tall + 46
-    height = top + (2 * panel if narrow else panel)
+    panel = tall + 66
+    height = top + (2 * panel if narrow else panel) - 20
     names = [side.name for side in counts]
     canvas = Canvas(width, height, label=f"Stated fields per document: {', '.join(names)}.")
     _keys(canvas, list(counts))

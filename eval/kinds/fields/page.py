@@ -101,7 +101,8 @@ def _map_section(analysis: FieldAnalysis) -> Section:
             both_widths(
                 partial(field_map, rows, columns=names, title="F1 of stated values"),
                 wide=MEDIUM,
-                caption="Darker: better. A dash: neither gold nor answer states the field.",
+                caption="The stronger the colour, the better. A dash: neither gold nor answer "
+                "states the field.",
             ),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,8 +28,9 @@ from labelwright.label_set import LabelSet
 from labelwright.records import LABELS, Prediction
 from labelwright.tasks import kind_of
 
-UNKNOWN_FIELD = "unknown field"
-"""The problem of a prediction that says something of a field that there is not."""
+UNKNOWN_FIELD = re.compile(r"unknown field(?: \((\d+)\))?(?![^:])")
+"""The problem of a prediction with keys that are no field, and how many they are."""
+_NUMBER = re.compile(r" \(\d+\)$")
 GOLD_ENDING, TEXT_ENDING = ".fields.jsonl", ".reports.jsonl"
 """A data folder keeps the texts of ``test.fields.jsonl`` in ``test.reports.jsonl``."""
 _READ = (KeyError, ValueError, TypeError, AttributeError)
@@ -44,7 +46,8 @@ class Said:
     @property
     def unknown(self) -> int:
         """Keys that the label set does not have."""
-        return sum(problem.startswith(UNKNOWN_FIELD) for problem in self.problems)
+        found = (UNKNOWN_FIELD.match(problem) for problem in self.problems)
+        return sum(int(each[1] or 1) for each in found if each)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -141,9 +144,14 @@ def beside(gold: str | Path | None) -> Mapping[str, str]:
 
 
 def _gold(path: Path, inputs: Inputs) -> Mapping[str, Document]:
-    label_set = inputs.label_set
+    label_set, found = inputs.label_set, dict[str, Document]()
     try:
-        found = kind_of(label_set).values(path, label_set, id_columns=inputs.id_columns)
+        for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
+            if identifier in found:
+                raise InputError(
+                    "an id stands twice", remedy="keep one row per document", source=path, row=row
+                )
+            found[identifier] = value
     except _READ:
         raise InputError(
             f"a row holds no values of label set {label_set.name}",
@@ -152,7 +160,7 @@ def _gold(path: Path, inputs: Inputs) -> Mapping[str, Document]:
         ) from None
     if not found:
         raise InputError("no rows", remedy="give gold with values", source=path)
-    return dict(found)
+    return found
 
 
 def _said(path: str | Path, label_set: LabelSet, inputs: Inputs) -> dict[str, Said]:
@@ -219,6 +227,6 @@ def _coverage(
         rows,
         frozenset(gold),
         ids,
-        problems=lambda i: {problem.partition(":")[0] for problem in rows[i].problems},
+        problems=lambda i: {_NUMBER.sub("", p.partition(":")[0]) for p in rows[i].problems},
         open_parts=open_parts,
     )

@@ -110,7 +110,7 @@ def shares_section(comparison: FieldComparison) -> Section:
             both_widths(
                 partial(field_map, rows, columns=columns, title="Share of documents stating it"),
                 wide=MEDIUM,
-                caption="Darker: stated more often.",
+                caption="The stronger the colour, the more often.",
             ),
         ),
         numbers={name: dict(zip(columns, shares, strict=True)) for name, _, shares in rows},

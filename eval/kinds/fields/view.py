@@ -25,7 +25,6 @@ class FieldsView(KindView):
     noun = "fields"
     title = "Comparison of field readers"
     metrics_help = f"one of {', '.join(METRICS)} (default: {next(iter(METRICS))})"
-    flags = frozenset({"id_column"})
     scores_texts = True
     without_gold = True
 

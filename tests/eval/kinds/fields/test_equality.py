@@ -1,7 +1,7 @@
 """Equality by type, against values worked out by hand."""
 
 import pytest
-from field_tools import item
+from fields.by_hand import item
 
 from eval.kinds.fields.equality import (
     Sameness,

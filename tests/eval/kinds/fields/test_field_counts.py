@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from field_tools import NULL, asked, item, says
+from fields.by_hand import NULL, asked, item, says
 
 from eval.kinds.fields.counts import FINE, Count, field_counts, pointed
 from eval.kinds.fields.scores import points_of, score, statistics
