@@ -18,6 +18,7 @@ from baselines.rules import rule_book
 from baselines.rules.mentions import Finder, Mention, Reading
 from baselines.rules.phrases import Sentence, sentences
 from baselines.rules.rule_book import RuleBook
+from baselines.rules.thread import Thread
 from labelwright.label_set import LabelSet
 from labelwright.labelers.gate import EXAMINATION, LANGUAGE, UNSAID
 from labelwright.records import Certainty, Prediction, Reject, Report, Section
@@ -105,10 +106,13 @@ class RulesLabeler:
         started = time.perf_counter()
         said = _Said()
         for start, end in self._body(report):
+            thread = Thread()
             for sentence in sentences(report.text, start, end):
                 said.sentences.append(sentence)
                 said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)
-                said.add(sentence, self._finder.read(sentence), self._anywhere)
+                reading, answered = thread.next(sentence, self._finder.read(sentence))
+                said.take_back(answered)
+                said.add(sentence, reading, self._anywhere)
         if said.empty:
             return Reject(report.id, report.source, report.row, "no text outside skipped sections")
         problem = self._not_ours(said)
@@ -222,6 +226,16 @@ class _Said:
                 self.found.setdefault(mention.label, []).append((mention, sentence))
         if reading.normal and not reading.elsewhere:
             self.normal.append(sentence)
+
+    def take_back(self, mentions: Sequence[Mention]) -> None:
+        """Forget these mentions: a later sentence answers them."""
+        for mention in mentions:
+            if said := self.found.get(mention.label):
+                kept = [(m, sentence) for m, sentence in said if m[2:] != mention[2:]]
+                if kept:
+                    self.found[mention.label] = kept
+                else:
+                    del self.found[mention.label]
 
     def drop(self, sentences: Sequence[Sentence]) -> None:
         """Forget what these sentences seemed to say."""

@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 from typing import NamedTuple
 
 from baselines.rules.phrases import COLONS, DASHES, Match, PhraseTrie, Sentence
-from baselines.rules.rule_book import ObservationRules, Part, RuleBook
+from baselines.rules.rule_book import Answer, ObservationRules, Part, RuleBook
 from baselines.rules.scope import Scope, Trigger, longest
 from labelwright.records import Certainty
 
@@ -33,11 +33,19 @@ class Reading(NamedTuple):
         mentions: its mentions that count.
         normal: whether it says that all is well.
         elsewhere: whether it speaks of another part of the body and not of this examination's.
+        named: what it names, whether that counts or not: what the next sentence may answer.
+        answer: what it says of the sentence before it, if it names nothing itself.
+        persons: other persons whom it speaks of, as numbers of the rule book's list.
+        again: the persons about whom it goes on, if the sentence before was about them.
     """
 
     mentions: tuple[Mention, ...]
     normal: bool
     elsewhere: bool
+    named: tuple[Mention, ...] = ()
+    answer: Answer | None = None
+    persons: frozenset[int] = frozenset()
+    again: frozenset[int] = frozenset()
 
 
 class _Kind(IntEnum):
@@ -50,6 +58,9 @@ class _Kind(IntEnum):
     UNCHANGED = auto()
     FINE = auto()
     ELSEWHERE = auto()
+    ABSENT = auto()
+    PERSON = auto()
+    AGAIN = auto()
 
 
 class _Cue(NamedTuple):
@@ -80,13 +91,19 @@ class Finder:
         self._add(book.unchanged, _Cue(_Kind.UNCHANGED, _EVERY))
         if book.rest is not None:
             self._add(book.rest.normal, _Cue(_Kind.FINE, _EVERY))
+        for answer, phrases in book.answers.items():
+            self._add(phrases, answer)
+        for number, person in enumerate(book.persons):
+            self._add(person.who, Trigger.PERSON)
+            self._add(person.who, _Cue(_Kind.PERSON, number))
+            self._add(person.again, _Cue(_Kind.AGAIN, number))
         self._about = PhraseTrie()
         if book.topic is not None:
             self._add(book.topic.elsewhere, _Cue(_Kind.ELSEWHERE, _EVERY))
             for phrase in book.topic.about:
                 self._about.add(phrase, None)
 
-    def _add(self, phrases: Sequence[str], payload: Trigger | _Cue) -> None:
+    def _add(self, phrases: Sequence[str], payload: Trigger | Answer | _Cue) -> None:
         for phrase in phrases:
             self._trie.add(phrase, payload)
 
@@ -97,6 +114,8 @@ class Finder:
             self._signs.add(rules.label)
         self._add(rules.mentions, _Cue(_Kind.MENTION, owner))
         self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
+        self._add(rules.absent, _Cue(_Kind.MENTION, owner))
+        self._add(rules.absent, _Cue(_Kind.ABSENT, owner))
         for part in rules.parts:
             self._add_part(part, owner)
 
@@ -114,7 +133,7 @@ class Finder:
         found = _sorted_out(self._trie.find(words))
         elsewhere = bool(found.elsewhere)
         if not (found.named or found.parts or found.fine):
-            return Reading((), False, elsewhere)
+            return _with_aside(Reading((), False, elsewhere), found)
         counting = [
             (self._labels[owner], match)
             for owner, matches in found.named.items()
@@ -124,17 +143,17 @@ class Finder:
         judged = [(label, scope.verdict(m.start, m.end), m) for label, m in counting]
         if scope.has_alternative:
             judged = _choices(scope, judged, self._signs)
-        said = [
-            _mention(sentence, label, certainty, m.start, m.end)
-            for label, certainty, m in judged
-            if certainty is not None
+        named = [
+            _mention(sentence, label, certainty or Certainty.BLANK, m.start, m.end)
+            for label, certainty, m in _turned(judged, found.absent)
         ]
+        said = [mention for mention in named if mention.certainty is not Certainty.BLANK]
         if found.parts and found.states:
             said += self._changed_parts(sentence, found, scope)
         fine = any(_says_normal(scope, match) for match in found.fine)
         if elsewhere and self.is_about(sentence):
             elsewhere = False
-        return Reading(tuple(said), fine, elsewhere)
+        return _with_aside(Reading(tuple(said), fine, elsewhere, tuple(named)), found)
 
     def is_about(self, sentence: Sentence) -> bool:
         """Whether the sentence names what the label set is about (``topic: about``)."""
@@ -184,15 +203,35 @@ class _Found(NamedTuple):
     masks: dict[int, list[Match]]
     fine: list[Match]
     elsewhere: list[Match]
+    absent: list[Match]
+    answers: list[Match]
+    persons: set[int]
+    again: set[int]
+
+
+def _with_aside(reading: Reading, found: _Found) -> Reading:
+    """The reading with what it says of the sentence before it, and of other persons."""
+    if not (found.answers or found.persons or found.again):
+        return reading
+    inert = [match for match in found.triggers if match.payload is Trigger.INERT]
+    answers = [match.payload for match in found.answers if not _overlaps(match, inert)]
+    return reading._replace(
+        answer=answers[0] if answers else None,
+        persons=frozenset(found.persons),
+        again=frozenset(found.again),
+    )
 
 
 def _sorted_out(matches: Sequence[Match]) -> _Found:
-    found = _Found([], [], {}, {}, {}, [], [])
+    found = _Found([], [], {}, {}, {}, [], [], [], [], set(), set())
     by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
     for match in matches:
         payload = match.payload
         if type(payload) is Trigger:
             found.triggers.append(match)
+            continue
+        if type(payload) is Answer:
+            found.answers.append(match)
             continue
         kind, owner = payload
         if kind in _STATES:
@@ -201,12 +240,32 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
             found.fine.append(match)
         elif kind is _Kind.ELSEWHERE:
             found.elsewhere.append(match)
+        elif kind is _Kind.ABSENT:
+            found.absent.append(match)
+        elif kind is _Kind.PERSON:
+            found.persons.add(owner)
+        elif kind is _Kind.AGAIN:
+            found.again.add(owner)
         else:
             by_kind[kind].setdefault(owner, []).append(match)
     return found
 
 
 _Judged = tuple[str, Certainty | None, Match]
+_OPPOSITE: dict[Certainty | None, Certainty | None] = {
+    Certainty.POSITIVE: Certainty.NEGATIVE,
+    Certainty.NEGATIVE: None,
+}
+
+
+def _turned(judged: Sequence[_Judged], absent: Sequence[Match]) -> list[_Judged]:
+    """In the order of the text; words of absence say the opposite: "extubated", "not extubated"."""
+    row = sorted(judged, key=lambda item: item[2].start)
+    spans = {match[:2] for match in absent}
+    return [
+        (label, _OPPOSITE.get(certainty, certainty) if m[:2] in spans else certainty, m)
+        for label, certainty, m in row
+    ]
 
 
 def _choices(scope: Scope, judged: Sequence[_Judged], signs: Collection[str]) -> list[_Judged]:
@@ -263,6 +322,10 @@ def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
     return match.end + 1 == len(words) or last.start > match.end
 
 
+def _overlaps(match: Match, others: Sequence[Match]) -> bool:
+    return any(other.start < match.end and match.start < other.end for other in others)
+
+
 def _masked(match: Match, masks: Sequence[Match]) -> bool:
     """Whether a mask overlaps the match; a longer match that holds the whole mask wins."""
     return any(
@@ -280,7 +343,7 @@ def _judge(scope: Scope, state: Match) -> Certainty | None:
     verdict = scope.verdict(state.start, state.end)
     if kind is _Kind.NORMAL:
         return Certainty.NEGATIVE if verdict is Certainty.POSITIVE else None
-    if kind is _Kind.UNCLEAR and verdict is Certainty.POSITIVE:
+    if kind is _Kind.UNCLEAR and verdict is not None:
         return Certainty.UNCERTAIN
     return verdict
 

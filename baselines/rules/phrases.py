@@ -8,7 +8,7 @@ A phrase is a row of positions, separated by spaces:
 ``effusion*``      any word that begins so
 ``large?``         this word or nothing
 ``~3``             up to three words in between, no punctuation
-``,``              punctuation: one of ``, ; : ( ) / +``
+``,``              this mark; so with ``; ( ) / +``
 ``-``              a dash between words (not a hyphen)
 ``:``              a colon, or what stands for one: a dash, ``=``, ``|``, a tabulator
 ``?``              a question mark, alone: before a word or at the end ("? mass", "mass?")

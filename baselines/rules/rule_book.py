@@ -6,18 +6,19 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from baselines.rules.phrases import mistake
 from baselines.rules.scope import Trigger
 from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet
+from labelwright.records import Certainty
 
 SHIPPED = Path(__file__).parent
 
 RULES = ("label_set", "scope", "observations", "rest", "topic")
-OBSERVATION = ("mentions", "not_mentions", "parts", "sign")
+OBSERVATION = ("mentions", "not_mentions", "absent", "parts", "sign")
 PART = ("names", "changed", "unclear", "normal")
 REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
 TOPIC = ("about", "elsewhere", "anywhere")
@@ -40,12 +41,36 @@ TRIGGERS = {
     "clauses": Trigger.CLAUSE,
     "new_items": Trigger.NEW_ITEM,
     "new_words": Trigger.FRESH,
+    "new_sides": Trigger.SIDE,
     "seen": Trigger.SEEN,
     "alternatives": Trigger.ALTERNATIVE,
     "joiners": Trigger.JOIN,
     "verbs": Trigger.VERB,
 }
-SCOPE = (*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages")
+
+
+class Answer(NamedTuple):
+    """What a sentence without a finding says of those in the one before it.
+
+    Attributes:
+        whole: whether it is said of all of them, else of the first alone ("it has resolved").
+    """
+
+    certainty: Certainty
+    whole: bool
+
+
+ANSWERS = {
+    "confirmed": Answer(Certainty.POSITIVE, whole=True),
+    "denied": Answer(Certainty.NEGATIVE, whole=True),
+    "left_open": Answer(Certainty.UNCERTAIN, whole=True),
+    "gone": Answer(Certainty.NEGATIVE, whole=False),
+}
+PERSON = ("who", "again")
+SCOPE = (
+    *(*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages"),
+    *("answers", "persons"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +88,7 @@ class ObservationRules:
     """Phrases of one observation; ``not_mentions`` swallow the mentions that they overlap.
 
     ``sign`` says that it is what the report sees, and that others explain: in "opacity, edema or
-    pneumonia" it is no alternative.
+    pneumonia" it is no alternative. ``absent`` says by itself that it is not there ("extubated").
     """
 
     label: str
@@ -71,6 +96,7 @@ class ObservationRules:
     not_mentions: tuple[str, ...]
     parts: tuple[Part, ...]
     sign: bool = False
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +133,14 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """Other persons than the patient: ``who`` names one, ``again`` goes on about the same."""
+
+    who: tuple[str, ...]
+    again: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RuleBook:
     """Everything the rules need; ``sha256`` maps each file's name to its hash."""
 
@@ -116,6 +150,8 @@ class RuleBook:
     triggers: Mapping[Trigger, tuple[str, ...]]
     normal: tuple[str, ...]
     unchanged: tuple[str, ...]
+    answers: Mapping[Answer, tuple[str, ...]]
+    persons: tuple[Person, ...]
     skip_sections: frozenset[str]
     other_languages: frozenset[str]
     sha256: Mapping[str, str]
@@ -160,6 +196,8 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
     triggers = {kind: scope.phrases([key], words.get(key)) for key, kind in TRIGGERS.items()}
     normal = scope.phrases(["normal"], words.get("normal"))
     unchanged = scope.phrases(["unchanged"], words.get("unchanged"))
+    answers = _answers(scope, words.get("answers") or {})
+    persons = _persons(scope, words.get("persons") or [])
     skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
     other_languages = scope.texts(["other_languages"], words.get("other_languages"))
     scope_file.finish("mistake in scope rules")
@@ -170,6 +208,8 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         triggers=triggers,
         normal=normal,
         unchanged=unchanged,
+        answers=answers,
+        persons=persons,
         skip_sections=frozenset(skip_sections),
         other_languages=frozenset(other_languages),
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, scope_path)},
@@ -197,9 +237,29 @@ def _observations(
                 not_mentions=book.phrases([*path, "not_mentions"], item.get("not_mentions")),
                 parts=tuple(_part(book, [*path, "parts", i], part) for i, part in enumerate(parts)),
                 sign=item.get("sign") is True,
+                absent=book.phrases([*path, "absent"], item.get("absent")),
             )
         )
     return tuple(rules)
+
+
+def _answers(scope: _Reader, value: object) -> dict[Answer, tuple[str, ...]]:
+    item = scope.mapping(["answers"], value, tuple(ANSWERS))
+    return {
+        answer: scope.phrases(["answers", key], item.get(key)) for key, answer in ANSWERS.items()
+    }
+
+
+def _persons(scope: _Reader, value: object) -> tuple[Person, ...]:
+    if not isinstance(value, list):
+        scope.file.problem(["persons"], "persons must be a list; write '- who: …'")
+        return ()
+    persons = []
+    for index, entry in enumerate(value):
+        path: list[Step] = ["persons", index]
+        item = scope.mapping(path, entry, PERSON)
+        persons.append(Person(*(scope.phrases([*path, key], item.get(key)) for key in PERSON)))
+    return tuple(persons)
 
 
 def _part(book: _Reader, path: list[Step], value: object) -> Part:

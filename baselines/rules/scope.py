@@ -33,6 +33,8 @@ class Trigger(IntEnum):
     """What precedes is absent or, where nothing precedes, what follows ("resolved")."""
     PERHAPS = auto()
     """What precedes is uncertain or, where the clause goes on, what follows ("likely")."""
+    PERSON = auto()
+    """Another person: what follows is not said of the patient, whatever verbs come in between."""
     ASIDE = auto()
     """What precedes is no statement about this report's patient today ("in his brother")."""
     YES = auto()
@@ -55,6 +57,8 @@ class Trigger(IntEnum):
     """Ends a scope, unless an alternative follows."""
     FRESH = auto()
     """A word with which something new begins, where it stands right behind a finding."""
+    SIDE = auto()
+    """As FRESH, unless an alternative follows: "left" in "no pneumothorax left effusion"."""
     SEEN = auto()
     """Says of a list that it is seen; of one thing after a comma, a verb ("…, edema is seen")."""
     ALTERNATIVE = auto()
@@ -65,7 +69,9 @@ class Trigger(IntEnum):
     """Makes a list part a clause of its own."""
 
 
-FORWARD = frozenset({Trigger.NO, Trigger.NOT, Trigger.MAYBE, Trigger.SKIP, Trigger.VERSUS})
+FORWARD = frozenset(
+    {Trigger.NO, Trigger.NOT, Trigger.MAYBE, Trigger.SKIP, Trigger.PERSON, Trigger.VERSUS}
+)
 BACKWARD = frozenset(
     {
         Trigger.ABSENT,
@@ -80,10 +86,14 @@ _SEPARATING = frozenset(
     {Trigger.STOP, Trigger.RELATIVE, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN}
 )
 _HARD = frozenset({Trigger.STOP, Trigger.RELATIVE, Trigger.FRESH})
+_NEW = frozenset({Trigger.FRESH, Trigger.SIDE})
+_NOT_HIS = frozenset({Trigger.SKIP, Trigger.PERSON})
 _HARD_MARKS = MARKS - {",", "/", "+"}
 _NEGATIONS = frozenset({Trigger.NO, Trigger.NOT})
 _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
+_BESIDE = 4
+"""How close behind a word such as "left" the finding stands that it begins."""
 _FAR = 7
 """How many words before a "versus" may belong to what it sets against something."""
 
@@ -122,7 +132,7 @@ class Scope:
                 forward.append((kind, match))
             if kind in BACKWARD:
                 backward.append((kind, match))
-            elif kind in _SEPARATING or (kind is Trigger.FRESH and self._ends_here(match.start)):
+            elif kind in _SEPARATING or (kind in _NEW and self._begins_new(match)):
                 separating.append(match)
                 if kind is Trigger.ALTERNATIVE:
                     self._alternatives.append(match.start)
@@ -142,6 +152,7 @@ class Scope:
         self._holes: list[Span] = []
         self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
         self._mark_separators(separating)
+        self._choices = self._alternatives and self._outside_denied_change(found)
         self._reaches = [
             (kind, m.start, low, high)
             for kind, m in forward
@@ -150,6 +161,17 @@ class Scope:
         self._reaches_back = [
             (kind, low, high) for kind, m in backward for low, high in self._backward_spans(m)
         ]
+
+    def _outside_denied_change(self, found: Sequence[Match]) -> list[int]:
+        """The alternatives that leave something open: not "no change in the effusion or edema"."""
+        denials = {m.start for m in found if m.payload in _NEGATIONS}
+        spans = [
+            span
+            for m in self._triggers
+            if m.payload is Trigger.INERT and m.start in denials
+            for span in self._forward_spans(Trigger.NO, m)
+        ]
+        return [at for at in self._alternatives if not any(low <= at < high for low, high in spans)]
 
     def verdict(self, start: int, end: int) -> Certainty | None:
         """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
@@ -166,10 +188,10 @@ class Scope:
             if low <= last < high and (at <= start or kind is not Trigger.NO)
         }
         after = {kind for kind, low, high in self._reaches_back if low <= start and end <= high}
-        if Trigger.SKIP in reached or Trigger.ASIDE in after:
-            return None
         if Trigger.YES in after:
             return Certainty.POSITIVE
+        if not _NOT_HIS.isdisjoint(reached) or Trigger.ASIDE in after:
+            return None
         if Trigger.OPEN in after:
             return Certainty.UNCERTAIN
         if not _NEGATIONS.isdisjoint(reached) or Trigger.ABSENT in after:
@@ -185,13 +207,13 @@ class Scope:
     @property
     def has_alternative(self) -> bool:
         """Whether the sentence holds an "or" at all."""
-        return bool(self._alternatives)
+        return bool(self._choices)
 
     def alternative_between(self, left: int, right: int) -> bool:
         """Whether the end of one finding and the start of the next are joined by "or"."""
         if right - left > _NEAR or self._cut(left, right):
             return False
-        return any(left <= at < right for at in self._alternatives)
+        return any(left <= at < right for at in self._choices)
 
     def comma_between(self, left: int, right: int) -> bool:
         """Whether nothing but words of a list stand between two findings, among them a comma."""
@@ -231,6 +253,13 @@ class Scope:
                 return True
         return False
 
+    def _begins_new(self, match: Match) -> bool:
+        """Whether a word begins something new: behind a finding, a side only before another."""
+        if match.payload is Trigger.SIDE:
+            near = range(match.end, match.end + _BESIDE)
+            return self._ends_here(match.start) and any(at in near for at, _ in self._mentions)
+        return self._ends_here(match.start)
+
     def _ends_here(self, at: int) -> bool:
         """Whether a finding, or what is said of it, ends at ``at`` without any mark.
 
@@ -265,9 +294,15 @@ class Scope:
         return ends or not any(start >= following for start, _end in self._mentions)
 
     def _mark_separators(self, separating: Sequence[Match]) -> None:
-        found = [(m.start, m.end, m.payload in _HARD or self._ends_list(m)) for m in separating]
+        found = [
+            (m.start, m.end, self._words[m.start] != ",")
+            if m.payload is Trigger.RELATIVE
+            else (m.start, m.end, m.payload in _HARD or self._ends_list(m))
+            for m in separating
+        ]
         if not MARKS.isdisjoint(self._words):
-            inside = {at for m in self._triggers for at in range(m.start, m.end)}
+            plain = [m for m in self._triggers if m.payload is not Trigger.RELATIVE]
+            inside = {at for m in plain for at in range(m.start, m.end)}
             opened = -1
             relative = {m.start for m in separating if m.payload is Trigger.RELATIVE}
             for at, word in enumerate(self._words):
@@ -276,7 +311,7 @@ class Scope:
                 found.append((at, at + 1, word in _HARD_MARKS and not self._lists_on(at)))
                 if word == "(":
                     opened = at
-                elif word == "," and at + 1 in relative and "," in self._words[at + 2 :]:
+                elif word == "," and {at, at + 1} & relative and "," in self._words[at + 2 :]:
                     self._holes.append((at, self._words.index(",", at + 2) + 1))
                 elif word == ")" and opened >= 0:
                     if at - opened > 2 or not self._words[opened + 1].isdigit():
@@ -295,7 +330,7 @@ class Scope:
         return False
 
     def _ends_list(self, trigger: Match) -> bool:
-        return trigger.payload is Trigger.NEW_ITEM and not any(
+        return trigger.payload in (Trigger.NEW_ITEM, Trigger.SIDE) and not any(
             at > trigger.start for at in self._alternatives
         )
 
@@ -307,7 +342,7 @@ class Scope:
 
     def _forward_spans(self, kind: Trigger, trigger: Match) -> list[Span]:
         size = self._clause_after(kind, trigger.end)
-        if kind is Trigger.SKIP:
+        if kind in _NOT_HIS:
             size = min(size, self._denial_after(trigger.end))
         low = trigger.end
         spans: list[Span] = []
@@ -327,10 +362,15 @@ class Scope:
             fresh = self._forward_starts.get(end)
             if (
                 hard
-                or (fresh is not None and kind is not Trigger.SKIP)
+                or (fresh is not None and kind not in _NOT_HIS)
                 or fresh in _NEGATIONS
-                or self.has_verb(end, until)
-                or self._new_clause(trigger.end, start, end, until)
+                or (
+                    kind is not Trigger.PERSON
+                    and (
+                        self.has_verb(end, until)
+                        or self._new_clause(trigger.end, start, end, until)
+                    )
+                )
             ):
                 return [*spans, (low, start)]
         return [*spans, (low, size)]
@@ -374,7 +414,9 @@ class Scope:
     def _backward_spans(self, trigger: Match) -> list[Span]:
         joined = False
         high = trigger.start
-        first = self._explained(trigger) if trigger.payload is Trigger.VERSUS else 0
+        first = self._own_clause(trigger.start)
+        if trigger.payload is Trigger.VERSUS:
+            first = max(first, self._explained(trigger))
         spans: list[Span] = []
         own = self._hole(trigger.start)
         answer = self._words[trigger.start] in COLONS
@@ -393,6 +435,23 @@ class Scope:
             if hard or not joined or clause or trigger.payload is Trigger.YES:
                 return [*spans, (max(end, first), high)]
         return [*spans, (first, high)]
+
+    def _own_clause(self, at: int) -> int:
+        """Where the clause of a trigger begins, in text without marks between clauses.
+
+        "the edema is better the effusion is gone": behind a verb whose subject stands before it and
+        that another finding follows.
+        """
+        return max(
+            (
+                verb + 1
+                for verb in self._verbs
+                if verb < at
+                and any(end <= verb for _start, end in self._mentions)
+                and any(verb < start < at for start, _end in self._mentions)
+            ),
+            default=0,
+        )
 
     def _bare(self, low: int, high: int) -> bool:
         """Whether a part is a finding's name and no more: "effusion, collapse: none"."""

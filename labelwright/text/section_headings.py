@@ -14,7 +14,10 @@ FINDINGS_AND_IMPRESSION = "findings and impression"
 """Name of a section that is both; it counts as either."""
 
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "findings": ("finding", "findings", "description", *FINDINGS_SLIPS),
+    "findings": (
+        *("finding", "findings", "description", "observation", "observations", "result"),
+        *("results", "radiographic findings", "imaging findings", *FINDINGS_SLIPS),
+    ),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", *IMPRESSION_SLIPS),
         *("impression and recommendation", "impression and recommendations"),
@@ -31,16 +34,21 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("indication for exam", "indication for examination", "indication for study"),
         *("reason for exam", "reason for examination", "reason for study", "reason for test"),
         *("reason for this exam", "reason for this examination", "clinical question"),
+        *("reason", "reason for referral", "reason for request", "reason for visit", "request"),
+        *("referral reason", "clinical query", "presenting complaint", "symptoms"),
     ),
     "history": (
         *("history", "clinical history", "patient history", "medical history", "pfi"),
         *("clinical information", "clinical data", "clinical details", "clinical background"),
+        *("clinical", "clinical notes", "clinical note", "clinical hx", "clinical summary", "hx"),
+        *("clinical context", "clinical diagnosis", "brief history", "relevant history"),
         *("history and indication", "indication and history", "past medical history"),
     ),
     "comparison": (
         *("comparison", "comparisons", "comparison exam", "comparison film", "comparison films"),
         *("comparison study", "comparison studies", "reference exam", "prior studies"),
-        *("prior study", "previous studies", *COMPARISON_SLIPS),
+        *("prior study", "previous studies", "prior", "priors", "prior exam", "prior exams"),
+        *("previous study", "previous exam", "previous films", *COMPARISON_SLIPS),
     ),
     "technique": ("technique", "techniques", "procedure", "protocol", "views"),
     "examination": (
@@ -67,6 +75,9 @@ LINE_ONLY = frozenset(
     {"examination", "date", "comment", "signature", "notification", BODY}
 ) | frozenset(
     {"procedure", "protocol", "views", "interpretation", "summary", "assessment", "description"}
+    | {"observation", "observations", "result", "results", "reason", "request", "hx"}
+    | {"symptoms", "clinical", "prior", "priors", "clinical note", "clinical diagnosis"}
+    | {"presenting complaint", "previous exam", "prior exam", "previous study"}
 )
 
 # Short sections about the request: an unheaded paragraph below one is the report's own text.

@@ -1,0 +1,108 @@
+"""The shipped chexpert-14 rules on what reaches beyond a clause: answers, persons, sides, run-ons.
+
+Expected labels follow ``docs/labeling-guide.md``, written as in ``test_rules_kinds.py``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from rules_tools import predict, said
+
+ANSWERS = {
+    "Query effusion. None demonstrated.": "PE- NF+",
+    "Comparison is made with May, which showed a pneumothorax. Today there is none.": "PT- NF+",
+    "Is there an effusion? There is not.": "PE- NF+",
+    "Both parents had lung nodules. None here.": "LL- NF+",
+    "The husband has a pacemaker. The patient has none.": "SD-",
+    "Earlier films showed edema. It has resolved.": "ED- NF+",
+    "Small pneumothorax with a chest tube last week. It is no longer seen.": "PT- SD+ NF+",
+    "A mass was suspected. This is not confirmed.": "LL- NF+",
+    "Any effusion? A small one at the left base.": "PE+",
+    "Has the edema cleared? Not quite.": "ED+",
+    "Query rib fracture. Confirmed.": "FR+",
+    "Query nodule. Cannot tell.": "LL?",
+    "Opacity at the base. This is not seen on the lateral view.": "LO+",
+    "Effusion. Heart normal.": "PE+ CM-",
+}
+PERSONS = {
+    "His mother had TB. She also had an effusion. His own film is normal.": "NF+",
+    "Her father had a lung mass. He was treated for pneumonia. Clear lungs.": "NF+",
+    "Grandfather worked with asbestos and has pleural plaques. Chest normal.": "NF+",
+    "His mother has a pacemaker. He has cardiomegaly.": "CM+",
+    "The patient in the next bed has pneumonia. Clear lungs here.": "NF+",
+}
+SIDES = {
+    "No effusion on the right, small one on the left.": "PE+",
+    "No pneumothorax on the right and a tiny one on the left.": "PT+",
+    "Pleural effusion: None right, small left.": "PE+",
+    "No effusion on the right, none on the left.": "PE- NF+",
+    "Right effusion gone. The left one is unchanged.": "PE+",
+    "the effusion on the left is gone the right one is still there": "PE+",
+}
+RUN_ON = {
+    "no pneumothorax the bones show an old clavicle fracture": "PT- FR+",
+    "no consolidation picc line on the right unchanged": "CO- SD+ NF+",
+    "the edema is better the effusion is gone": "ED+ PE-",
+    "no ptx left effusion small": "PT- PE+",
+    "effusion left base resolved": "PE- NF+",
+    "cardiomegaly is again noted edema has improved effusions have resolved": "CM+ ED+ PE-",
+    "there was a pneumothorax on the last film i cannot see it today": "PT- NF+",
+}
+CHANGE = {
+    "Edema: resolved.": "ED- NF+",
+    "Effusion: previously moderate, now none.": "PE- NF+",
+    "Edema, previously severe, is absent.": "ED- NF+",
+    "The pneumothorax is no longer large.": "PT+",
+    "The nodule has not grown.": "LL+",
+    "The effusion has not been drained completely.": "PE+",
+    "Effusions have been drained dry.": "PE- NF+",
+    "No change in the effusion or atelectasis.": "PE+ AT+",
+    "No effusion or atelectasis.": "PE- AT- NF+",
+    "Pneumonia has left a scar.": "LO+",
+    "Extubated. Heart normal.": "SD- CM- NF+",
+    "Not yet extubated. Heart normal.": "CM- NF+",
+    "History of rib fractures, now healed.": "FR+",
+}
+DOUBT = {
+    "Pneumonia: not likely.": "PN?",
+    "Differential: edema, infection.": "ED? PN?",
+    "Cannot distinguish effusion from pleural thickening.": "PE? PO?",
+    "Heart: not well assessed.": "CM?",
+    "I do not think the patient has pneumonia.": "PN- NF+",
+    "She had no pneumothorax.": "PT- NF+",
+    "Consider CT for nodule follow-up. Normal film.": "NF+",
+    "Insertion may cause a pneumothorax. Lungs clear.": "NF+",
+    "Neg effusion, neg ptx.": "PE- PT- NF+",
+}
+SENSES = {
+    "Port wine stain. Lungs clear.": "NF+",
+    "Mass screening film. Normal.": "NF+",
+    "Mediastinum: enlarged lymph nodes.": "",
+    "Heart/mediastinum: normal.": "EC- CM- NF+",
+}
+TABLE = ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
+
+
+@pytest.mark.parametrize("text", TABLE)
+def test_what_is_said(text: str) -> None:
+    assert set(said(text).split()) == set(TABLE[text].split())
+
+
+HEADED = {
+    "Priors: None.\nObservations: No effusion. Heart normal.": "PE- CM- NF+",
+    "Clinical: SOB ?pneumonia\nThe lungs are clear.": "NF+",
+    "Hx: effusion\nResult: Cardiomegaly.": "CM+",
+}
+
+
+@pytest.mark.parametrize("text", HEADED)
+def test_what_the_request_names_is_not_said(text: str) -> None:
+    assert set(said(text).split()) == set(HEADED[text].split())
+
+
+def test_an_answer_belongs_to_the_evidence() -> None:
+    text = "Query effusion. None demonstrated."
+    evidence = predict(text).evidence
+    assert evidence is not None
+    ((start, end),) = evidence["Pleural Effusion"]
+    assert text[start:end] == "effusion. None demonstrated"
