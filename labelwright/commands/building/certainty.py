@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.building.flags import SOURCES
 from labelwright.errors import InputError
 from labelwright.label_set import LabelSet
+from labelwright.records import Report
 
 if TYPE_CHECKING:
     from data_builders.sources.labels import LabelSource
@@ -42,6 +44,34 @@ def source(arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource | 
 def test_source(arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:
     """Other labels for the test split."""
     return source_of(arguments.test_labels, arguments, label_set)
+
+
+def synthetic(
+    arguments: argparse.Namespace, label_set: LabelSet
+) -> tuple[Iterable[Report], dict[str, Any], LabelSource]:
+    """Reports of the grammar, what the manifest says of them, and their labels."""
+    from data_builders.sources.labels import KnownLabels
+    from data_builders.synthetic.lexicon import Lexicon
+    from data_builders.synthetic.reports import write_reports
+
+    lexicon = Lexicon.for_label_set(label_set, arguments.lexicon)
+    count, seed = arguments.synthetic, arguments.seed
+    usual = {"balance": 0.0, "noise": 1.0, "brief": 0.0}
+    given = {name: getattr(arguments, name) for name in usual}
+    shares = {k: usual[k] if v is None else float(v) for k, v in given.items()}
+    known = KnownLabels(
+        write_reports(
+            label_set,
+            count,
+            seed,
+            balance=shares["balance"],
+            noise=shares["noise"],
+            brief=shares["brief"],
+            lexicon=lexicon,
+        )
+    )
+    drawn = {"reports": count, "seed": seed, **shares, "lexicon_sha256": lexicon.sha256}
+    return known.reports(), {"synthetic": drawn, "inputs": []}, known
 
 
 def source_of(given: str, arguments: argparse.Namespace, label_set: LabelSet) -> LabelSource:

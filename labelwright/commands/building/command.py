@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from data_builders.augment import Augmentation
     from data_builders.build import Built, Job
     from data_builders.sources.base import Source
-    from data_builders.sources.labels import LabelSource
 
 __all__ = ["add_arguments", "run"]
 BUILDING = "labelwright.commands.building"
@@ -137,32 +136,17 @@ def _augmentation(arguments: argparse.Namespace, label_set: LabelSet) -> Augment
 
 def _reports(
     arguments: argparse.Namespace, label_set: LabelSet, *, scanned: bool
-) -> tuple[Iterable[Report | Reject], dict[str, Any], LabelSource | None]:
+) -> tuple[Iterable[Report | Reject], dict[str, Any], Source | None]:
     if arguments.synthetic is not None:
-        from data_builders.sources.labels import KnownLabels
-        from data_builders.synthetic.lexicon import Lexicon
-        from data_builders.synthetic.reports import write_reports
-
-        lexicon = Lexicon.for_label_set(label_set, arguments.lexicon)
-        count = arguments.synthetic
-        seed = arguments.seed
-        usual = {"balance": 0.0, "noise": 1.0, "brief": 0.0}
-        given = {name: getattr(arguments, name) for name in usual}
-        shares = {k: usual[k] if v is None else float(v) for k, v in given.items()}
-        known = KnownLabels(
-            write_reports(
-                label_set,
-                count,
-                seed,
-                balance=shares["balance"],
-                noise=shares["noise"],
-                brief=shares["brief"],
-                lexicon=lexicon,
+        view = _view(label_set)
+        write = getattr(view, "synthetic", None)
+        if write is None:
+            raise ConfigError(
+                f"no grammar writes texts for the task {label_set.task}",
+                remedy="give files of your own",
             )
-        )
-        drawn = {"reports": count, "seed": seed, **shares, "lexicon_sha256": lexicon.sha256}
-        facts: dict[str, Any] = {"synthetic": drawn, "inputs": []}
-        return _bar(known.reports(), count if scanned else None), facts, known
+        written, facts, known = write(arguments, label_set)
+        return _bar(written, arguments.synthetic if scanned else None), facts, known
     from labelwright.readers import read_reports, scan
 
     options = read_options(arguments)

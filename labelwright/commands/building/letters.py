@@ -1,0 +1,37 @@
+"""``labelwright build --synthetic`` for fields: letters of the grammar with their values."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.records import Report
+
+if TYPE_CHECKING:
+    from data_builders.sources.base import Source
+
+
+def synthetic(
+    arguments: argparse.Namespace, label_set: LabelSet
+) -> tuple[Iterable[Report], dict[str, Any], Source]:
+    """Letters, what the manifest says of them, and their values.
+
+    Raises:
+        ConfigError: a flag that only the grammar of reports has.
+        LabelSetError: no letters are written for this label set.
+    """
+    from data_builders.sources.letters import LetterValues
+    from data_builders.synthetic.letters.writer import fingerprint, write_letters
+
+    for flag in ("balance", "brief", "lexicon"):
+        if getattr(arguments, flag) is not None:
+            raise ConfigError(f"--{flag} is for reports, not letters", remedy=f"remove --{flag}")
+    noise = 1.0 if arguments.noise is None else float(arguments.noise)
+    count, seed = arguments.synthetic, arguments.seed
+    known = LetterValues(write_letters(label_set, count, seed, noise=noise))
+    sha256 = fingerprint(label_set)
+    drawn = {"letters": count, "seed": seed, "noise": noise, "lexicon_sha256": sha256}
+    return known.reports(), {"synthetic": drawn, "inputs": []}, known
