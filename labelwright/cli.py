@@ -33,6 +33,7 @@ from labelwright.commands.flags import Parser, meant
 from labelwright.commands.grid import command as grid
 from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
+from labelwright.commands.review import command as review
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import wait_asleep
 from labelwright.version import __version__
@@ -119,6 +120,11 @@ COMMANDS = {
         index.add_arguments,
         index.run,
         resumes=True,
+    ),
+    "review": Command(
+        "reports and predictions -> pages on which people correct them",
+        review.add_arguments,
+        review.run,
     ),
     "convert": Command(
         "annotated reports -> another annotation format", convert.add_arguments, convert.run

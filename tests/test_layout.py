@@ -13,7 +13,10 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("labelwright", "baselines", "data_builders", "eval", "inference", "retrieval", "sft")
+PACKAGES = (
+    *("labelwright", "baselines", "data_builders", "eval", "inference"),
+    *("retrieval", "review", "sft"),
+)
 
 
 def tracked(*patterns: str) -> list[Path]:

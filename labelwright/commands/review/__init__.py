@@ -1,0 +1,1 @@
+"""``labelwright review``: the app in which people correct labels."""

@@ -1,0 +1,297 @@
+"""``labelwright review``: people correct what a labeler said, and the next one learns from it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labelwright.commands.flags import positive, seed, share
+from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.review import serving
+from labelwright.errors import ConfigError, InputError, MissingExtraError
+from labelwright.label_set import LabelSet
+
+if TYPE_CHECKING:
+    from review.store.store import Store
+
+EPILOG = """\
+from reports and predictions to a page to work on
+  labelwright label notes.csv --out run
+  labelwright review init project --label-set chexpert-14
+  labelwright review user add project anna --role admin
+  labelwright review import project notes.csv --pred run
+  labelwright review serve project
+"""
+ROLES = ("admin", "adjudicator", "annotator", "reader")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Verbs and their flags."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    _add_init(verbs.add_parser("init", help="a new project"))
+    user = verbs.add_parser("user", help="people: add, list, password, role, disable, enable")
+    _project(user, action=True)
+    load = verbs.add_parser("import", help="notes, annotations and predictions into a project")
+    _add_import(load)
+    serving.add_arguments(_project(verbs.add_parser("serve", help="open the pages to browsers")))
+    out = _project(verbs.add_parser("export", help="finished notes -> what build and eval read"))
+    out.add_argument("--out", required=True, type=Path, metavar="DIR", help="where they go")
+    out.add_argument("--person", default="", metavar="NAME", help="what this annotator alone says")
+    out.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    _project(verbs.add_parser("check", help="whether the project is whole"))
+    copy = _project(verbs.add_parser("backup", help="a copy, also while the server runs"))
+    copy.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
+    for verb in verbs.choices.values():
+        verb.add_argument("--debug", action="store_true", help="show tracebacks")
+
+
+def _project(parser: argparse.ArgumentParser, *, action: bool = False) -> argparse.ArgumentParser:
+    if action:
+        parser.add_argument(
+            "action", choices=("add", "list", "password", "role", "disable", "enable")
+        )
+    parser.add_argument("project", type=Path, metavar="DIR", help="the project's folder")
+    if action:
+        parser.add_argument("name", nargs="?", help="the person's name")
+        parser.add_argument("--role", choices=ROLES, help="what they may do")
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
+        parser.add_argument(
+            "--no-password", action="store_true", help="only a proxy lets this person in"
+        )
+    return parser
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    add = parser.add_argument
+    add("--label-set", required=True, metavar="NAME|FILE", help="what is asked of the notes")
+    add(
+        "--database",
+        default="",
+        metavar="URL",
+        help="postgresql://user@host/name (default: SQLite in the folder)",
+    )
+    add(
+        "--models",
+        default="",
+        metavar="DIR|URL",
+        help="where models are kept: a folder or s3://bucket/prefix (default: in the folder)",
+    )
+    add(
+        "--blind-every",
+        type=positive,
+        default=5,
+        metavar="N",
+        help="one of N notes is drawn at random and shown without proposals (default: 5)",
+    )
+    add(
+        "--double",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="share of the notes that two people annotate (default: 0)",
+    )
+    add("--seed", type=seed, default=0, metavar="N", help="of the draws (default: 0)")
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    _project(parser)
+    add_reading_flags(parser, required=False)
+    group = parser.add_argument_group("review")
+    group.add_argument(
+        "--pred",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="DIR|FILE",
+        help="folder of labelwright label, or its predictions.jsonl: proposals; repeatable",
+    )
+    group.add_argument(
+        "--annotations",
+        metavar="NAME",
+        default="",
+        help="take the input's entities in as the finished work of this person",
+    )
+    group.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="with --annotations: the values, as labelwright build takes them",
+    )
+    group.add_argument("--round", type=positive, metavar="N", help="round of training of --pred")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry out the verb."""
+    _installed()
+    verbs: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "init": _init,
+        "user": _user,
+        "import": _import,
+        "serve": serving.run,
+        "export": _export,
+        "check": _check,
+        "backup": _backup,
+    }
+    return verbs[arguments.verb](arguments)
+
+
+def _installed() -> None:
+    for package in ("sqlalchemy", "starlette", "argon2", "re2", "uvicorn"):
+        try:
+            __import__(package)
+        except ModuleNotFoundError:
+            raise MissingExtraError(package, "labelwright review", "review") from None
+
+
+def _open(arguments: argparse.Namespace) -> Store:
+    from review.store.store import open_store
+
+    return open_store(arguments.project)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from review.kinds.base import form_of
+    from review.store.store import Settings, create
+
+    label_set = LabelSet.load(arguments.label_set)
+    form_of(label_set)
+    settings = Settings(arguments.blind_every, arguments.double, arguments.seed)
+    create(
+        arguments.project,
+        label_set,
+        settings,
+        database=arguments.database,
+        models=arguments.models,
+    )
+    sys.stdout.write(
+        f"{arguments.project}: a project for {label_set.name}\n"
+        f"next: labelwright review user add {arguments.project} NAME --role admin\n"
+    )
+    return 0
+
+
+def _user(arguments: argparse.Namespace) -> int:
+    from review.store import people
+
+    store, action, name = _open(arguments), arguments.action, arguments.name
+    if action == "list":
+        with store.reading() as connection:
+            for each in people.people(connection):
+                sys.stdout.write(f"{each.name}\t{each.role}{chr(9) + 'off' * each.disabled}\n")
+        return 0
+    if not name:
+        raise ConfigError("no name is given", remedy=f"labelwright review user {action} DIR NAME")
+    if action in ("add", "role") and arguments.role is None:
+        raise ConfigError("no role is given", remedy=f"give --role, one of: {', '.join(ROLES)}")
+    if action == "add":
+        password = None if arguments.no_password else _password(arguments)
+        people.add_person(store, name, arguments.role, password)
+    elif action == "password":
+        people.set_password(store, name, _password(arguments))
+    elif action == "role":
+        people.set_role(store, name, arguments.role)
+    else:
+        people.set_disabled(store, name, action == "disable")
+    sys.stdout.write(f"{name}: {action} done\n")
+    return 0
+
+
+def _password(arguments: argparse.Namespace) -> str:
+    if arguments.password_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "a password cannot be asked for without a terminal", remedy="give --password-stdin"
+        )
+    from getpass import getpass
+
+    first = getpass("Password, 12 characters or more: ")
+    if getpass("Again: ") != first:
+        raise ConfigError("the two differ", remedy="try again")
+    return first
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    from review import importing
+
+    if not arguments.files and not arguments.pred:
+        raise ConfigError("nothing to import", remedy="name files with notes, or --pred")
+    if arguments.labels is not None and not arguments.annotations:
+        raise ConfigError("--labels is for --annotations", remedy="say whose annotations they are")
+    store = _open(arguments)
+    done = importing.import_all(
+        store,
+        arguments.files,
+        read_options(arguments),
+        predictions=arguments.pred,
+        annotator=arguments.annotations,
+        labels=arguments.labels,
+        number=arguments.round,
+    )
+    sys.stdout.write("\n".join(done.lines()) + "\n")
+    if done.empty:
+        raise InputError("nothing could be imported", remedy="see rejects.jsonl in the project")
+    return 0
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from review.exporting import export
+    from review.importing import mover
+
+    store = _open(arguments)
+    with tqdm(desc="exporting", unit=" notes", disable=None, leave=False) as bar:
+        done = export(
+            store,
+            arguments.out,
+            person=arguments.person,
+            overwrite=arguments.overwrite,
+            seen=mover(bar),
+        )
+    for part, count in done.notes.items():
+        items = done.items.get(part)
+        more = "" if items is None else f", {items} items"
+        sys.stdout.write(f"{part}: {count} notes{more}\n")
+    sys.stdout.write(f"{arguments.out}\n")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from review.checking import problems
+    from review.store import events
+
+    store = _open(arguments)
+    count = 0
+    for problem in problems(store):
+        count += 1
+        sys.stdout.write(problem + "\n")
+    with store.reading() as connection:
+        number, digest = events.head(connection)
+    sys.stdout.write(f"{number} events, last hash {digest}\n")
+    if count:
+        raise InputError(
+            f"{count} problem{'s' * (count != 1)}",
+            remedy="restore a backup",
+            source=arguments.project,
+        )
+    sys.stdout.write("the project is whole\n")
+    return 0
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    from review.checking import backup
+
+    facts = backup(_open(arguments), arguments.out)
+    last = facts["last_event"]
+    sys.stdout.write(f"{arguments.out}: {len(facts['files'])} files, event {last['number']}\n")
+    sys.stdout.write(f"last hash {last['hash']}\n")
+    return 0

@@ -1,0 +1,135 @@
+"""Notes, annotations and predictions into a project; what cannot be used is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from labelwright.errors import ConfigError
+from labelwright.io.jsonl import write_jsonl
+from labelwright.readers import ReadOptions, read_reports, scan
+from labelwright.records import Reject, Report
+from review.kinds.base import Form, form_of
+from review.store import annotated, notes, order, people, runs
+from review.store.notes import Imported
+from review.store.store import Store
+
+REJECTS = "rejects.jsonl"
+
+
+@dataclass
+class Done:
+    """What an import brought."""
+
+    notes: Imported = field(default_factory=Imported)
+    annotated: int = 0
+    runs: list[runs.Taken] = field(default_factory=list)
+    waiting: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all came in."""
+        taken = any(each.notes or each.again for each in self.runs)
+        return not (self.notes.added or self.notes.known or self.annotated or taken)
+
+    def lines(self) -> Iterator[str]:
+        """For the terminal."""
+        known = f", {self.notes.known} were there already" if self.notes.known else ""
+        yield f"{self.notes.added} notes added{known}"
+        if self.annotated:
+            yield f"{self.annotated} notes with a person's annotations"
+        for each in self.runs:
+            if each.again:
+                yield f"run {each.run}: these predictions were there already"
+            else:
+                yield f"run {each.run}: {each.proposals} proposals on {each.notes} notes"
+        yield f"{self.waiting} notes wait to be annotated"
+        if self.rejects:
+            yield f"{len(self.rejects)} rows could not be used; see {REJECTS} in the project"
+
+
+def import_all(
+    store: Store,
+    files: Sequence[Path],
+    reading: ReadOptions,
+    *,
+    predictions: Sequence[Path] = (),
+    annotator: str = "",
+    labels: Path | None = None,
+    number: int | None = None,
+) -> Done:
+    """Take everything in and put the queue in order.
+
+    Args:
+        annotator: whose finished work the input's annotations are.
+        labels: a file of values that are this person's.
+        number: the round of training that made the predictions.
+
+    Raises:
+        InputError, ConfigError: a file cannot be read, or there is no such person.
+    """
+    done = Done()
+    form = form_of(store.label_set)
+    who = None
+    if annotator:
+        with store.reading() as connection:
+            who = people.find_person(connection, annotator)
+        if who is None:
+            raise ConfigError(
+                f"there is no {annotator}", remedy="add them with labelwright review user add"
+            )
+    if files:
+        rows = scan(files, reading).rows
+        found = read_reports(files, reading)
+        _take(store, done, tqdm(found, "notes", rows, unit=" notes", disable=None, leave=False))
+    for path in predictions:
+        with tqdm(desc="predictions", unit=" notes", disable=None, leave=False) as bar:
+            taken = runs.add_run(store, path, number=number, seen=mover(bar))
+        done.runs.append(taken)
+        done.rejects += taken.rejects
+    done.waiting = order.arrange(store)
+    if who is not None:
+        known = None if labels is None else form.kind.values(labels, store.label_set)
+        values = _values(form, read_reports(files, reading), known)
+        counts, refused = annotated.add_finished(store, form, who, values)
+        done.annotated = counts
+        done.rejects += refused
+    if done.rejects:
+        write_jsonl(store.folder / REJECTS, (reject.to_json() for reject in done.rejects))
+    return done
+
+
+def mover(bar: Any) -> Callable[[int], None]:
+    """What moves a progress bar on."""
+
+    def move(count: int) -> None:
+        bar.update(count)
+
+    return move
+
+
+def _take(store: Store, done: Done, found: Iterable[Report | Reject]) -> None:
+    for each in notes.add_notes(store, found):
+        if isinstance(each, Imported):
+            done.notes = each
+        else:
+            done.rejects.append(each)
+
+
+def _values(
+    form: Form, found: Iterable[Report | Reject], known: Mapping[str, Any] | None
+) -> Iterator[tuple[Report, Any]]:
+    """Reports with what a person said of them."""
+    for each in found:
+        if isinstance(each, Reject):
+            continue
+        if known is not None:
+            if each.id in known:
+                yield each, known[each.id]
+        elif each.entities is not None and form.mode == "marks":
+            yield each, each.entities

@@ -1,0 +1,1 @@
+"""Notes, proposals, annotations, users and events, in SQLite or PostgreSQL."""

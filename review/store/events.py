@@ -1,0 +1,89 @@
+"""What was done, in a chain: every event's hash covers the hash of the one before.
+
+An event that is changed or taken out breaks the chain; one cut off at its end does not, so the
+last hash belongs on paper or with the backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from review.store.store import now
+from review.store.tables import event
+
+FIRST = "0" * 64
+_COVERED = (
+    *("id", "at", "person", "note", "assignment", "kind", "before", "after", "step", "undoes"),
+    "previous",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event before it stands in the chain. No part of it may hold text of a note."""
+
+    kind: str
+    person: int | None = None
+    note: int | None = None
+    assignment: int | None = None
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+    step: str | None = None
+    undoes: int | None = None
+
+
+def append(connection: Connection, happening: Happening) -> int:
+    """Add an event within a writer's transaction; return its number."""
+    last = connection.execute(
+        select(event.c.id, event.c.hash).order_by(event.c.id.desc()).limit(1)
+    ).one_or_none()
+    number, previous = (0, FIRST) if last is None else (last.id, last.hash)
+    row = {
+        "id": number + 1,
+        "at": now(),
+        "person": happening.person,
+        "note": happening.note,
+        "assignment": happening.assignment,
+        "kind": happening.kind,
+        "before": json.dumps(happening.before or {}),
+        "after": json.dumps(happening.after or {}),
+        "step": happening.step,
+        "undoes": happening.undoes,
+        "previous": previous,
+    }
+    connection.execute(event.insert().values(**row, hash=digest(row)))
+    return number + 1
+
+
+def digest(row: Mapping[str, Any]) -> str:
+    """The hash of an event."""
+    covered = [row[name] for name in _COVERED]
+    return hashlib.sha256(json.dumps(covered, ensure_ascii=True).encode()).hexdigest()
+
+
+def broken(connection: Connection) -> Iterator[str]:
+    """Where the chain does not hold."""
+    previous, expected = FIRST, 1
+    rows = connection.execution_options(yield_per=1000).execute(select(event).order_by(event.c.id))
+    for row in rows.mappings():
+        if row["id"] != expected:
+            yield f"event {expected} is missing"
+        if row["previous"] != previous:
+            yield f"event {row['id']} does not follow on the one before"
+        if digest(dict(row)) != row["hash"]:
+            yield f"event {row['id']} was changed"
+        previous, expected = row["hash"], row["id"] + 1
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the last event."""
+    last = connection.execute(
+        select(event.c.id, event.c.hash).order_by(event.c.id.desc()).limit(1)
+    ).one_or_none()
+    return (0, FIRST) if last is None else (last.id, last.hash)

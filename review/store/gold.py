@@ -1,0 +1,91 @@
+"""What counts in the end: of each note the adjudicated value, else the one annotator's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from review.kinds.base import Form, Item
+from review.store import work
+from review.store.tables import assignment, item, note, person, queue
+
+_PART = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A note with what is finally said of it."""
+
+    note: int
+    ext: str
+    text: str
+    patient: str | None
+    source: str
+    row: int
+    meta: dict[str, str]
+    blind: bool
+    items: tuple[Item, ...]
+
+
+def finals(connection: Connection, person_name: str = "") -> Iterator[Final]:
+    """The finished notes in order of their ids, a few at a time.
+
+    Args:
+        person_name: whose annotations; empty for what counts in the end.
+    """
+    wanted = (
+        select(assignment.c.id, assignment.c.role, note, queue.c.blind)
+        .join(note, note.c.id == assignment.c.note)
+        .join(queue, queue.c.note == note.c.id)
+        .where(assignment.c.state == work.DONE)
+        .order_by(note.c.ext, assignment.c.role, assignment.c.id)
+    )
+    if person_name:
+        wanted = wanted.join(person, person.c.id == assignment.c.person).where(
+            person.c.name == person_name, assignment.c.role == work.ANNOTATE
+        )
+    else:
+        wanted = wanted.where(queue.c.state == "final")
+    part: list[Any] = []
+    last = None
+    for row in connection.execution_options(yield_per=_PART).execute(wanted):
+        if row.ext == last:
+            continue  # "adjudicate" comes before "annotate"
+        last = row.ext
+        part.append(row)
+        if len(part) == _PART:
+            yield from _read(connection, part)
+            part = []
+    yield from _read(connection, part)
+
+
+def _read(connection: Connection, part: list[Any]) -> Iterator[Final]:
+    found: dict[int, list[Item]] = {row[0]: [] for row in part}
+    rows = connection.execute(
+        select(item.c.assignment, item.c.body)
+        .where(item.c.assignment.in_(list(found)), item.c.live, item.c.state != "deleted")
+        .order_by(item.c.id)
+    )
+    for number, body in rows.tuples():
+        found[number].append(Item.from_json(json.loads(body)))
+    for row in part:
+        yield Final(
+            note=row[2],
+            ext=row.ext,
+            text=row.text,
+            patient=row.patient,
+            source=row.source,
+            row=row.row,
+            meta=json.loads(row.meta),
+            blind=bool(row.blind),
+            items=tuple(found[row[0]]),
+        )
+
+
+def value(form: Form, final: Final) -> Any:
+    """The kind's value of a finished note."""
+    return form.value(final.items, final.text)

@@ -1,0 +1,462 @@
+"""One step of work: a decision, a mark, a border moved; undone and redone over all notes.
+
+A step carries the version of the desk that it was made on. One made on an older version is a
+conflict, and nothing of it is done; one that arrives a second time, because the answer to the first
+was lost, is done once. A step's items, its event and the desk's new version are on disk together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from review.kinds.base import Form, Item
+from review.store import events, notes, work
+from review.store.events import Happening
+from review.store.people import Person
+from review.store.store import Store, now
+from review.store.tables import assignment, event, item
+from review.store.work import Desk, Placed, RefusedError
+from review.text.lines import Page
+from review.text.words import covering, letters
+
+REASONS = ("not readable", "not for this project", "unsure, ask a colleague", "too long now")
+"""Why a note is skipped."""
+_MOST_BACK = 5000
+"""Events that undo looks back over."""
+_MOST_SAME = 500
+
+
+class ConflictError(Exception):
+    """The desk has changed since the page was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the browser asks for.
+
+    Attributes:
+        step: a name of its own, so that it is not done twice.
+        version: of the desk that it was made on.
+        op: one of :data:`OPERATIONS`.
+        given: what belongs to the operation; places are numbers of words.
+    """
+
+    step: str
+    version: int
+    op: str
+    given: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step did: the note that it was about, and the note to go on with."""
+
+    note: int
+    next: int | None = None
+    said: str = ""
+
+
+class Pages:
+    """Texts of notes that were worked on last, cut into words once."""
+
+    def __init__(self, most: int = 2_000_000) -> None:
+        self._most, self._kept = most, dict[int, Page]()
+
+    def of(self, connection: Connection, note: int) -> Page:
+        """The page of a note.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        if (page := self._kept.get(note)) is not None:
+            return page
+        row = notes.by_id(connection, note)
+        if row is None:
+            raise RefusedError("there is no such note")
+        page = Page(row.text)
+        kept = {**self._kept, note: page}
+        while len(kept) > 1 and sum(len(each.text) for each in kept.values()) > self._most:
+            del kept[next(iter(kept))]
+        self._kept = kept
+        return page
+
+
+def apply(
+    store: Store, form: Form, pages: Pages, who: Person, desk_key: tuple[int, str], step: Step
+) -> Outcome:
+    """Do one step.
+
+    Args:
+        desk_key: the note, and the role in which somebody works on it.
+
+    Raises:
+        ConflictError: it was made on an older version.
+        RefusedError: it cannot be done.
+    """
+    note, role = desk_key
+    with store.writing() as connection:
+        found = work.desk(connection, note, who.id, role)
+        if found is None:
+            raise RefusedError("this note is not yours to work on")
+        done = connection.scalar(
+            select(event.c.note).where(event.c.person == who.id, event.c.step == step.step)
+        )
+        if done is not None:
+            after = work.next_in(connection, form, who) if step.op in ("done", "skip") else None
+            return Outcome(done, next=after)
+        if step.op in ("undo", "redo"):
+            return _back(connection, found, who, step)
+        if step.version != found.version:
+            raise ConflictError
+        if found.state != work.OPEN and step.op != "reopen":
+            raise RefusedError("this note is finished; undo, or open it again")
+        change = _Change(connection, form, pages.of(connection, note), found)
+        act = OPERATIONS.get(step.op)
+        if act is None:
+            raise RefusedError("no such step")
+        said = act(change, step.given)
+        change.finish(who, step)
+        closes = change.state in (work.DONE, work.SKIPPED)
+        follows = work.next_in(connection, form, who) if closes and role == work.ANNOTATE else None
+        return Outcome(note, next=follows, said=said)
+
+
+class _Change:
+    """What one step does to a desk, gathered and then written with its event."""
+
+    def __init__(self, connection: Connection, form: Form, page: Page, on: Desk) -> None:
+        self.connection, self.form, self.page, self.desk = connection, form, page, on
+        self.items = {each.root: each for each in work.items_of(connection, on.id)}
+        self.state = on.state
+        self.why: str | None = None
+        self._before: list[int] = []
+        self._after: list[int] = []
+
+    def item(self, given: Mapping[str, Any]) -> Placed:
+        found = self.items.get(_whole(given.get("item")))
+        if found is None:
+            raise RefusedError("this proposal is no longer there")
+        return found
+
+    def put(self, made: Item, state: str, old: Placed | None = None) -> None:
+        """Add an item, in the place of another where one is given."""
+        try:
+            self.form.check(made, len(self.page.text))
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        first = None if old is None else old.root
+        if old is not None:
+            self._before.append(old.id)
+            self.connection.execute(update(item).where(item.c.id == old.id).values(live=False))
+        body = json.dumps(made.to_json(), ensure_ascii=False)
+        number = self.connection.execute(
+            item.insert()
+            .values(assignment=self.desk.id, live=True, state=state, body=body, first=first)
+            .returning(item.c.id)
+        ).scalar_one()
+        self._after.append(number)
+        placed = Placed(number, state, made, first)
+        self.items[placed.root] = placed
+
+    def spans(self, given: Any) -> tuple[tuple[int, int], ...]:
+        """Spans from word numbers ``[[first, last], …]``."""
+        words = self.page.words
+        found = []
+        for pair in given if isinstance(given, list) else ():
+            if not isinstance(pair, list) or len(pair) != 2:
+                raise RefusedError("mark some words first")
+            first, last = sorted((_whole(pair[0]), _whole(pair[1])))
+            if not 0 <= first <= last < len(words):
+                raise RefusedError("there are no such words")
+            found.append((words[first][0], words[last][1]))
+        if not found:
+            raise RefusedError("mark some words first")
+        return _united(found)
+
+    def finish(self, who: Person, step: Step) -> None:
+        before: dict[str, Any] = {"items": self._before}
+        after: dict[str, Any] = {"items": self._after}
+        if self.state != self.desk.state:
+            before["state"], after["state"] = self.desk.state, self.state
+            if self.why is not None:
+                after["why"] = self.why
+        _write_desk(self.connection, self.desk, self.state, self.why)
+        happening = Happening(
+            step.op, who.id, self.desk.note, self.desk.id, before, after, step.step
+        )
+        events.append(self.connection, happening)
+
+
+def _write_desk(connection: Connection, on: Desk, state: str, why: str | None = None) -> None:
+    values: dict[str, Any] = {"version": on.version + 1}
+    if state != on.state:
+        values |= {"state": state, "why": why, "closed": None if state == work.OPEN else now()}
+    connection.execute(update(assignment).where(assignment.c.id == on.id).values(**values))
+    if state != on.state:
+        work.settle_queue(connection, on.note)
+
+
+# Operations
+
+
+def _keep(change: _Change, given: Mapping[str, Any]) -> str:
+    old = change.item(given)
+    state = old.state if old.state in ("changed", "added") else "kept"
+    change.put(old.item, state, old)
+    return f"kept {old.item.name}"
+
+
+def _delete(change: _Change, given: Mapping[str, Any]) -> str:
+    old = change.item(given)
+    change.put(old.item, "deleted", old)
+    return f"deleted {old.item.name}"
+
+
+def _change(change: _Change, given: Mapping[str, Any]) -> str:
+    """Another label, certainty, value or place of an item."""
+    old = change.item(given)
+    what: dict[str, Any] = {}
+    if "name" in given:
+        what["name"] = str(given["name"])
+        what["said"] = _fitting(change.form, what["name"], old.item.said)
+    if "said" in given:
+        what["said"] = str(given["said"])
+    if "value" in given:
+        what["value"] = given["value"]
+    if "words" in given:
+        what["spans"] = change.spans(given["words"])
+    made = replace(old.item, **what)
+    if made.key == old.item.key and old.state in ("kept", "changed", "added"):
+        raise RefusedError("it says so already")
+    same = made.key == old.item.key
+    state = "added" if old.state == "added" else "kept" if same else "changed"
+    change.put(made if same else replace(made, prob=None), state, old)
+    return f"{made.name} {made.said or ''}".strip()
+
+
+def _fitting(form: Form, name: str, said: str | None) -> str | None:
+    """A certainty that the label takes, the one there was if it does."""
+    options = (
+        [option.name for option in form.options(name)] if name in form.label_set.by_name else []
+    )
+    return said if said in options else options[0] if options else None
+
+
+def _add(change: _Change, given: Mapping[str, Any]) -> str:
+    name = str(given.get("name"))
+    said = str(given["said"]) if "said" in given else _fitting(change.form, name, None)
+    spans = change.spans(given["words"]) if given.get("words") else ()
+    made = Item(name, said=said, spans=spans, value=given.get("value"))
+    if change.form.mode == "choices":
+        raise RefusedError("every label is there already; change it")
+    if any(e.item.key == made.key and e.state != "deleted" for e in change.items.values()):
+        raise RefusedError("this is marked already")
+    change.put(made, "added")
+    return f"marked {name}"
+
+
+def _border(change: _Change, given: Mapping[str, Any]) -> str:
+    """Move the start or the end of an item by a word, or by a sign within it."""
+    old = change.item(given)
+    if not old.item.spans:
+        raise RefusedError("it has no place in the text")
+    by = 1 if _whole(given.get("by"), -1) > 0 else -1
+    spans = [[*span] for span in old.item.spans]
+    at, place = (0, 0) if given.get("edge") == "start" else (-1, 1)
+    borders = _borders(change.page, old.item.spans, place, signs=given.get("unit") == "sign")
+    spans[at][place] = _moved(borders, spans[at][place], by)
+    made = tuple((start, end) for start, end in spans)
+    if any(start >= end for start, end in made) or _united(made) != made or made == old.item.spans:
+        raise RefusedError("the border cannot move further")
+    state = "added" if old.state == "added" else "changed"
+    change.put(replace(old.item, spans=made, prob=None), state, old)
+    return "border moved"
+
+
+def _borders(page: Page, spans: Sequence[tuple[int, int]], place: int, *, signs: bool) -> list[int]:
+    """Where a border may come to stand: at starts (0) or ends (1) of words, or between signs."""
+    first, last = covering(page.words, (spans[0][0], spans[-1][1])) or (0, 0)
+    near = page.words[max(0, first - 2) : last + 3]
+    if signs:
+        return sorted({border for span in near for border in letters(page.text, span)})
+    return [span[place] for span in near]
+
+
+def _moved(borders: Sequence[int], at: int, by: int) -> int:
+    """The next border behind or before a place; the place itself where there is none."""
+    further = [b for b in borders if b > at] if by > 0 else [b for b in borders if b < at]
+    return at if not further else further[0] if by > 0 else further[-1]
+
+
+def _part(change: _Change, given: Mapping[str, Any]) -> str:
+    """Add words to an item, as a further part where they stand apart."""
+    old = change.item(given)
+    spans = _united([*old.item.spans, *change.spans(given.get("words"))])
+    if spans == old.item.spans:
+        raise RefusedError("these words belong to it already")
+    state = "added" if old.state == "added" else "changed"
+    change.put(replace(old.item, spans=spans, prob=None), state, old)
+    return "part added"
+
+
+def _same(change: _Change, given: Mapping[str, Any]) -> str:
+    """Propose the item wherever else its words stand in the note."""
+    old = change.item(given)
+    if len(old.item.spans) != 1:
+        raise RefusedError("only items in one piece can be looked for")
+    words = change.page.words
+    inner = covering(words, old.item.spans[0])
+    if inner is None:
+        raise RefusedError("it has no words")
+    text = change.page.text
+    wanted = [text[a:b].casefold() for a, b in words[inner[0] : inner[1] + 1]]
+    have = {e.item.spans for e in change.items.values() if e.item.name == old.item.name}
+    count = 0
+    for at in range(len(words) - len(wanted) + 1):
+        piece = words[at : at + len(wanted)]
+        if all(text[a:b].casefold() == w for (a, b), w in zip(piece, wanted, strict=True)):
+            spans = ((piece[0][0], piece[-1][1]),)
+            if spans not in have and count < _MOST_SAME:
+                change.put(Item(old.item.name, old.item.said, spans, old.item.value), "open")
+                count += 1
+    if not count:
+        raise RefusedError("these words stand nowhere else unmarked")
+    return f"proposed at {count} more place{'s' * (count != 1)}"
+
+
+def _side(change: _Change, given: Mapping[str, Any]) -> str:
+    """Take all that one annotator says, and nothing else of what is open."""
+    name = str(given.get("by"))
+    if not any(name in each.item.by for each in change.items.values()):
+        raise RefusedError("there is no such annotator here")
+    for each in list(change.items.values()):
+        if each.state == "open":
+            change.put(each.item, "kept" if name in each.item.by else "deleted", each)
+    return f"took what {name} says"
+
+
+def _done(change: _Change, given: Mapping[str, Any]) -> str:
+    """Keep what is open and was seen, then finish the note."""
+    seen = given.get("keep")
+    numbers = {each for each in seen if isinstance(each, int)} if isinstance(seen, list) else set()
+    unseen = [e for e in change.items.values() if e.state == "open" and e.root not in numbers]
+    if unseen:
+        raise RefusedError(
+            f"{len(unseen)} proposal{'s' * (len(unseen) != 1)} not seen or decided yet"
+        )
+    for each in list(change.items.values()):
+        if each.state == "open":
+            change.put(each.item, "kept", each)
+    stays = [each.item for each in change.items.values() if each.state != "deleted"]
+    if troubles := change.form.troubles(stays):
+        raise RefusedError(troubles[0])
+    change.state = work.DONE
+    return "done"
+
+
+def _skip(change: _Change, given: Mapping[str, Any]) -> str:
+    why = str(given.get("why"))
+    if why not in REASONS:
+        raise RefusedError(f"choose why: {', '.join(REASONS)}")
+    change.state, change.why = work.SKIPPED, why
+    return "skipped"
+
+
+def _reopen(change: _Change, _given: Mapping[str, Any]) -> str:
+    if change.desk.role == work.ANNOTATE and _adjudicated(change.connection, change.desk.note):
+        raise RefusedError("the note is being adjudicated")
+    change.state = work.OPEN
+    return "open again"
+
+
+OPERATIONS: Mapping[str, Callable[[_Change, Mapping[str, Any]], str]] = {
+    "keep": _keep,
+    "delete": _delete,
+    "change": _change,
+    "add": _add,
+    "border": _border,
+    "part": _part,
+    "same": _same,
+    "side": _side,
+    "done": _done,
+    "skip": _skip,
+    "reopen": _reopen,
+}
+
+
+# Undo
+
+
+def _back(connection: Connection, on: Desk, who: Person, step: Step) -> Outcome:
+    """Undo the person's last step, or redo what was undone last, on whatever note it was."""
+    target = _undoable(connection, who, redo=step.op == "redo")
+    if target is None:
+        raise RefusedError(f"nothing to {step.op}")
+    there = work.desk_by_id(connection, target.assignment)
+    if there.id == on.id and step.version != on.version:
+        raise ConflictError
+    if there.role == work.ANNOTATE and _adjudicated(connection, there.note):
+        raise RefusedError("the note is being adjudicated")
+    before, after = json.loads(target.before), json.loads(target.after)
+    _revive(connection, after.get("items", ()), live=False)
+    _revive(connection, before.get("items", ()), live=True)
+    state = before.get("state", there.state)
+    _write_desk(connection, there, state, before.get("why"))
+    happening = Happening(
+        step.op, who.id, there.note, there.id, after, before, step.step, target.id
+    )
+    events.append(connection, happening)
+    return Outcome(there.note, said=f"{step.op}: {target.kind}")
+
+
+def _undoable(connection: Connection, who: Person, *, redo: bool) -> Any:
+    """The event that undo or redo turns back, or ``None``."""
+    rows = connection.execute(
+        select(event)
+        .where(event.c.person == who.id, event.c.assignment.is_not(None), event.c.step.is_not(None))
+        .order_by(event.c.id.desc())
+        .limit(_MOST_BACK)
+    )
+    gone: set[int] = set()
+    for row in rows:
+        if row.id in gone:
+            continue
+        if row.kind == "redo" or (row.kind == "undo" and not redo):
+            gone.add(row.undoes)
+        elif row.kind == "undo":
+            return row
+        else:
+            return None if redo else row
+    return None
+
+
+def _revive(connection: Connection, numbers: Sequence[int], *, live: bool) -> None:
+    if numbers:
+        connection.execute(update(item).where(item.c.id.in_(numbers)).values(live=live))
+
+
+def _adjudicated(connection: Connection, note: int) -> bool:
+    found = select(assignment.c.id).where(
+        assignment.c.note == note, assignment.c.role == work.ADJUDICATE
+    )
+    return connection.scalar(found.limit(1)) is not None
+
+
+def _united(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Spans in order, those that touch or overlap made one."""
+    whole: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if whole and start <= whole[-1][1]:
+            whole[-1] = (whole[-1][0], max(end, whole[-1][1]))
+        else:
+            whole.append((start, end))
+    return tuple(whole)
+
+
+def _whole(given: Any, default: int = -1) -> int:
+    return given if isinstance(given, int) and not isinstance(given, bool) else default

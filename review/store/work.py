@@ -1,0 +1,271 @@
+"""Who works on which note: taking the next one, what is on the desk, and letting go of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, exists, func, select, update
+
+from review.kinds.base import Form, Item
+from review.store import events, runs
+from review.store.events import Happening
+from review.store.people import Person
+from review.store.store import Store, now
+from review.store.tables import assignment, item, person, queue
+
+ANNOTATE, ADJUDICATE = "annotate", "adjudicate"
+OPEN, DONE, SKIPPED = "open", "done", "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One person's work on one note."""
+
+    id: int
+    note: int
+    person: int
+    role: str
+    state: str
+    blind: bool
+    version: int
+    run: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An item with its number and what was decided of it."""
+
+    id: int
+    state: str
+    item: Item
+    first: int | None
+
+    @property
+    def root(self) -> int:
+        """The number of the item that this one goes back to; stays the same over all changes."""
+        return self.id if self.first is None else self.first
+
+
+class RefusedError(Exception):
+    """Something that cannot be done, with the reason for the user."""
+
+
+def take_next(store: Store, form: Form, who: Person) -> int | None:
+    """The note that somebody goes on with: their open one, else the next in the queue."""
+    with store.reading() as connection:
+        found = _resumed(connection, who)
+    if found is not None:
+        return found
+    with store.writing() as connection:
+        return next_in(connection, form, who)
+
+
+def next_in(connection: Connection, form: Form, who: Person) -> int | None:
+    """The same within a writer's transaction."""
+    found = _resumed(connection, who)
+    if found is None:
+        mine = exists().where(assignment.c.note == queue.c.note, assignment.c.person == who.id)
+        found = connection.scalar(
+            select(queue.c.note).where(queue.c.free > 0, ~mine).order_by(queue.c.rank).limit(1)
+        )
+        if found is not None:
+            take(connection, form, who, found)
+    return found
+
+
+def _resumed(connection: Connection, who: Person) -> int | None:
+    found: int | None = connection.scalar(
+        select(assignment.c.note)
+        .where(
+            assignment.c.person == who.id,
+            assignment.c.role == ANNOTATE,
+            assignment.c.state == OPEN,
+        )
+        .order_by(assignment.c.id)
+        .limit(1)
+    )
+    return found
+
+
+def take(connection: Connection, form: Form, who: Person, note: int) -> int:
+    """Begin to annotate a note.
+
+    Raises:
+        RefusedError: all its places are taken.
+    """
+    place = connection.execute(select(queue).where(queue.c.note == note)).one_or_none()
+    if place is None or place.free < 1:
+        raise RefusedError("others work on this note already")
+    run, found = runs.proposals(connection, note)
+    begun = [] if place.blind else found
+    made = _open(connection, who, note, ANNOTATE, blind=place.blind, run=run)
+    state = "open" if place.state == "new" else place.state
+    connection.execute(
+        update(queue).where(queue.c.note == note).values(free=queue.c.free - 1, state=state)
+    )
+    rows = [(each, "open") for each in begun] or [(each, "added") for each in form.blank()]
+    add_items(connection, made, rows)
+    after = {"assignment": made, "run": run, "blind": place.blind}
+    events.append(connection, Happening("taken", who.id, note, made, after=after))
+    return made
+
+
+def take_disputed(connection: Connection, form: Form, who: Person, note: int) -> int:
+    """Begin to adjudicate a note: what all annotators say is kept, the rest is to be decided.
+
+    Raises:
+        RefusedError: it is not annotated by two people, or somebody adjudicates it.
+    """
+    mine = desk(connection, note, who.id, ADJUDICATE)
+    if mine is not None:
+        return mine.id
+    other = select(assignment.c.id).where(
+        assignment.c.note == note, assignment.c.role == ADJUDICATE
+    )
+    if connection.scalar(other.limit(1)) is not None:
+        raise RefusedError("somebody else adjudicates this note")
+    sides = finished(connection, note)
+    if len(sides) < 2:
+        raise RefusedError("two people have to annotate this note first")
+    if any(who.id == each.person for each, _ in sides):
+        raise RefusedError("you annotated this note; somebody else has to adjudicate it")
+    merged: dict[Any, list[Any]] = {}
+    for each, name in sides:
+        for placed in items_of(connection, each.id):
+            if placed.state != "deleted":
+                merged.setdefault(placed.item.key, [placed.item, []])[1].append(name)
+    made = _open(connection, who, note, ADJUDICATE, blind=False, run=None)
+    rows = []
+    order = {name: at for at, name in enumerate(form.label_set.names)}
+    for found, names in sorted(
+        merged.values(), key=lambda pair: (pair[0].spans, order.get(pair[0].name, 0))
+    ):
+        said = Item(found.name, found.said, found.spans, found.value, by=tuple(names))
+        rows.append((said, "kept" if len(names) == len(sides) else "open"))
+    if form.mode == "choices":
+        rows.sort(key=lambda pair: order.get(pair[0].name, 0))
+    add_items(connection, made, rows)
+    after = {"assignment": made, "sides": [each.id for each, _ in sides]}
+    events.append(connection, Happening("taken", who.id, note, made, after=after))
+    return made
+
+
+def finished(connection: Connection, note: int) -> list[tuple[Desk, str]]:
+    """The finished annotations of a note, with the names of their people."""
+    rows = connection.execute(
+        select(assignment, person.c.name)
+        .join(person, person.c.id == assignment.c.person)
+        .where(
+            assignment.c.note == note,
+            assignment.c.role == ANNOTATE,
+            assignment.c.state == DONE,
+        )
+        .order_by(person.c.name)
+    )
+    return [(_desk(row), row.name) for row in rows]
+
+
+def _open(
+    connection: Connection, who: Person, note: int, role: str, *, blind: bool, run: int | None
+) -> int:
+    made: int = connection.execute(
+        assignment.insert()
+        .values(
+            note=note,
+            person=who.id,
+            role=role,
+            state=OPEN,
+            blind=blind,
+            run=run,
+            version=0,
+            opened=now(),
+        )
+        .returning(assignment.c.id)
+    ).scalar_one()
+    return made
+
+
+def add_items(connection: Connection, desk_id: int, rows: Sequence[tuple[Item, str]]) -> list[int]:
+    """New items of a desk; returns their numbers."""
+    made = []
+    for each, state in rows:
+        body = json.dumps(each.to_json(), ensure_ascii=False)
+        made.append(
+            connection.execute(
+                item.insert()
+                .values(assignment=desk_id, live=True, state=state, body=body)
+                .returning(item.c.id)
+            ).scalar_one()
+        )
+    return made
+
+
+def desk(connection: Connection, note: int, who: int, role: str = ANNOTATE) -> Desk | None:
+    """Somebody's work on a note, if there is any."""
+    row = connection.execute(
+        select(assignment).where(
+            assignment.c.note == note, assignment.c.person == who, assignment.c.role == role
+        )
+    ).one_or_none()
+    return None if row is None else _desk(row)
+
+
+def desk_by_id(connection: Connection, identifier: int) -> Desk:
+    """A desk by its number."""
+    return _desk(connection.execute(select(assignment).where(assignment.c.id == identifier)).one())
+
+
+def _desk(row: Any) -> Desk:
+    return Desk(row.id, row.note, row.person, row.role, row.state, row.blind, row.version, row.run)
+
+
+def items_of(connection: Connection, desk_id: int) -> list[Placed]:
+    """The items that count, in order: of the text where they have a place, else as they came."""
+    rows = connection.execute(
+        select(item).where(item.c.assignment == desk_id, item.c.live).order_by(item.c.id)
+    )
+    return [
+        Placed(row.id, row.state, Item.from_json(json.loads(row.body)), row.first) for row in rows
+    ]
+
+
+def said_by(connection: Connection, desk_id: int) -> list[Item]:
+    """What a person says of a note: items that are not deleted."""
+    return [each.item for each in items_of(connection, desk_id) if each.state != "deleted"]
+
+
+def settle_queue(connection: Connection, note: int) -> None:
+    """Bring the note's line in the queue up to what its desks say."""
+    place = connection.execute(select(queue).where(queue.c.note == note)).one_or_none()
+    if place is None:
+        return
+    rows = connection.execute(
+        select(assignment.c.role, assignment.c.state).where(assignment.c.note == note)
+    ).all()
+    states = [row.state for row in rows if row.role == ANNOTATE]
+    done, skipped = states.count(DONE), states.count(SKIPPED)
+    final = any(row.role == ADJUDICATE and row.state == DONE for row in rows)
+    if final or (done >= place.wanted == 1):
+        state = "final"
+    elif done >= place.wanted:
+        state = "done"
+    elif OPEN in states or done:
+        state = "open"
+    else:
+        state = "skipped" if skipped else "new"
+    free = max(0, place.wanted - states.count(OPEN) - done)
+    connection.execute(update(queue).where(queue.c.note == note).values(state=state, free=free))
+
+
+def place(connection: Connection, note: int) -> Any:
+    """The note's line in the queue, or ``None``."""
+    return connection.execute(select(queue).where(queue.c.note == note)).one_or_none()
+
+
+def progress(connection: Connection) -> dict[str, int]:
+    """Notes by state."""
+    rows = connection.execute(select(queue.c.state, func.count()).group_by(queue.c.state))
+    return dict(rows.tuples().all())

@@ -1,0 +1,1 @@
+"""Words and lines of a note, as the browser shows them."""

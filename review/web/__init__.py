@@ -1,0 +1,1 @@
+"""The web server: pages, forms, and what guards them."""

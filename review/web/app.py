@@ -1,0 +1,105 @@
+"""The table of routes, and the application made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as Path
+
+from review.store.people import ROLES
+from review.store.store import Store
+from review.web import desk, login, pages, search
+from review.web.colours import stylesheet
+from review.web.options import ServeOptions
+from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint
+
+ADMIN = ("admin",)
+DECIDE = ("admin", "adjudicator")
+WORK = ("admin", "adjudicator", "annotator")
+
+STATIC = {
+    "site.css": "text/css",
+    "note.css": "text/css",
+    "note.js": "text/javascript",
+    "keys.js": "text/javascript",
+    "marks.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
+
+def _healthy(ask: Ask) -> Response:
+    with ask.site.store.reading() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    return ask.answer({"status": "ok"})
+
+
+ROUTES = (
+    Route("/healthz", "GET", _healthy, ()),
+    Route("/login", "GET", login.show, ()),
+    Route("/login", "POST", login.enter, ()),
+    Route("/logout", "POST", login.leave, ROLES),
+    Route("/", "GET", pages.home, ROLES),
+    Route("/next", "POST", desk.take, WORK),
+    Route("/note/{id}", "GET", desk.show, ROLES),
+    Route("/note/{id}/take", "POST", desk.take_this, WORK),
+    Route("/note/{id}/state", "GET", desk.state, WORK),
+    Route("/note/{id}/steps", "POST", desk.step, WORK),
+    Route("/note/{id}/history", "GET", pages.history, DECIDE),
+    Route("/notes", "GET", search.show, ROLES),
+    Route("/adjudicate", "GET", pages.disputed, DECIDE),
+    Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDE),
+    Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDE),
+    Route("/people", "GET", pages.everyone, ADMIN),
+    Route("/people", "POST", pages.add_person, ADMIN),
+    Route("/people/change", "POST", pages.change_person, ADMIN),
+    Route("/events", "GET", pages.happenings, ADMIN),
+)
+
+
+def make_app(store: Store, options: ServeOptions, **more: Any) -> Starlette:
+    """The application that serves a project.
+
+    Args:
+        more: what :class:`~review.web.site.Site` takes besides.
+    """
+    site = Site(store, options, **more)
+    found = [Path(r.path, endpoint(site, r), methods=[r.method]) for r in ROUTES]
+    for name, kind in STATIC.items():
+        body = files("review.web").joinpath("static", name).read_bytes()
+        found.append(Path(f"/static/{name}", _fixed(body, kind)))
+    colours = stylesheet(site.form).encode()
+    found.append(Path("/static/labels.css", _fixed(colours, "text/css")))
+
+    async def not_found(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        said = "there is no such page" if status == 404 else "this cannot be done here"
+        answer = denied_page(site, request, DeniedError(status, said))
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    async def broken(request: Request, _error: Exception) -> Response:
+        answer = denied_page(
+            site, request, DeniedError(500, "the server could not do this; try again")
+        )
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        return answer
+
+    app = Starlette(routes=found, exception_handlers={HTTPException: not_found, Exception: broken})
+    app.state.site = site
+    return app
+
+
+def _fixed(body: bytes, kind: str) -> Callable[[Request], Response]:
+    def answer(_request: Request) -> Response:
+        headers = HEADERS | {"cache-control": "no-cache"}
+        return Response(body, media_type=kind, headers=headers)
+
+    return answer

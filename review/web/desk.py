@@ -1,0 +1,137 @@
+"""The page of a note: proposals and text side by side, and the steps that its script sends."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from markupsafe import Markup
+from starlette.responses import Response
+
+from review.kinds.base import Form
+from review.store import notes, work
+from review.store.steps import Step, apply
+from review.store.work import ADJUDICATE, ANNOTATE, Desk
+from review.text.lines import Page
+from review.web import view
+from review.web.site import Ask, DeniedError
+
+
+def take(ask: Ask) -> Response:
+    """On to the next note of the queue."""
+    found = work.take_next(ask.site.store, ask.site.form, ask.who)
+    return ask.go("/?empty=1" if found is None else f"/note/{found}")
+
+
+def take_this(ask: Ask) -> Response:
+    """Begin to annotate one note."""
+    number = ask.number()
+    with ask.site.store.writing() as connection:
+        if work.desk(connection, number, ask.who.id) is None:
+            work.take(connection, ask.site.form, ask.who, number)
+    return ask.go(f"/note/{number}")
+
+
+def take_disputed(ask: Ask) -> Response:
+    """Begin to adjudicate one note."""
+    number = ask.number()
+    with ask.site.store.writing() as connection:
+        work.take_disputed(connection, ask.site.form, ask.who, number)
+    return ask.go(f"/adjudicate/{number}")
+
+
+def show(ask: Ask) -> Response:
+    """A note with the person's own work on it, or its text alone."""
+    return _show(ask, ANNOTATE)
+
+
+def show_disputed(ask: Ask) -> Response:
+    """A note with what its annotators said, to decide."""
+    return _show(ask, ADJUDICATE)
+
+
+def _show(ask: Ask, role: str) -> Response:
+    number, site = ask.number(), ask.site
+    with site.store.reading() as connection:
+        row = notes.by_id(connection, number)
+        if row is None:
+            raise DeniedError(404, "there is no such note")
+        on = work.desk(connection, number, ask.who.id, role)
+        if on is None and role == ADJUDICATE:
+            raise DeniedError(404, "you do not adjudicate this note")
+        page = site.pages.of(connection, number)
+        placed = [] if on is None else work.items_of(connection, on.id)
+        place = work.place(connection, number)
+    data = None if on is None else view.whole(site.form, page, on, placed)
+    return ask.page(
+        "note.html",
+        note=row,
+        lines=[line.shown for line in page.lines],
+        sections=page.sections(),
+        data=data,
+        script=None if data is None else _embedded(data),
+        labels=view.labels(site.form),
+        mode=site.form.mode,
+        place=place,
+        role=role,
+        sides=sorted({name for each in placed for name in each.item.by}),
+    )
+
+
+def _embedded(data: dict[str, Any]) -> Markup:
+    """JSON that no text can leave: ``<`` and the line separators are written as escapes."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for sign, escape in (("<", "\\u003c"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+        text = text.replace(sign, escape)
+    return Markup(text)  # noqa: S704
+
+
+def state(ask: Ask) -> Response:
+    """The note's items as they are now, for a page that fell behind."""
+    role = ask.query("role") or ANNOTATE
+    with ask.site.store.reading() as connection:
+        on = work.desk(connection, ask.number(), ask.who.id, role)
+        if on is None:
+            raise DeniedError(404, "this note is not yours to work on")
+        token = "" if ask.session is None else ask.session.form
+        return ask.answer(_state(ask, connection, on) | {"form": token})
+
+
+def _state(ask: Ask, connection: Any, on: Desk) -> dict[str, Any]:
+    page: Page = ask.site.pages.of(connection, on.note)
+    form: Form = ask.site.form
+    return view.state(form, page, on, work.items_of(connection, on.id))
+
+
+def step(ask: Ask) -> Response:
+    """Do one step; answers with the items as they are then, or where to go on."""
+    given, site, number = ask.json, ask.site, ask.number()
+    role = given.get("role", ANNOTATE)
+    name, version = given.get("step"), given.get("version")
+    if (
+        role not in (ANNOTATE, ADJUDICATE)
+        or not isinstance(name, str)
+        or not 8 <= len(name) <= 64
+        or not isinstance(version, int)
+    ):
+        raise DeniedError(400, "the step is not understood")
+    if role == ADJUDICATE and ask.who.role not in ("admin", "adjudicator"):
+        raise DeniedError(403, "your role does not allow this")
+    made = Step(name, version, str(given.get("op")), given)
+    done = apply(site.store, site.form, site.pages, ask.who, (number, role), made)
+    answer: dict[str, Any] = {"said": done.said}
+    with site.store.reading() as connection:
+        on = work.desk(connection, number, ask.who.id, role)
+        if done.note != number:
+            answer["go"] = f"/note/{done.note}"
+        elif on is not None:
+            answer |= _state(ask, connection, on)
+            if on.state != work.OPEN:
+                answer["go"] = _onward(done.next, role)
+    return ask.answer(answer)
+
+
+def _onward(following: int | None, role: str) -> str:
+    if role == ADJUDICATE:
+        return "/adjudicate"
+    return "/?empty=1" if following is None else f"/note/{following}"

@@ -1,0 +1,138 @@
+"""The other pages: home, lists of notes, people, events."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from starlette.responses import Response
+
+from labelwright.errors import ConfigError
+from review.store import events, notes, people, work
+from review.store.tables import assignment, event, note, person, queue
+from review.web.site import Ask, DeniedError, rows
+
+STATES = ("new", "open", "done", "final", "skipped")
+
+
+def home(ask: Ask) -> Response:
+    """What is to be done, and how far it is."""
+    with ask.site.store.reading() as connection:
+        counts = work.progress(connection)
+        mine = connection.execute(
+            select(assignment.c.state, func.count())
+            .where(assignment.c.person == ask.who.id)
+            .group_by(assignment.c.state)
+        )
+        recent = connection.execute(
+            select(note.c.id, note.c.ext, assignment.c.state, assignment.c.role)
+            .join(assignment, assignment.c.note == note.c.id)
+            .where(assignment.c.person == ask.who.id)
+            .order_by(assignment.c.id.desc())
+            .limit(12)
+        ).all()
+        return ask.page(
+            "home.html",
+            counts=counts,
+            total=sum(counts.values()),
+            states=STATES,
+            mine=dict(mine.tuples().all()),
+            recent=rows(recent),
+            empty=ask.query("empty") == "1",
+        )
+
+
+def disputed(ask: Ask) -> Response:
+    """Notes that two people annotated and nobody decided."""
+    with ask.site.store.reading() as connection:
+        waiting = connection.execute(
+            select(note.c.id, note.c.ext, queue.c.state)
+            .join(queue, queue.c.note == note.c.id)
+            .where(queue.c.state == "done")
+            .order_by(queue.c.note)
+            .limit(200)
+        ).all()
+        mine = connection.execute(
+            select(note.c.id, note.c.ext, assignment.c.state)
+            .join(assignment, assignment.c.note == note.c.id)
+            .where(assignment.c.person == ask.who.id, assignment.c.role == work.ADJUDICATE)
+            .order_by(assignment.c.id.desc())
+            .limit(50)
+        ).all()
+        begun = {row.id for row in mine}
+        return ask.page(
+            "adjudicate.html",
+            waiting=[row for row in rows(waiting) if row["id"] not in begun],
+            mine=rows(mine),
+        )
+
+
+def everyone(ask: Ask) -> Response:
+    """People and their roles."""
+    with ask.site.store.reading() as connection:
+        return ask.page("people.html", people=people.people(connection), roles=people.ROLES)
+
+
+def add_person(ask: Ask) -> Response:
+    """Somebody new."""
+    fields = ask.fields
+    people.add_person(
+        ask.site.store, fields.get("name", ""), fields.get("role", ""), fields.get("password", "")
+    )
+    return ask.go("/people")
+
+
+def change_person(ask: Ask) -> Response:
+    """Another role or password, or out and in again."""
+    fields, store = ask.fields, ask.site.store
+    name = fields.get("name", "")
+    if name == ask.who.name and fields.get("what") != "password":
+        raise DeniedError(422, "an admin cannot shut out or demote themselves")
+    if fields.get("what") == "role":
+        people.set_role(store, name, fields.get("role", ""))
+    elif fields.get("what") == "password":
+        people.set_password(store, name, fields.get("password", ""))
+    elif fields.get("what") in ("disable", "enable"):
+        people.set_disabled(store, name, fields["what"] == "disable")
+    else:
+        raise ConfigError("nothing to change", remedy="choose what")
+    return ask.go("/people")
+
+
+def happenings(ask: Ask) -> Response:
+    """The events, newest first."""
+    before = ask.query("before")
+    wanted = (
+        select(
+            *(event.c[name] for name in ("id", "at", "note", "kind", "before", "after", "undoes")),
+            event.c.hash,
+            person.c.name,
+        )
+        .join(person, person.c.id == event.c.person, isouter=True)
+        .order_by(event.c.id.desc())
+        .limit(100)
+    )
+    if before.isdigit():
+        wanted = wanted.where(event.c.id < int(before[:12]))
+    with ask.site.store.reading() as connection:
+        found = rows(connection.execute(wanted).all())
+        number, digest = events.head(connection)
+    return ask.page("events.html", events=found, number=number, digest=digest)
+
+
+def history(ask: Ask) -> Response:
+    """What was done to one note."""
+    number = ask.number()
+    with ask.site.store.reading() as connection:
+        row = notes.by_id(connection, number)
+        if row is None:
+            raise DeniedError(404, "there is no such note")
+        found = connection.execute(
+            select(
+                *(event.c[each] for each in ("id", "at", "kind", "before", "after", "undoes")),
+                person.c.name,
+            )
+            .join(person, person.c.id == event.c.person, isouter=True)
+            .where(event.c.note == number)
+            .order_by(event.c.id.desc())
+            .limit(500)
+        ).all()
+    return ask.page("history.html", note=row, events=rows(found))

@@ -1,0 +1,342 @@
+"""What every request goes through: its host, its person, its role, its form's token, its size.
+
+A handler is a plain function of an :class:`Ask`; it runs in a thread, with the body read and all
+of this checked before. What it may answer to whom stands in the table of routes alone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import logging
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import BoundedSemaphore
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from labelwright.errors import LabelwrightError
+from review.kinds.base import Form, form_of
+from review.store import people
+from review.store.people import Person, Session
+from review.store.steps import ConflictError, Pages
+from review.store.store import Store
+from review.store.work import RefusedError
+from review.web.options import ServeOptions
+
+LARGEST = 1 << 20
+"""Bytes of a form or step."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # without one browsers send forms with the origin "null"
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+WAITING = 16
+"""Logins that may wait for a place to check their password; further ones are turned away."""
+
+log = logging.getLogger(__name__)
+Handler = Callable[["Ask"], Response]
+Interval = Callable[..., Any]
+
+
+class DeniedError(Exception):
+    """A request that is refused, with its status and what to say."""
+
+    def __init__(self, status: int, said: str, *, wait: int = 0) -> None:
+        super().__init__(said)
+        self.status, self.said, self.wait = status, said, wait
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address: who may ask for it and what answers.
+
+    Attributes:
+        roles: those that may; empty for everybody, also without a session.
+        upload: whether the body is a file, which the handler reads itself.
+    """
+
+    path: str
+    method: str
+    answer: Handler
+    roles: tuple[str, ...]
+    upload: bool = False
+
+
+class Site:
+    """The project that is served, and what its pages share."""
+
+    def __init__(
+        self, store: Store, options: ServeOptions, *, interval: Interval | None = None
+    ) -> None:
+        self.store, self.options = store, options
+        self.form: Form = form_of(store.label_set)
+        self.pages = Pages()
+        self.interval = interval
+        self.passwords = ThreadPoolExecutor(2, thread_name_prefix="password")
+        self.places = BoundedSemaphore(WAITING)
+        self.clock = people.clock
+        self.templates = Environment(
+            loader=PackageLoader("review.web"),
+            autoescape=select_autoescape(default=True, default_for_string=True),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+
+@dataclass
+class Ask:
+    """A request that may be answered."""
+
+    site: Site
+    request: Request
+    body: bytes = b""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    session: Session | None = None
+
+    @property
+    def who(self) -> Person:
+        """The person; the table of routes sees to it that there is one."""
+        if self.session is None:
+            raise DeniedError(401, "please log in")
+        return self.session.person
+
+    @cached_property
+    def json(self) -> Mapping[str, Any]:
+        """The body as a JSON object."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise DeniedError(400, "the request is not understood")
+        return value
+
+    def number(self, name: str = "id") -> int:
+        """A number of the address."""
+        given = str(self.request.path_params[name])
+        if not given.isascii() or not given.isdigit() or len(given) > 12:
+            raise DeniedError(404, "there is no such page")
+        return int(given)
+
+    def query(self, name: str, longest: int = 200) -> str:
+        """A value of the query, cut to a length."""
+        return self.request.query_params.get(name, "")[:longest]
+
+    def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """A page."""
+        made = self.site.templates.get_template(template).render(
+            project=self.site.store.label_set.name,
+            who=None if self.session is None else self.session.person,
+            token="" if self.session is None else self.session.form,
+            **values,
+        )
+        return HTMLResponse(made, status_code=status)
+
+    @staticmethod
+    def answer(value: Mapping[str, Any], status: int = 200) -> Response:
+        """A JSON answer."""
+        return JSONResponse(value, status_code=status)
+
+    @staticmethod
+    def go(path: str) -> Response:
+        """On to another page, after a form."""
+        return RedirectResponse(path, status_code=303)
+
+
+def endpoint(site: Site, route: Route) -> Callable[[Request], Any]:
+    """What the server calls for a route."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            _check_host(site, request)
+            body = b"" if route.upload or request.method == "GET" else await _body(request)
+            fields = await _fields(request, body)
+            answer = await run_in_threadpool(_answered, site, route, request, body, fields)
+        except DeniedError as denied:
+            answer = denied_page(site, request, denied)
+        for name, value in HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if site.options.secure:
+            answer.headers.setdefault("strict-transport-security", "max-age=31536000")
+        return answer
+
+    return handle
+
+
+def _answered(
+    site: Site, route: Route, request: Request, body: bytes, fields: Mapping[str, str]
+) -> Response:
+    session, fresh = _session(site, request)
+    if route.roles:
+        if session is None:
+            raise DeniedError(401, "please log in")
+        if session.person.role not in route.roles:
+            raise DeniedError(403, "your role does not allow this")
+    if request.method != "GET":
+        _check_form(site, request, session, fields, needed=bool(route.roles))
+    ask = Ask(site, request, body, fields, session)
+    try:
+        answer = route.answer(ask)
+    except ConflictError:
+        raise DeniedError(409, "this note was changed in another window") from None
+    except RefusedError as refused:
+        raise DeniedError(422, str(refused)) from None
+    except LabelwrightError as error:
+        raise DeniedError(422, error.what + (f"; {error.remedy}" if error.remedy else "")) from None
+    if fresh:
+        keep_cookie(site, answer, fresh)
+    return answer
+
+
+def keep_cookie(site: Site, answer: Response, token: str) -> None:
+    """Give the browser its session."""
+    answer.set_cookie(
+        site.options.cookie,
+        token,
+        secure=site.options.secure,
+        httponly=True,
+        samesite="strict",
+        path="/",
+    )
+
+
+def address_of(site: Site, request: Request) -> str:
+    """Where a request comes from: what the proxy says, if it comes from the proxy."""
+    near = request.client.host if request.client else ""
+    if near in site.options.proxies:
+        far = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        try:
+            return str(ipaddress.ip_address(far))
+        except ValueError:
+            return near
+    return near
+
+
+def _session(site: Site, request: Request) -> tuple[Session | None, str]:
+    """The session of a request, and the token of one that a proxy's login began."""
+    at = site.clock()
+    token = request.cookies.get(site.options.cookie, "")
+    session = people.resume(site.store, token, at) if token else None
+    near = request.client.host if request.client else ""
+    header = site.options.login_header
+    if not header or near not in site.options.proxies:
+        return session, ""
+    name = request.headers.get(header, "")
+    if session is not None and session.person.name == name:
+        return session, ""
+    if not name:
+        return None, ""
+    with site.store.writing() as connection:
+        found = people.find_person(connection, name)
+        if found is None or found.disabled:
+            return None, ""
+        token = people.begin(connection, found, at)
+    return people.resume(site.store, token, at), token
+
+
+def _check_host(site: Site, request: Request) -> None:
+    """Answer only to the server's own names.
+
+    Raises:
+        DeniedError: the request asks for another host.
+    """
+    host = request.headers.get("host", "")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name.casefold() not in site.options.hosts:
+        raise DeniedError(400, "this host name is not served here")
+
+
+def _check_form(
+    site: Site,
+    request: Request,
+    session: Session | None,
+    fields: Mapping[str, str],
+    *,
+    needed: bool,
+) -> None:
+    """Let only the site's own pages send forms.
+
+    Raises:
+        DeniedError: the request comes from another site, or without the session's token.
+    """
+    origin, fetched = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    scheme = "https" if site.options.secure else "http"
+    if origin is not None and origin != f"{scheme}://{request.headers.get('host', '')}":
+        raise DeniedError(403, "the request comes from another site")
+    if fetched is not None and fetched not in ("same-origin", "none"):
+        raise DeniedError(403, "the request comes from another site")
+    if needed and session is not None:
+        given = request.headers.get("x-form") or fields.get("form") or ""
+        if not people.same(given, session.form):
+            raise DeniedError(403, "the form is too old; load the page again")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, up to :data:`LARGEST`.
+
+    Raises:
+        DeniedError: it is longer.
+    """
+    found = bytearray()
+    async for part in request.stream():
+        found += part
+        if len(found) > LARGEST:
+            raise DeniedError(413, "the request is too large")
+    return bytes(found)
+
+
+async def _fields(request: Request, body: bytes) -> Mapping[str, str]:
+    """The fields of a form; each once."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    if kind != "application/x-www-form-urlencoded" or not body:
+        return {}
+    from urllib.parse import parse_qsl
+
+    try:
+        pairs = parse_qsl(
+            body.decode(), keep_blank_values=True, strict_parsing=True, max_num_fields=500
+        )
+    except ValueError:
+        raise DeniedError(400, "the form is not understood") from None
+    return dict(pairs)
+
+
+def denied_page(site: Site, request: Request, denied: DeniedError) -> Response:
+    """A refusal, as JSON for scripts and as a page for people."""
+    wants_json = "application/json" in request.headers.get("accept", "")
+    if denied.status == 401 and not wants_json and request.method == "GET":
+        return RedirectResponse("/login", status_code=303)
+    extra = {"retry-after": str(denied.wait)} if denied.wait else None
+    if wants_json:
+        return JSONResponse({"error": denied.said}, status_code=denied.status, headers=extra)
+    page = site.templates.get_template("error.html").render(
+        project=site.store.label_set.name, who=None, token="", said=denied.said
+    )
+    return HTMLResponse(page, status_code=denied.status, headers=extra)
+
+
+def secret() -> str:
+    """A new random token."""
+    return secrets.token_urlsafe(32)
+
+
+def rows(found: Sequence[Any]) -> list[dict[str, Any]]:
+    """Rows of a table for a template."""
+    return [dict(row._mapping) for row in found]
