@@ -54,11 +54,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step did: the note that it was about, and the note to go on with."""
+    """What a step did: the note that it was about, the one to go on with, the item it made."""
 
     note: int
     next: int | None = None
     said: str = ""
+    made: int | None = None
 
 
 class Pages:
@@ -123,7 +124,8 @@ def apply(
         change.finish(who, step)
         closes = change.state in (work.DONE, work.SKIPPED)
         follows = work.next_in(connection, form, who) if closes and role == work.ANNOTATE else None
-        return Outcome(note, next=follows, said=said)
+        made = change.made if step.op in ("add", "same") else None
+        return Outcome(note, next=follows, said=said, made=made)
 
 
 class _Change:
@@ -134,6 +136,7 @@ class _Change:
         self.items = {each.root: each for each in work.items_of(connection, on.id)}
         self.state = on.state
         self.why: str | None = None
+        self.made: int | None = None
         self._before: list[int] = []
         self._after: list[int] = []
 
@@ -162,6 +165,7 @@ class _Change:
         self._after.append(number)
         placed = Placed(number, state, made, first)
         self.items[placed.root] = placed
+        self.made = self.made or placed.root
 
     def spans(self, given: Any) -> tuple[tuple[int, int], ...]:
         """Spans from word numbers ``[[first, last], …]``."""

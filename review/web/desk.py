@@ -119,7 +119,7 @@ def step(ask: Ask) -> Response:
         raise DeniedError(403, "your role does not allow this")
     made = Step(name, version, str(given.get("op")), given)
     done = apply(site.store, site.form, site.pages, ask.who, (number, role), made)
-    answer: dict[str, Any] = {"said": done.said}
+    answer: dict[str, Any] = {"said": done.said, "made": done.made}
     with site.store.reading() as connection:
         on = work.desk(connection, number, ask.who.id, role)
         if done.note != number:

@@ -52,6 +52,7 @@ async function pump() {
     const body = { ...next.given, step: next.step, op: next.op, version, role: data.role };
     const answer = await ask(`${base}/steps`, body);
     waiting.shift();
+    if (answer.made && !waiting.length) current = answer.made;
     take(answer);
     if (answer.said) say(answer.said);
     trouble(null);
@@ -199,7 +200,7 @@ function row(each) {
   if (each.doubt) facts.append(element("span", { textContent: `second reader: ${each.doubt}` }));
   if (each.by.length) facts.append(element("span", { textContent: `said by ${each.by.join(", ")}` }));
   if (each.words.length > 1) facts.append(element("span", { textContent: `${each.words.length} parts` }));
-  if (facts.childElementCount) node.append(facts);
+  if (facts.childElementCount) (node.querySelector(".options") || node).append(facts);
   node.addEventListener("focus", () => select(each.id, false));
   node.addEventListener("click", () => select(each.id, true));
   return node;
@@ -379,7 +380,12 @@ const ACTS = {
   },
   undo: () => send("undo", {}, "undo"),
   redo: () => send("redo", {}, "redo"),
-  done: () => send("done", { keep: [...seen] }, "finish the note"),
+  done: () => {
+    const unseen = items.filter((each) => each.state === "open" && !seen.has(each.id));
+    if (!unseen.length) return send("done", { keep: [...seen] }, "finish the note");
+    select(unseen[0].id, true);
+    return say(`${unseen.length} of the proposals you have not seen yet; here is the first`);
+  },
   skip: () => $("why").showModal(),
   probs: () => {
     const hidden = document.body.classList.toggle("noprobs");

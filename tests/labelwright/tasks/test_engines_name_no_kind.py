@@ -11,10 +11,14 @@ import pytest
 from labelwright.kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
-PACKAGES = ("labelwright", "data_builders", "sft", "inference", "retrieval", "baselines", "eval")
+PACKAGES = (
+    *("labelwright", "data_builders", "sft", "inference"),
+    *("retrieval", "review", "baselines", "eval"),
+)
 OF_A_KIND = (
     *(f"labelwright/tasks/{kind}/" for kind in KINDS),
     *(f"eval/kinds/{kind}/" for kind in KINDS),
+    *(f"review/kinds/{kind}.py" for kind in KINDS),
     *(
         f"labelwright/commands/{room}/{kind}"
         for room in ("building", "comparing")

@@ -1,0 +1,84 @@
+"""Words and lines: what the browser counts and the text's own offsets agree, whatever the signs."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from review.text.lines import Page
+from review.text.words import covering, letters, words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("T2N0 (2.5 cm)", ["T2N0", "(", "2", ".", "5", "cm", ")"]),
+        ("a👩‍⚕️b 🇩🇪🇫🇷 👍🏽", ["a", "👩‍⚕️", "b", "🇩🇪", "🇫🇷", "👍🏽"]),
+        ("e\u0301tude no\u0308", ["e\u0301tude", "no\u0308"]),
+        ("יש סוּכֶּרֶת", ["יש", "סוּכֶּרֶת"]),
+        ("肺癌 and ปอด", ["肺", "癌", "and", "ป", "อ", "ด"]),
+        (" \t\r\n", []),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert [text[a:b] for a, b in words(text)] == expected
+
+
+def test_signs_of_a_word() -> None:
+    assert letters("xe\u0301👍🏽", (0, 5)) == [0, 1, 3, 5]
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=("Cs",)), max_size=60))
+def test_every_word_is_drawn_where_it_stands(text: str) -> None:
+    """The browser's own count: UTF-16 units of what it shows of a line."""
+    page = Page(text)
+    shown = [line.shown.encode("utf-16-le") for line in page.lines]
+    assert "".join(line.text for line in page.lines) == "".join(
+        text[line.start : line.start + len(line.text)] for line in page.lines
+    )
+    measures = page.measures()
+    found = []
+    for line, each in enumerate(measures):
+        at = 0
+        for gap, length in zip(each[::2], each[1::2], strict=True):
+            at += gap
+            found.append(shown[line][2 * at : 2 * (at + length)].decode("utf-16-le"))
+            at += length
+    control = {chr(c) for c in range(0x20)} | {chr(c) for c in range(0x7F, 0xA0)}
+    for (start, end), drawn in zip(page.words, found, strict=True):
+        if not control & set(text[start:end]):
+            assert drawn == text[start:end]
+        [[line, first, last]] = page.places([(start, end)])
+        assert shown[line][2 * first : 2 * last].decode("utf-16-le") == drawn
+
+
+@given(st.text(max_size=40), st.integers(0, 40), st.integers(1, 10))
+def test_words_under_a_span_are_those_that_it_touches(text: str, start: int, size: int) -> None:
+    found = words(text)
+    span = (start, start + size)
+    touched = [n for n, (a, b) in enumerate(found) if a < span[1] and b > span[0]]
+    assert covering(found, span) == ((touched[0], touched[-1]) if touched else None)
+
+
+def test_breaks_are_lines_and_control_signs_are_shown() -> None:
+    page = Page("a\r\nb\rc\u2028d\x07\te")
+    assert [line.shown for line in page.lines] == ["a", "b", "c", "d\u2407\te"]
+    assert page.places([(0, 4)]) == [[0, 0, 1], [1, 0, 1]]
+
+
+def test_a_line_without_end_is_shown_in_pieces() -> None:
+    text = "word " * 2000
+    page = Page(text)
+    assert len(page.lines) == 3
+    assert "".join(line.text for line in page.lines) == text
+    assert len(page.words) == 2000
+    assert unicodedata.category(page.lines[1].text[0]) == "Ll"
+
+
+def test_sections_are_found_with_their_lines() -> None:
+    page = Page("FINDINGS:\nClear.\nIMPRESSION: Normal.")
+    assert page.sections() == [("findings", 1), ("impression", 2)]
+    assert Page("Clear lungs.").sections() == []
