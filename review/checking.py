@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import PRIVATE, write_json, writing
 from labelwright.io.manifest import sha256_file
-from review.kinds.base import Item, form_of
+from review.kinds.base import Item
+from review.kinds.forms import form_of
 from review.store import events
 from review.store.store import DATABASE, FILE, Store, now
 from review.store.tables import assignment, event, item, note, queue

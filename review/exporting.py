@@ -16,7 +16,7 @@ from typing import Any
 from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import atomic_write, dumps, write_json, writing
 from labelwright.io.manifest import sha256_file
-from review.kinds.base import form_of
+from review.kinds.forms import form_of
 from review.store import events, gold, people
 from review.store.gold import Final
 from review.store.store import Store

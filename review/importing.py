@@ -13,7 +13,8 @@ from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.records import Reject, Report
-from review.kinds.base import Form, form_of
+from review.kinds.base import Form
+from review.kinds.forms import form_of
 from review.store import annotated, notes, order, people, runs
 from review.store.notes import Imported
 from review.store.store import Store

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Span
-from labelwright.tasks import TaskKind, extension, kind_of
+from labelwright.tasks import TaskKind, kind_of
 
 NO_ITEM = 0.5
 """How unsure a note is in which a labeler found nothing, so that missed things are seen too."""
@@ -171,28 +170,3 @@ class Form(ABC):
             what = "no probabilities" if items else "nothing found"
             return base, what
         return base, f"least sure: {least.name} {least.prob:.2f}"
-
-
-def form_of(label_set: LabelSet) -> Form:
-    """The form of a label set's kind.
-
-    Raises:
-        ConfigError: labels of this kind cannot be reviewed.
-    """
-    kind = kind_of(label_set)
-    if (module := extension(kind, "review.kinds")) is not None:
-        made: Form = module.FORM(label_set)
-        return made
-    if kind.choices(label_set) is None:
-        raise ConfigError(
-            f"label sets of the task {kind.name} cannot be reviewed",
-            remedy="give one whose answers are choices, or of another task",
-        )
-    from review.kinds.choices import ChoicesForm
-
-    return ChoicesForm(label_set)
-
-
-def changed(item: Item, **what: Any) -> Item:
-    """An item as a person changed it: without the labeler's probability."""
-    return replace(item, **({"prob": None} | what))

@@ -15,7 +15,8 @@ from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file
 from labelwright.records import Prediction, Reject
-from review.kinds.base import Form, Item, form_of
+from review.kinds.base import Form, Item
+from review.kinds.forms import form_of
 from review.store import events, notes
 from review.store.events import Happening
 from review.store.store import Store, now

@@ -23,7 +23,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from labelwright.errors import LabelwrightError
-from review.kinds.base import Form, form_of
+from review.kinds.base import Form
+from review.kinds.forms import form_of
 from review.store import people
 from review.store.people import Person, Session
 from review.store.steps import ConflictError, Pages

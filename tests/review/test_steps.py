@@ -24,7 +24,7 @@ def anna(tmp_path: Path) -> Worker:
 
 
 def test_proposals_are_kept_changed_deleted_and_marks_added(anna: Worker) -> None:
-    """Words behind an emoji are found by number; "cancer" of "cancer of the liver" is the second."""
+    """Words behind an emoji are found by number; the liver's "cancer" is the second one."""
     anna.do("keep", item=anna.item("breast cancer"))
     anna.do("delete", item=anna.item("scan"))
     first = anna.number("cancer", 1)
@@ -142,8 +142,9 @@ def test_a_step_on_an_old_version_is_a_conflict_and_a_repeated_one_is_done_once(
 def test_what_overlaps_is_refused_at_the_end_where_the_label_set_has_no_nesting(
     tmp_path: Path,
 ) -> None:
-    from labelwright.label_set import LabelSet
     from review_tools import TYPES, project
+
+    from labelwright.label_set import LabelSet
 
     flat = LabelSet.from_text(TYPES.replace("nesting: true", "nesting: false"))
     store = project(tmp_path / "p", flat)
@@ -183,9 +184,7 @@ def test_events_hold_no_text_and_cannot_be_changed(anna: Worker) -> None:
         ("UPDATE assignment SET version = 7", "7 steps by its version, 1 in the events"),
     ],
 )
-def test_check_finds_what_was_changed_behind_its_back(
-    anna: Worker, change: str, said: str
-) -> None:
+def test_check_finds_what_was_changed_behind_its_back(anna: Worker, change: str, said: str) -> None:
     anna.do("keep", item=anna.item("scan"))
     assert list(problems(anna.store)) == []
     with anna.store.writing() as connection:

@@ -54,7 +54,11 @@ class Browser:
             self.app.state.site.clock = clock
         address = options.pop("address", "127.0.0.1")
         self.client = TestClient(
-            self.app, HOST, follow_redirects=False, client=(address, 5), raise_server_exceptions=False
+            self.app,
+            HOST,
+            follow_redirects=False,
+            client=(address, 5),
+            raise_server_exceptions=False,
         )
         self.token = ""
 
@@ -229,7 +233,16 @@ def test_pages_carry_their_policy_and_only_own_hosts_are_served(store: Store) ->
     with number.reading() as connection:
         evil = connection.exec_driver_sql("SELECT id FROM note WHERE ext = 'evil'").scalar_one()
     browser.post(f"/note/{evil}/take")
-    for path in ("/", "/notes", "/people", "/events", f"/note/{evil}", "/login", "/nothing", "/x/y"):
+    for path in (
+        "/",
+        "/notes",
+        "/people",
+        "/events",
+        f"/note/{evil}",
+        "/login",
+        "/nothing",
+        "/x/y",
+    ):
         answer = browser.get(path)
         assert answer.headers["content-security-policy"] == POLICY, path
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -277,7 +290,7 @@ def test_two_windows_on_one_note_get_a_conflict_and_lose_nothing(store: Store) -
     late = browser.post(f"/note/{number}/steps", json=second, **JSON)
     assert late.status_code == 409
     now = browser.get(f"/note/{number}/state", **JSON).json()
-    assert [each["state"] for each in now["items"]][0] == "deleted"
+    assert next(each["state"] for each in now["items"]) == "deleted"
     again = browser.post(f"/note/{number}/steps", json=second | {"version": 1}, **JSON)
     assert again.json()["items"][0]["state"] == "kept"
 

@@ -158,7 +158,7 @@ def _open(arguments: argparse.Namespace) -> Store:
 
 
 def _init(arguments: argparse.Namespace) -> int:
-    from review.kinds.base import form_of
+    from review.kinds.forms import form_of
     from review.store.store import Settings, create
 
     label_set = LabelSet.load(arguments.label_set)

@@ -10,7 +10,7 @@ from typing import Any
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject, Report
-from review.kinds.base import form_of
+from review.kinds.forms import form_of
 from review.store import notes, order, runs, work
 from review.store.people import Person, add_person
 from review.store.steps import Outcome, Pages, Step, apply
@@ -45,8 +45,7 @@ def entity(text: str, word: str, kind: str = "Disease", prob: float = 0.9) -> di
     """A row of the first place of a word."""
     start = text.index(word)
     spans = [[start, start + len(word)]]
-    row = {"type": kind, "spans": spans, "text": word, "prob": prob, "certainty": "positive"}
-    return row
+    return {"type": kind, "spans": spans, "text": word, "prob": prob, "certainty": "positive"}
 
 
 def prediction(identifier: str, entities: Sequence[dict[str, Any]], **more: Any) -> dict[str, Any]:
