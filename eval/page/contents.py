@@ -116,6 +116,7 @@ class Contents:
         methods: the first paragraph of the methods section.
         labelers: numbers of each labeler for ``scores.json``.
         data_tables: written as CSV and LaTeX only.
+        glossary: the names of scores that are easily mistaken for each other, with what they mean.
     """
 
     scores_title: str
@@ -131,3 +132,4 @@ class Contents:
     heat: Heat | None = None
     more: Sequence[Further] = ()
     data_tables: Sequence[Table] = ()
+    glossary: Sequence[tuple[str, str]] = ()

@@ -10,6 +10,7 @@ from typing import Any
 from eval.page.frame import render_page, script_json
 from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
+from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.version import __version__
 
@@ -41,6 +42,8 @@ class EvidenceData:
         left: reports with a prediction that are beyond the page's limit.
         second: the second reader, where there is one.
         differ: how many labels the two readers differ in.
+        nothing: the observations that, when positive, say that nothing was found; the page gives
+            them a colour of their own.
     """
 
     observations: tuple[str, ...]
@@ -52,6 +55,7 @@ class EvidenceData:
     left: int = 0
     second: str | None = None
     differ: int = 0
+    nothing: tuple[str, ...] = ()
 
     def facts(self) -> str:
         """What the page holds, in one line."""
@@ -74,7 +78,11 @@ def _counted(count: int, what: str) -> str:
 
 
 def collect(
-    predictions: Path, reports: Iterable[Report | Reject], *, most: int = MOST
+    predictions: Path,
+    reports: Iterable[Report | Reject],
+    *,
+    most: int = MOST,
+    label_set: LabelSet | None = None,
 ) -> EvidenceData:
     """Join reports with their predictions.
 
@@ -82,6 +90,8 @@ def collect(
         predictions: ``predictions.jsonl``.
         reports: as they were labeled: the same text, cut to the same sections.
         most: reports beyond so many are only counted.
+        label_set: what was asked, where it is known: the heads of its exclusive rules say that
+            nothing was found.
 
     Raises:
         InputError: no report has a prediction, a prediction cannot be read, or a place of
@@ -92,6 +102,8 @@ def collect(
     if first is None:
         raise InputError("there is no prediction", remedy="label first", source=predictions)
     data = EvidenceData(tuple(first.labels), first.model)
+    if label_set is not None:
+        data.nothing = tuple(rule.label for rule in label_set.exclusive)
     places = {name: place for place, name in enumerate(data.observations)}
     for report in reports:
         if isinstance(report, Reject):
@@ -179,11 +191,13 @@ def html(data: EvidenceData, *, title: str) -> str:
         "version": __version__,
         "title": title,
         "facts": data.facts(),
+        "nothing_found": bool(data.nothing),
         "data": script_json(
             {
                 "observations": data.observations,
                 "rows": data.rows,
                 **({"second": data.second} if data.second is not None else {}),
+                "nothing": [n for n, o in enumerate(data.observations) if o in data.nothing],
             }
         ),
     }

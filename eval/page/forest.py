@@ -29,9 +29,10 @@ def forest(
     narrow = width < 500
     single = len(others) == 1
     names = 118 if narrow else 176
+    stacked = narrow and single  # the name and its numbers, and below them the mark
     numbers = 0 if narrow or not single else 172
-    height_of = 24 if single else 6 + 10 * len(others)
-    top = 34 if single else 52
+    height_of = 38 if stacked else 24 if single else 6 + 10 * len(others)
+    top = (46 if stacked else 34) if single else 52
     gap = 12
     height = top + (len(summary) + len(rows)) * height_of + gap + 30
     canvas = Canvas(
@@ -39,9 +40,8 @@ def forest(
         height,
         label=f"Forest plot of differences in {score}. {_spoken(reference, others, summary)}",
     )
-    axis = difference_axis(
-        [*summary, *rows], names + 10, width - numbers - 18, most=5 if narrow else 8
-    )
+    left = 14 if stacked else names + 10
+    axis = difference_axis([*summary, *rows], left, width - numbers - 18, most=5 if narrow else 8)
     bottom = height - 28
     edge = max(axis.low, -margin), min(axis.high, margin)
     canvas.rect(axis.at(edge[0]), top, axis.at(edge[1]) - axis.at(edge[0]), bottom - top, "band")
@@ -52,15 +52,17 @@ def forest(
     _sides(canvas, axis, reference, others[0] if single else "other", top - 10)
     if not single:
         legend(canvas, names + 10, 13, others, start=1)
-    if numbers:
-        canvas.text(width, top - 10, f"Δ{score} [interval]", "t small end")
+    if numbers or stacked:
+        canvas.text(width, top - (24 if stacked else 10), f"Δ{score} [interval]", "t small end")
     y = top
     for index, row in enumerate([*summary, *rows]):
         if index == len(summary):
             canvas.line(0, y + gap / 2, width, y + gap / 2, "rule")
             y += gap
         strong = index < len(summary)
-        _forest_row(canvas, row, y, axis, (names, height_of), (others, strong, numbers > 0))
+        shown = numbers > 0 or stacked
+        sizes = (width - 160 if stacked else names, height_of)
+        _forest_row(canvas, row, y, axis, sizes, (others, strong, shown), stacked=stacked)
         y += height_of
     return canvas
 
@@ -72,12 +74,15 @@ def _forest_row(
     axis: Axis,
     sizes: tuple[float, float],
     style: tuple[Sequence[str], bool, bool],
+    *,
+    stacked: bool = False,
 ) -> None:
     names, height = sizes
     others, strong, with_numbers = style
-    middle = y + height / 2
+    middle = y + (height - 13 if stacked else height / 2)
+    line = y + 12 if stacked else middle + 4
     weight = " strong" if strong else ""
-    canvas.text(0, middle + 4, shorten(row.name, names, 12.5), f"t{weight}", tip=row.name)
+    canvas.text(0, line, shorten(row.name, names, 12.5), f"t{weight}", tip=row.name)
     for index, mark in enumerate(row.marks):
         at = middle if len(others) == 1 else y + 8 + 10 * index
         if mark is None:
@@ -94,9 +99,9 @@ def _forest_row(
         else:
             canvas.mark(0 if len(others) == 1 else index + 1, axis.at(mark.value), at, css, tip=tip)
         if with_numbers:
-            canvas.text(canvas.width, middle + 4, interval_text(mark), f"t num end{weight}")
+            canvas.text(canvas.width, line, interval_text(mark), f"t num end{weight}")
     if with_numbers and row.marks[0] is None:
-        canvas.text(canvas.width, middle + 4, "not defined", "t small end")
+        canvas.text(canvas.width, line, "not defined", "t small end")
 
 
 def _diamond(canvas: Canvas, axis: Axis, mark: Estimate, y: float, css: str, tip: str) -> None:

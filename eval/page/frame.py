@@ -191,6 +191,10 @@ def _context(page: Page) -> dict[str, Any]:
     a, contents = page.analysis, page.contents
     drawn = page.drawings
     first = next((s for s in page.sections if s.id == page.opening and s.figures), None)
+    zeros = _zeros(page)
+    forest = drawn.get("forest")
+    if zeros and first is None:
+        forest, drawn = None, {name: d for name, d in drawn.items() if name != "forest"}
     return {
         "version": __version__,
         "title": page.title,
@@ -206,16 +210,13 @@ def _context(page: Page) -> dict[str, Any]:
         "contents": contents,
         "tables": {table.name: table for table in page.tables},
         "test_tables": page.test_tables,
-        "forest": drawn.get("forest") if first is None else first.figures[0],
+        "forest": forest if first is None else first.figures[0],
         "forest_below": None if first is None else drawn.get("forest"),
         "bars": drawn["bars"],
         "heat_maps": [drawing for name, drawing in drawn.items() if name.startswith("heat")],
         "ranks": drawn.get("ranks"),
-        "signatures": {
-            "scores": a.signature(),
-            "differences": a.signature(tests=True),
-            "plain": contents.heat and a.signature(contents.heat.score, intervals=False),
-        },
+        "whole_signature": a.signature(tests=bool(a.pairs)),
+        "zeros": zeros,
         "extra_sections": [
             replace(s, statements=(), figures=s.figures[1:]) if s is first else s
             for s in page.sections
@@ -232,6 +233,21 @@ def _context(page: Page) -> dict[str, Any]:
             {"name": s.name, "facts": s.facts(), "prompt": s.prompt} for s in page.sources
         ],
     }
+
+
+def _zeros(page: Page) -> str:
+    """What is said in place of pages of zeros; empty where any labeler scores."""
+    a = page.analysis
+    names = a.comparison.names
+    marks = [mark for name in names for mark in (a.mean(name), *a.marks(name, a.metric))]
+    if any(mark is not None and mark.value for mark in marks):
+        return ""
+    who = "The labeler scores" if len(names) == 1 else "Every labeler scores"
+    return (
+        f"{who} 0 on every {a.unit[0]}, so tables and figures are folded. That is how a model "
+        "looks that has learned nothing yet, or predictions that belong to other reports; the "
+        "error browser shows what was answered."
+    )
 
 
 def _claim(statement: str) -> Verdict:

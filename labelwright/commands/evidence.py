@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from labelwright.checkpoint import LABEL_SET_FILE
+from labelwright.commands.comparing.command import named_label_set
 from labelwright.commands.flags import positive
 from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.errors import ConfigError, InputError
+from labelwright.label_set import LabelSet, shipped_names
 from labelwright.text.sections import SECTION_CHOICES
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
@@ -40,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="N",
         help="reports in the page at most (default: 5000)",
+    )
+    parser.add_argument(
+        "--label-set",
+        metavar="NAME|FILE",
+        help="what was asked, for the colour of labels that say that nothing was found (default: "
+        "that of the run)",
     )
     parser.add_argument("--title", help="title of the page")
 
@@ -80,7 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     sections = arguments.sections or known.get("sections") or "full"
     cut = SectionCut(left_to_cut(arguments.files, sections))
     reports = cut.stream(read_reports(arguments.files, reading))
-    data = collect(file, reports, most=arguments.limit or MOST)
+    label_set = run_label_set(arguments.label_set, file.parent)
+    data = collect(file, reports, most=arguments.limit or MOST, label_set=label_set)
     write_page(data, arguments.out, title=arguments.title or f"Evidence of {data.model}")
     sys.stdout.write(f"{data.facts()}\n{arguments.out}\n")
     return 0
@@ -103,6 +113,25 @@ def _labeled(folder: Path) -> tuple[dict[str, Any], set[tuple[str, Any]]]:
         if isinstance(each, dict)
     }
     return options if isinstance(options, dict) else {}, files
+
+
+def run_label_set(given: str | None, folder: Path) -> LabelSet | None:
+    """The label set that is given, or the shipped one or the model's that the run names.
+
+    ``None`` where the run names none that can be found here.
+
+    Raises:
+        LabelSetError: the one that is given has mistakes.
+    """
+    if given is not None:
+        return LabelSet.load(given)
+    name, digest = named_label_set(folder / MANIFEST)
+    for place in (folder / LABEL_SET_FILE, name if name in shipped_names() else None):
+        if place is not None and (isinstance(place, str) or place.is_file()):
+            found = LabelSet.load(place)
+            if found.fingerprint == digest:
+                return found
+    return None
 
 
 def _is_one(path: Path, files: set[tuple[str, Any]]) -> bool:

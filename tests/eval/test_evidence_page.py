@@ -18,6 +18,7 @@ from eval.page.evidence_page import collect, html
 from labelwright.cli import main
 from labelwright.errors import InputError
 from labelwright.io.jsonl import write_jsonl
+from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
 
 NASTY = '</script><script>alert(1)</script> \u2028 🫁 <b>No</b> effusion & "more".'
@@ -145,6 +146,20 @@ def test_a_label_that_gave_way_to_a_rule_is_marked_with_its_own_probability(tmp_
     assert found.labels == 2
 
 
+def test_what_says_that_nothing_was_found_is_named(tmp_path: Path) -> None:
+    """Its positive has a colour of its own, not that of disease; where nothing tells, none has."""
+    labels = {"No Finding": "positive", "Fracture": "negative"}
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(json.dumps({"id": "a", "labels": labels, "model": "m"}))
+    report = [Report("a", "Normal.", "f", 1)]
+    known = html(collect(path, report, label_set=LabelSet.load("chexpert-14")), title="t")
+    assert embedded(known)["nothing"] == [0]
+    assert '<span class="chip h">nothing found</span>' in known
+    unknown = html(collect(path, report), title="t")
+    assert embedded(unknown)["nothing"] == []
+    assert "nothing found</span>" not in unknown
+
+
 def test_two_readers_are_shown_side_by_side(tmp_path: Path) -> None:
     second = {
         "model": "rules",
@@ -187,6 +202,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
     )
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     data = embedded(page.read_text(encoding="utf-8"))
+    assert [data["observations"][place] for place in data["nothing"]] == ["No Finding"]
     quoted = {
         row["t"][start:end].lower()
         for row in data["rows"]

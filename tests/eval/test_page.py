@@ -158,6 +158,47 @@ def test_a_signature_stands_beside_every_score(three: Page) -> None:
     assert "seed:5" in three.analysis.signature()
 
 
+def test_the_page_shows_one_signature_to_copy_and_tells_kinds_of_f1_apart(two: Page) -> None:
+    html = two.html
+    assert html.count('class="signature"') == 1
+    assert 'data-from="signature"' in html
+    said = re.search(r'id="signature"[^>]*>(.*?)</code>', html)
+    assert said
+    assert said[1].replace("<wbr>", "") == two.analysis.signature(tests=True)
+    terms = re.findall(r"<dt>([^<]*)</dt><dd>[^<]{40,}</dd>", html)
+    assert terms[:3] == [
+        "Weighted F1",
+        "All certainties; positive and negative only",
+        "Micro F1 pos.",
+    ]
+    assert "<details class" not in html
+
+
+def test_the_narrow_forest_keeps_its_numbers(two: Page) -> None:
+    """Every number of the wide figure stands in the one for phones too."""
+    drawn = two.drawings["forest"]
+    wide, narrow = (
+        re.findall(r">([+−]?0\.\d{3} \[[^\]]*\])<", str(d)) for d in (drawn.wide, drawn.narrow)
+    )
+    assert len(wide) == 6  # the mean and five observations
+    assert narrow == wide
+
+
+def test_a_page_of_zeros_says_so_and_folds(two: Page) -> None:
+    right = compared({"a": 0.0, "b": 0.0})
+    gold = np.zeros_like(right.gold)  # positive everywhere, and everything answered blank
+    blank = np.full_like(gold, 3)
+    folded = page(replace(right, gold=gold, pred={"a": blank, "b": blank})).html
+    checked(folded)
+    assert (
+        "Every labeler scores 0 on every observation, so tables and figures are folded." in folded
+    )
+    opened = re.sub(r"<details.*?</details>", "", folded, flags=re.DOTALL)
+    assert "<table" not in opened.partition('id="failures"')[0]
+    assert "<svg" not in opened
+    assert "scores 0" not in two.html
+
+
 def test_three_labelers_get_ranks_and_adjusted_pairs(three: Page) -> None:
     names = {t.name for t in three.tables}
     assert {"overall", "pairwise", "over-observations"} <= names

@@ -60,6 +60,7 @@ def contents(analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
         scores_title="Scores per observation",
         scores_lead="Labelers as a whole, the verdict's score per observation, then the two "
         "tables that papers print. Bold: the best of its row.",
+        glossary=_glossary(),
         scores=[
             labelers(analysis),
             main(analysis),
@@ -84,6 +85,32 @@ def contents(analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
         errors=_errors(analysis.comparison, texts),
         labelers={name: _labeler_json(analysis, name) for name in analysis.comparison.names},
     )
+
+
+def _glossary() -> list[tuple[str, str]]:
+    """The kinds of F1 that stand side by side on the page."""
+    return [
+        (
+            "Weighted F1",
+            "Of each observation: the F1 of finding it positive, negative and uncertain, each "
+            "weighted by how often the gold has it. Blank counts for nothing, so silence earns "
+            "nothing. CheXbert's way.",
+        ),
+        (
+            "All certainties; positive and negative only",
+            "Of each observation: the mean over certainties of the F1 of the certainty and the "
+            "F1 of the rest. The rest is mostly right by itself, so these are near 1 even for a "
+            "labeler that says little. Printed to compare with papers that use them.",
+        ),
+        (
+            "Micro F1 pos.",
+            "Positive labels of all observations in one count: common observations decide it.",
+        ),
+        (
+            "Macro mean",
+            "The plain mean of the observations' scores: rare ones count as much as common ones.",
+        ),
+    ]
 
 
 # Tables

@@ -8,6 +8,9 @@
   const words = { p: "positive", u: "uncertain", n: "negative", b: "blank", "-": "no answer" };
   const classes = { p: "p", u: "u", n: "n", b: "none", "-": "none" };
   const rank = "punb-";
+  const nothing = new Set(data.nothing ?? []);
+  // Positive of what says that nothing was found is no sign of disease.
+  const look = (place, letter) => (letter === "p" && nothing.has(place) ? "h" : classes[letter]);
 
   // Pieces of the text, each with the labels whose evidence covers it. Offsets count code points.
   function pieces(row) {
@@ -30,10 +33,13 @@
     const marks = [];
     for (const piece of pieces(row)) {
       if (!piece.labels.length) { text.append(piece.text); continue; }
-      const letters = piece.labels.map((number) => row.l[number][1]);
-      const letter = letters.sort((a, b) => rank.indexOf(a) - rank.indexOf(b))[0];
-      const mark = make("mark", classes[letter], piece.text);
+      const first = [...piece.labels].sort((a, b) =>
+        rank.indexOf(row.l[a][1]) - rank.indexOf(row.l[b][1])
+        || nothing.has(row.l[a][0]) - nothing.has(row.l[b][0]))[0];
+      const mark = make("mark", look(row.l[first][0], row.l[first][1]), piece.text);
+      mark.dataset.at = marks.length + 1;
       mark.tabIndex = 0;
+      mark.setAttribute("role", "button");
       mark.title = piece.labels
         .map((number) => data.observations[row.l[number][0]] + ": " + words[row.l[number][1]])
         .join("\n");
@@ -41,9 +47,9 @@
       text.append(mark);
     }
     const chips = make("ul", "chips");
-    const buttons = row.l.map(([place, letter, sure, spans, other, ruled]) => {
+    const buttons = row.l.map(([place, letter, sure, spans, other, ruled], number) => {
       const item = make("li");
-      const button = make("button", "chip " + classes[letter] + (spans.length ? "" : " unplaced"));
+      const button = make("button", "chip " + look(place, letter) + (spans.length ? "" : " unplaced"));
       button.type = "button";
       button.append(make("span", "", data.observations[place]), make("span", "says", words[letter]));
       if (sure !== null) button.append(make("span", "sure", sure.toFixed(2)));
@@ -52,6 +58,12 @@
         button.title = "The likeliest label broke a rule of the label set; the probability is this label's own.";
       }
       if (other) button.append(make("span", "other", "other reader: " + words[other]));
+      const at = marks.flatMap(([mark, own]) => (own.includes(number) ? [mark.dataset.at] : []));
+      if (at.length) {
+        const where = make("span", "at", at.join(" "));
+        where.title = "carried by the part" + (at.length > 1 ? "s " : " ") + at.join(", ");
+        button.append(where);
+      }
       item.append(button);
       chips.append(item);
       return button;
@@ -71,15 +83,21 @@
       buttons.forEach((button, number) => button.classList.toggle("on", on.has(number)));
       marks.forEach(([mark, own]) => mark.classList.toggle("on", own.some((number) => on.has(number))));
     };
+    const press = () => {
+      const on = new Set(kept ?? []);
+      buttons.forEach((button, number) => button.setAttribute("aria-pressed", String(on.has(number))));
+      marks.forEach(([mark, own]) => mark.setAttribute("aria-pressed", String(own.some((number) => on.has(number)))));
+    };
+    article.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") { kept = null; press(); show(null); }
+    });
     const wire = (node, labels) => {
-      node.addEventListener("mouseenter", () => show(labels));
+      node.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") show(labels); });
       node.addEventListener("focus", () => show(labels));
-      for (const event of ["mouseleave", "blur"]) node.addEventListener(event, () => show(kept));
+      for (const event of ["pointerleave", "blur"]) node.addEventListener(event, () => show(kept));
       const keep = () => {
         kept = kept !== null && String(kept) === String(labels) ? null : labels;
-        buttons.forEach((button, number) => {
-          button.setAttribute("aria-pressed", String(kept !== null && kept.includes(number)));
-        });
+        press();
         show(kept);
       };
       node.addEventListener("click", keep);
@@ -87,10 +105,8 @@
         if (event.key === "Enter" || event.key === " ") { event.preventDefault(); keep(); }
       });
     };
-    buttons.forEach((button, number) => {
-      button.setAttribute("aria-pressed", "false");
-      wire(button, [number]);
-    });
+    press();
+    buttons.forEach((button, number) => wire(button, [number]));
     marks.forEach(([mark, labels]) => wire(mark, labels));
   }
 

@@ -141,7 +141,7 @@ def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelS
         return LabelSet.load(given)
     for run in map(Path, runs):
         folder = run if run.is_dir() else run.parent
-        name, digest = _named_label_set(folder / "manifest.json")
+        name, digest = named_label_set(folder / "manifest.json")
         if not name:
             continue
         for path in (folder / LABEL_SET_FILE, Path(gold).parent / LABEL_SET_FILE):
@@ -156,7 +156,7 @@ def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelS
     return LabelSet.load(DEFAULT_LABEL_SET)
 
 
-def _named_label_set(manifest: Path) -> tuple[str, str]:
+def named_label_set(manifest: Path) -> tuple[str, str]:
     """Name and digest of the label set of a run; empty where nothing is known of it."""
     try:
         value = json.loads(manifest.read_text(encoding="utf-8"))

@@ -1,0 +1,90 @@
+"""The pages in Chromium at the width of a phone; skipped where there is no browser to drive."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_tools import compared, page
+
+from eval.page.evidence_page import collect, html
+from labelwright.io.jsonl import write_jsonl
+from labelwright.label_set import LabelSet
+from labelwright.records import Certainty, Prediction, Report
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
+OVER_THE_EDGE = """[...document.querySelectorAll("body *")].filter((node) => {
+  const box = node.getBoundingClientRect();
+  if (!box.width || box.right <= innerWidth + 1 || box.right < 0) return false;
+  for (let up = node.parentElement; up; up = up.parentElement)
+    if (["auto", "scroll", "hidden"].includes(getComputedStyle(up).overflowX)) return false;
+  return true;
+}).map((node) => node.tagName + "." + node.className)"""
+"""Everything that ends right of the window and in no box that scrolls by itself."""
+
+
+@pytest.fixture(scope="module")
+def phone() -> Iterator[Any]:
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if BROWSER is None:
+        pytest.skip("there is no chromium here")
+    with api.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        context = browser.new_context(
+            viewport={"width": 360, "height": 800}, has_touch=True, is_mobile=True
+        )
+        yield context.new_page()
+        browser.close()
+
+
+def test_evidence_is_found_by_numbers_tap_and_keyboard(phone: Any, tmp_path: Path) -> None:
+    text = "Heart large. Clear lungs."
+    said = Prediction(
+        id="a",
+        model="m",
+        task="certainty",
+        value={"Cardiomegaly": Certainty.POSITIVE, "No Finding": Certainty.POSITIVE},
+        evidence={"Cardiomegaly": [[0, 12]], "No Finding": [[13, 25]]},
+    )
+    write_jsonl(tmp_path / "p.jsonl", [said.to_json()])
+    label_set = LabelSet.load("chexpert-14")
+    found = collect(tmp_path / "p.jsonl", [Report("a", text, "f", 1)], label_set=label_set)
+    (tmp_path / "page.html").write_text(html(found, title="T"), encoding="utf-8")
+    phone.goto((tmp_path / "page.html").as_uri())
+    assert phone.evaluate(OVER_THE_EDGE) == []
+    assert [m.get_attribute("data-at") for m in phone.query_selector_all("mark")] == ["1", "2"]
+    assert [c.inner_text() for c in phone.query_selector_all(".chip .at")] == ["1", "2"]
+    colours = "(s) => getComputedStyle(document.querySelector(s)).borderBottomColor"
+    disease, nothing = (phone.evaluate(colours, f"mark.{letter}") for letter in "ph")
+    assert disease != nothing
+    assert phone.locator(".text").inner_text() == text  # numbers are not part of what is copied
+    phone.tap("mark.h")
+    assert phone.locator(".chip.on").inner_text().startswith("No Finding")
+    assert phone.get_attribute("mark.h", "aria-pressed") == "true"
+    phone.keyboard.press("Escape")
+    assert phone.locator(".on").count() == 0
+    phone.focus("button.chip.p")
+    phone.keyboard.press("Enter")
+    assert phone.locator("mark.on").inner_text() == "Heart large."
+
+
+def test_the_comparison_page_fits_a_phone(phone: Any, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(page(compared({"ours": 0.02, "rules": 0.4})).html, encoding="utf-8")
+    phone.goto(path.as_uri())
+    assert phone.evaluate(OVER_THE_EDGE) == []
+    assert phone.evaluate("document.documentElement.scrollWidth") == 360
+    shown = phone.locator("#verdict svg:visible")
+    assert shown.count() == 1
+    numbers = shown.locator("text.num")
+    assert numbers.count() == 6
+    right = [numbers.nth(n).bounding_box() for n in range(6)]
+    assert all(box and box["x"] + box["width"] <= 360 for box in right)
+    wide = phone.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter((b) => b.scrollWidth > b.clientWidth)"
+        ".every((b) => getComputedStyle(b).overflowX === 'auto' && b.tabIndex === 0)"
+    )
+    assert wide
