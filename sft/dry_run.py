@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from labelwright.tasks.choices import Tree
 from sft.arguments import Settings
 from sft.encode import IGNORED, Encoded, Lengths
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
+
+    from sft.memory import Memory
 
 EXAMPLES = 3
 GIB = 1 << 30
-
-
-@dataclass(frozen=True)
-class Memory:
-    """A rough estimate for one process, in bytes; parameters are numbers, not bytes."""
-
-    parameters: int
-    trainable: int
-    weights: float
-    optimizer: float
-    activations: float
-
-    @property
-    def total(self) -> float:
-        """Sum of the three parts."""
-        return self.weights + self.optimizer + self.activations
 
 
 def steps(settings: Settings, rows: int, processes: int) -> int:
@@ -42,44 +27,6 @@ def steps(settings: Settings, rows: int, processes: int) -> int:
     batches = math.ceil(rows / (sft.per_device_train_batch_size * processes))
     updates = max(math.ceil(batches / sft.gradient_accumulation_steps), 1)
     return math.ceil(sft.num_train_epochs * updates)
-
-
-def memory(settings: Settings, config: PretrainedConfig, tokens: int) -> Memory:
-    """Estimate the memory of one process.
-
-    Weights in their own type, gradients and both Adam moments in fp32 for what is trained,
-    and per layer about eight times the hidden and four times the feed-forward width of
-    activations for each of ``tokens``, the tokens of one batch on one device.
-    """
-    import torch
-    from peft import get_peft_model
-    from transformers import AutoModelForCausalLM
-    from trl import get_peft_config
-
-    with torch.device("meta"):
-        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
-        base = sum(p.numel() for p in model.parameters())
-        adapter = get_peft_config(settings.model)
-        if adapter is not None:
-            model = get_peft_model(model, adapter)
-    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    flags = settings.model
-    size = {"bfloat16": 2.0, "float16": 2.0}.get(str(flags.dtype), 4.0)
-    size = 0.55 if flags.load_in_4bit else 1.0 if flags.load_in_8bit else size
-    hidden = getattr(config, "hidden_size", 0)
-    inner = getattr(config, "intermediate_size", 4 * hidden)
-    layers = (
-        1 if settings.training.activation_checkpointing else getattr(config, "num_hidden_layers", 1)
-    )
-    width = 2 if settings.training.bf16 or settings.training.fp16 else 4
-    extra = trainable if adapter is not None else 0
-    return Memory(
-        parameters=base,
-        trainable=trainable,
-        weights=size * base + 4.0 * extra,
-        optimizer=12.0 * trainable,
-        activations=float(tokens) * layers * (8 * hidden + 4 * inner) * width,
-    )
 
 
 def render(item: Encoded, tokenizer: PreTrainedTokenizerBase, tree: Tree | None) -> str:
@@ -105,6 +52,7 @@ def summary(
 ) -> str:
     """The text that ``--dry-run`` prints."""
     lines = []
+    program = f", the program {need.program / GIB:.2f}" if need.program else ", on the accelerator"
     for number, example in enumerate(examples, 1):
         lines += [f"--- example {number}: the loss is on the tokens in «»", example]
     tokens, identifier = lengths.longest
@@ -117,7 +65,7 @@ def summary(
         f"steps           {update_steps}",
         f"parameters      {need.parameters:,}; trained {need.trainable:,}",
         f"memory          about {need.total / GIB:.2f} GiB a process: weights "
-        f"{need.weights / GIB:.2f}, gradients and optimiser {need.optimizer / GIB:.2f}, "
-        f"activations {need.activations / GIB:.2f}; rough, without the framework's own",
+        f"{need.weights / GIB:.2f}, optimiser {need.optimizer / GIB:.2f}, activations, logits and "
+        f"gradients {need.step / GIB:.2f}{program}",
     ]
     return "\n".join(lines) + "\n"

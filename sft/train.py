@@ -147,17 +147,16 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
 
     def rehearsal(self, settings: Settings, data: Records, scratch: Path) -> str:
         """Three examples with their loss mask, counts and memory."""
+        from sft.memory import memory
+
         start = start_of(settings, data, scratch)
         ready = prepare(settings, data, start, examples=dry_run.EXAMPLES)
         train_rows = _packed(settings, ready.datasets["train"], ready.longest)
         rows = len(train_rows)
-        batch = settings.training.per_device_train_batch_size
-        branches = 0 if ready.tree is None else len(ready.tree.tokens)
-        longest = max(map(len, train_rows["input_ids"])) + branches
         return dry_run.summary(
             [dry_run.render(item, ready.tokenizer, ready.tree) for item in ready.examples],
             ready.lengths["train"],
-            dry_run.memory(settings, ready.config, batch * longest),
+            memory(settings, ready, train_rows),
             update_steps=dry_run.steps(settings, rows, settings.training.world_size),
             rows=rows,
         )

@@ -71,6 +71,8 @@ class TrainingResult:
             where nothing was evaluated and the last state is kept.
         resumed_from: name of the checkpoint that this session went on from.
         learned: how well validation reports are answered; ``None`` where nothing tells.
+        peak_memory: bytes that this process held at most: of the accelerator, on a CPU in all;
+            ``None`` where the system does not tell.
     """
 
     history: list[dict[str, Any]]
@@ -82,6 +84,7 @@ class TrainingResult:
     processes: int
     resumed_from: str | None
     learned: Learned | None = None
+    peak_memory: int | None = None
 
     def best(self, metric: str | None) -> dict[str, Any] | None:
         """The kept state's score, step and epoch; ``None`` where nothing was evaluated."""
@@ -243,6 +246,7 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
                 processes=processes,
                 resumed_from=None if checkpoint is None else checkpoint.name,
                 learned=learned,
+                peak_memory=peak_memory(),
             )
             self.finish(settings, data, result, trainer, ready)
         state.wait_for_everyone()
@@ -341,6 +345,7 @@ def facts(
         "epochs": result.epochs,
         "processes": result.processes,
         "resumed_from": result.resumed_from,
+        "peak_memory_bytes": result.peak_memory,
         "learned": result.learned and result.learned.to_json(),
         "metrics": dict(result.metrics),
         "history": result.history,
@@ -392,6 +397,23 @@ def on_cpu() -> bool:
 
     forced = os.environ.get("ACCELERATE_USE_CPU", "").lower() in {"1", "true", "yes"}
     return forced or not torch.accelerator.is_available()
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has held: on a GPU of its memory, else in all.
+
+    ``None`` where the system does not tell (Windows).
+    """
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        return int(torch.cuda.max_memory_allocated())
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _checkpoint(settings: RunSettings, output: Path, processes: int) -> Path | None:
