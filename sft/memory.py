@@ -61,11 +61,11 @@ class Memory:
         return self.weights + self.optimizer + self.step + self.program
 
 
-class Alive(TorchDispatchMode):
+class Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds up the bytes of all storages that are alive and made inside it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bytes = self.peak = 0
         self._seen: dict[int, weakref.ref[Any]] = {}
 
@@ -211,7 +211,7 @@ def _step(settings: Settings, model: Any, batch: dict[str, Any], prepared: Prepa
                 logits = model(**shapes, use_cache=False, logits_to_keep=kept).logits
             loss = _loss(logits, branches)
             del logits
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             del loss
     return float(alive.peak)
 

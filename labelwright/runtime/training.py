@@ -406,7 +406,7 @@ def peak_memory() -> int | None:
     """
     import torch
 
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
     try:
         import resource
