@@ -20,6 +20,7 @@ from torch import nn
 
 from baselines.encoder.model import EncoderModel
 from baselines.encoder.start import context_of, load_parts
+from baselines.labeler import Loaded
 from labelwright.checkpoint import HEADS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
 from labelwright.io.jsonl import write_json, writing
@@ -35,7 +36,7 @@ WEIGHTS, SETTINGS = "heads.safetensors", "heads.json"
 
 
 @dataclass(frozen=True)
-class LoadedEncoder:
+class LoadedEncoder(Loaded):
     """An encoder with its heads.
 
     Attributes:
@@ -43,14 +44,9 @@ class LoadedEncoder:
         dropout: the dropout before the heads while it was trained.
     """
 
-    name: str
     model: EncoderModel
-    tokenizer: PreTrainedTokenizerBase
-    label_set: LabelSet
-    task: TaskInfo
     max_length: int
     dropout: float
-    sha256: str
 
 
 def save_encoder(

@@ -10,97 +10,38 @@ from typing import Any
 import torch
 
 from baselines.encoder.checkpoint import LoadedEncoder, load_encoder
-from baselines.encoder.model import Padding, parameters_of
+from baselines.encoder.model import Padding
 from baselines.encoder.text import TextEncoder, Tokens
-from labelwright.errors import ConfigError
-from labelwright.io.manifest import versions
-from labelwright.label_set import LabelSet
+from baselines.labeler import EMPTY, EncoderBased
 from labelwright.records import Certainty, Prediction, Reject, Report
-from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
 from labelwright.runtime.progress import tell
 
-EMPTY = "the report is empty"
 
-
-class EncoderLabeler:
+class EncoderLabeler(EncoderBased[LoadedEncoder]):
     """Labels reports with an encoder; a :class:`labelwright.labelers.base.ReportLabeler`.
 
     Every prediction has ``probs``. A report longer than the context is cut at its end, and
     ``problems`` says so: ``cut at 512 tokens``.
     """
 
-    def __init__(
-        self, loaded: LoadedEncoder, *, device: torch.device, batch_size: int | None = None
-    ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError("a batch needs at least one report", remedy="give --batch-size 1")
-        self.sections = loaded.task.sections or "full"
-        """What of a report it was trained on."""
-        self.batch_size = batch_size or (16 if device.type == "cpu" else 128)
-        self._loaded = loaded
-        self._device = device
-        self._model = loaded.model.to(device).eval()
+    def __init__(self, loaded: LoadedEncoder, **settings: Any) -> None:
+        super().__init__(loaded, **settings)
         self._encoder = TextEncoder(loaded.tokenizer, limit=loaded.max_length)
         self._padding = Padding(int(loaded.tokenizer.pad_token_id or 0))
 
     @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        *,
-        label_set: LabelSet | str | Path | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int | None = None,
-    ) -> EncoderLabeler:
-        """Load a folder that ``labelwright train-encoder`` wrote.
-
-        Args:
-            label_set: where given, it must be the checkpoint's own.
-            device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-            dtype: ``auto`` is float32.
-            batch_size: reports read together; 16 on CPU and 128 elsewhere if not given.
-
-        Raises:
-            CheckpointError: the folder is incomplete, unreadable or made for other labels.
-            ConfigError: a choice cannot work.
-            LabelSetError: the label set has mistakes.
-        """
-        place = pick_device(device)
-        kind = float_kind(dtype)
-        loaded = load_encoder(path, dtype=kind)
-        own_label_set(label_set, loaded.label_set, path)
-        return cls(loaded, device=place, batch_size=batch_size)
-
-    @property
-    def name(self) -> str:
-        """Folder name of the model."""
-        return self._loaded.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The observations it labels."""
-        return self._loaded.label_set
+    def load(cls, path: str | Path, dtype: torch.dtype) -> LoadedEncoder:
+        """Read a folder that ``labelwright train-encoder`` wrote."""
+        return load_encoder(path, dtype=dtype)
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""
-        loaded = self._loaded
-        return {
-            "kind": "encoder",
-            "name": loaded.name,
-            "model_sha256": loaded.sha256,
-            "architecture": type(loaded.model.encoder).__name__,
-            "parameters": parameters_of(loaded.model),
-            "base_model": loaded.task.base_model,
-            "label_set": loaded.label_set.name,
-            "label_set_sha256": loaded.label_set.fingerprint,
-            "decoding": {"mode": "heads", "strategy": "most probable certainty"},
-            "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
-            "context": loaded.max_length,
-            "on_long": "cut",
-            "versions": versions("labelwright", "torch", "transformers"),
-            "runtime": {"batch_size": self.batch_size, "device": self._device.type},
-        }
+        return self._described(
+            "encoder",
+            decoding={"mode": "heads", "strategy": "most probable certainty"},
+            context=self._loaded.max_length,
+            on_long="cut",
+        )
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """Label reports whose text is cut to sections already; one result each, in order.
@@ -129,8 +70,7 @@ class EncoderLabeler:
     def _chances(self, batch: Sequence[Tokens]) -> list[list[list[float]]]:
         """Probabilities by report, observation and certainty."""
         padded = self._padding([{"input_ids": tokens.ids} for tokens in batch])
-        logits = self._model(**{k: v.to(self._device) for k, v in padded.items()})["logits"]
-        chances: list[list[list[float]]] = torch.softmax(logits, dim=-1).tolist()
+        chances: list[list[list[float]]] = torch.softmax(self._logits(padded), dim=-1).tolist()
         return chances
 
     def _prediction(

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from baselines.encoder.start import context_of, load_parts
+from baselines.labeler import Loaded
 from baselines.tagger.scores import HALF
 from baselines.tagger.tags import SCHEMES, Tagging
 from baselines.tagger.token_classifier import HEADS, MULTILABEL, TokenClassifier
@@ -96,16 +97,11 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class LoadedTagger:
+class LoadedTagger(Loaded):
     """A tagger with all that it needs to read a text."""
 
-    name: str
     model: TokenClassifier
-    tokenizer: PreTrainedTokenizerBase
-    label_set: LabelSet
-    task: TaskInfo
     shape: Shape
-    sha256: str
 
 
 def thresholds_of(tagging: Tagging) -> NDArray[np.float64] | None:

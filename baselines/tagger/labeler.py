@@ -11,17 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.encoder.labeler import EMPTY
-from baselines.encoder.model import parameters_of
+from baselines.labeler import EMPTY, EncoderBased
 from baselines.tagger.checkpoint import LoadedTagger, load_tagger
 from baselines.tagger.scores import Scored, mentions
 from baselines.tagger.token_classifier import CRF, WordPadding
 from baselines.tagger.words import Window, WordReader
 from labelwright.errors import ConfigError
-from labelwright.io.manifest import versions
-from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Entity, Prediction, Reject, Report
-from labelwright.runtime.pretrained import float_kind, own_label_set, pick_device
 from labelwright.runtime.progress import tell
 
 
@@ -32,30 +28,22 @@ class Piece(NamedTuple):
     window: Window
 
 
-class TaggerLabeler:
+class TaggerLabeler(EncoderBased[LoadedTagger]):
     """Finds entities with a tagger; a :class:`labelwright.labelers.base.ReportLabeler`.
 
     Every entity has ``prob``, the mean probability of its words' tags. A report longer than the
     context is read in windows; nothing is cut. Reports are taken as they are: where the training
     texts were normalised, :func:`labelwright.labelers.normalising.normalising` goes before it.
+
+    Args:
+        threshold: probability from which on a tag counts, in place of the tuned ones.
+        settings: of :class:`EncoderBased`.
     """
 
     def __init__(
-        self,
-        loaded: LoadedTagger,
-        *,
-        device: torch.device,
-        batch_size: int | None = None,
-        threshold: float | None = None,
+        self, loaded: LoadedTagger, *, threshold: float | None = None, **settings: Any
     ) -> None:
-        if batch_size is not None and batch_size < 1:
-            raise ConfigError("a batch needs at least one window", remedy="give --batch-size 1")
-        self.sections = loaded.task.sections or "full"
-        """What of a report it was trained on."""
-        self.batch_size = batch_size or (16 if device.type == "cpu" else 128)
-        self._loaded = loaded
-        self._device = device
-        self._model = loaded.model.to(device).eval()
+        super().__init__(loaded, **settings)
         shape = loaded.shape
         self._reader = WordReader(loaded.tokenizer, limit=shape.max_length, stride=shape.stride)
         self._padding = WordPadding(int(loaded.tokenizer.pad_token_id or 0))
@@ -69,72 +57,23 @@ class TaggerLabeler:
             self._thresholds = np.full_like(shape.thresholds, threshold)
 
     @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | Path,
-        *,
-        label_set: LabelSet | str | Path | None = None,
-        device: str = "auto",
-        dtype: str = "auto",
-        batch_size: int | None = None,
-        threshold: float | None = None,
-    ) -> TaggerLabeler:
-        """Load a folder that ``labelwright train-tagger`` wrote.
-
-        Args:
-            label_set: where given, it must be the checkpoint's own.
-            device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-            dtype: of the encoder; ``auto`` is float32.
-            batch_size: windows read together; 16 on CPU and 128 elsewhere if not given.
-            threshold: probability from which on a tag counts, in place of the tuned ones.
-
-        Raises:
-            CheckpointError: the folder is incomplete, unreadable or made for other labels.
-            ConfigError: a choice cannot work.
-            LabelSetError: the label set has mistakes.
-        """
-        place = pick_device(device)
-        kind = float_kind(dtype)
-        loaded = load_tagger(path, dtype=kind)
-        own_label_set(label_set, loaded.label_set, path)
-        return cls(loaded, device=place, batch_size=batch_size, threshold=threshold)
-
-    @property
-    def name(self) -> str:
-        """Folder name of the model."""
-        return self._loaded.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The types that it finds."""
-        return self._loaded.label_set
+    def load(cls, path: str | Path, dtype: torch.dtype) -> LoadedTagger:
+        """Read a folder that ``labelwright train-tagger`` wrote."""
+        return load_tagger(path, dtype=dtype)
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""
-        loaded, shape = self._loaded, self._loaded.shape
-        encoder = loaded.model.encoder
-        return {
-            "kind": "tagger",
-            "name": loaded.name,
-            "model_sha256": loaded.sha256,
-            "architecture": type(encoder).__name__,
-            "parameters": parameters_of(loaded.model),
-            "base_model": loaded.task.base_model,
-            "label_set": loaded.label_set.name,
-            "label_set_sha256": loaded.label_set.fingerprint,
-            "decoding": {
-                "mode": "tags",
-                "head": shape.head,
-                "scheme": shape.tagging.scheme,
-                "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
-                "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
-            },
-            "dtype": str(next(encoder.parameters()).dtype).removeprefix("torch."),
-            "context": shape.max_length,
-            "on_long": "windows",
-            "versions": versions("labelwright", "torch", "transformers"),
-            "runtime": {"batch_size": self.batch_size, "device": self._device.type},
+        shape = self._loaded.shape
+        decoding = {
+            "mode": "tags",
+            "head": shape.head,
+            "scheme": shape.tagging.scheme,
+            "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
+            "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
         }
+        return self._described(
+            "tagger", decoding=decoding, context=shape.max_length, on_long="windows"
+        )
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """Label reports whose text is cut to sections already; one result each, in order.
@@ -152,7 +91,7 @@ class TaggerLabeler:
         for start in range(0, len(pieces), self.batch_size):
             batch = pieces[start : start + self.batch_size]
             began = time.perf_counter()
-            logits = self._logits(batch)
+            logits = self._scores(batch)
             took = (time.perf_counter() - began) / len(batch)
             for piece, found in zip(batch, logits, strict=True):
                 first, end = piece.window.keep
@@ -177,12 +116,11 @@ class TaggerLabeler:
         return results
 
     @torch.inference_mode()
-    def _logits(self, batch: Sequence[Piece]) -> NDArray[np.float32]:
+    def _scores(self, batch: Sequence[Piece]) -> NDArray[np.float32]:
         """``[batch, words, tags]``."""
         rows = [{"input_ids": p.window.ids, "firsts": p.window.firsts} for p in batch]
         padded = self._padding(rows)
-        logits = self._model(**{k: v.to(self._device) for k, v in padded.items()})["logits"]
-        found: NDArray[np.float32] = logits.cpu().numpy()
+        found: NDArray[np.float32] = self._logits(padded).cpu().numpy()
         return found
 
     def _entities(

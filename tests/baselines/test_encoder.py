@@ -216,7 +216,7 @@ WRONG_CHOICES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"device": "toaster"}, ConfigError, "unknown device"),
     ({"device": "cuda:99"}, ConfigError, "no device"),
     ({"dtype": "int3"}, ConfigError, "unknown dtype"),
-    ({"batch_size": 0}, ConfigError, "at least one report"),
+    ({"batch_size": 0}, ConfigError, "at least one text"),
     ({"label_set": "head-ct-5"}, CheckpointError, "trained on another label set than head-ct-5"),
 ]
 

@@ -73,7 +73,7 @@ def test_describe_names_all_that_answers_depend_on(checkpoint: Path) -> None:
 WRONG_CHOICES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"device": "toaster"}, ConfigError, "unknown device"),
     ({"dtype": "int3"}, ConfigError, "unknown dtype"),
-    ({"batch_size": 0}, ConfigError, "at least one window"),
+    ({"batch_size": 0}, ConfigError, "at least one text"),
     ({"label_set": "disease-1"}, CheckpointError, "trained on another label set than disease-1"),
 ]
 

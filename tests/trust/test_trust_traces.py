@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from trust_tools import Ended, Place, words
+from processes.trust_tools import Ended, Place, words
 
 from labelwright.label_set import LabelSet
 

@@ -8,7 +8,6 @@ has imported the heavy packages, whose import alone takes longer than a tiny tra
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -16,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from processes.forks import COMMAND, Forks
+
+ROOT = Path(__file__).parents[3]
 
 HOOK = """
 import os, sys
@@ -38,25 +39,12 @@ def _hook(event, args):
 sys.addaudithook(_hook)
 """
 
-FORKS = """
-import gc, json, os, runpy, sys
-import sft.trainer, transformers.generation
-from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer
-gc.freeze()
-print("ready", flush=True)
-for line in sys.stdin:
-    script, words, out, err = json.loads(line)
-    child = os.fork()
-    if not child:
-        for number, path in ((0, os.devnull), (1, out), (2, err)):
-            os.dup2(os.open(path, os.O_RDONLY if number == 0 else os.O_RDWR), number)
-        sys.argv = [script, *words]
-        runpy.run_path(script, run_name="__main__")
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-COMMAND = "import sys; from labelwright.cli import main; sys.exit(main(sys.argv[1:]))"
+MODULES = (
+    "sft.trainer",
+    "transformers.trainer",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+)
 
 CRASH = '''
 """Runs the command with one function that breaks off at its n-th call, quoting all it got."""
@@ -116,27 +104,18 @@ class Place:
         (self._hook / "command.py").write_text(COMMAND)
         self._log = self._hook / "log.txt"
         self._cut = ["unshare", "-rn"] if can_unshare() else []
-        self._forks: subprocess.Popen[str] | None = None
+        self._forks: Forks | None = None
 
     def close(self) -> None:
         """End the process whose forks the commands are."""
         if self._forks is not None:
-            self._forks.communicate()
+            self._forks.close()
 
     def imports(self) -> Ended:
         """The imports that all commands share."""
         self._log.write_text("")
-        line = [*self._cut, sys.executable, "-c", FORKS]
-        self._forks = subprocess.Popen(
-            line,
-            cwd=self.cwd,
-            env=self._environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._forks.stdout is not None
-        assert self._forks.stdout.readline() == "ready\n"
+        environment = self._environment()
+        self._forks = Forks(*MODULES, cwd=self.cwd, env=environment, prefix=self._cut)
         return self._ended(0, "", "")
 
     def run(self, *words: object) -> Ended:
@@ -151,17 +130,10 @@ class Place:
         if self._forks is None:
             self.imports()
         assert self._forks is not None
-        assert self._forks.stdin is not None
-        assert self._forks.stdout is not None
         self._log.write_text("")
-        shown = [self._hook / "out.txt", self._hook / "err.txt"]
-        for path in shown:
-            path.write_text("")
-        order = [str(self._hook / script), list(map(str, words)), *map(str, shown)]
-        self._forks.stdin.write(json.dumps(order) + "\n")
-        self._forks.stdin.flush()
-        code = int(self._forks.stdout.readline())
-        return self._ended(code, *(path.read_text() for path in shown))
+        out, err = self._hook / "out.txt", self._hook / "err.txt"
+        code = self._forks.wait(self._forks.start(self._hook / script, words, out=out, err=err))
+        return self._ended(code, out.read_text(), err.read_text())
 
     def python(self, *words: object) -> Ended:
         """Python with these words, in the sealed place."""
