@@ -224,7 +224,7 @@ def test_folding_knows_where_every_character_came_from(text: str) -> None:
 # Size
 
 
-HUGE, MANY = 200_000, MOST_LINES // 4
+HUGE, MANY = 250_000, MOST_LINES // 4
 
 
 def lines_of(mention: str, number: int) -> str:
@@ -268,7 +268,7 @@ CASES: dict[str, tuple[LabelSet, Callable[[int], str], Callable[[int], str], boo
 
 @pytest.mark.parametrize("name", CASES)
 def test_time_grows_with_the_note_and_with_the_lines_not_with_their_squares(name: str) -> None:
-    """Up to a fifth of a megabyte, and to a quarter of the lines that are read."""
+    """Up to a quarter of a megabyte, and to a quarter of the lines that are read."""
     label_set, text_of, answer_of, there = CASES[name]
 
     def place(size: tuple[int, int]) -> None:
