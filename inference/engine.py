@@ -13,6 +13,7 @@ from inference.decode.evidence_views import VIEWS
 from inference.decode.guided import Guided
 from inference.decode.model_asker import ModelAsker
 from inference.decode.part_reader import PartReader
+from inference.decode.text_pass import TextPass
 from inference.decode.ways import AUTO, DECODINGS, decoder_for
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal
@@ -22,8 +23,9 @@ from labelwright.errors import CheckpointError, ConfigError
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer
 from labelwright.tasks import kind_of
+from labelwright.tasks.choices import BRANCHES
 
-FREE, CONSTRAINED = "free", "constrained"
+FREE, CONSTRAINED, ONE_PASS = "free", "constrained", "one-pass"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +110,14 @@ def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) 
         ConfigError: options that mean nothing for it.
         CheckpointError: the model was not trained for it, or cannot be read so.
     """
-    if kind_of(loaded.label_set).choices(loaded.label_set) is None:
-        return FreeReading(loaded, options, decode)
-    return ChoiceReading(loaded, options, decode)
+    kind, label_set = kind_of(loaded.label_set), loaded.label_set
+    if kind.choices(label_set) is not None:
+        return ChoiceReading(loaded, options, decode)
+    branches = loaded.task is not None and BRANCHES in loaded.task.layouts
+    asked = options.decode == ONE_PASS or (branches and options.decode == AUTO)
+    if asked and kind.choices_in(label_set, "") is not None:
+        return TextReading(loaded, options, decode, trained=branches)
+    return FreeReading(loaded, options, decode)
 
 
 class ChoiceReading:
@@ -148,6 +155,48 @@ class ChoiceReading:
         if located is None:
             return replace(prompt, notes=(*prompt.notes, "sentences not found in the prompt"))
         return replace(prompt, located=located)
+
+
+class TextReading:
+    """Reads texts for a pick in every slot, with options that each text has itself."""
+
+    mode = ONE_PASS
+    unit = REPORT
+
+    def __init__(
+        self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions, *, trained: bool
+    ) -> None:
+        task = loaded.label_set.task
+        if not trained:
+            raise CheckpointError(
+                "--decode one-pass needs a model that was trained for it",
+                remedy="use --decode constrained or free, or train with the layout branches",
+                source=loaded.name,
+            )
+        made_for = REPORT if loaded.task is None else loaded.task.unit
+        refused = {
+            "--evidence": options.evidence is not None,
+            "--batch-size": options.batch_size is not None,
+            f"--unit {options.unit or made_for}": (options.unit or made_for) != REPORT,
+        }
+        for flag, given in refused.items():
+            if given:
+                raise ConfigError(
+                    f"{flag} is not for one-pass decoding of {task}",
+                    remedy="leave it out, or give --decode constrained",
+                )
+        self._decoder = TextPass(loaded, decode)
+        self.writer = PromptWriter(loaded, room=self._decoder.room)
+        asked = (loaded.label_set, self.writer, self._decoder)
+        self._reader = TextReader(*asked, long=options.long)
+
+    def describe(self) -> Mapping[str, Any]:
+        """Those of the decoder."""
+        return self._decoder.describe()
+
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """Whole, or in windows."""
+        return self._reader.read(asks)
 
 
 class FreeReading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from inference.load import Loaded
 from inference.prompt_frame import PromptFrame
@@ -54,12 +54,14 @@ class Prompt:
         notes: what was changed in the text before it was read.
         span: the part of the report that it holds, in characters; ``None`` for all of it.
         located: its sentences, where evidence is asked for.
+        text: what it asks about, without what stands before it.
     """
 
     tokens: tuple[int, ...]
     notes: tuple[str, ...] = ()
     span: tuple[int, int] | None = None
     located: Located | None = None
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,13 @@ class TextReader:
             parts = split(ask.text, self.writer)
         else:
             parts = prompt
-        if isinstance(parts, Refusal) or self._locate is None:
+        if isinstance(parts, Refusal):
             return parts
-        return [self._locate(ask.whole, part) for part in parts]
+        told = [replace(part, text=_text(ask, part)) for part in parts]
+        return told if self._locate is None else [self._locate(ask.whole, part) for part in told]
 
     def _merged(self, ask: Ask, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Answer:
-        if len(answers) == 1:
+        if len(answers) == 1 and prompts[0].text == ask.text:
             return _behind(ask.lead, answers[0])
         spans = [prompt.span or (0, len(ask.text)) for prompt in prompts]
         parts = [Part((span,), told) for span, told in zip(spans, answers, strict=True)]
@@ -87,6 +88,12 @@ class TextReader:
             notes=(*whole.notes, f"windows: {len(answers)}"),
             seconds=sum(answer.seconds or 0.0 for answer in answers),
         )
+
+
+def _text(ask: Ask, prompt: Prompt) -> str:
+    """What a prompt asks about."""
+    start, end = prompt.span or (0, len(ask.text))
+    return ask.text[start:end]
 
 
 def _behind(lead: str, answer: Answer) -> Answer:

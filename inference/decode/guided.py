@@ -7,7 +7,7 @@ gave it among all tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,14 +41,7 @@ class Guided:
                 source=loaded.name,
             )
         self._guide = partial(cast(Callable[..., Guide], kind.guide), label_set)
-        self._pieces = token_bytes(loaded.tokenizer)
-        single = {piece for piece in self._pieces.values() if len(piece) == 1}
-        if len(single) < 256:
-            raise CheckpointError(
-                "the tokenizer cannot write every byte, which constrained answers need",
-                remedy="use --decode free",
-                source=loaded.name,
-            )
+        self._pieces = pieces_of(loaded)
 
     def processor(
         self, texts: Sequence[str], ends: Sequence[int], chances: list[Any]
@@ -71,7 +64,8 @@ class Guided:
             for place, state in enumerate(states):
                 token, after = ends[0], None
                 if state is not None:
-                    token, after = self._best(rows[place], guides[place], state, ends)
+                    found = best(rows[place], guides[place], state, self._pieces, ends)
+                    token, after = found or (ends[0], None)
                 taken.append(token)
                 states[place] = after
             picked = torch.tensor(taken, device=scores.device)[:, None]
@@ -81,19 +75,43 @@ class Guided:
 
         return process
 
-    def _best(
-        self, row: torch.Tensor, guide: Guide, state: Any, ends: Sequence[int]
-    ) -> tuple[int, Any | None]:
-        """The likeliest token that keeps the answer valid, and the state behind it."""
-        for token in _likeliest(row):
-            if token in ends:
-                if guide.may_end(state):
-                    return token, None
-            elif piece := self._pieces.get(token):
-                after = guide.advance(state, piece)
-                if after is not None:
-                    return token, after
-        return ends[0], None
+
+def pieces_of(loaded: Loaded) -> dict[int, bytes]:
+    """The bytes of every token.
+
+    Raises:
+        CheckpointError: the tokenizer cannot write every byte, so that an answer could get stuck.
+    """
+    pieces = token_bytes(loaded.tokenizer)
+    if len({piece for piece in pieces.values() if len(piece) == 1}) < 256:
+        raise CheckpointError(
+            "the tokenizer cannot write every byte, which constrained answers need",
+            remedy="use --decode free",
+            source=loaded.name,
+        )
+    return pieces
+
+
+def best(
+    row: torch.Tensor, guide: Guide, state: Any, pieces: Mapping[int, bytes], ends: Sequence[int]
+) -> tuple[int, Any | None] | None:
+    """The likeliest token that keeps the answer valid, and the state behind it.
+
+    The state is ``None`` behind a token that ends the answer; without any valid token there is
+    nothing.
+
+    Args:
+        row: a score per token.
+    """
+    for token in _likeliest(row):
+        if token in ends:
+            if guide.may_end(state):
+                return token, None
+        elif piece := pieces.get(token):
+            after = guide.advance(state, piece)
+            if after is not None:
+                return token, after
+    return None
 
 
 def _likeliest(row: torch.Tensor) -> Iterator[int]:

@@ -25,57 +25,41 @@ PROBES = ("The lungs are clear.", "\nheart size: normal", "1.2 cm nodule", " - X
 """Texts that begin differently: what their prompts share is shared by all prompts."""
 
 
-class PromptReader:
-    """One model, set up to read packs of prompts and to score options.
+class PackReader:
+    """One model, set up to read packs of prompts.
+
+    Args:
+        tokens: some between which decisions fall, for :func:`verify`.
 
     Raises:
-        CheckpointError: the model's architecture or tokenizer cannot be read so, or its answers
-            are not made of choices.
+        CheckpointError: the model's architecture cannot be read so.
     """
 
-    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+    def __init__(self, loaded: Loaded, options: DecodeOptions, tokens: Sequence[int]) -> None:
         self.loaded = loaded
         self.options = options
         self.kind = kind_of(loaded.label_set)
-        choices = self.kind.choices(loaded.label_set)
-        if choices is None:
-            raise CheckpointError(
-                f"answers for label set {loaded.label_set.name} are not made of choices",
-                remedy="use another way of decoding",
-                source=loaded.name,
-            )
-        self.choices = choices
-        self.answers = AnswerTokens.of(choices, self._encode)
         self.engine = Engine(loaded)
-        self.head = OptionHead(self.engine, self.answers.option_tokens)
-        self.scores = Scores(self.answers, self.head.place)
+        self.head = OptionHead(self.engine, tokens)
         self._budget = options.batch_tokens
-        probes = [self._encode(prompt_text(loaded, probe)) for probe in PROBES]
+        probes = [encode(loaded, prompt_text(loaded, probe)) for probe in PROBES]
         self._shared = tuple(_common(probes))
         verify(self.engine, self.head, self._shared, probes[:3])
         with self.engine.attending():
             self._memory = self.engine.prefix(self._shared)
-
-    def chosen(self, probs: np.ndarray) -> tuple[dict[str, str], tuple[str, ...]]:
-        """The likeliest picks that obey the label set's rules, and the slots that gave way.
-
-        Args:
-            probs: ``[slots, options]``.
-        """
-        return self.kind.choose(self.loaded.label_set, self.scores.by_option(probs))
 
     def __call__(
         self,
         prompts: Sequence[Prompt],
         read: Callable[[Memory, Sequence[Prompt]], list[T]],
         *,
-        extra: int,
+        extra: int | Sequence[int],
     ) -> list[tuple[T, float]]:
         """Read prompts in packs of like length.
 
         Args:
             read: reads one pack on top of the memory it is given, which holds the instruction.
-            extra: tokens that every prompt needs besides its own.
+            extra: tokens that every prompt needs besides its own, or one number for each.
 
         Returns:
             Per prompt what ``read`` gave for it and its share of the seconds.
@@ -108,13 +92,14 @@ class PromptReader:
         """Indices of the prompt's beginning in the memory of the instruction."""
         return np.arange(self.start(prompt))
 
-    def _packs(self, prompts: Sequence[Prompt], extra: int) -> Iterator[list[int]]:
+    def _packs(self, prompts: Sequence[Prompt], extra: int | Sequence[int]) -> Iterator[list[int]]:
         """Indices, the longest first: a lack of memory shows at once, and little is padded."""
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
         pack: list[int] = []
         used = 0
         for index in order:
-            need = len(prompts[index].tokens) - self.start(prompts[index]) + extra
+            more = extra if isinstance(extra, int) else extra[index]
+            need = len(prompts[index].tokens) - self.start(prompts[index]) + more
             if pack and (used + need > self._budget or self.options.deterministic):
                 yield pack
                 pack, used = [], 0
@@ -145,9 +130,41 @@ class PromptReader:
         yield from self._surviving(pack[:half], prompts, read)
         yield from self._surviving(pack[half:], prompts, read)
 
-    def _encode(self, text: str) -> list[int]:
-        ids: list[int] = self.loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return list(ids)
+
+class PromptReader(PackReader):
+    """A reader of answers that are made of choices; it scores their options.
+
+    Raises:
+        CheckpointError: the model's architecture or tokenizer cannot be read so, or its answers
+            are not made of choices.
+    """
+
+    def __init__(self, loaded: Loaded, options: DecodeOptions) -> None:
+        choices = kind_of(loaded.label_set).choices(loaded.label_set)
+        if choices is None:
+            raise CheckpointError(
+                f"answers for label set {loaded.label_set.name} are not made of choices",
+                remedy="use another way of decoding",
+                source=loaded.name,
+            )
+        self.choices = choices
+        self.answers = AnswerTokens.of(choices, lambda text: encode(loaded, text))
+        super().__init__(loaded, options, self.answers.option_tokens)
+        self.scores = Scores(self.answers, self.head.place)
+
+    def chosen(self, probs: np.ndarray) -> tuple[dict[str, str], tuple[str, ...]]:
+        """The likeliest picks that obey the label set's rules, and the slots that gave way.
+
+        Args:
+            probs: ``[slots, options]``.
+        """
+        return self.kind.choose(self.loaded.label_set, self.scores.by_option(probs))
+
+
+def encode(loaded: Loaded, text: str) -> list[int]:
+    """The tokens of a text, without special ones of its own."""
+    ids: list[int] = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return list(ids)
 
 
 def _common(rows: Sequence[Sequence[int]]) -> list[int]:

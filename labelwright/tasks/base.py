@@ -7,6 +7,7 @@ tables. Everything else (training, labeling, retrieval, baselines, commands, com
 
 - :meth:`TaskKind.choices`: every answer is one pick among a few options per slot. That allows
   one-pass and constrained decoding, probabilities, calibration, evidence and votes of neighbours.
+- :meth:`TaskKind.choices_in`: the same, asked side by side with options that each text has itself.
 - :meth:`TaskKind.guide`: which bytes may be written next, where answers are free text.
 - :meth:`TaskKind.grammar`: the same for servers.
 - :meth:`TaskKind.marks`: the value marks places in the text, which other tools can show.
@@ -190,6 +191,39 @@ class TaskKind(ABC, Generic[V]):
     def broken(self, label_set: LabelSet, value: V) -> tuple[str, ...]:  # noqa: ARG002
         """The slots whose pick does not go with other picks and is the one to give way."""
         return ()
+
+    def choices_in(self, label_set: LabelSet, text: str) -> Choices | None:  # noqa: ARG002
+        """What is asked of one text side by side, where the options depend on the text.
+
+        Such answers are no line of choices: a slot may be followed by words
+        (:attr:`labelwright.tasks.shapes.Slot.open`), which :meth:`words_guide` keeps valid.
+        """
+        return None
+
+    def picks_in(
+        self, label_set: LabelSet, text: str, value: V
+    ) -> tuple[Mapping[str, str | None], Mapping[str, str]]:
+        """A value as picks of :meth:`choices_in`, ``None`` where no option says it, and the words
+        that follow open ones."""
+        raise NotImplementedError
+
+    def picked_in(
+        self,
+        label_set: LabelSet,
+        text: str,
+        probs: Probabilities,
+        words: Mapping[str, tuple[str, float]],
+    ) -> Answer:
+        """The answer that probabilities of :meth:`choices_in` make, the likeliest in every slot.
+
+        Args:
+            words: that follow open options, with their probability.
+        """
+        raise NotImplementedError
+
+    def words_guide(self, label_set: LabelSet, text: str, slot: str) -> Guide:
+        """What may follow an open option, up to the end of the line."""
+        raise NotImplementedError
 
     def guide(self, label_set: LabelSet, text: str) -> Guide | None:  # noqa: ARG002
         """What may be answered to a text; ``None`` where anything may."""

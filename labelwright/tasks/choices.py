@@ -12,12 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from labelwright.errors import CheckpointError
 from labelwright.tasks.base import Choices, Slot
 
+if TYPE_CHECKING:
+    from labelwright.tasks.shapes import Bools
+
 Encode = Callable[[str], Sequence[int]]
 """Text to token ids, without special tokens."""
+Known = tuple[str, str, tuple[tuple[str, str], ...]]
+"""What tells a slot from others: label, prefix, options."""
+
+MOST_KNOWN = 4096
+"""Compiled slots that are remembered."""
 
 LINE, BRANCHES = "line", "branches"
 """The names of the layouts, as checkpoints record them."""
@@ -83,14 +92,39 @@ class Tree:
     decisions: tuple[Decision, ...]
     starts: tuple[int, ...]
 
-    def visible(self) -> list[list[bool]]:
+    def visible(self) -> Bools:
         """``[tokens, tokens]``: whether the row's token sees the column's."""
-        rows: list[list[bool]] = []
+        import numpy as np
+
+        rows = np.zeros((len(self.tokens), len(self.tokens)), dtype=bool)
         for index, parent in enumerate(self.parents):
-            row = list(rows[parent]) if parent >= 0 else [False] * len(self.tokens)
-            row[index] = True
-            rows.append(row)
+            if parent >= 0:
+                rows[index] = rows[parent]
+            rows[index, index] = True
         return rows
+
+    def followed(self, words: Sequence[tuple[int, Sequence[int], Sequence[int]]]) -> Followed:
+        """The tree with what is written behind open options, to learn it.
+
+        Args:
+            words: per open option the last node of its slot's query, its tokens, and those of
+                the words.
+        """
+        return _followed(self, words)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A tree with words behind open options.
+
+    Attributes:
+        nodes: tokens behind which a word's token comes.
+        tokens: that token, for each of them.
+    """
+
+    tree: Tree
+    nodes: tuple[int, ...]
+    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -119,6 +153,30 @@ class AnswerTokens:
         answers = cls(compiled, end)
         _check(answers, choices, encode)
         return answers
+
+    @classmethod
+    def apart(
+        cls, choices: Choices, encode: Encode, known: dict[Known, SlotTokens]
+    ) -> AnswerTokens:
+        """Compile choices that are only ever asked side by side, each followed by the end.
+
+        Args:
+            known: slots compiled before, to which new ones with few options are added.
+
+        Raises:
+            CheckpointError: the tokenizer cannot tell two options apart.
+        """
+        end = tuple(encode(choices.end))
+        slots = []
+        for slot in choices.slots:
+            key = (slot.label, slot.prefix, tuple(slot.options.items()))
+            made = known.get(key)
+            if made is None:
+                made = _slot(slot, tuple(encode(slot.prefix)), end[0], encode)
+                if len(known) < MOST_KNOWN:
+                    known[key] = made
+            slots.append(made)
+        return cls(tuple(slots), end)
 
     def line(self, picks: Mapping[str, str]) -> list[int]:
         """The tokens of the whole answer line."""
@@ -177,6 +235,33 @@ class AnswerTokens:
         ]
 
 
+def _followed(tree: Tree, words: Sequence[tuple[int, Sequence[int], Sequence[int]]]) -> Followed:
+    tokens, parents, depths = list(tree.tokens), list(tree.parents), list(tree.depths)
+    nodes: list[int] = []
+    nexts: list[int] = []
+    for root, option, said in words:
+        at = root
+        for token in option:
+            at = _child(tokens, parents, depths, at, token)
+        for token in said:
+            nodes.append(at)
+            nexts.append(token)
+            at = _child(tokens, parents, depths, at, token)
+    whole = Tree(tuple(tokens), tuple(parents), tuple(depths), tree.decisions, tree.starts)
+    return Followed(whole, tuple(nodes), tuple(nexts))
+
+
+def _child(tokens: list[int], parents: list[int], depths: list[int], at: int, token: int) -> int:
+    """The node of a token behind another; a new one where there is none."""
+    for index in range(at + 1, len(tokens)):
+        if parents[index] == at and tokens[index] == token:
+            return index
+    tokens.append(token)
+    parents.append(at)
+    depths.append(depths[at] + 1)
+    return len(tokens) - 1
+
+
 def _closed(slot: SlotTokens, option: str, follow: int) -> bool:
     """Whether the option's tokens include the one that follows it in the line."""
     tokens = slot.options[option]
@@ -198,19 +283,19 @@ def _slot(slot: Slot, prefix: tuple[int, ...], follow: int, encode: Encode) -> S
             f"the tokenizer gives two options of {slot.label} the same tokens",
             remedy="change the words of the label set",
         )
-    choices: list[Choice] = []
+    nexts: dict[tuple[int, ...], dict[int, int]] = {}
     for tokens in whole.values():
-        for length in range(len(tokens)):
-            after = tokens[:length]
-            nexts = {t[length]: None for t in whole.values() if t[:length] == after}
-            if len(nexts) > 1 and all(choice.after != after for choice in choices):
-                choices.append(Choice(after, tuple(nexts)))
+        for length, token in enumerate(tokens):
+            here = nexts.setdefault(tokens[:length], {})
+            here.setdefault(token, len(here))
+    choices = [Choice(after, tuple(here)) for after, here in nexts.items() if len(here) > 1]
     choices.sort(key=lambda choice: len(choice.after))
+    place = {choice.after: index for index, choice in enumerate(choices)}
     paths = {
         c: tuple(
-            (index, choice.tokens.index(tokens[len(choice.after)]))
-            for index, choice in enumerate(choices)
-            if tokens[: len(choice.after)] == choice.after
+            (place[tokens[:length]], nexts[tokens[:length]][token])
+            for length, token in enumerate(tokens)
+            if tokens[:length] in place
         )
         for c, tokens in whole.items()
     }

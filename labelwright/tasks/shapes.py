@@ -42,6 +42,7 @@ class Slot:
         options: what is written for each option, by the option's name.
         silent: the option that says nothing of it (blank), if there is one; it has no evidence.
         whole: options that only the whole report says, and no sentence of it.
+        open: options that words of the text follow, which a guide keeps valid.
     """
 
     label: str
@@ -50,6 +51,7 @@ class Slot:
     options: Mapping[str, str]
     silent: str | None = None
     whole: frozenset[str] = frozenset()
+    open: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

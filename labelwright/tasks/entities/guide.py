@@ -8,11 +8,11 @@ letter, or a line end and more.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, replace
 
 from labelwright.label_set import LabelSet
 from labelwright.tasks.entities.answer import NONE
+from labelwright.text.borders import borders
 
 SEPARATOR = b": "
 
@@ -47,9 +47,8 @@ class MentionGuide:
         plain = " ".join(text.split())
         self._text = plain.encode("utf-8", "replace")
         self._nesting = label_set.nesting
-        borders = _borders(plain)
-        self._starts = tuple(sorted(borders[0]))
-        self._ends = borders[1]
+        starts, self._ends = borders(plain)
+        self._starts = tuple(sorted(starts))
         self._heads = heads(label_set)
         self._beginnings = {head[:n] for head in self._heads for n in range(len(head) + 1)}
         self._none = NONE.encode()
@@ -116,23 +115,3 @@ def heads(label_set: LabelSet) -> set[bytes]:
     return {
         f"{label.key}{word}".encode() + SEPARATOR for label in label_set.labels for word in words
     }
-
-
-def _borders(text: str) -> tuple[set[int], set[int]]:
-    """Byte offsets where a mention may begin, and where it may end."""
-    starts: set[int] = set()
-    ends: set[int] = set()
-    at = 0
-    before = " "
-    for char in text:
-        inside = unicodedata.combining(char) or (before.isalnum() and char.isalnum())
-        if not char.isspace() and not inside:
-            starts.add(at)
-        if not before.isspace() and not inside:
-            ends.add(at)
-        at += len(char.encode("utf-8", "replace"))
-        if not unicodedata.combining(char):
-            before = char
-    if not before.isspace():
-        ends.add(at)
-    return starts, ends

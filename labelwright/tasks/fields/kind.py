@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,19 +13,22 @@ from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Certainty, Entity, Prediction, Span
 from labelwright.tasks.base import (
+    Choices,
     ClassForm,
     Finding,
     Grammar,
     Known,
     Parsed,
     Part,
+    Probabilities,
     Table,
     Tally,
     TaskKind,
 )
 from labelwright.tasks.fields import answer as lines
-from labelwright.tasks.fields import gold, schema, values
+from labelwright.tasks.fields import branches, gold, schema, values
 from labelwright.tasks.fields.grammar import json_schema
+from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
 from labelwright.tasks.fields.schema import FieldType, fields_of
 from labelwright.tasks.fields.together import shifted, together
 from labelwright.tasks.fields.values import (
@@ -121,6 +124,35 @@ class FieldsKind(TaskKind[Fields]):
         form = ("unknown field", "chatter", "empty answer")
         wrong = [one for one in parsed.problems if one.partition(" (")[0] in form]
         return (*wrong, *parsed.notes)
+
+    def choices_in(self, label_set: LabelSet, text: str) -> Choices:
+        """A slot per field, with the dates and numbers of the text."""
+        return branches.choices_in(label_set, text)
+
+    def picks_in(
+        self, label_set: LabelSet, text: str, value: Fields
+    ) -> tuple[Mapping[str, str | None], Mapping[str, str]]:
+        """What is written of each field, where the text has it."""
+        return branches.picks_in(label_set, text, value)
+
+    def picked_in(
+        self,
+        label_set: LabelSet,
+        text: str,
+        probs: Probabilities,
+        words: Mapping[str, tuple[str, float]],
+    ) -> Answer:
+        """The likeliest value of every field."""
+        return branches.picked_in(label_set, text, probs, words)
+
+    def words_guide(self, label_set: LabelSet, text: str, slot: str) -> LineGuide:
+        """Words of the text, or of the label set."""
+        own = fields_of(label_set)
+        return LineGuide(own, own.by_name[slot], text)
+
+    def guide(self, label_set: LabelSet, text: str) -> AnswerGuide:
+        """Lines in order, with words of the text or of the label set only."""
+        return AnswerGuide(label_set, text)
 
     def grammar(self, label_set: LabelSet) -> Grammar:
         """An object with every field, each of which may be null."""
