@@ -261,7 +261,7 @@ def _fit_to_task(task: TrainArguments) -> None:
         task.layout = task.layout or "both"
         return
     kind = kind_of(label_set)
-    choices = kind.choices(label_set) is not None
+    choices = kind.choices(label_set) is not None or kind.choices_in(label_set, "") is not None
     wanted = {
         f"--layout {task.layout}": not choices and task.layout not in (None, "line"),
         "--on-long cut": kind.whole_text and task.on_long == "cut",

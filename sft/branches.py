@@ -31,7 +31,7 @@ class BranchCollator:
         self._tokens = torch.tensor(tree.tokens)
         self._depths = torch.tensor(tree.depths)
         self._nodes = torch.tensor([decision.node for decision in tree.decisions])
-        self._visible = torch.tensor(tree.visible())
+        self._visible = torch.from_numpy(tree.visible())
         self._pad = pad
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+    from sft.text_branches import OwnBranches, OwnEncoder
+
 BATCH = 512
 IGNORED = -100
 PROBE_SYSTEM, PROBE_USER, PROBE_ANSWER = "Instruction one.", "Report two.", "Answer three."
@@ -33,13 +36,20 @@ PROBE_SYSTEM, PROBE_USER, PROBE_ANSWER = "Instruction one.", "Report two.", "Ans
 class Encoded:
     """One record: token ids, of which the first ``prompt`` carry no loss.
 
-    ``branches`` has the right token of every decision of the branches, -100 where none is due.
+    ``branches`` has the right token of every decision of the branches, -100 where none is due;
+    ``own`` are branches that no other record has.
     """
 
     id: str
     tokens: list[int]
     prompt: int
     branches: list[int] = field(default_factory=list)
+    own: OwnBranches | None = None
+
+    @property
+    def size(self) -> int:
+        """Tokens of its row, without branches that all rows have."""
+        return len(self.tokens) + (0 if self.own is None else len(self.own.tokens))
 
 
 @dataclass
@@ -99,11 +109,21 @@ class Encoder:
         self._label_set = label_set
         self._line = layout != BRANCHES
         self._extra = len(self.answers.tree.tokens) if self.answers else 0
+        self._own: OwnEncoder | None = None
+        if layout != LINE and label_set is not None and choices is None:
+            from sft.text_branches import OwnEncoder
+
+            self._own = OwnEncoder(label_set, cache(self._text_ids))
         self.on_long = on_long
         self.limit = limit
         self.stop = stop_token(tokenizer)
         known = tokenizer.added_tokens_decoder.values()
         self._special = spelled_out([*map(str, known), *tokenizer.all_special_tokens])
+
+    @property
+    def own_branches(self) -> bool:
+        """Whether every record gets branches of its own."""
+        return self._own is not None
 
     @property
     def may_cut(self) -> bool:
@@ -123,8 +143,9 @@ class Encoder:
                 kept = self._fit(record, item, lengths)
                 if kept is not None:
                     lengths.records += 1
-                    lengths.tokens += len(kept.tokens) + self._extra
+                    lengths.tokens += kept.size + self._extra
                     lengths.loss_tokens += len(kept.tokens) - kept.prompt
+                    lengths.loss_tokens += 0 if kept.own is None else kept.own.learned
                     lengths.loss_tokens += sum(token != IGNORED for token in kept.branches)
                     yield kept
         if lengths.too_long:
@@ -145,6 +166,7 @@ class Encoder:
                 [*prompt, *answer, self.stop] if self._line else prompt,
                 len(prompt),
                 self._targets(record),
+                None if self._own is None else self._own.of(record.user, record.answer),
             )
             for record, prompt, answer in zip(records, prompts, answers, strict=True)
         ]
@@ -165,8 +187,8 @@ class Encoder:
         ]
 
     def _fit(self, record: Record, item: Encoded, lengths: Lengths) -> Encoded | None:
-        lengths.longest = max(lengths.longest, (len(item.tokens) + self._extra, item.id))
-        if len(item.tokens) + self._extra <= self.limit:
+        lengths.longest = max(lengths.longest, (item.size + self._extra, item.id))
+        if item.size + self._extra <= self.limit:
             return item
         if self.on_long == "error":
             lengths.too_long += 1
@@ -271,16 +293,22 @@ def to_dataset(items: Iterable[Encoded]) -> Dataset:
     labels: list[np.ndarray] = []
     prompts: list[int] = []
     branches: list[np.ndarray] = []
+    own: list[dict[str, list[int]]] = []
     for item in items:
         tokens = np.asarray(item.tokens, dtype=np.int32)
         ids.append(tokens)
         labels.append(np.where(np.arange(len(tokens)) < item.prompt, np.int32(IGNORED), tokens))
         prompts.append(item.prompt)
         branches.append(np.asarray(item.branches, dtype=np.int32))
+        if item.own is not None:
+            own.append(item.own.columns())
     numbers = Sequence(Value("int32"))
     columns: dict[str, Any] = {"input_ids": ids, "labels": labels}
     features = {"input_ids": numbers, "labels": numbers}
     if any(len(row) for row in branches):
         columns |= {"prompt": prompts, "branches": branches}
         features |= {"prompt": Value("int32"), "branches": numbers}
+    if own:
+        columns |= {"prompt": prompts, **{key: [row[key] for row in own] for key in own[0]}}
+        features |= {"prompt": Value("int32"), **dict.fromkeys(own[0], numbers)}
     return Dataset.from_dict(columns, features=Features(features))

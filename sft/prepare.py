@@ -29,6 +29,7 @@ class Prepared:
         stop: the token that ends an answer; the tokenizer's EOS from now on.
         datasets: ``train`` and, if it is evaluated, ``validation``.
         tree: the branches of every row; ``None`` for rows without.
+        own_branches: whether every row has branches of its own.
         lengths: what was counted in each of them.
         limit: the longest sequence allowed, in tokens.
         examples: the first records as encoded.
@@ -39,6 +40,7 @@ class Prepared:
     stop: int
     limit: int
     tree: Tree | None
+    own_branches: bool
     datasets: Mapping[str, Dataset]
     lengths: Mapping[str, Lengths]
     examples: list[Encoded] = field(repr=False)
@@ -123,6 +125,7 @@ def prepare(settings: Settings, records: Records, start: Start, *, examples: int
         stop=encoder.stop,
         limit=limit,
         tree=None if encoder.answers is None else encoder.answers.tree,
+        own_branches=encoder.own_branches,
         datasets=datasets,
         lengths=lengths,
         examples=list(first),

@@ -79,7 +79,7 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
         """TRL's trainer, on all weights or an adapter."""
         from trl import get_peft_config
 
-        from sft.trainer import QuietTrainer, with_branches
+        from sft.trainer import QuietTrainer, with_branches, with_own_branches
 
         start, prepared = ready
         sft = settings.training
@@ -90,6 +90,8 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
             adapter.revision = start.revision
         tree = prepared.tree
         branches = {} if tree is None else with_branches(sft, tree, prepared.tokenizer)
+        if prepared.own_branches:
+            branches = with_own_branches(sft, prepared.tokenizer)
         model = load_model(start, settings.model, prepared.stop)
         if settings.task.freeze_embeddings:
             model.get_input_embeddings().requires_grad_(requires_grad=False)
@@ -103,6 +105,7 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
             **branches,
         )
         trainer.tree = tree
+        trainer.own_branches = prepared.own_branches
         return trainer
 
     def trained(self, trainer: Any) -> None:

@@ -16,6 +16,7 @@ from trl import SFTTrainer
 
 from labelwright.tasks.choices import Tree
 from sft.branches import BranchCollator, BranchLoss
+from sft.text_branches import OwnCollator, kept, own_loss
 
 IGNORED = -100
 HIDDEN = -1e30
@@ -30,9 +31,11 @@ class QuietTrainer(SFTTrainer):
     Attributes:
         tree: the branches at the end of every row (:mod:`sft.branches`); ``None`` for rows
             without.
+        own_branches: whether every row has branches of its own (:mod:`sft.text_branches`).
     """
 
     tree: Tree | None = None
+    own_branches: bool = False
 
     def compute_loss(
         self,
@@ -42,6 +45,8 @@ class QuietTrainer(SFTTrainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Summed cross-entropy of the answers' tokens over ``num_items_in_batch``."""
+        if self.own_branches and not return_outputs:
+            return self._with_own_branches(model, inputs, num_items_in_batch)
         if self._branch_loss is not None and not return_outputs:
             return self._with_branches(model, inputs, num_items_in_batch)
         if return_outputs or not self._short_head:
@@ -69,16 +74,39 @@ class QuietTrainer(SFTTrainer):
     def _with_branches(self, model: Any, inputs: dict[str, Any], everywhere: Any) -> torch.Tensor:
         assert self._branch_loss is not None  # noqa: S101
         labels = inputs["labels"]
-        rest = {name: value for name, value in inputs.items() if name != "labels"}
-        seen = (rest["attention_mask"].sum(-1) > 1).sum() + len(labels)
+        rest = self._masked({name: value for name, value in inputs.items() if name != "labels"})
+        columns = self._branch_loss.kept(labels)
+        logits = model(**rest, use_cache=False, logits_to_keep=columns).logits
+        loss, counts = self._branch_loss(logits, labels)
+        self._count_branches(model, counts, inputs)
+        return self._mean(loss, (labels != IGNORED).sum(), everywhere)
+
+    def _with_own_branches(
+        self, model: Any, inputs: dict[str, Any], everywhere: Any
+    ) -> torch.Tensor:
+        labels, options = inputs["labels"], inputs["options"]
+        width = int(inputs["width"][0])
+        read = {"input_ids", "position_ids", "attention_mask"}
+        rest = self._masked({name: value for name, value in inputs.items() if name in read})
+        columns = kept(labels, width)
+        logits = model(**rest, use_cache=False, logits_to_keep=columns).logits
+        loss, counts = own_loss(logits, labels, options, width)
+        self._count_branches(model, counts, inputs)
+        return self._mean(loss, (labels != IGNORED).sum(), everywhere)
+
+    def _masked(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs with the mask in the form that the model's attention takes."""
         unwrapped: Any = self.model
         if unwrapped.config._attn_implementation == "eager":  # it adds the mask to the scores
-            hidden = torch.zeros(rest["attention_mask"].shape, device=labels.device)
-            rest["attention_mask"] = hidden.masked_fill(~rest["attention_mask"], HIDDEN)
-        kept = self._branch_loss.kept(labels)
-        logits = model(**rest, use_cache=False, logits_to_keep=kept).logits
-        loss, counts = self._branch_loss(logits, labels)
+            mask = inputs["attention_mask"]
+            hidden = torch.zeros(mask.shape, device=mask.device)
+            return inputs | {"attention_mask": hidden.masked_fill(~mask, HIDDEN)}
+        return inputs
+
+    def _count_branches(self, model: Any, counts: torch.Tensor, inputs: dict[str, Any]) -> None:
+        """The shares of tokens and decisions guessed right, and the tokens read."""
         with torch.no_grad():
+            seen = (inputs["attention_mask"].sum(-1) > 1).sum() + len(inputs["labels"])
             sums = self.accelerator.gather(torch.cat([counts, seen[None]])[None]).sum(0).tolist()
         line_right, line_all, branches_right, branches_all, tokens = sums
         training = bool(model.training)
@@ -89,7 +117,6 @@ class QuietTrainer(SFTTrainer):
         if training:
             self._total_train_tokens += tokens
         metrics["num_tokens"] = [self._total_train_tokens]
-        return self._mean(loss, (labels != IGNORED).sum(), everywhere)
 
     @cached_property
     def _branch_loss(self) -> BranchLoss | None:
@@ -132,6 +159,12 @@ def with_branches(args: Any, tree: Tree, tokenizer: Any) -> dict[str, Any]:
     """What the trainer needs besides, for rows with branches: their collator, all columns."""
     args.remove_unused_columns = False
     return {"data_collator": BranchCollator(tree, tokenizer.pad_token_id)}
+
+
+def with_own_branches(args: Any, tokenizer: Any) -> dict[str, Any]:
+    """The same for rows with branches of their own."""
+    args.remove_unused_columns = False
+    return {"data_collator": OwnCollator(tokenizer.pad_token_id)}
 
 
 @contextmanager

@@ -84,8 +84,11 @@ class FieldValues(GoldFile):
             spans = place(places, self._own, field, item.raw, item.value)
         if spans:
             self.counted["found in the text"] += 1
-            raw = text[spans[0][0] : spans[-1][1]] if field.copied else item.raw
-            return replace(item, raw=raw, spans=spans)
+            if not field.copied:
+                return replace(item, spans=spans)
+            raw = text[spans[0][0] : spans[-1][1]]
+            unit = read_value(self._own, field, raw).unit or item.unit
+            return replace(item, raw=raw, unit=unit, spans=spans)
         if field.copied:
             self.absent[field.name] += 1
         self.counted["no place" if not field.copied else "not in the text"] += 1
@@ -94,9 +97,17 @@ class FieldValues(GoldFile):
     def _meaning(self, text: str, field: Field, item: Item) -> tuple[tuple[int, int], ...]:
         """The first date or number of the text that means the item's value."""
         for start, end in candidates(field, text):
-            if read_value(self._own, field, text[start:end]).value == item.value:
+            if self._means(field, text[start:end], item):
                 return ((start, end),)
         return ()
+
+    def _means(self, field: Field, raw: str, item: Item) -> bool:
+        """Whether words mean an item's value, as near as the label set asks."""
+        value = read_value(self._own, field, raw).value
+        if isinstance(value, float) and isinstance(item.value, float):
+            near = max(field.tolerance, field.relative * abs(item.value))
+            return abs(value - item.value) <= near + 1e-9
+        return value == item.value
 
     def _whole(self, text: str, field: Field, item: Item) -> Item:
         """A number with its unit, a date whole, where people marked a part of it."""

@@ -45,9 +45,30 @@ def units_of(given: Mapping[str, Any]) -> Iterator[tuple[str, float, float]]:
     """Name, factor and offset of each unit of a checked mapping."""
     for name, factor in given.items():
         if isinstance(factor, dict):
-            yield str(name), float(factor.get("factor", 1)), float(factor.get("offset", 0))
+            yield str(name), ratio(factor.get("factor", 1)), ratio(factor.get("offset", 0))
         else:
-            yield str(name), float(factor), 0.0
+            yield str(name), ratio(factor), 0.0
+
+
+def ratio(given: object) -> float:
+    """A number, or a fraction in text such as ``1/12``.
+
+    Raises:
+        ValueError, ZeroDivisionError: it is neither.
+    """
+    if isinstance(given, str):
+        above, _, below = given.partition("/")
+        return float(above) / float(below or 1)
+    if not number(given):
+        raise ValueError("no number")
+    return float(given)  # type: ignore[arg-type]
+
+
+def _factor(given: object) -> float | None:
+    try:
+        return ratio(given)
+    except (ValueError, ZeroDivisionError):
+        return None
 
 
 def number(value: object) -> bool:
@@ -125,8 +146,10 @@ def _numbers(file: YamlFile, path: list[Step], item: Mapping[str, Any]) -> None:
             where: list[Step] = [*path, "units", str(name)]
             parts = factor if isinstance(factor, dict) else {"factor": factor}
             file.unknown_keys(where, parts, ("factor", "offset"))
-            if not all(number(part) for part in parts.values()) or parts.get("factor") == 0:
-                file.problem(where, f"unit {name!r} needs a factor that is a number other than 0")
+            read = {key: _factor(part) for key, part in parts.items()}
+            if None in read.values() or read.get("factor") == 0:
+                wrong = f"unit {name!r} needs a factor that is a number other than 0"
+                file.problem(where, f"{wrong}, such as 1000 or 1/12")
             if not isinstance(name, str):
                 file.problem(where, f'a unit must be text; write "{name}"')
     tolerance = item.get("tolerance", 0)

@@ -68,9 +68,16 @@ class Copied:
 
     def whole(self, state: tuple[int, ...], length: int) -> Cursor | None:
         """Behind the first place that ends at a word border."""
-        ends = (p + length for p in state if length and p + length in self._ends)
-        end = next(ends, None)
-        return None if end is None else (end,)
+        for place in state:
+            end = place + length
+            if length and end in self._ends and _says(self._text[place:end]):
+                return (end,)
+        return None
+
+
+def _says(piece: bytes) -> bool:
+    """Whether a piece holds more than marks."""
+    return any(byte >= 0x80 or chr(byte).isalnum() for byte in piece)
 
 
 class Listed:
@@ -196,7 +203,7 @@ class LineGuide:
             return None if places is None else replace(state, places=places, length=0)
         ends = self._words.whole(state.places, state.length) if state.length else None
         if byte == NEWLINE:
-            return None if ends is None else State(done=True)
+            return None if ends is None else State(cursor=self._said(state, ends), done=True)
         if ends is not None and self._many and byte == _PARTED[0] and self._more(state, ends):
             on = self._words.step(state.places, state.length, byte)
             if not on:
@@ -211,25 +218,34 @@ class LineGuide:
         on = self._words.step(state.places, state.length, byte)
         return State(on, state.length + 1, state.cursor, state.count) if on else None
 
+    def more(self, cursor: Cursor) -> bool:
+        """Whether another value may follow what has been said."""
+        return self._words.start(cursor) is not None
+
     def _more(self, state: State, ends: Cursor) -> bool:
-        """Whether another value may follow."""
-        cursor = (*state.cursor, *ends) if self._adds else ends
-        return state.count + 1 < MOST_VALUES and self._words.start(cursor) is not None
+        return state.count + 1 < MOST_VALUES and self.more(self._said(state, ends))
+
+    def _said(self, state: State, ends: Cursor) -> Cursor:
+        return (*state.cursor, *ends) if self._adds else ends
 
     def _next(self, state: State, ends: Cursor) -> State:
-        cursor = (*state.cursor, *ends) if self._adds else ends
-        return State(None, 1, cursor, state.count + 1)
+        return State(None, 1, self._said(state, ends), state.count + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How far an answer of lines is: the field that is written, and the one that comes next."""
+    """How far an answer of lines is: the field that is written, and the one that comes next.
+
+    Attributes:
+        cursor: what the lines so far have said of the next field, which may have many.
+    """
 
     head: bytes = b""
     field: int = -1
     line: State | None = None
     next: int = 0
     lines: int = 0
+    cursor: Cursor = ()
     done: bool = False
 
 
@@ -271,20 +287,14 @@ class AnswerGuide:
         if state.done:
             return None
         if state.line is not None:
-            line = self._line(state.field).advance(state.line, bytes([byte]))
-            if line is None:
-                return None
-            if not line.done:
-                return replace(state, line=line)
-            many = self._fields[state.field].many
-            following = state.field if many and state.lines < MOST_VALUES else state.field + 1
-            return Written(next=following, lines=state.lines + 1) if (
-                following < len(self._fields)) else None  # fmt: skip
+            return self._in_line(state, state.line, byte)
         if byte == 0x20 and state.head in self._heads[state.next :]:
             field = self._heads.index(state.head, state.next)
-            line = self._line(field).advance(State(), b" ")
-            count = state.lines if field == state.next else 0
-            return None if line is None else Written(b"", field, line, field, count)
+            again = field == state.next
+            cursor = state.cursor if again else ()
+            line = self._line(field).advance(State(cursor=cursor), b" ")
+            count = state.lines if again else 0
+            return None if line is None else Written(b"", field, line, field, count, cursor)
         head = state.head + bytes([byte])
         if not state.lines and state.next == 0 and head == self._none and not self._known(head, 0):
             return replace(state, head=head, done=True)
@@ -294,16 +304,23 @@ class AnswerGuide:
             return replace(state, head=head)
         return None
 
+    def _in_line(self, state: Written, line: State, byte: int) -> Written | None:
+        guide, field = self._line(state.field), self._fields[state.field]
+        after = guide.advance(line, bytes([byte]))
+        if after is None:
+            return None
+        if not after.done:
+            return replace(state, line=after)
+        if field.many and state.lines < MOST_VALUES and guide.more(after.cursor):
+            return Written(next=state.field, lines=state.lines + 1, cursor=after.cursor)
+        following = state.field + 1
+        return Written(next=following, lines=1) if following < len(self._fields) else None
+
     def _known(self, head: bytes, first: int) -> bool:
         return any(key.startswith(head) for key in self._heads[first:])
 
     def _line(self, field: int) -> LineGuide:
         if field not in self._lines:
-            one = replace_many(self._fields[field])
+            one = replace(self._fields[field], many=False)
             self._lines[field] = LineGuide(self._own, one, self._text)
         return self._lines[field]
-
-
-def replace_many(field: Field) -> Field:
-    """The field as a line of an answer has it: one value."""
-    return replace(field, many=False)

@@ -42,13 +42,13 @@ class Places:
         near: list[tuple[Span, ...]] = []
         for place in found:
             start, end = place[0][0], place[-1][1]
-            if field.type is FieldType.DATE:
-                whole, cut = (start, end) in known, _in_figures(self._text, start, end, "")
-            else:
-                whole = any(start == first for first, _ in known)
-                cut = _in_figures(self._text, start, end, "[.,/]?")
-            if not cut:
-                (exact if whole else near).append(place)
+            if (start, end) in known:
+                exact.append(place)
+                continue
+            mark = "" if field.type is FieldType.DATE else "[.,/]?"
+            whole = not mark or any(start == first for first, _ in known)
+            if not _in_figures(self._text, start, end, mark):
+                (exact if whole and mark else near).append(place)
         return exact + near
 
     def _candidates(self, field: Field) -> list[Span]:
