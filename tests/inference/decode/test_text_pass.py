@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from letter_tools import write_letters
+from fields.letter_tools import write_letters
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.text_pass import TextPass

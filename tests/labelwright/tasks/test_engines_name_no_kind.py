@@ -26,6 +26,7 @@ OF_A_KIND = (
     ),
     "labelwright/kinds.py",
     "data_builders/sources/",
+    "data_builders/synthetic/letters/",
     "baselines/chexbert/",
     "baselines/encoder/",
     "baselines/rules/",
