@@ -13,6 +13,7 @@ from pathlib import Path
 from baselines.arguments import HeadArguments, Kind
 from baselines.arguments import Settings as AnySettings
 from baselines.tagger.scores import FIXED, PER_LABEL, SHARED
+from baselines.tagger.sections import WAYS
 from baselines.tagger.tags import SCHEMES
 from baselines.tagger.token_classifier import CRF, HEADS, MULTILABEL, SOFTMAX
 from labelwright.errors import ConfigError
@@ -20,6 +21,7 @@ from labelwright.errors import ConfigError
 RECIPES = Path(__file__).parents[1] / "recipes" / "tagger"
 METRICS = ("micro_f1", "macro_f1", "loss")
 TEST_SET = "test-set"
+NO_SECTIONS = "none"
 
 
 @dataclass
@@ -67,6 +69,50 @@ class TaggerArguments(HeadArguments):
             "choices": [SHARED, PER_LABEL, FIXED, TEST_SET],
         },
     )
+    r_drop: float = field(
+        default=0.0,
+        metadata={
+            "help": "R-Drop: every batch is read twice with other dropout, and this is the weight "
+            "of the divergence of both readings. 0 (default) reads once; 1 is a usual value."
+        },
+    )
+    label_smoothing: float = field(
+        default=0.0,
+        metadata={"help": "With --head softmax: share of the target that all tags get alike."},
+    )
+    pseudo_weight: float = field(
+        default=1.0,
+        metadata={"help": "How much notes of labelwright pseudo-label count beside the others."},
+    )
+    sentence_task: list[str] = field(
+        default_factory=list,
+        metadata={
+            "help": "Types of which each window is asked, in training, whether it holds one."
+        },
+    )
+    sentence_weight: float = field(
+        default=1.0, metadata={"help": "With --sentence-task: weight of that question's loss."}
+    )
+    sections_as: str = field(
+        default=NO_SECTIONS,
+        metadata={
+            "help": "How the tagger reads the section of a word: none, as a vector beside each "
+            "token's (embedding), as words before the section's text (prefix), or as numbers "
+            "added to the tags' scores (bias).",
+            "choices": [NO_SECTIONS, *WAYS],
+        },
+    )
+    section_table: str | None = field(
+        default=None,
+        metadata={
+            "help": "With --sections-as: headings of the notes: radiology, es, nl, it, or a YAML "
+            "file; default radiology."
+        },
+    )
+    section_dropout: float = field(
+        default=0.1,
+        metadata={"help": "With --sections-as: how often a section is hidden in training."},
+    )
     patience: int = field(
         default=5,
         metadata={"help": "Stop after this many evaluations without a better one; 0: never."},
@@ -101,9 +147,44 @@ def _check(settings: Settings) -> None:
             "thresholds are for --head multilabel; elsewhere the likeliest tag counts",
             remedy="leave them out, or add --head multilabel",
         )
+    _check_losses(task)
+    _check_sections(task)
     for name in ("stride", "patience"):
         if getattr(task, name) < 0:
             raise ConfigError(f"{name} is below 0", remedy="give 0 or more")
+
+
+def _check_losses(task: TaggerArguments) -> None:
+    for name in ("r_drop", "pseudo_weight", "sentence_weight"):
+        if not 0 <= getattr(task, name) < float("inf"):
+            raise ConfigError(f"{name} is below 0 or no number", remedy="give 0 or more")
+    if not 0 <= task.label_smoothing < 1:
+        raise ConfigError("label_smoothing is no share", remedy="give 0 or more, less than 1")
+    if task.label_smoothing and task.head == CRF:
+        raise ConfigError(
+            "label smoothing means nothing to a random field, whose target is one path",
+            remedy="leave it out, or use --head softmax",
+        )
+    if task.label_smoothing and task.head == MULTILABEL:
+        raise ConfigError(
+            "with several tags a word each is asked by itself, and has no others to share with",
+            remedy="leave out --label-smoothing, or use --head softmax",
+        )
+    if len(set(task.sentence_task)) < len(task.sentence_task):
+        raise ConfigError("sentence_task names a type twice", remedy="give each once")
+    if task.sentence_weight != 1 and not task.sentence_task:
+        raise ConfigError("sentence_weight is for --sentence-task", remedy="leave it out")
+
+
+def _check_sections(task: TaggerArguments) -> None:
+    if task.sections_as == NO_SECTIONS:
+        if task.section_table is not None:
+            raise ConfigError(
+                "section_table is for --sections-as", remedy=f"add it: {', '.join(WAYS)}"
+            )
+        return
+    if not 0 <= task.section_dropout < 1:
+        raise ConfigError("section_dropout is no share", remedy="give 0 or more, less than 1")
 
 
 TAGGER = Kind(

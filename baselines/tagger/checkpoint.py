@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from baselines.encoder.start import context_of, load_parts
 from baselines.labeler import Loaded
 from baselines.tagger.scores import HALF
+from baselines.tagger.sections import Sections
 from baselines.tagger.tags import SCHEMES, Tagging
 from baselines.tagger.token_classifier import HEADS, MULTILABEL, TokenClassifier
 from labelwright.checkpoint import TAGS, TaskInfo, load_task, save_task
@@ -47,6 +48,7 @@ class Shape:
         max_length: the longest window in tokens.
         stride: words that neighbouring windows share.
         thresholds: one per class for the head ``multilabel``, else ``None``.
+        sections: those that it reads; ``None`` for none.
     """
 
     tagging: Tagging
@@ -55,6 +57,12 @@ class Shape:
     stride: int
     dropout: float
     thresholds: NDArray[np.float64] | None = None
+    sections: Sections | None = None
+
+    @property
+    def fused(self) -> tuple[str, int] | None:
+        """Way and number of the sections, for the model."""
+        return None if self.sections is None else (self.sections.way, self.sections.count)
 
     def to_json(self) -> dict[str, Any]:
         """The contents of ``tags.json``."""
@@ -66,6 +74,7 @@ class Shape:
             "stride": self.stride,
             "dropout": self.dropout,
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
+            **({} if self.sections is None else {"sections": self.sections.to_json()}),
         }
 
     @classmethod
@@ -86,7 +95,9 @@ class Shape:
                 raise ValueError("thresholds")
         if list(value["tags"]) != list(tagging.names):
             raise ValueError("tags")
+        told = value.get("sections")
         return cls(
+            sections=None if told is None else Sections.from_json(told),
             tagging=tagging,
             head=head,
             max_length=int(value["max_length"]),
@@ -171,7 +182,11 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
         ) from None
     encoder, tokenizer = load_parts(root, name=str(root), dtype=dtype)
     model = TokenClassifier(
-        encoder, len(shape.tagging.names), head=shape.head, dropout=shape.dropout
+        encoder,
+        len(shape.tagging.names),
+        head=shape.head,
+        dropout=shape.dropout,
+        sections=shape.fused,
     )
     own = model.own_weights()
     try:

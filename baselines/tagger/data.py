@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from baselines.epochs import Draws
+from baselines.tagger.sections import dropped
 from baselines.tagger.tags import Tagging
 from baselines.tagger.words import BATCH, Window, WordReader
 from labelwright.errors import ConfigError, InputError
@@ -74,12 +76,29 @@ class Tagged:
 
 
 class Rows(Dataset[dict[str, Any]]):
-    """Windows with the tags of their words; ``place`` says which report each belongs to."""
+    """Windows with the tags of their words; ``place`` says which report each belongs to.
 
-    def __init__(self) -> None:
+    Args:
+        hiding: with which probability the model is not to see a section.
+        opening: number of tokens that open a window.
+        draws: decides which are hidden.
+        asked: for each type that windows are asked about, the tags that say it.
+    """
+
+    def __init__(
+        self,
+        *,
+        hiding: float = 0.0,
+        opening: int = 0,
+        draws: Draws | None = None,
+        asked: Sequence[NDArray[np.int64]] = (),
+    ) -> None:
         self.windows: list[Window] = []
         self.place: list[int] = []
+        self.draws = draws
+        self.shares: list[float] = []
         self._tags: list[NDArray[np.uint16]] = []
+        self._hiding, self._opening, self._asked = hiding, opening, asked
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -87,7 +106,23 @@ class Rows(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         window, tags = self.windows[index], self._tags[index]
         own = tags[window.start : window.start + len(window.firsts)]
-        return {"input_ids": window.ids, "firsts": window.firsts, "labels": own, "rows": index}
+        sections = window.sections
+        if sections is not None and self._hiding and self.draws is not None:
+            random = self.draws.of(index)
+            if window.prefix and random.random() < self._hiding:
+                window = window.without_prefix(self._opening)
+            elif not window.prefix:
+                seen = dropped(sections, self._hiding, random)
+                window = window._replace(sections=seen)
+        row = {"input_ids": window.ids, "firsts": window.firsts, "labels": own, "rows": index}
+        if window.sections is not None:
+            row["sections"] = window.sections
+        if self._asked:
+            held = [float(_says(own, tags).any()) for tags in self._asked]
+            row["held"] = np.array(held, dtype=np.float32)
+        if self.shares:
+            row["shares"] = self.shares[index]
+        return row
 
     def add(self, place: int, window: Window, tags: NDArray[np.uint16]) -> None:
         """Append a window of the report with this number; ``tags`` are those of its whole text."""
@@ -126,18 +161,28 @@ def read_split(data: DataFolder, split: str) -> Iterator[Note]:
 
 
 def encode_split(
-    data: DataFolder, split: str, reader: WordReader, tagging: Tagging, *, keep_notes: bool
+    data: DataFolder,
+    split: str,
+    reader: WordReader,
+    tagging: Tagging,
+    *,
+    keep_notes: bool,
+    rows: Rows | None = None,
+    pseudo: tuple[set[str], float] | None = None,
 ) -> Split:
     """Read and encode a split.
 
     Args:
         keep_notes: keep texts and entities in memory, for scoring.
+        rows: where the windows go; new ones where none are given.
+        pseudo: ids of the notes that a labeler labeled, and how much they count; ``None`` where
+            all count alike.
 
     Raises:
         InputError: the files are damaged.
         ConfigError: no report has a word.
     """
-    rows, notes, counts = Rows(), [], Counts(reader.limit)
+    rows, notes, counts = Rows() if rows is None else rows, [], Counts(reader.limit)
     places = {name: place for place, name in enumerate(tagging.classes)}
     found = read_split(data, split)
     while batch := list(islice(found, BATCH)):
@@ -145,6 +190,8 @@ def encode_split(
             tags = tagging.encode(words.spans, note.entities)
             for window in words.windows:
                 rows.add(counts.reports, window, tags)
+                if pseudo is not None:
+                    rows.shares.append(pseudo[1] if note.id in pseudo[0] else 1.0)
                 counts.tokens += len(window.ids)
             if keep_notes:
                 notes.append(Tagged(note.text, words.spans, note.entities))
@@ -157,6 +204,36 @@ def encode_split(
     if not len(rows):
         raise ConfigError(f"no {split} report has a word", remedy=AGAIN, source=data.path)
     return Split(rows, notes, counts)
+
+
+def pseudo_labeled(data: DataFolder) -> set[str]:
+    """The training notes whose entities are a labeler's (``labelwright pseudo-label``)."""
+    rows = read_jsonl(data.path / REPORTS.format("train"))
+    return {str(row["id"]) for _, row in rows if "pseudo_round" in (row.get("meta") or {})}
+
+
+def tags_of_types(tagging: Tagging, types: Sequence[str]) -> list[NDArray[np.int64]]:
+    """For each type the numbers of the tags that say it."""
+    width, first = len(tagging.kinds), 0 if tagging.multilabel else 1
+    return [
+        np.array(
+            [
+                first + place * width + kind
+                for place, (own, _) in enumerate(tagging.classes)
+                if own == name
+                for kind in range(width)
+            ]
+        )
+        for name in types
+    ]
+
+
+def _says(own: NDArray[np.uint16], tags: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which words of a window have one of these tags."""
+    if own.ndim == 1:
+        return np.isin(own, tags)
+    found: NDArray[np.bool_] = np.any(own[:, tags] > 0, axis=1)
+    return found
 
 
 def class_weights(counts: Counts, tagging: Tagging, way: str) -> list[float] | None:

@@ -45,7 +45,12 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
     ) -> None:
         super().__init__(loaded, **settings)
         shape = loaded.shape
-        self._reader = WordReader(loaded.tokenizer, limit=shape.max_length, stride=shape.stride)
+        self._reader = WordReader(
+            loaded.tokenizer,
+            limit=shape.max_length,
+            stride=shape.stride,
+            sections=shape.sections,
+        )
         self._padding = WordPadding(int(loaded.tokenizer.pad_token_id or 0))
         self._thresholds = shape.thresholds
         if threshold is not None:
@@ -70,6 +75,7 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
             "scheme": shape.tagging.scheme,
             "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
             "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
+            **({} if shape.sections is None else {"sections": shape.sections.to_json()}),
         }
         return self._described(
             "tagger", decoding=decoding, context=shape.max_length, on_long="windows"
@@ -118,7 +124,7 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
     @torch.inference_mode()
     def _scores(self, batch: Sequence[Piece]) -> NDArray[np.float32]:
         """``[batch, words, tags]``."""
-        rows = [{"input_ids": p.window.ids, "firsts": p.window.firsts} for p in batch]
+        rows = [_row(p.window) for p in batch]
         padded = self._padding(rows)
         found: NDArray[np.float32] = self._logits(padded).cpu().numpy()
         return found
@@ -133,3 +139,10 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
         tagging = self._loaded.shape.tagging
         scored = Scored(text, spans, best, chances)
         return tagging.entities(text, spans, mentions(tagging, scored, self._thresholds))
+
+
+def _row(window: Window) -> dict[str, Any]:
+    row: dict[str, Any] = {"input_ids": window.ids, "firsts": window.firsts}
+    if window.sections is not None:
+        row["sections"] = window.sections
+    return row

@@ -9,20 +9,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from baselines.encoder.prepare import check_validation, new_start
-from baselines.tagger.arguments import Settings
+from baselines.epochs import Draws
+from baselines.tagger.arguments import NO_SECTIONS, Settings
 from baselines.tagger.checkpoint import Shape, load_tagger, thresholds_of
-from baselines.tagger.data import Split, class_weights, encode_split, read_split
+from baselines.tagger.data import (
+    Rows,
+    Split,
+    class_weights,
+    encode_split,
+    pseudo_labeled,
+    read_split,
+    tags_of_types,
+)
 from baselines.tagger.scores import Scored, f1_scores, mentions, tune
+from baselines.tagger.sections import Sections, names_in
 from baselines.tagger.tags import Tagging
-from baselines.tagger.token_classifier import MULTILABEL, TokenClassifier
+from baselines.tagger.token_classifier import MULTILABEL, Objective, TokenClassifier
 from baselines.tagger.words import WordReader
-from labelwright.errors import CheckpointError
+from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.data_folder import DataFolder
 from labelwright.records import Entity
 from labelwright.runtime.training import say
+from labelwright.text.section_tables import RADIOLOGY, SectionTable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -55,16 +67,38 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
     set_seed(settings.training.seed)
     tagging = Tagging(data.label_set, task.scheme, task.head == MULTILABEL)
     if task.init_from is not None:
-        model, tokenizer, base, limit = _second_stage(settings, tagging)
+        model, tokenizer, base, limit, sections = _second_stage(settings, tagging)
     else:
         texts = partial(_texts, data)
+        sections = _sections(settings, data)
         encoder, tokenizer, base, limit = new_start(settings, texts, output)
         model = TokenClassifier(
-            encoder, len(tagging.names), head=task.head, dropout=task.head_dropout
+            encoder,
+            len(tagging.names),
+            head=task.head,
+            dropout=task.head_dropout,
+            sections=None if sections is None else (sections.way, sections.count),
         )
-    reader = WordReader(tokenizer, limit=limit, stride=task.stride)
+    _aim(settings, model, tagging)
+    reader = WordReader(tokenizer, limit=limit, stride=task.stride, sections=sections)
     check_validation(settings, data)
-    splits = {"train": encode_split(data, "train", reader, tagging, keep_notes=False)}
+    rows = Rows(
+        hiding=0.0 if sections is None else task.section_dropout,
+        opening=len(reader.head),
+        draws=Draws(settings.training.seed),
+        asked=tags_of_types(tagging, task.sentence_task),
+    )
+    splits = {
+        "train": encode_split(
+            data,
+            "train",
+            reader,
+            tagging,
+            keep_notes=False,
+            rows=rows,
+            pseudo=_pseudo(settings, data),
+        )
+    }
     if settings.evaluates:
         splits["validation"] = encode_split(data, "validation", reader, tagging, keep_notes=True)
     weights = class_weights(splits["train"].counts, tagging, task.class_weights)
@@ -77,6 +111,7 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
         stride=task.stride,
         dropout=task.head_dropout,
         thresholds=thresholds_of(tagging),
+        sections=sections,
     )
     return Ready(model, tokenizer, base, shape, splits, weights)
 
@@ -132,9 +167,61 @@ def _texts(data: DataFolder) -> Iterable[str]:
     return (note.text for note in read_split(data, "train"))
 
 
+def _sections(settings: Settings, data: DataFolder) -> Sections | None:
+    """The sections of the training notes, if the tagger is to read them."""
+    task = settings.task
+    if task.sections_as == NO_SECTIONS:
+        return None
+    table = SectionTable.load(task.section_table or RADIOLOGY)
+    names = sorted(names_in(table, _texts(data)))
+    if not names:
+        raise ConfigError(
+            f"no training note has a heading of the table {table.name}",
+            remedy="give the table of the notes' language with --section-table, or leave out "
+            "--sections-as",
+            source=data.path,
+        )
+    say(settings, f"sections of the training notes: {', '.join(names)}")
+    return Sections(task.sections_as, table, tuple(names))
+
+
+def _aim(settings: Settings, model: TokenClassifier, tagging: Tagging) -> None:
+    """Tell the model what training asks for beside the right tags."""
+    task, names = settings.task, tagging.label_set.names
+    if unknown := next((name for name in task.sentence_task if name not in names), None):
+        raise ConfigError(
+            f"sentence_task: label set {tagging.label_set.name} has no type {unknown!r}",
+            remedy=f"choose of: {', '.join(names)}",
+        )
+    shares = [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)]
+    if task.r_drop and not any(shares):
+        raise ConfigError(
+            "r_drop compares two readings with other dropout, and there is none",
+            remedy="raise --head-dropout, or leave out --r-drop",
+        )
+    asked = Objective(
+        r_drop=task.r_drop, smoothing=task.label_smoothing, sentence=task.sentence_weight
+    )
+    model.aim(asked, len(task.sentence_task))
+
+
+def _pseudo(settings: Settings, data: DataFolder) -> tuple[set[str], float] | None:
+    """The notes that a labeler labeled, where they are not to count like the others."""
+    if settings.task.pseudo_weight == 1:
+        return None
+    found = pseudo_labeled(data)
+    if not found:
+        raise ConfigError(
+            "pseudo_weight: no training note has its entities from a labeler",
+            remedy="add such notes with labelwright pseudo-label, or leave it out",
+            source=data.path,
+        )
+    return found, settings.task.pseudo_weight
+
+
 def _second_stage(
     settings: Settings, tagging: Tagging
-) -> tuple[TokenClassifier, PreTrainedTokenizerBase, str, int]:
+) -> tuple[TokenClassifier, PreTrainedTokenizerBase, str, int, Sections | None]:
     task = settings.task
     first = load_tagger(str(task.init_from))
     own = first.shape
@@ -153,8 +240,22 @@ def _second_stage(
             remedy=f"add --head {own.head} --scheme {own.tagging.scheme}",
             source=task.init_from,
         )
+    way = NO_SECTIONS if own.sections is None else own.sections.way
+    if way != task.sections_as:
+        raise CheckpointError(
+            f"the tagger reads sections as {way}",
+            remedy=f"add --sections-as {way}",
+            source=task.init_from,
+        )
+    if own.sections is not None and task.section_table not in (None, own.sections.table.name):
+        raise CheckpointError(
+            f"the tagger has the table of headings {own.sections.table.name}",
+            remedy="leave out --section-table",
+            source=task.init_from,
+        )
     first.model.dropout.p = task.head_dropout
-    return first.model, first.tokenizer, first.name, min(task.max_length, own.max_length)
+    limit = min(task.max_length, own.max_length)
+    return first.model, first.tokenizer, first.name, limit, own.sections
 
 
 def _remarks(

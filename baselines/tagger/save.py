@@ -136,4 +136,6 @@ def _facts(ready: Ready, shape: Shape) -> dict[str, Any]:
         "stride_words": shape.stride,
         "class_weights": weights,
         "thresholds": thresholds,
+        "sections": None if shape.sections is None else shape.sections.to_json(),
+        "pseudo_labeled_windows": sum(share != 1 for share in ready.splits["train"].rows.shares),
     }

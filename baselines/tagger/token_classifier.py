@@ -8,6 +8,7 @@ binary cross-entropy for each).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.tagger.fusion import SectionFusion
+from baselines.tagger.losses import consistency, word_loss
+from baselines.tagger.sections import BIAS, EMBEDDING, PREFIX
 from labelwright.errors import MissingExtraError
 
 NO_LABEL = -100
@@ -25,6 +29,21 @@ CHAINS = 64
 """Chains that pass the random field together."""
 
 
+@dataclass(frozen=True)
+class Objective:
+    """What is asked of a tagger in training beside the right tags; the defaults ask for nothing.
+
+    Attributes:
+        r_drop: weight of the divergence of two passes; 0 for one pass.
+        smoothing: share of the target that all tags get in equal parts.
+        sentence: weight of the question which types a window holds.
+    """
+
+    r_drop: float = 0.0
+    smoothing: float = 0.0
+    sentence: float = 0.0
+
+
 class TokenClassifier(nn.Module):
     """Encoder and head.
 
@@ -33,12 +52,21 @@ class TokenClassifier(nn.Module):
         tags: number of tags.
         head: ``softmax``, ``crf`` or ``multilabel``.
         dropout: share of a word's features that is dropped before the head.
+        sections: way and number of the sections that it reads; ``None`` for none.
 
     Raises:
         MissingExtraError: the head is a random field and pytorch-crf is not installed.
     """
 
-    def __init__(self, encoder: Any, tags: int, *, head: str, dropout: float) -> None:
+    def __init__(
+        self,
+        encoder: Any,
+        tags: int,
+        *,
+        head: str,
+        dropout: float,
+        sections: tuple[str, int] | None = None,
+    ) -> None:
         super().__init__()
         if getattr(encoder, "pooler", None) is not None:
             encoder.pooler = None
@@ -47,6 +75,12 @@ class TokenClassifier(nn.Module):
         self.head = head
         self.scores = nn.Linear(int(encoder.config.hidden_size), tags)
         self.field = _field(tags) if head == CRF else None
+        self.fusion: SectionFusion | None = None
+        if sections is not None and sections[0] != PREFIX:
+            size = int(encoder.config.hidden_size)
+            self.fusion = SectionFusion(*sections, size=size, tags=tags)
+        self.sentence: nn.Linear | None = None
+        self.objective = Objective()
         self.weights: torch.Tensor | None
         self.register_buffer("weights", None, persistent=False)
 
@@ -57,6 +91,16 @@ class TokenClassifier(nn.Module):
         """
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
 
+    def aim(self, objective: Objective, types: int = 0) -> None:
+        """Set what training asks for; it is not saved.
+
+        Args:
+            types: how many types each window is asked about.
+        """
+        self.objective = objective
+        if types:
+            self.sentence = nn.Linear(int(self.encoder.config.hidden_size), types)
+
     def forward(
         self,
         input_ids: torch.Tensor,
@@ -64,6 +108,9 @@ class TokenClassifier(nn.Module):
         firsts: torch.Tensor,
         labels: torch.Tensor | None = None,
         rows: torch.Tensor | None = None,  # noqa: ARG002  (tells the trainer whose logits these are)
+        sections: torch.Tensor | None = None,
+        shares: torch.Tensor | None = None,
+        held: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
         """Logits ``[batch, words, tags]`` and, with labels, the loss: its mean over the words.
 
@@ -73,29 +120,83 @@ class TokenClassifier(nn.Module):
             firsts: for each word the place of its first token, -1 for padding, ``[batch, words]``.
             labels: numbers of tags ``[batch, words]``, or 0 and 1 ``[batch, words, tags]``;
                 ``NO_LABEL`` for padding.
+            sections: the number of each token's section, ``[batch, tokens]``.
+            shares: how much each window's labels count, ``[batch]``; ``None`` for all alike.
+            held: 0 or 1 for each type that is asked about, ``[batch, types]``.
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        places = firsts.clamp(min=0).unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
-        words = hidden.gather(1, places).to(self.scores.weight.dtype)
+        if labels is None or not (self.training and self.objective.r_drop):
+            hidden, logits = self._logits(input_ids, attention_mask, firsts, sections)
+            if labels is None:
+                return {"logits": logits}
+            loss = self._loss(logits, labels, firsts >= 0, shares)
+            return {"loss": loss + self._question(hidden, held), "logits": logits}
+        # Both passes in one batch, each row of which has a dropout of its own
+        hidden, logits = self._logits(
+            _twice(input_ids), _twice(attention_mask), _twice(firsts), _twice(sections)
+        )
+        there = firsts >= 0
+        loss = self._loss(logits, _twice(labels), _twice(there), _twice(shares))
+        first, second = logits.chunk(2)
+        apart = consistency(first[there], second[there], multilabel=self.head == MULTILABEL)
+        loss = loss + self.objective.r_drop * apart + self._question(hidden, _twice(held))
+        return {"loss": loss, "logits": first}
+
+    def _logits(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        firsts: torch.Tensor,
+        sections: torch.Tensor | None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The encoder's states and the scores of the words' tags."""
+        inputs = {"input_ids": ids}
+        way = None if self.fusion is None else self.fusion.way
+        if self.fusion is not None and way == EMBEDDING and sections is not None:
+            words = self.encoder.get_input_embeddings()(ids)
+            inputs = {"inputs_embeds": self.fusion.inputs(words, sections)}
+        hidden = self.encoder(**inputs, attention_mask=mask).last_hidden_state
+        places = firsts.clamp(min=0)
+        own = places.unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+        words = hidden.gather(1, own).to(self.scores.weight.dtype)
         logits = self.scores(self.dropout(words)).float()
-        if labels is None:
-            return {"logits": logits}
-        return {"loss": self._loss(logits, labels, firsts >= 0), "logits": logits}
+        if self.fusion is not None and way == BIAS and sections is not None:
+            logits = logits + self.fusion.scores(sections.gather(1, places)).float()
+        return hidden, logits
+
+    def _question(self, hidden: torch.Tensor, held: torch.Tensor | None) -> torch.Tensor | float:
+        """The loss of the question which types a window holds, asked of its first token."""
+        if held is None or self.sentence is None or not self.training:
+            return 0.0
+        first = hidden[:, 0].to(self.sentence.weight.dtype)
+        answer = self.sentence(self.dropout(first)).float()
+        loss = nn.functional.binary_cross_entropy_with_logits(answer, held.float())
+        return self.objective.sentence * loss
 
     def _loss(
-        self, logits: torch.Tensor, labels: torch.Tensor, there: torch.Tensor
+        self,
+        logits: torch.Tensor,
+        labels: torch.Tensor,
+        there: torch.Tensor,
+        shares: torch.Tensor | None,
     ) -> torch.Tensor:
         if self.field is not None:
             # The field looks padding up, too; it must be a tag.
+            how = "token_mean" if shares is None else "none"
             likelihood: torch.Tensor = self.field(
-                logits, labels.clamp(min=0), mask=there, reduction="token_mean"
+                logits, labels.clamp(min=0), mask=there, reduction=how
             )
+            if shares is not None:
+                likelihood = (likelihood * shares).sum() / there.sum()
             return -likelihood
-        if self.head == MULTILABEL:
-            return nn.functional.binary_cross_entropy_with_logits(
-                logits[there], labels[there].float(), pos_weight=self.weights
-            )
-        return nn.functional.cross_entropy(logits[there], labels[there], weight=self.weights)
+        each = None if shares is None else shares.unsqueeze(1).expand_as(there)[there]
+        return word_loss(
+            logits[there],
+            labels[there],
+            multilabel=self.head == MULTILABEL,
+            weights=self.weights,
+            shares=each,
+            smoothing=self.objective.smoothing if self.training else 0.0,
+        )
 
     def chances(
         self, texts: Sequence[NDArray[np.floating]], *, exact: bool = True
@@ -165,11 +266,11 @@ class TokenClassifier(nn.Module):
         ]
 
     def own_weights(self) -> dict[str, torch.Tensor]:
-        """Everything but the encoder, by name."""
+        """Everything but the encoder and what training alone asks, by name."""
         return {
             name: weight
             for name, weight in self.state_dict().items()
-            if not name.startswith("encoder.")
+            if not name.startswith(("encoder.", "sentence."))
         }
 
 
@@ -200,9 +301,24 @@ class WordPadding:
                 found = torch.as_tensor(row["labels"].astype(np.int64))
                 labels[index, : len(found)] = found
             batch["labels"] = labels
+        if "sections" in rows[0]:
+            sections = torch.zeros_like(ids)
+            for index, row in enumerate(rows):
+                told = torch.as_tensor(row["sections"].astype(np.int64))
+                sections[index, : len(told)] = told
+            batch["sections"] = sections
+        if "shares" in rows[0]:
+            batch["shares"] = torch.tensor([row["shares"] for row in rows])
+        if "held" in rows[0]:
+            batch["held"] = torch.as_tensor(np.stack([row["held"] for row in rows]))
         if "rows" in rows[0]:
             batch["rows"] = torch.tensor([row["rows"] for row in rows])
         return batch
+
+
+def _twice(tensor: Any) -> Any:
+    """A batch, and the same again behind it."""
+    return None if tensor is None else torch.cat([tensor, tensor])
 
 
 def _field(tags: int) -> Any:

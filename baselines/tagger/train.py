@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
-from baselines.tagger.arguments import TAGGER, Settings, TaggerArguments
+from baselines.epochs import follow
+from baselines.tagger.arguments import NO_SECTIONS, TAGGER, Settings, TaggerArguments
 from baselines.tagger.data import GOLD, read_split
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
 from baselines.tagger.save import Validated, finish, validated
@@ -24,6 +25,7 @@ from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.training import TrainingResult
+from labelwright.text.section_tables import RADIOLOGY, SectionTable
 
 if TYPE_CHECKING:
     from transformers import Trainer, TrainerCallback
@@ -45,7 +47,22 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
         "class_weights",
         "thresholds",
         "patience",
+        "r_drop",
+        "label_smoothing",
+        "pseudo_weight",
+        "sentence_task",
+        "sentence_weight",
+        "sections_as",
+        "section_dropout",
     )
+
+    def identity(self, settings: Settings, data: DataFolder) -> dict[str, Any]:
+        """Everything that decides the result; of the table of headings its contents."""
+        found = super().identity(settings, data)
+        task = settings.task
+        if task.sections_as != NO_SECTIONS and task.init_from is None:
+            found["section_table"] = SectionTable.load(task.section_table or RADIOLOGY).to_json()
+        return found
 
     _seen: Validated | None = None
 
@@ -66,6 +83,8 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
             found = read_answers(ready, validation, answers.predictions, rows.tolist())
             return judge(ready, validation, found, settings.task.thresholds)[1]
 
+        draws = ready.splits["train"].rows.draws
+        assert draws is not None  # noqa: S101  (the training rows have them)
         patience = settings.task.patience if settings.evaluates else 0
         return Trainer(
             model=ready.model,
@@ -74,7 +93,7 @@ class TaggerCourse(Course[TaggerArguments, Ready]):
             eval_dataset=None if validation is None else validation.rows,
             data_collator=WordPadding(int(ready.tokenizer.pad_token_id or 0)),
             compute_metrics=scores,
-            callbacks=[_patient(patience)] if patience else None,
+            callbacks=[follow(draws), *([_patient(patience)] if patience else [])],
         )
 
     def learned(

@@ -31,6 +31,23 @@ tags
                               with --head multilabel: probability from which on a tag counts,
                               tuned on validation: one for all types (default), one each, none
 
+sections of the notes
+  --sections-as none|embedding|prefix|bias
+                              how the tagger reads the section of a word: not (default), as a
+                              vector beside each token's, as words before the section's text, or
+                              as numbers added to the tags' scores
+  --section-table radiology|es|nl|it|FILE
+                              the headings of the notes (default radiology)
+  --section-dropout P         how often a section is hidden in training (default 0.1)
+
+other losses
+  --r-drop ALPHA              R-Drop: weight of the divergence of two readings with other dropout;
+                              twice the time (default 0, one reading; 1 is usual)
+  --label-smoothing EPS       with --head softmax: share of the target that all tags get
+  --pseudo-weight W           how much notes of labelwright pseudo-label count (default 1)
+  --sentence-task TYPE ...    types of which every window is asked, in training, whether it holds
+                              one; --sentence-weight W
+
 reading and learning
   --max_length N              longest window in tokens (default 512, or the encoder's limit);
                               longer reports are read in several windows
