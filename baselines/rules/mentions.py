@@ -304,7 +304,7 @@ def _different(row: Sequence[_Judged], group: Sequence[int]) -> Sequence[int]:
 
 def _says_normal(scope: Scope, match: Match) -> bool:
     """Whether a phrase of well-being is stated; the "no" that it begins with is its own."""
-    first = scope.verdict(match.start, match.start + 1)
+    first = scope.verdict(match.start, match.start + 1, match.end)
     if first is not Certainty.POSITIVE:
         return False
     whole = scope.verdict(match.start, match.end)

@@ -54,16 +54,19 @@ class Answer(NamedTuple):
 
     Attributes:
         whole: whether it is said of all of them, else of the first alone ("it has resolved").
+        denied_too: whether it is said of what was denied as well ("a small one on the left").
     """
 
     certainty: Certainty
-    whole: bool
+    whole: bool = True
+    denied_too: bool = True
 
 
 ANSWERS = {
-    "confirmed": Answer(Certainty.POSITIVE, whole=True),
-    "denied": Answer(Certainty.NEGATIVE, whole=True),
-    "left_open": Answer(Certainty.UNCERTAIN, whole=True),
+    "confirmed": Answer(Certainty.POSITIVE, denied_too=False),
+    "besides": Answer(Certainty.POSITIVE),
+    "denied": Answer(Certainty.NEGATIVE),
+    "left_open": Answer(Certainty.UNCERTAIN, denied_too=False),
     "gone": Answer(Certainty.NEGATIVE, whole=False),
 }
 PERSON = ("who", "again")

@@ -173,11 +173,12 @@ class Scope:
         ]
         return [at for at in self._alternatives if not any(low <= at < high for low, high in spans)]
 
-    def verdict(self, start: int, end: int) -> Certainty | None:
+    def verdict(self, start: int, end: int, phrase_end: int = 0) -> Certainty | None:
         """What is said of ``words[start:end]``; ``None`` if it does not count as a mention.
 
         A hedge or a "not" in the gap of a mention ("vessels are *not* congested") counts as before
-        it; another negation there does not ("knee *without* swelling").
+        it; another negation there does not ("knee *without* swelling"). A trigger before
+        ``phrase_end`` does not count for the first word of a phrase: "chest *negative*".
         """
         if not self._reaches and not self._reaches_back:
             return Certainty.POSITIVE
@@ -187,11 +188,16 @@ class Scope:
             for kind, at, low, high in self._reaches
             if low <= last < high and (at <= start or kind is not Trigger.NO)
         }
-        after = {kind for kind, low, high in self._reaches_back if low <= start and end <= high}
+        after = {
+            kind
+            for kind, low, high in self._reaches_back
+            if low <= start and end <= high and high >= phrase_end
+        }
         if Trigger.YES in after:
             return Certainty.POSITIVE
         if not _NOT_HIS.isdisjoint(reached) or Trigger.ASIDE in after:
-            return None
+            answered = Trigger.ABSENT in after and Trigger.PERSON not in reached
+            return Certainty.NEGATIVE if answered and Trigger.ASIDE not in after else None
         if Trigger.OPEN in after:
             return Certainty.UNCERTAIN
         if not _NEGATIONS.isdisjoint(reached) or Trigger.ABSENT in after:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from baselines.rules.mentions import Mention, Reading
 from baselines.rules.phrases import Sentence
+from labelwright.records import Certainty
 
 
 class Thread:
@@ -29,5 +30,7 @@ class Thread:
             return reading, ()
         _start, end = sentence.span(0, len(sentence.words))
         answered = before if reading.answer.whole else before[:1]
+        if not reading.answer.denied_too:
+            answered = tuple(m for m in answered if m.certainty is not Certainty.NEGATIVE)
         said = [m._replace(certainty=reading.answer.certainty, end=end) for m in answered]
         return reading._replace(mentions=tuple(said)), answered

@@ -41,6 +41,7 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("history", "clinical history", "patient history", "medical history", "pfi"),
         *("clinical information", "clinical data", "clinical details", "clinical background"),
         *("clinical", "clinical notes", "clinical note", "clinical hx", "clinical summary", "hx"),
+        *("pmh", "pmhx", "past history", "past medical hx", "previous history"),
         *("clinical context", "clinical diagnosis", "brief history", "relevant history"),
         *("history and indication", "indication and history", "past medical history"),
     ),

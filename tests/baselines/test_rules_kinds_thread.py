@@ -80,7 +80,41 @@ SENSES = {
     "Mediastinum: enlarged lymph nodes.": "",
     "Heart/mediastinum: normal.": "EC- CM- NF+",
 }
-TABLE = ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
+SHORT = {
+    "Heart sz nl, no eff/ptx/infil.": "CM- PE- PT- LO- NF+",
+    "AICD. Ht enl. Pulm vasc engorged.": "SD+ CM+ ED+",
+    "Mod CM, no ptx, sm L eff.": "CM+ PT- PE+",
+    "prob atelectasis, doubt pna": "AT? PN?",
+    "Mult pulm nods.": "LL+",
+    "Drain out. CXR neg.": "SD- NF+",
+    "LLL clps.": "AT+",
+    "Lungs clr.": "NF+",
+}
+SHORT_ANSWERS = {
+    "Edema: unlikely": "ED?",
+    "Consolidation: possible, left base": "CO?",
+    "Pneumonia: cannot exclude": "PN?",
+    "Edema? Mild.": "ED+",
+    "No edema. Good.": "ED- NF+",
+    "Tube position? Good.": "SD+",
+    "Patient had a mass in 2010, not visible now.": "LL- NF+",
+    "The NG tube is not seen below the diaphragm.": "SD+",
+    "Opacities, edema or hemorrhage.": "LO+ ED?",
+    "Consolidation, unlike last week, is not seen.": "CO- NF+",
+    "Absence of effusion, presence of pneumothorax.": "PE- PT+",
+    "The pleural spaces contain no fluid.": "PE- NF+",
+    "Nothing left of the effusion.": "PE- NF+",
+    "The heart is not enlarged there is congestion": "CM- ED+",
+    "Cannot be certain that there is no fracture.": "FR?",
+    "No evidence of active TB.": "NF+",
+    "Formerly had a chest drain. Lungs clear.": "NF+",
+    "Were there an effusion, it would layer. Lungs clear.": "NF+",
+    "For pneumonia a CT is better. Clear lungs.": "NF+",
+    "Visited by a friend with pneumonia. Lungs clear.": "NF+",
+    "Infection of the urinary tract. Chest clear.": "NF+",
+    "Scarring of the skin. Lungs clear.": "NF+",
+}
+TABLE = SHORT | SHORT_ANSWERS | ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
 
 
 @pytest.mark.parametrize("text", TABLE)
