@@ -33,6 +33,8 @@ _COMMON = frozenset(
     ["the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for"]
 )
 _MIN_FOREIGN = 2
+_TITLE = 5
+"""How many words a title over a report has at most."""
 
 
 _FINDERS: deque[tuple[RuleBook, Finder]] = deque(maxlen=4)
@@ -165,7 +167,12 @@ class RulesLabeler:
         if not sections:
             yield 0, len(report.text)
         skipped = self._book.skip_sections
-        bare = all(section.name in skipped or section.name == "impression" for section in sections)
+        bare = all(
+            section.name in skipped
+            or section.name == "impression"
+            or _is_title(report.text[section.start : section.end])
+            for section in sections
+        )
         for section in sections:
             if section.name not in skipped:
                 yield section.start, section.end
@@ -206,6 +213,11 @@ class RulesLabeler:
                 spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
                 evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
+
+
+def _is_title(text: str) -> bool:
+    """Whether a part is no more than a line in capitals: "RADIOLOGY REPORT"."""
+    return text.isupper() and "\n" not in text and len(text.split()) <= _TITLE
 
 
 class _Said:

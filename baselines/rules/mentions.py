@@ -389,7 +389,7 @@ class _PartReader:
         unchanged: Match | None = None
         for state in self._states:
             # A state may begin with the word that ends the scope: "heart otherwise normal".
-            if state.start < part.end or state.start > limit:
+            if state.start < part.end or state.start > limit or self._scope.aside(state.start):
                 continue
             if unchanged is not None and state.start - unchanged.end > AFTER_UNCHANGED:
                 break

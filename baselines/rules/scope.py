@@ -150,6 +150,8 @@ class Scope:
         )
         self._separators: list[tuple[int, int, bool]] = []
         self._holes: list[Span] = []
+        self._asides: list[Span] = []
+        self._listed = {m.start for m in separating if m.payload is Trigger.NEW_ITEM}
         self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
         self._mark_separators(separating)
         self._choices = self._alternatives and self._outside_denied_change(found)
@@ -252,6 +254,10 @@ class Scope:
         """Whether a comma stands in ``words[start:end]``."""
         return "," in self._words[start:end]
 
+    def aside(self, at: int) -> bool:
+        """Whether a word stands in an aside between commas: "heart, *once large*, is normal"."""
+        return any(low <= at < high for low, high in self._asides)
+
     def has_verb(self, start: int, end: int) -> bool:
         """Whether ``words[start:end]`` holds a verb that opens a clause."""
         for at in self._verbs:  # noqa: SIM110  (a plain loop is twice as fast)
@@ -318,7 +324,8 @@ class Scope:
                 if word == "(":
                     opened = at
                 elif word == "," and {at, at + 1} & relative and "," in self._words[at + 2 :]:
-                    self._holes.append((at, self._words.index(",", at + 2) + 1))
+                    self._asides.append((at, self._words.index(",", at + 2) + 1))
+                    self._holes.append(self._asides[-1])
                 elif word == ")" and opened >= 0:
                     if at - opened > 2 or not self._words[opened + 1].isdigit():
                         self._holes.append((opened, at + 1))
@@ -367,7 +374,7 @@ class Scope:
             until = self._next_start(index)
             fresh = self._forward_starts.get(end)
             if (
-                hard
+                (hard and not (kind is Trigger.PERSON and start in self._listed))
                 or (fresh is not None and kind not in _NOT_HIS)
                 or fresh in _NEGATIONS
                 or (

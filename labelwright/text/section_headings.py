@@ -77,7 +77,17 @@ LINE_ONLY = frozenset(
 ) | frozenset(
     {"procedure", "protocol", "views", "interpretation", "summary", "assessment", "description"}
     | {"observation", "observations", "result", "results", "reason", "request", "hx"}
-    | {"symptoms", "clinical", "prior", "priors", "clinical note", "clinical diagnosis"}
+    | {
+        "symptoms",
+        "clinical",
+        "prior",
+        "priors",
+        "pmh",
+        "pmhx",
+        "past medical hx",
+        "clinical note",
+        "clinical diagnosis",
+    }
     | {"presenting complaint", "previous exam", "prior exam", "previous study"}
 )
 

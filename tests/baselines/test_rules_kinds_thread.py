@@ -114,7 +114,28 @@ SHORT_ANSWERS = {
     "Infection of the urinary tract. Chest clear.": "NF+",
     "Scarring of the skin. Lungs clear.": "NF+",
 }
-TABLE = SHORT | SHORT_ANSWERS | ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
+MORE = {
+    "Pneumothorax: (none)": "PT- NF+",
+    "Support devices: N/A. Heart normal.": "CM- NF+",
+    "Infiltrate: no new.": "LO- NF+",
+    "NG tube to be removed.": "SD+",
+    "Chest tube removed last week.": "SD-",
+    "The heart, previously enlarged, is normal.": "CM- NF+",
+    "Gone are the effusions.": "PE- NF+",
+    "Would not exclude pneumonia.": "PN?",
+    "Not clearly a nodule.": "LL?",
+    "Compatible with, but not diagnostic of, edema.": "ED?",
+    "Rather atelectasis than pneumonia.": "AT+ PN-",
+    "Effusion or thickening.": "PE?",
+    "Correlate with signs of infection.": "PN?",
+    "Her partner has TB and a cavity. Her own lungs are clear.": "NF+",
+    "Mother of the child has a pacemaker. Child's heart normal.": "CM- NF+",
+    "No nodule on the left, on the right there is one.": "LL+",
+    "Left lung whited out.": "LO+",
+    "Markings are increased at both bases.": "LO+",
+    "Prior wedge resection. Opacity in the lower lobe, infarct.": "LO+",
+}
+TABLE = MORE | SHORT | SHORT_ANSWERS | ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
 
 
 @pytest.mark.parametrize("text", TABLE)
@@ -126,6 +147,7 @@ HEADED = {
     "Priors: None.\nObservations: No effusion. Heart normal.": "PE- CM- NF+",
     "Clinical: SOB ?pneumonia\nThe lungs are clear.": "NF+",
     "Hx: effusion\nResult: Cardiomegaly.": "CM+",
+    "CHEST\nHistory: asthma. Mother: mass.\nLungs clear.\nConclusion: No edema.": "ED- NF+",
 }
 
 
