@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eval.page.frame import render_page, script_json
+from labelwright import kinds
 from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
 from labelwright.label_set import LabelSet
@@ -26,6 +27,16 @@ LETTERS = {
 }
 """How the page's data names a label; what is blank is left out, unless two readers differ there or
 a rule of the label set made it so."""
+WORDS = {
+    "p": "positive",
+    "u": "uncertain",
+    "n": "negative",
+    "b": "blank",
+    "-": "no answer",
+}
+"""What the page calls a label."""
+STATED = {"p": "stated", "u": "unreadable", "n": "no", "b": "not mentioned", "-": "no answer"}
+"""The same where what is shown are values, and not certainties."""
 RULE = "rule: "
 """How a note begins that names a label which gave way to a rule of the label set."""
 
@@ -36,7 +47,8 @@ class EvidenceData:
 
     Attributes:
         rows: one object per report, in the order of the reports.
-        labels: how many labels are not blank.
+        values: whether values are shown, and not certainties of observations.
+        labels: how many labels are not blank; of values, how many are stated.
         carried: how many of these have a sentence.
         missing: reports that have no prediction.
         left: reports with a prediction that are beyond the page's limit.
@@ -48,6 +60,7 @@ class EvidenceData:
 
     observations: tuple[str, ...]
     model: str
+    values: bool = False
     rows: list[dict[str, Any]] = field(default_factory=list)
     labels: int = 0
     carried: int = 0
@@ -59,9 +72,11 @@ class EvidenceData:
 
     def facts(self) -> str:
         """What the page holds, in one line."""
-        parts = [
-            f"{_counted(len(self.rows), 'report')}, {_counted(self.labels, 'label')} not blank"
-        ]
+        if self.values:
+            said = f"{_counted(self.labels, 'value')} stated"
+        else:
+            said = f"{_counted(self.labels, 'label')} not blank"
+        parts = [f"{_counted(len(self.rows), 'report')}, {said}"]
         if self.labels:
             parts.append(f"{self.carried:,} with a place in the text")
         if self.second is not None:
@@ -102,6 +117,9 @@ def collect(
     if first is None:
         raise InputError("there is no prediction", remedy="label first", source=predictions)
     data = EvidenceData(tuple(first.labels), first.model)
+    if not first.labels:
+        names = dict.fromkeys(n for each in found.values() for n in _names(each))
+        data = EvidenceData(tuple(names), first.model, values=bool(names))
     if label_set is not None:
         data.nothing = tuple(rule.label for rule in label_set.exclusive)
     places = {name: place for place, name in enumerate(data.observations)}
@@ -141,6 +159,8 @@ def _predictions(path: Path) -> Iterator[tuple[str, Prediction]]:
 def _row(
     report: Report, prediction: Prediction, places: dict[str, int], data: EvidenceData
 ) -> dict[str, Any]:
+    if data.values:
+        return _value_row(report, prediction, places, data)
     labels: list[list[Any]] = []
     other = _otherwise(prediction, data)
     ruled = {note.removeprefix(RULE) for note in prediction.notes if note.startswith(RULE)}
@@ -152,10 +172,7 @@ def _row(
         sure = None if label is None else given.get(label.value)
         spans = [list(map(int, span)) for span in (prediction.evidence or {}).get(name, ())]
         if not _inside(spans, len(report.text)):
-            raise InputError(
-                f"evidence of report {report.id} lies outside its text",
-                remedy="give the files that were labeled, with the same --text-columns",
-            )
+            raise _outside(report)
         sure = None if sure is None else round(sure, 3)
         entry: list[Any] = [places[name], LETTERS[label], sure, spans]
         if name in other or name in ruled:
@@ -164,6 +181,35 @@ def _row(
         data.labels += label is not Certainty.BLANK
         data.carried += bool(spans)
     return {"id": report.id, "t": report.text, "l": labels}
+
+
+def _names(prediction: Prediction) -> Iterable[str]:
+    """The fields of a value that is no certainty per observation; empty where it has none."""
+    return prediction.value if isinstance(prediction.value, Mapping) else ()
+
+
+def _value_row(
+    report: Report, prediction: Prediction, places: dict[str, int], data: EvidenceData
+) -> dict[str, Any]:
+    """A report with the values that are stated of it, each with its places."""
+    labels: list[list[Any]] = []
+    for finding in kinds.load(prediction.task).shown(prediction):
+        spans = [list(map(int, span)) for span in finding.spans]
+        if not _inside(spans, len(report.text)):
+            raise _outside(report)
+        sure = None if finding.probability is None else round(finding.probability, 3)
+        letter = LETTERS[finding.certainty]
+        labels.append([places[finding.name], letter, sure, spans, "", 0, str(finding.value)])
+        data.labels += 1
+        data.carried += bool(spans)
+    return {"id": report.id, "t": report.text, "l": labels}
+
+
+def _outside(report: Report) -> InputError:
+    return InputError(
+        f"evidence of report {report.id} lies outside its text",
+        remedy="give the files that were labeled, with the same --text-columns",
+    )
 
 
 def _otherwise(prediction: Prediction, data: EvidenceData) -> dict[str, str]:
@@ -192,10 +238,13 @@ def html(data: EvidenceData, *, title: str) -> str:
         "title": title,
         "facts": data.facts(),
         "nothing_found": bool(data.nothing),
+        "words": STATED if data.values else WORDS,
+        "what": ("Field", "Words") if data.values else ("Observation", "Sentences"),
         "data": script_json(
             {
                 "observations": data.observations,
                 "rows": data.rows,
+                **({"words": STATED} if data.values else {}),
                 **({"second": data.second} if data.second is not None else {}),
                 "nothing": [n for n, o in enumerate(data.observations) if o in data.nothing],
             }

@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from inference.exports import brat_folder, note_nlp, observations, parquet_table
+from inference.exports import (
+    brat_folder,
+    note_nlp,
+    observations,
+    parquet_table,
+    questionnaire_folder,
+)
 from inference.exports.rows import Context, Row
 from inference.runs.job import FURTHER, MANIFEST, PREDICTIONS, remove_torn_files
 from inference.runs.merge import lines_of
@@ -33,7 +39,10 @@ WRITERS: Mapping[str, Callable[[IO[Any], Iterable[Row], Context], None]] = {
     "fhir": observations.write,
 }
 BINARY = {"parquet"}
-FOLDERS: Mapping[str, Callable[[Path, Iterable[Row], Context], None]] = {"brat": brat_folder.write}
+FOLDERS: Mapping[str, Callable[[Path, Iterable[Row], Context], None]] = {
+    "brat": brat_folder.write,
+    "questionnaire": questionnaire_folder.write,
+}
 
 
 def export(
@@ -83,7 +92,7 @@ def export(
                 text=bool(also[name].get("text")),
                 whole=manifest["options"].get("sections") == "full",
             )
-            needs = name in ("fhir", "brat") or context.text
+            needs = name in ("fhir", "brat", "questionnaire") or context.text
             rows = _with_reports(out, reports()) if needs else _rows(out)
             path = out / FURTHER[name]
             if name in FOLDERS:

@@ -1,4 +1,5 @@
-"""OMOP CDM 5.4: ``note_nlp.csv``, one row per observation that a report speaks of, or mention.
+"""OMOP CDM 5.4: ``note_nlp.csv``, one row per observation that a report speaks of, mention, or
+value of a field that has a place in the text.
 
 Columns and their meaning are those of the table NOTE_NLP
 (https://ohdsi.github.io/CommonDataModel/cdm54.html#note_nlp). ``term_exists`` is ``Y`` for
@@ -14,7 +15,7 @@ from typing import IO
 
 from inference.exports.rows import Context, Row, findings
 from labelwright.io.delimited import escape
-from labelwright.label_set import Label, LabelSet
+from labelwright.label_set import Label
 from labelwright.records import Certainty, Report
 from labelwright.tasks.base import Finding
 
@@ -40,6 +41,8 @@ NO_CONCEPT = "0"
 """OMOP's concept for what is not mapped."""
 OMOP_CODE = "omop"
 """Under this name a label set's ``codes`` hold the OMOP concept of an observation."""
+LABELS = ("boolean", "categorical")
+"""Forms of values that are the label set's own words, and none of a report's."""
 _NUMBER = re.compile(r"-?[0-9]+")
 
 
@@ -51,6 +54,8 @@ def write(handle: IO[str], rows: Iterable[Row], context: Context) -> None:
     number = 0
     for row in rows:
         for finding in findings(row, context.label_set):
+            if finding.form and not finding.spans:
+                continue
             number += 1
             cells = _cells(number, row, finding, context)
             (quoting if any("\r" in cell for cell in cells) else writer).writerow(cells)
@@ -75,7 +80,7 @@ def _cells(number: int, row: Row, finding: Finding, context: Context) -> list[st
         "nlp_datetime": moment.replace("T", " "),
         "term_exists": "Y" if finding.certainty is Certainty.POSITIVE else "N",
         "term_temporal": "",
-        "term_modifiers": _modifiers(label, finding, context.label_set),
+        "term_modifiers": escape(_modifiers(label, finding, context)),
     }
     return [value[name][: LONGEST.get(name)] for name in COLUMNS]
 
@@ -93,11 +98,23 @@ def _words(report: Report | None, finding: Finding) -> tuple[str, str]:
     return snippet, " ".join(words.split()) or finding.name
 
 
-def _modifiers(label: Label, finding: Finding, label_set: LabelSet) -> str:
-    parts = [f"certainty={finding.certainty.value}"] if label_set.words else []
+def _modifiers(label: Label, finding: Finding, context: Context) -> str:
+    parts = [f"certainty={finding.certainty.value}"] if context.label_set.words else []
     if finding.probability is not None:
         parts.append(f"probability={finding.probability:.4f}")
-    parts.append(f"{'type' if finding.mention else 'observation'}={label.name}")
+    what = "field" if finding.form else "type" if finding.mention else "observation"
+    parts.append(f"{what}={label.name}")
+    if finding.form in LABELS or (finding.form and context.text):
+        parts.append(f"value={_written(finding)}")
+        parts += [f"unit={finding.unit}"] if finding.unit else []
     codes = {name: code for name, code in label.codes.items() if name != OMOP_CODE}
     parts += [f"{name}={code}" for name, code in codes.items()]
     return ";".join(part.replace(";", ",") for part in parts)
+
+
+def _written(finding: Finding) -> str:
+    value = finding.value
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    plain = f"{value:.15g}" if isinstance(value, float) else str(value)
+    return " ".join(plain.split())

@@ -24,7 +24,8 @@ def write(handle: IO[bytes], rows: Iterable[Row], context: Context) -> None:
     stream = iter(rows)
     with pq.ParquetWriter(handle, form, compression="zstd") as writer:
         while block := [
-            _row(row) | kind.arrow_row(row.prediction) for row in islice(stream, GROUP_ROWS)
+            _row(row) | kind.arrow_row(context.label_set, row.prediction)
+            for row in islice(stream, GROUP_ROWS)
         ]:
             writer.write_table(pa.Table.from_pylist(block, schema=form))
 

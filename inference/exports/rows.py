@@ -44,6 +44,12 @@ def findings(row: Row, label_set: LabelSet) -> Iterator[Finding]:
     return kind_of(label_set).findings(label_set, prediction)
 
 
+def observed(row: Row, label_set: LabelSet) -> Iterator[Finding]:
+    """What a report says of things with a code, missing values included where the kind has them."""
+    prediction = Prediction.from_json(row.prediction, label_set)
+    return kind_of(label_set).observed(label_set, prediction)
+
+
 def escaped(text: str) -> str:
     """Text for formats that take UTF-8 only; a file name that is no text brings lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

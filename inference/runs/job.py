@@ -30,7 +30,7 @@ EXPORTS = {
     "fhir": "observations.ndjson",
 }
 """Further files that a finished folder can hold, by the name that ``--also`` takes."""
-EXPORT_FOLDERS = {"brat": "brat"}
+EXPORT_FOLDERS = {"brat": "brat", "questionnaire": "questionnaire"}
 """Further folders, likewise."""
 FURTHER = {**EXPORTS, **EXPORT_FOLDERS}
 RETRY = "retry"

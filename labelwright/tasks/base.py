@@ -307,6 +307,24 @@ class TaskKind(ABC, Generic[V]):
         """All that a report says; nothing of an answer with open ends."""
         return iter(())
 
+    def observed(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
+        """What is exported as observations by code, missing values included; by default
+        :meth:`findings`.
+        """
+        return self.findings(label_set, prediction)
+
+    def shown(self, prediction: Prediction) -> Iterator[Finding]:  # noqa: ARG002
+        """What a page of places shows of a value that is no certainty per observation."""
+        return iter(())
+
+    def questions(self, label_set: LabelSet) -> list[dict[str, Any]] | None:  # noqa: ARG002
+        """The items of a FHIR Questionnaire; ``None`` where no form could ask for the values."""
+        return None
+
+    def replies(self, label_set: LabelSet, value: V) -> list[dict[str, Any]]:  # noqa: ARG002
+        """The items of a QuestionnaireResponse to :meth:`questions`."""
+        return []
+
     # Files
 
     @abstractmethod
@@ -363,8 +381,9 @@ class TaskKind(ABC, Generic[V]):
 
         return [pa.field(self.row_key, pa.string())]
 
-    def arrow_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def arrow_row(self, label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
         """The cells of a row of ``predictions.jsonl`` for :meth:`arrow_fields`."""
+        del label_set
         return {self.row_key: json.dumps(row.get(self.row_key), ensure_ascii=False)}
 
     # Classes: what splits are stratified by, rare classes copied by, and data folders counted by

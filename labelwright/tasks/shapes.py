@@ -150,6 +150,12 @@ class Finding:
         probability: of the finding, where the labeler gives it.
         spans: evidence, or the parts of the mention, as offsets into the labeled text.
         mention: the words of a mention.
+        form: what the value is, where the finding has one: ``text``, ``number``, ``date``,
+            ``boolean`` or ``categorical``.
+        value: the value; of a date ISO text, of a category the label set's value.
+        unit: of a number.
+        missing: why a value is missing that is asked for: ``unknown`` or ``error`` (FHIR's
+            data-absent-reason).
     """
 
     name: str
@@ -157,6 +163,10 @@ class Finding:
     probability: float | None
     spans: Sequence[Sequence[int]]
     mention: str = ""
+    form: str = ""
+    value: str | float | bool | None = None
+    unit: str = ""
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from eval.kinds.fields.equality import Sameness, folded
 from labelwright.label_set import LabelSet
-from labelwright.tasks.fields.schema import Field, fields_of
+from labelwright.tasks.fields.schema import Field, FieldType, fields_of
 from labelwright.tasks.fields.values import FieldValue, Item, Status
 
 Bound = float | str | None
@@ -47,9 +47,11 @@ class Asked:
     def of(cls, field: Field) -> Asked:
         """What the label set says of a field.
 
-        A value needs a place where the label set requires evidence, and where it is copied.
+        A value needs a place where it is copied, and a category where evidence is required; the
+        word of a boolean is the label set's and stands nowhere.
         """
-        evident = field.evidence == "required" or (field.copied and field.evidence != "none")
+        required = field.evidence == "required" and field.type is FieldType.CATEGORICAL
+        evident = required or (field.copied and field.evidence != "none")
         return cls(
             name=field.name,
             key=field.key,

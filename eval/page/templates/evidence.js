@@ -5,7 +5,8 @@
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId("data").textContent);
   const perPage = 20;
-  const words = { p: "positive", u: "uncertain", n: "negative", b: "blank", "-": "no answer" };
+  const words = data.words ?? { p: "positive", u: "uncertain", n: "negative", b: "blank", "-": "no answer" };
+  const says = (label) => label[6] ?? words[label[1]];
   const classes = { p: "p", u: "u", n: "n", b: "none", "-": "none" };
   const rank = "punb-";
   const nothing = new Set(data.nothing ?? []);
@@ -41,17 +42,18 @@
       mark.tabIndex = 0;
       mark.setAttribute("role", "button");
       mark.title = piece.labels
-        .map((number) => data.observations[row.l[number][0]] + ": " + words[row.l[number][1]])
+        .map((number) => data.observations[row.l[number][0]] + ": " + says(row.l[number]))
         .join("\n");
       marks.push([mark, piece.labels]);
       text.append(mark);
     }
     const chips = make("ul", "chips");
-    const buttons = row.l.map(([place, letter, sure, spans, other, ruled], number) => {
+    const buttons = row.l.map((label, number) => {
+      const [place, letter, sure, spans, other, ruled] = label;
       const item = make("li");
       const button = make("button", "chip " + look(place, letter) + (spans.length ? "" : " unplaced"));
       button.type = "button";
-      button.append(make("span", "", data.observations[place]), make("span", "says", words[letter]));
+      button.append(make("span", "", data.observations[place]), make("span", "says", says(label)));
       if (sure !== null) button.append(make("span", "sure", sure.toFixed(2)));
       if (ruled) {
         button.append(make("span", "other", "by rule"));
@@ -68,8 +70,9 @@
       chips.append(item);
       return button;
     });
-    const blank = data.observations.length - row.l.length;
-    if (blank) chips.append(make("li", "blank", blank + (row.l.length ? " more are blank" : " observations, all blank")));
+    const blank = data.observations.length - new Set(row.l.map(([place]) => place)).size;
+    const what = data.words ? "fields" : "observations";
+    if (blank) chips.append(make("li", "blank", blank + (row.l.length ? ` more are ${words.b}` : ` ${what}, all ${words.b}`)));
     article.append(text, chips);
     connect(article, buttons, marks);
     return article;

@@ -195,8 +195,9 @@ class CertaintyKind(TaskKind[Value]):
             pa.field("evidence", pa.struct([(name, pa.list_(span)) for name in names])),
         ]
 
-    def arrow_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def arrow_row(self, label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
         """Labels, probabilities, evidence."""
+        del label_set
         evidence = row.get("evidence")
         spans = evidence and {
             name: [{"start": start, "end": end} for start, end in spans]

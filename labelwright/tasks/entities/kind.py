@@ -197,8 +197,9 @@ class EntitiesKind(TaskKind[Value]):
         ]
         return [pa.field("entities", pa.list_(pa.struct(entity)))]
 
-    def arrow_row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def arrow_row(self, label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
         """The mentions; a file name that is no text brings lone surrogates into them."""
+        del label_set
         entities = row.get("entities")
         return {
             "entities": entities

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from labelwright.io.delimited import escape
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
-from labelwright.records import Answer, Certainty, Entity, Prediction, Span
+from labelwright.records import Answer, Entity, Prediction, Span
 from labelwright.tasks.base import (
     Choices,
     ClassForm,
@@ -26,7 +26,8 @@ from labelwright.tasks.base import (
     TaskKind,
 )
 from labelwright.tasks.fields import answer as lines
-from labelwright.tasks.fields import branches, gold, schema, values
+from labelwright.tasks.fields import branches, gold, questionnaire, schema, values
+from labelwright.tasks.fields import findings as exported
 from labelwright.tasks.fields.grammar import json_schema
 from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
 from labelwright.tasks.fields.schema import FieldType, fields_of
@@ -55,7 +56,7 @@ class FieldsKind(TaskKind[Fields]):
     gold_suffix: ClassVar[str] = ".fields.jsonl"
     files: ClassVar[tuple[str, ...]] = (WIDE, LONG)
     whole_text: ClassVar[bool] = True
-    exports: ClassVar[tuple[str, ...]] = ("parquet",)
+    exports: ClassVar[tuple[str, ...]] = ("parquet", "omop", "fhir", "questionnaire")
     card: ClassVar[str] = "one document and writes a line for each field that it states"
     card_limit: ClassVar[str] = (
         "It can copy the wrong one of two dates or numbers; every value has its place in the text."
@@ -225,11 +226,31 @@ class FieldsKind(TaskKind[Fields]):
 
     def findings(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
         """All that is stated; a boolean *no* is negative."""
-        del label_set
-        for name, one in (prediction.value or {}).items():
-            for item in one.items:
-                certainty = Certainty.NEGATIVE if item.value is False else Certainty.POSITIVE
-                yield Finding(name, certainty, one.prob, item.spans, item.raw)
+        return exported.findings(label_set, prediction.value or {})
+
+    def observed(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
+        """What is said of fields with codes, values that are missing too."""
+        return exported.coded(label_set, prediction.value or {})
+
+    def shown(self, prediction: Prediction) -> Iterator[Finding]:
+        """Everything that is said, unreadable words too."""
+        return exported.shown(prediction.value or {})
+
+    def questions(self, label_set: LabelSet) -> list[dict[str, Any]]:
+        """A question per field."""
+        return questionnaire.questions(label_set)
+
+    def replies(self, label_set: LabelSet, value: Fields) -> list[dict[str, Any]]:
+        """An item per field, with an answer where something is stated."""
+        return questionnaire.replies(label_set, value)
+
+    def arrow_fields(self, label_set: LabelSet) -> list[Any]:
+        """A struct per field, its value in a column of its type."""
+        return exported.arrow_fields(label_set)
+
+    def arrow_row(self, label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by field."""
+        return exported.arrow_row(label_set, row)
 
     def tables(self, label_set: LabelSet) -> tuple[Table[Fields], ...]:
         """``fields.csv`` with a column per field, ``fields-long.csv`` with a row per value.
