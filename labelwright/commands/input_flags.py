@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from labelwright.annotations.edges import EDGES
 from labelwright.annotations.offsets import UNITS
@@ -12,6 +11,7 @@ from labelwright.annotations.tags import SCHEMES
 from labelwright.commands.flags import positive
 from labelwright.readers.annotated.base import BAD_ANNOTATIONS
 from labelwright.readers.annotated.conll import DOCUMENTS
+from labelwright.readers.brought import path_of
 from labelwright.readers.formats import FORMATS
 from labelwright.readers.options import ReadOptions
 
@@ -26,12 +26,12 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
     group.add_argument(
         "files",
         nargs="+" if required else "*",
-        type=Path,
+        type=path_of,
         metavar="FILE",
         help="CSV, TSV, JSONL, text, FHIR, HL7 v2 or OpenAI batch files (each also .gz, .zst), "
-        "Parquet; PDF, DOCX, Markdown, RTF, HTML, scans; folders of text, documents, FHIR or HL7 "
-        "files, a MIMIC-CXR tree, NLMCXR_reports.tgz; annotated: BRAT folders, CoNLL, doccano, "
-        "Label Studio",
+        "Parquet, .xlsx, .ods; PDF, DOCX, Markdown, RTF, HTML, scans; .zip of any of these; - for "
+        "standard input; a database's URL; folders of text, documents, FHIR or HL7 files, a "
+        "MIMIC-CXR tree, NLMCXR_reports.tgz; annotated: BRAT folders, CoNLL, doccano, Label Studio",
     )
     group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
     group.add_argument(
@@ -53,8 +53,27 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
 
 
 def add_format_flags(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """``--encoding`` and ``--input-format``."""
-    group.add_argument("--encoding", metavar="NAME", help="of text files (default: UTF-8)")
+    """``--encoding``, ``--delimiter``, ``--sheets`` and ``--input-format``."""
+    group.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="of text files (default: UTF-8; of CSV also Windows-1252 and UTF-16, as found)",
+    )
+    group.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="SIGN",
+        help="what parts the columns of CSV: one sign, or tab (default: found)",
+    )
+    group.add_argument(
+        "--sheets",
+        type=_names,
+        default=(),
+        metavar="A,B|all",
+        help="sheets of a workbook (default: the only one that is not empty)",
+    )
+    group.add_argument("--table", metavar="NAME", help="of a database: the table with the reports")
+    group.add_argument("--query", metavar="SQL", help="of a database: what gives the reports")
     group.add_argument(
         "--input-format",
         choices=tuple(FORMATS),
@@ -153,6 +172,10 @@ def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
     """Those of :func:`add_annotation_flags`, with ``--encoding`` and ``--input-format``."""
     return ReadOptions(
         encoding=arguments.encoding,
+        delimiter=arguments.delimiter,
+        sheets=arguments.sheets,
+        table=arguments.table,
+        query=arguments.query,
         format=arguments.input_format,
         bad_annotations=arguments.bad_annotations,
         tag_scheme=arguments.tag_scheme,
@@ -169,6 +192,13 @@ def _names(text: str) -> tuple[str, ...]:
     if not all(names):
         raise argparse.ArgumentTypeError("an empty name between commas")
     return tuple(dict.fromkeys(names))
+
+
+def _delimiter(text: str) -> str:
+    sign = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
+    if len(sign) != 1 or sign.isalnum() or sign in "\"'\r\n":
+        raise argparse.ArgumentTypeError("must be one sign such as ; or |, or the word tab")
+    return sign
 
 
 def _tag_column(text: str) -> int:

@@ -14,10 +14,12 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 from labelwright.errors import InputError
+from labelwright.io.dialect import Dialect, detect
 
 ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
 """Taken for the report's id where no flag names a column; the first that is there counts."""
@@ -150,8 +152,12 @@ def _rows(path: str | Path) -> Iterator[Iterator[list[str]]]:
     csv.field_size_limit(sys.maxsize)
     tab = str(path).removesuffix(".gz").endswith((".tsv", ".tab"))
     try:
-        with _opened(path) as handle:
-            yield csv.reader(handle, delimiter="\t" if tab else ",", strict=True)
+        stat = Path(path).stat()
+        how = _dialect(Path(path), stat.st_size, stat.st_mtime_ns, "\t" if tab else ",")
+        with io.TextIOWrapper(_opened(path), how.encoding or "utf-8-sig", newline="") as handle:
+            if how.announced:
+                handle.readline()
+            yield csv.reader(handle, delimiter=how.delimiter, strict=True)
     except UnicodeDecodeError:
         raise _no_text(path) from None
     except csv.Error:
@@ -180,8 +186,14 @@ def _no_text(path: str | Path) -> InputError:
     )
 
 
-def _opened(path: str | Path) -> io.TextIOWrapper:
-    """The text of a regular file, decompressed if it is gzip data whatever its name.
+@lru_cache(maxsize=64)
+def _dialect(path: Path, _size: int, _time: int, usual: str) -> Dialect:
+    """What parts the columns of a file, and its encoding."""
+    return detect(lambda: _opened(path), usual, encoding=None, delimiter=None)
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    """The bytes of a regular file, decompressed if it is gzip data whatever its name.
 
     A pipe would lose what the first of several passes has read.
     """
@@ -193,6 +205,5 @@ def _opened(path: str | Path) -> io.TextIOWrapper:
         )
     with open(path, "rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
-    # the wrapper closes it
-    binary = gzip.open(path, "rb") if packed else open(path, "rb")  # noqa: SIM115
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+    # the caller closes it
+    return cast(BinaryIO, gzip.open(path, "rb")) if packed else open(path, "rb")

@@ -21,8 +21,9 @@ from labelwright.readers.health.openi import is_openi_folder
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import numbered_lines, object_of
-from labelwright.readers.tables import plain_text
+from labelwright.readers.tables import plain_text, workbooks
 from labelwright.readers.tables.openai_batch import is_request
+from labelwright.readers.unknown import unknown_folder
 
 _SUFFIXES = {
     ".csv": "csv",
@@ -39,6 +40,7 @@ _SUFFIXES = {
     ".ann": "brat",
     **dict.fromkeys(conll.OWN_SUFFIXES, "conll"),
     **dict.fromkeys(documents.SUFFIXES, "documents"),
+    **dict.fromkeys(workbooks.SUFFIXES, "office"),
     ".tgz": "openi",
     ".tar": "openi",
 }
@@ -59,18 +61,12 @@ def format_name(path: Path, options: ReadOptions) -> str | None:
     """The name of the format, or ``None`` if the suffix does not tell.
 
     Raises:
-        InputError: a zip archive, or a folder that holds no reports or those of several formats.
+        InputError: a folder that holds no reports or those of several formats.
     """
     if path.is_dir():
         with faults(path):
             return _of_folder(path)
     plain = path.name.lower().removesuffix(".gz").removesuffix(".zst")
-    if plain.endswith(".zip") and path.is_file():
-        raise InputError(
-            "zip archives are not read",
-            remedy="unpack it and give the folder (of MIMIC-CXR, the one that holds files/)",
-            source=path,
-        )
     for suffix, name in _SUFFIXES.items():
         if plain.endswith(suffix):
             if name == "tsv" and _is_tagged(path, options):
@@ -106,12 +102,7 @@ def _of_folder(path: Path) -> str:
     if beside and not found:
         return "documents"
     if not found:
-        raise InputError(
-            "the folder holds neither a MIMIC-CXR tree nor Open-i XML, text, FHIR, HL7, "
-            "BRAT or CoNLL files",
-            remedy="give the files themselves, or check the folder",
-            source=path,
-        )
+        raise unknown_folder(path)
     return next(iter(found))
 
 

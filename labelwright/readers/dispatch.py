@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError
 from labelwright.io import manifest
+from labelwright.readers import brought
 from labelwright.readers.formats import FORMATS, Format, check_flags, format_of
 from labelwright.readers.id_registry import IdRegistry
 from labelwright.readers.options import ReadOptions
@@ -24,8 +25,9 @@ class Scan:
 
     Attributes:
         rows: number of reports and rejects that :func:`read_reports` will yield.
-        inputs: path, size in bytes and SHA-256 of each input, for the manifest. The digest of
-            a folder is over the relative names and digests of its report files, sorted.
+        inputs: path, size in bytes and SHA-256 of each input, for the manifest, and the encoding
+            and delimiter that were found where they are not the usual ones. The digest of a
+            folder is over the relative names and digests of its report files, sorted.
     """
 
     rows: int
@@ -51,7 +53,7 @@ def scan(paths: Sequence[Path], options: ReadOptions) -> Scan:
     """
     formats = _formats(paths, options)
     rows = sum(form.count(path, options) for path, form in zip(paths, formats, strict=True))
-    inputs = [_input(path, form) for path, form in zip(paths, formats, strict=True)]
+    inputs = [_input(path, form, options) for path, form in zip(paths, formats, strict=True)]
     return Scan(rows, inputs)
 
 
@@ -67,22 +69,26 @@ def _unique(
     paths: Sequence[Path], formats: Sequence[Format], options: ReadOptions
 ) -> Iterator[Report | Reject]:
     seen = IdRegistry()
+    hidden = {path for path in paths if brought.shown(path) != str(path)}
     for number, (path, form) in enumerate(zip(paths, formats, strict=True)):
         for item in form.read(path, options):
+            if path in hidden:
+                item = replace(item, source=brought.shown(path))
             if isinstance(item, Report) and (first := seen.add(item.id, number, item.row)):
-                where = f"{paths[first[0]]}:{first[1]}"
+                where = f"{brought.shown(paths[first[0]])}:{first[1]}"
                 yield Reject(item.id, item.source, item.row, f"duplicate id; first seen at {where}")
             else:
                 yield item
 
 
-def _input(path: Path, form: Format) -> dict[str, Any]:
+def _input(path: Path, form: Format, options: ReadOptions) -> dict[str, Any]:
+    facts = {} if form.facts is None else form.facts(path, options)
     if not path.is_dir() or form.files is None:
-        return manifest.inputs([path])[0]
+        return {**manifest.inputs([path])[0], "path": brought.shown(path), **facts}
     digest = hashlib.sha256()
     size = 0
     for file in form.files(path):
         size += file.stat().st_size
         name = file.relative_to(path).as_posix()
         digest.update(f"{name}\0{manifest.sha256_file(file)}\n".encode())
-    return {"path": str(path), "bytes": size, "sha256": digest.hexdigest()}
+    return {"path": str(path), "bytes": size, "sha256": digest.hexdigest(), **facts}

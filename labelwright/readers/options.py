@@ -33,6 +33,7 @@ class ReadOptions:
         most_pages: pages of a document; longer ones are rejected. ``None`` is 200.
         split_at: pattern of a letter's first page, where a file holds several letters.
         delimiter: of delimited tables; ``None`` finds it.
+        table, query: of a database, one of both.
         sheets: of workbooks, by name; empty takes the only one that holds something.
     """
 
@@ -55,6 +56,8 @@ class ReadOptions:
     split_at: str | None = None
     delimiter: str | None = None
     sheets: tuple[str, ...] = ()
+    table: str | None = None
+    query: str | None = None
 
     def annotations(self) -> dict[str, Any]:
         """What was said about annotations and documents beyond the defaults, for a manifest."""
@@ -65,5 +68,14 @@ class ReadOptions:
 
 _TOLD = (
     *("bad_annotations", "tag_scheme", "tag_column", "documents", "offset_unit", "mention_edges"),
-    *("ocr_language", "ocr_command", "most_pages", "split_at", "delimiter", "sheets"),
+    *(
+        "ocr_language",
+        "ocr_command",
+        "most_pages",
+        "split_at",
+        "delimiter",
+        "sheets",
+        "table",
+        "query",
+    ),
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from labelwright.commands.flags import positive, share
 from labelwright.commands.input_flags import add_reading_flags, read_options
@@ -38,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "second reader, who decides)",
     )
     parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="where the results go"
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="where the results go; - writes the table of results alone to the standard output",
     )
     parser.add_argument(
         "--label-set",
@@ -156,6 +163,36 @@ def _add_second_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
+    if str(arguments.out) == "-":
+        return _to_standard_output(arguments)
+    line = _label(arguments)
+    sys.stdout.write(line + "\n")
+    return 0
+
+
+def _to_standard_output(arguments: argparse.Namespace) -> int:
+    """Label into a folder that goes afterwards; only the first table of it stays, as output.
+
+    Rejects go to the standard error, a line of JSON each, and what a run says at its end.
+    """
+    import shutil
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="labelwright-") as folder:
+        arguments.out = Path(folder) / "out"
+        line = _label(arguments)
+        manifest = json.loads((arguments.out / "manifest.json").read_text(encoding="utf-8"))
+        table = arguments.out / _table(manifest)
+        with open(table, encoding="utf-8", newline="") as rows:
+            shutil.copyfileobj(rows, sys.stdout)
+        with open(arguments.out / "rejects.jsonl", encoding="utf-8") as rejects:
+            shutil.copyfileobj(rejects, sys.stderr)
+    sys.stderr.write(line.replace(f"{arguments.out}/", "") + "\n")
+    return 0
+
+
+def _label(arguments: argparse.Namespace) -> str:
+    """Label into a folder; what to say at the end."""
     from inference.cut import left_to_cut
     from inference.runs.interrupt import terminable
     from inference.runs.tables import id_clash
@@ -168,10 +205,8 @@ def run(arguments: argparse.Namespace) -> int:
     if request is not None and (done := finished(arguments.out, request)) is not None:
         from inference.runs.batch import finished_before
 
-        tables = ("labels.csv", "entities.csv")
-        table = next(arguments.out / name for name in tables if name in done["outputs"])
-        sys.stdout.write(closing(finished_before(done), table, 0) + "\n")
-        return 0
+        table = arguments.out / _table(done)
+        return closing(finished_before(done), table, 0)
     settings = LabelerSettings.from_flags(arguments)
     reading = read_with_images(read_options(arguments), arguments)
     with terminable(), ExitStack() as stack:
@@ -213,9 +248,12 @@ def run(arguments: argparse.Namespace) -> int:
             shard_rows=arguments.shard_rows or loaded.window,
             request=request,
         )
-        line = perform(task, arguments)
-    sys.stdout.write(line + "\n")
-    return 0
+        return perform(task, arguments)
+
+
+def _table(manifest: Mapping[str, Any]) -> str:
+    """The name of a finished run's first table."""
+    return next(str(name) for name in manifest["outputs"] if str(name).endswith(".csv"))
 
 
 def _id_column(arguments: argparse.Namespace) -> str:

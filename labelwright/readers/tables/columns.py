@@ -122,10 +122,7 @@ def _error(
 ) -> InputError:
     advice = f"name it with {flag}; " if flag else ""
     if len(found) == 1 and (other := next((c for c in ";\t|," if c in found[0]), None)):
-        kind = {
-            "\t": "tabs (--input-format tsv reads it)",
-            ",": "commas (--input-format csv reads it)",
-        }.get(other, f"{other!r}: save it with commas")
+        kind = {"\t": "tabs: give --delimiter tab"}.get(other, f"{other!r}: give --delimiter")
         return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)
     return InputError(what, remedy=f"{advice}columns found: {shown(found)}", source=source)
 

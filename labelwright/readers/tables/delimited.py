@@ -5,46 +5,90 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from io import TextIOWrapper
 from pathlib import Path
 
 from labelwright.errors import InputError
-from labelwright.readers import opening
-from labelwright.readers.opening import Position, faults, open_text
+from labelwright.io.dialect import Dialect, detect
+from labelwright.readers import opening, packed
+from labelwright.readers.opening import (
+    Position,
+    checked_encoding,
+    faults,
+    open_binary,
+    open_text,
+)
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
 from labelwright.readers.tables.long_records import pass_over
 from labelwright.records import Reject, Report
 from labelwright.text.sections import Composer
 
+COMMA, TAB = ",", "\t"
+
 
 def read_csv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Reports of a comma-separated file; see :func:`read_delimited`."""
-    return read_delimited(path, options, ",")
+    return read_delimited(path, options, COMMA)
 
 
 def read_tsv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Reports of a tab-separated file; see :func:`read_delimited`."""
-    return read_delimited(path, options, "\t")
+    return read_delimited(path, options, TAB)
 
 
 def count_csv(path: Path, options: ReadOptions) -> int:
     """Rows of a comma-separated file, after checking its header, quotes and encoding."""
-    return count_delimited(path, options, ",")
+    return count_delimited(path, options, COMMA)
 
 
 def count_tsv(path: Path, options: ReadOptions) -> int:
     """Rows of a tab-separated file, after checking its header, quotes and encoding."""
-    return count_delimited(path, options, "\t")
+    return count_delimited(path, options, TAB)
 
 
-def read_delimited(path: Path, options: ReadOptions, delimiter: str) -> Iterator[Report | Reject]:
+def dialect_of(path: Path, options: ReadOptions, usual: str) -> Dialect:
+    """How a table was saved: as the flags say, else as it looks.
+
+    Args:
+        usual: what parts the columns where the table does not tell.
+
+    Raises:
+        InputError: the file cannot be opened or unpacked.
+    """
+    with faults(path, options.encoding):
+        stat = path.stat()
+        return _looked_at(path, stat.st_size, stat.st_mtime_ns, options, usual)
+
+
+def facts_of_table(path: Path, options: ReadOptions, usual: str) -> dict[str, str]:
+    """What was found out about a table that is not what one expects, for the manifest."""
+    dialect = dialect_of(path, options, usual)
+    found = {}
+    if dialect.delimiter != usual and options.delimiter is None:
+        found["delimiter"] = dialect.delimiter
+    if dialect.encoding is not None and options.encoding is None:
+        found["encoding"] = dialect.encoding
+    return found
+
+
+@lru_cache(maxsize=64)
+def _looked_at(path: Path, _size: int, _time: int, options: ReadOptions, usual: str) -> Dialect:
+    named = None if options.encoding is None else checked_encoding(options.encoding)
+    try:
+        return detect(lambda: open_binary(path), usual, encoding=named, delimiter=options.delimiter)
+    except packed.damage():  # reading names the row where it shows
+        return Dialect(options.delimiter or usual, named)
+
+
+def read_delimited(path: Path, options: ReadOptions, usual: str) -> Iterator[Report | Reject]:
     """Yield one report or reject per data row; empty lines are no rows.
 
     Raises:
         InputError: the file, its encoding, header or quoting is broken, or it has no rows.
     """
-    records = _records(path, options, delimiter)
+    records = _records(path, dialect_of(path, options, usual))
     header, columns = _header(records, path, options)
     make = row_maker(str(path), header, columns)
     width = len(header)
@@ -58,9 +102,9 @@ def read_delimited(path: Path, options: ReadOptions, delimiter: str) -> Iterator
             yield Reject(None, str(path), row, reason)
 
 
-def count_delimited(path: Path, options: ReadOptions, delimiter: str) -> int:
+def count_delimited(path: Path, options: ReadOptions, usual: str) -> int:
     """The rows that :func:`read_delimited` would yield; raises what it would raise."""
-    records = _records(path, options, delimiter)
+    records = _records(path, dialect_of(path, options, usual))
     _header(records, path, options)
     return sum(1 for _ in records)
 
@@ -91,16 +135,20 @@ class _TooLongError(Exception):
     """The record in :class:`_Fed` reached the limit; its last line was not given any more."""
 
 
-def _records(path: Path, options: ReadOptions, delimiter: str) -> Iterator[list[str] | None]:
+def _records(path: Path, dialect: Dialect) -> Iterator[list[str] | None]:
     """The header with trimmed names, then the cells of each row, ``None`` for one too long.
 
     Empty rows are left out.
     """
     csv.field_size_limit(opening.LONGEST)
-    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
+    encoding, delimiter = dialect.encoding, dialect.delimiter
+    with faults(path, encoding) as position, open_text(path, encoding) as handle:
         position.row = -1
         fed = _Fed()
         start = 1
+        if dialect.announced:
+            fed.line += 1
+            handle.readline(opening.LONGEST)
         try:
             while True:
                 start = fed.line + 1

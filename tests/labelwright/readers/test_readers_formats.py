@@ -56,7 +56,10 @@ def test_character_cut_at_the_end_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_mark(tmp_path: Path, encoding: str) -> None:
     path = saved(tmp_path, "a.csv", GERMAN.encode(encoding))
-    assert f"give --encoding {encoding}" in failure(path).line()
+    assert texts(read(path)) == ["Erguß links", "Größe normal"]
+    rows = '{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n'
+    lines = saved(tmp_path, "a.jsonl", rows.encode(encoding))
+    assert f"give --encoding {encoding}" in failure(lines).line()
 
 
 def test_wrong_or_unknown_encoding(tmp_path: Path) -> None:

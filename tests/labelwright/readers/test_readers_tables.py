@@ -47,8 +47,8 @@ def test_columns_by_flag(tmp_path: Path) -> None:
         ("id,text,text", PLAIN, "columns text, text may each hold the text"),
         ("id,text,text", ReadOptions(text_columns=("text",)), "text is there more than once"),
         ("id,text,mrn,subject_id", PLAIN, "may each hold the patient"),
-        ("id;text", PLAIN, "separated by ';'"),
-        ("id\ttext", PLAIN, "--input-format tsv"),
+        ("id;text", ReadOptions(delimiter=","), "separated by ';': give --delimiter"),
+        ("id\ttext", ReadOptions(delimiter=","), "give --delimiter tab"),
     ],
 )
 def test_unclear_columns_are_errors(

@@ -1,0 +1,122 @@
+"""Zip archives of report files: unpacked into a private folder, within bounds.
+
+Of a hostile archive nothing leaves that folder: paths that lead out of it, links and devices are
+not followed, and no more is written than the bounds allow, whatever it says of its sizes.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from labelwright.errors import InputError
+from labelwright.readers.private import new_folder
+
+LARGEST_MEMBER = 4 * 1024**3
+LARGEST_WHOLE = 8 * 1024**3
+MOST_MEMBERS = 500_000
+MOST_RATIO = 2000
+"""Bounds on what an archive unpacks to: bytes, members, and bytes for one packed byte."""
+_BLOCK = 1 << 20
+_FREE = 64 * 1024**2
+"""Bytes to which the ratio does not apply: a table of empty cells packs well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """Where the members are, and which were refused: name and reason."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    refused: tuple[tuple[str, str], ...]
+
+
+def unpacked(path: Path) -> Unpacked:
+    """The members of an archive, unpacked once.
+
+    Raises:
+        InputError: it is damaged, locked, or beyond the bounds.
+    """
+    found = path.stat()
+    return _unpacked(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _unpacked(path: Path, size: int, _time: int) -> Unpacked:
+    folder = new_folder()
+    files: list[Path] = []
+    refused: list[tuple[str, str]] = []
+    total = 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) > MOST_MEMBERS:
+                raise _beyond(path, f"holds more than {MOST_MEMBERS} files")
+            for member in members:
+                parts = PurePosixPath(member.filename.replace("\\", "/")).parts
+                hidden = any(part.startswith(".") and part != ".." for part in parts)
+                if member.is_dir() or "__MACOSX" in parts or (hidden and ".." not in parts):
+                    continue
+                if reason := _refusal(member, parts):
+                    refused.append((parts[-1] if parts else "", reason))
+                    continue
+                target = folder.joinpath(*parts)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    refused.append((parts[-1], "a second file of this name"))
+                    continue
+                total += _written(archive, member, target, path, total, size)
+                files.append(target)
+    except RuntimeError:  # zipfile's word for a password
+        raise InputError(
+            "the zip archive is locked", remedy="save it without a password", source=path
+        ) from None
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError):
+        raise InputError(
+            "the zip archive is damaged, or packed in a way that is not known",
+            remedy="make it again, or unpack it and give the folder",
+            source=path,
+        ) from None
+    return Unpacked(folder, tuple(sorted(files)), tuple(refused))
+
+
+def _refusal(member: zipfile.ZipInfo, parts: tuple[str, ...]) -> str | None:
+    mode = member.external_attr >> 16
+    if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        return "a link or device, not a file"
+    if not parts or parts[0].endswith(":") or "/" in parts or ".." in parts:
+        return "its path leads out of the archive"
+    if parts[-1].lower().endswith(".zip"):
+        return "an archive in an archive; unpack it"
+    return None
+
+
+def _written(
+    archive: zipfile.ZipFile,
+    member: zipfile.ZipInfo,
+    target: Path,
+    path: Path,
+    total: int,
+    packed: int,
+) -> int:
+    """Write one member; its bytes."""
+    size = 0
+    with archive.open(member) as source, open(target, "xb") as out:
+        while block := source.read(_BLOCK):
+            size += len(block)
+            whole = total + size
+            if size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
+                raise _beyond(path, f"unpacks to more than {LARGEST_WHOLE} bytes")
+            if whole > _FREE and whole > MOST_RATIO * packed:
+                raise _beyond(path, "unpacks to far more than reports pack to")
+            out.write(block)
+    return size
+
+
+def _beyond(path: Path, what: str) -> InputError:
+    return InputError(
+        f"the zip archive {what}", remedy="unpack it and give the folder", source=path
+    )

@@ -1,0 +1,193 @@
+"""Workbooks (``.xlsx``, ``.xlsm``, ``.xls``, ``.ods``): one report per row of a sheet.
+
+Cells are read as what they hold: dates as ISO 8601, whole numbers without a point, formulas as the
+values that were saved with them. Macros are not run and formulas not computed.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from labelwright.errors import InputError, MissingExtraError
+from labelwright.io.delimited import shown
+from labelwright.readers.documents.faults import UnreadableError, zipped
+from labelwright.readers.opening import faults, open_binary
+from labelwright.readers.options import ReadOptions
+from labelwright.readers.tables.columns import resolve
+from labelwright.readers.tables.delimited import row_maker
+from labelwright.records import Reject, Report
+
+SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
+ALL = "all"
+MOST_CELLS = 20_000_000
+"""Rows times columns of a sheet: what lies between its corners is held in memory."""
+_REFERENCE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
+_BLOCK = 1 << 20
+Cells = list[str]
+
+
+def read_workbook(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+    """Yield one report or reject per row below a sheet's header; empty rows are no rows.
+
+    Raises:
+        InputError: the file cannot be opened, a sheet is missing, or which one is not clear.
+        MissingExtraError: the extra ``office`` is not installed.
+    """
+    for name, header, rows in _tables(path, options):
+        source = str(path) if name is None else f"{path}#{name}"
+        make = row_maker(source, header, resolve(header, options, source))
+        for row, cells in enumerate(rows, 1):
+            yield make(row, cells)
+
+
+def count_workbook(path: Path, options: ReadOptions) -> int:
+    """The rows that :func:`read_workbook` would yield; raises what it would raise."""
+    total = 0
+    for name, header, rows in _tables(path, options):
+        resolve(header, options, str(path) if name is None else f"{path}#{name}")
+        total += sum(1 for _ in rows)
+    return total
+
+
+def _tables(
+    path: Path, options: ReadOptions
+) -> Iterator[tuple[str | None, Cells, Iterator[Cells]]]:
+    """Of each chosen sheet its name (``None`` for the only one), header, and rows."""
+    with faults(path):
+        open_binary(path).close()
+    book = _opened(path)
+    filled = {name: rows for name in _visible(book) if (rows := _rows(book, name)) is not None}
+    chosen = _chosen(path, options, list(filled), list(book.sheet_names))
+    for name in chosen:
+        rows = filled[name] if name in filled else _rows(book, name)
+        if rows is None:
+            raise _empty(path, f"the sheet {shown([name])} is empty")
+        header = [cell.strip() for cell in next(rows)]
+        yield (None if len(chosen) == 1 else name), header, _below(path, name, rows)
+
+
+def _below(path: Path, name: str, rows: Iterator[Cells]) -> Iterator[Cells]:
+    first = next(rows, None)
+    if first is None:
+        raise _empty(path, f"the sheet {shown([name])} has a header and no rows")
+    yield first
+    yield from rows
+
+
+def _chosen(path: Path, options: ReadOptions, filled: list[str], known: list[str]) -> list[str]:
+    if options.sheets == (ALL,):
+        names = filled
+    elif options.sheets:
+        names = list(options.sheets)
+        if missing := [name for name in names if name not in known]:
+            raise InputError(
+                f"no sheet {', '.join(missing)}",
+                remedy=f"sheets found: {shown(known)}",
+                source=path,
+            )
+    else:
+        names = filled
+        if len(names) > 1:
+            raise InputError(
+                "several sheets hold something",
+                remedy=f"choose with --sheets, or give --sheets all; found: {shown(names)}",
+                source=path,
+            )
+    if not names:
+        raise _empty(path, "the workbook is empty")
+    return names
+
+
+def _opened(path: Path) -> Any:
+    try:
+        import python_calamine
+    except ImportError:
+        raise MissingExtraError("python-calamine", "reading workbooks", "office") from None
+    try:
+        if zipfile.is_zipfile(path):
+            with zipped(path) as archive:
+                _refuse_far_cells(path, archive)
+        return python_calamine.load_workbook(path)
+    except UnreadableError as error:
+        raise InputError(str(error), remedy="save the workbook again", source=path) from None
+    except python_calamine.PasswordError:
+        raise InputError(
+            "locked with a password", remedy="save a copy without one", source=path
+        ) from None
+    except (python_calamine.CalamineError, OSError, ValueError):
+        raise InputError(
+            "damaged, or no workbook", remedy="save it as .xlsx or CSV again", source=path
+        ) from None
+
+
+def _refuse_far_cells(path: Path, archive: zipfile.ZipFile) -> None:
+    """A stray cell at the far corner would make a sheet of billions of cells.
+
+    Raises:
+        InputError: there is one.
+    """
+    for name in archive.namelist():
+        if not name.startswith("xl/worksheets/") or not name.endswith(".xml"):
+            continue
+        wide = high = 0
+        with archive.open(name) as part:
+            before = b""
+            while block := part.read(_BLOCK):
+                for letters, digits in _REFERENCE.findall(before + block):
+                    wide, high = max(wide, _column(letters)), max(high, int(digits))
+                before = block[-32:]
+        if wide * high > MOST_CELLS:
+            raise InputError(
+                f"a sheet reaches over {high} rows and {wide} columns",
+                remedy="delete the cells far from the table, or save the sheet as CSV",
+                source=path,
+            )
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _visible(book: Any) -> Iterator[str]:
+    import python_calamine
+
+    for sheet in book.sheets_metadata:
+        table = sheet.typ == python_calamine.SheetTypeEnum.WorkSheet
+        if table and sheet.visible == python_calamine.SheetVisibleEnum.Visible:
+            yield sheet.name
+
+
+def _rows(book: Any, name: str) -> Iterator[Cells] | None:
+    """The rows that hold something; ``None`` for an empty sheet."""
+    sheet = book.get_sheet_by_name(name)
+    if sheet.height == 0:
+        return None
+    return (cells for row in sheet.iter_rows() if any(cells := [_text(value) for value in row]))
+
+
+def _text(value: Any) -> str:
+    """A cell as text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, datetime):
+        plain = value.time() == time()
+        return value.date().isoformat() if plain else value.isoformat(sep=" ")
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return str(value)
+
+
+def _empty(path: Path, what: str) -> InputError:
+    return InputError(what, remedy="give a table with a header and one report per row", source=path)

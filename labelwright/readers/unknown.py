@@ -1,0 +1,93 @@
+"""What a file is that no reader takes, and how it becomes one that is taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from labelwright.errors import InputError
+from labelwright.readers import folders
+
+_WORD = "save it as .docx or .pdf, or run: soffice --headless --convert-to docx FILE"
+_SHEET = "save it as .xlsx or CSV"
+_TABLE = "save it as CSV or Parquet"
+_KNOWN = {
+    ".doc": ("a document of old Word", _WORD),
+    ".odt": ("a document of LibreOffice", _WORD),
+    ".pages": ("a document of Pages", _WORD),
+    ".wpd": ("a document of WordPerfect", _WORD),
+    ".xlsb": ("a binary workbook of Excel", _SHEET),
+    ".numbers": ("a workbook of Numbers", _SHEET),
+    ".gsheet": ("a link to Google Sheets", "download the sheet as .xlsx or CSV"),
+    ".gdoc": ("a link to Google Docs", "download the document as .docx"),
+    ".mdb": ("a database of Access", "export the table as CSV"),
+    ".accdb": ("a database of Access", "export the table as CSV"),
+    ".db": ("a database", "give its URL: sqlite:///FILE with --table NAME"),
+    ".sqlite": ("a database of SQLite", "give its URL: sqlite:///FILE with --table NAME"),
+    ".sqlite3": ("a database of SQLite", "give its URL: sqlite:///FILE with --table NAME"),
+    ".sav": ("a file of SPSS", _TABLE),
+    ".sas7bdat": ("a file of SAS", _TABLE),
+    ".dta": ("a file of Stata", _TABLE),
+    ".rds": ("a file of R", _TABLE),
+    ".rdata": ("a file of R", _TABLE),
+    ".feather": ("an Arrow file", "save it as Parquet"),
+    ".arrow": ("an Arrow file", "save it as Parquet"),
+    ".pkl": ("a pickle, which would run code", "save it as CSV or Parquet"),
+    ".pickle": ("a pickle, which would run code", "save it as CSV or Parquet"),
+    ".eml": ("an e-mail", "save its text as .txt"),
+    ".msg": ("an e-mail of Outlook", "save its text as .txt"),
+    ".dcm": ("a DICOM file", "export the report as text"),
+    ".xml": ("an XML file", "give Open-i's folder, or convert it to JSON lines"),
+    ".bmp": ("a picture", "save it as .png or .pdf"),
+    ".gif": ("a picture", "save it as .png or .pdf"),
+    ".heic": ("a picture", "save it as .png or .pdf"),
+    ".webp": ("a picture", "save it as .png or .pdf"),
+    ".pptx": ("slides", "save them as .pdf"),
+    ".ppt": ("slides", "save them as .pdf"),
+    ".epub": ("a book", "save it as .pdf or text"),
+    ".rar": ("a RAR archive", "unpack it and give the folder"),
+    ".7z": ("a 7-Zip archive", "unpack it and give the folder"),
+    ".xz": ("xz data", "unpack it, or compress it with gzip or zstd"),
+    ".bz2": ("bzip2 data", "unpack it, or compress it with gzip or zstd"),
+}
+_SHOWN = 6
+
+
+def unknown_file(path: Path, formats: str) -> InputError:
+    """The error for a file whose suffix tells no format.
+
+    Args:
+        formats: the formats that there are.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _KNOWN:
+        what, remedy = _KNOWN[suffix]
+        return InputError(f"{what} is not read", remedy=remedy, source=path)
+    return InputError(
+        "the suffix does not tell the format",
+        remedy=f"give --input-format, one of: {formats}",
+        source=path,
+    )
+
+
+def unknown_folder(path: Path) -> InputError:
+    """The error for a folder without reports that a folder is read for: it says what there is."""
+    found = Counter(
+        Path(entry.name).suffix.lower() or "no suffix"
+        for entry in folders.walk(path, ("",))
+        if entry.problem is None
+    )
+    if not found:
+        return InputError("the folder is empty", remedy="check the path", source=path)
+    named = [(suffix if _plain(suffix) else "other", n) for suffix, n in found.most_common(_SHOWN)]
+    told = ", ".join(f"{n} {suffix} file{'s' * (n > 1)}" for suffix, n in named)
+    usual = next((_KNOWN[s][1] for s, _ in named if s in _KNOWN), "give the files themselves")
+    return InputError(
+        f"the folder holds {told}, none of which is read from a folder",
+        remedy=usual,
+        source=path,
+    )
+
+
+def _plain(suffix: str) -> bool:
+    return len(suffix) <= 12 and suffix.isprintable() and suffix.isascii()

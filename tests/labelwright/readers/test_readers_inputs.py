@@ -1,0 +1,345 @@
+"""What people have at hand: semicolons, Windows' code page, workbooks, zip, pipes, databases."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from reading_tools import failure, read, saved, texts
+
+from labelwright.cli import main
+from labelwright.errors import ConfigError, InputError
+from labelwright.io import delimited
+from labelwright.io.dialect import detected_delimiter, detected_encoding
+from labelwright.readers import ReadOptions, archives, read_reports, scan
+from labelwright.readers.archives import unpacked
+from labelwright.readers.brought import path_of, shown
+from labelwright.records import Report
+
+# --- delimiters and encodings --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rows", "usual", "found"),
+    [
+        ("id;text;dose\n1;a, b;2,64\n2;c;3,1\n", ",", ";"),
+        ("dose,mg;id;text\n2,64;1;a\n", ",", ";"),  # a comma parts every row, but less
+        ("id,text\n1,a; b; c\n2,d; e\n", ",", ","),
+        ('id;text\n1;"a;b\nc"\n', ",", ";"),
+        ("id\ttext\n1\ta, b\n", ",", "\t"),
+        ("id|text\n1|a; b\n", ",", "|"),
+        ("id,text\n1,a\n", "\t", ","),
+        ("text\nEffusion; edema\n", ",", ","),  # one column: nothing speaks for another
+        ('"a;b","c;d"\n1,2\n', ",", ","),
+    ],
+)
+def test_delimiters(rows: str, usual: str, found: str) -> None:
+    assert detected_delimiter(rows, usual, whole=True) == found
+
+
+def test_a_torn_last_row_does_not_count() -> None:
+    assert detected_delimiter("a;b;c\n1;2;3\n4;5", ",", whole=False) == ";"
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        ("Più età: perché".encode("cp1252"), "cp1252"),
+        ("“5–7 mg” a 37° – 12 €".encode("cp1252"), "cp1252"),
+        ("Più età: perché".encode(), None),
+        ("Perché è così".encode("cp850"), None),  # would be "Perch‚ Š cos\x8d"
+        ("Größe ü".encode() + b" Ergu\xdf", None),  # UTF-8 with a damaged byte
+        ("Größe".encode()[:3], None),  # cut within a character
+        ("id;text\n1;è".encode("utf-16-le"), "utf-16-le"),
+        ("id;text\n1;è".encode("utf-16-be"), "utf-16-be"),
+        (b"plain", None),
+    ],
+)
+def test_encodings(data: bytes, found: str | None) -> None:
+    assert detected_encoding(iter([data])) == found
+
+
+def test_a_table_of_a_spreadsheet_is_read_and_the_manifest_says_how(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = "sep=;\nid;text;dose\n1;Small effusion, più;2,64\n2;Clear;3,1\n"
+    path = saved(tmp_path, "a.csv", content.encode("cp1252"))
+    assert texts(read(path)) == ["Small effusion, più", "Clear"]
+    (known,) = scan([path], ReadOptions()).inputs
+    assert (known["delimiter"], known["encoding"]) == (";", "cp1252")
+    forced = ReadOptions(delimiter="|", id_column="id;text;dose")
+    assert "no column" in failure(path, forced).what
+    plain = saved(tmp_path, "b.csv", "id,text\n1,a\n")
+    (known,) = scan([plain], ReadOptions()).inputs
+    assert set(known) == {"path", "bytes", "sha256"}
+    with pytest.raises(SystemExit):
+        main(["label", str(path), "--delimiter", "ab", "--out", str(tmp_path / "o")])
+    assert "must be one sign" in capsys.readouterr().err
+
+
+def test_tables_of_labels_may_have_semicolons_too(tmp_path: Path) -> None:
+    path = saved(tmp_path, "gold.csv", "id;età;dose\n1;più;2,5\n".encode("cp1252"))
+    assert delimited.columns(path) == ["id", "età", "dose"]
+    assert list(delimited.rows(path)) == [(1, {"id": "1", "età": "più", "dose": "2,5"})]
+
+
+# --- workbooks -----------------------------------------------------------------------------------
+
+_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def cell(at: str, words: str) -> str:
+    return f'<c r="{at}" t="inlineStr"><is><t>{words}</t></is></c>'
+
+
+HEADER = f'<row r="1">{cell("A1", "id")}{cell("B1", "text")}{cell("C1", "day")}</row>'
+
+
+def xlsx(path: Path, sheets: Mapping[str, str]) -> Path:
+    names = list(enumerate(sheets, 1))
+    listed = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="r{i}"/>' for i, n in names)
+    links = "".join(
+        f'<Relationship Id="r{i}" Type="{_OFFICE}/worksheet" Target="worksheets/s{i}.xml"/>'
+        for i, _ in names
+    )
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{_TYPES}"><Default Extension="xml" ContentType='
+        f'"application/xml"/><Override PartName="/xl/workbook.xml" ContentType="{kind}"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}"><Relationship Id="r1" Type='
+        f'"{_OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>{listed}'
+        "</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}">{links}<Relationship '
+        f'Id="r99" Type="{_OFFICE}/styles" Target="styles.xml"/></Relationships>',
+        "xl/styles.xml": f'<styleSheet xmlns="{_MAIN}"><cellXfs count="2"><xf numFmtId="0"/>'
+        '<xf numFmtId="14"/></cellXfs></styleSheet>',
+    }
+    for (i, _), rows in zip(names, sheets.values(), strict=True):
+        parts[f"xl/worksheets/s{i}.xml"] = (
+            f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+        )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, f'<?xml version="1.0"?>{part}')
+    return path
+
+
+def test_a_workbook_keeps_ids_dates_long_cells_and_saved_formulas(tmp_path: Path) -> None:
+    long = "Clear lungs." * 20_000
+    path = xlsx(
+        tmp_path / "a.xlsx",
+        {
+            "Empty": "",
+            "Reports": HEADER
+            + f'<row r="2"><c r="A2"><v>12345</v></c>{cell("B2", long)}<c r="C2" s="1">'
+            + f'<v>43237</v></c></row><row r="4">{cell("A4", "007")}<c r="B4" t="str"><f>A1</f>'
+            + '<v>Effusion.</v></c></row><row r="5"><c r="A5"><v>3</v></c></row>',
+        },
+    )
+    options = ReadOptions(meta_columns=("day",))
+    first, second, third = read(path, options)
+    assert isinstance(first, Report)
+    assert (first.id, first.text, first.meta["day"]) == ("12345", long, "2018-05-17")
+    assert (second.id, texts([second])) == ("007", ["Effusion."])
+    assert texts([third]) == ["the report has no text"]  # row 3 is empty, and so no row
+
+
+def test_sheets_by_name(tmp_path: Path) -> None:
+    sheets = {
+        name: HEADER + f'<row r="2">{cell("A2", name)}{cell("B2", f"Text {name}")}</row>'
+        for name in ("2023", "2024")
+    }
+    path = xlsx(tmp_path / "a.xlsx", sheets)
+    assert "--sheets" in failure(path).remedy
+    assert texts(read(path, ReadOptions(sheets=("2024",)))) == ["Text 2024"]
+    both = read(path, ReadOptions(sheets=("all",)))
+    assert texts(both) == ["Text 2023", "Text 2024"]
+    assert both[1].source == f"{path}#2024"
+    assert "no sheet x" in failure(path, ReadOptions(sheets=("x",))).what
+
+
+def test_hostile_and_broken_workbooks(tmp_path: Path) -> None:
+    far = HEADER + f'<row r="1048576">{cell("XFD1048576", "x")}</row>'
+    path = xlsx(tmp_path / "far.xlsx", {"S": far})
+    assert "reaches over 1048576 rows and 16384 columns" in failure(path).what
+    assert "damaged" in failure(saved(tmp_path, "a.xlsx", b"PK\x03\x04nothing")).what
+    assert "damaged" in failure(saved(tmp_path, "a.ods", b"nothing")).what
+    assert "is empty" in failure(xlsx(tmp_path / "e.xlsx", {"S": ""})).what
+    assert "no rows" in failure(xlsx(tmp_path / "h.xlsx", {"S": HEADER})).what
+
+
+def test_an_open_document_spreadsheet(tmp_path: Path) -> None:
+    spaces = " ".join(
+        f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"'
+        for n in ("office", "table", "text")
+    )
+    rows = "".join(
+        "<table:table-row>"
+        + "".join(
+            f'<table:table-cell office:value-type="string"><text:p>{c}</text:p></table:table-cell>'
+            for c in row
+        )
+        + "</table:table-row>"
+        for row in (("id", "text"), ("1", "Effusion."))
+    )
+    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<x/>")
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{rows}</table:table></office:spreadsheet></office:body>'
+            "</office:document-content>",
+        )
+    assert texts(read(tmp_path / "a.ods")) == ["Effusion."]
+
+
+# --- zip -----------------------------------------------------------------------------------------
+
+
+def zipped(path: Path, members: Mapping[str, str | bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_zip_of_tables_and_of_texts(tmp_path: Path) -> None:
+    members = {"a.csv": "id;text\n1;a\n2;\n", "deep/b.jsonl": '{"id": 3, "text": "c"}\n'}
+    path = zipped(tmp_path / "a.zip", {**members, "__MACOSX/a.csv": "x", ".DS_Store": "x"})
+    items = read(path)
+    assert texts(items) == ["a", "the report has no text; a.csv:2", "c"]
+    assert [(item.source, item.row) for item in items] == [(str(path), n) for n in (1, 2, 3)]
+    notes = zipped(tmp_path / "b.zip", {"notes/w/1.txt": "eins", "notes/2.txt": "zwei"})
+    assert [item.id for item in read(notes)] == ["2", "w/1"]
+
+
+def test_hostile_zips_stay_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = zipfile.ZipInfo("link.csv")
+    link.external_attr = 0o120777 << 16
+    path = zipped(tmp_path / "a.zip", {"../out.csv": "id,text\n", "in.csv": "id,text\n1,a\n"})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("b.zip", "PK")
+    assert texts(read(path)) == [
+        "a",
+        "its path leads out of the archive; out.csv",
+        "a link or device, not a file; link.csv",
+        "an archive in an archive; unpack it; b.zip",
+    ]
+    folder = unpacked(path).folder
+    assert [p.name for p in folder.rglob("*")] == ["in.csv"]
+    assert folder.parent.stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(archives, "_FREE", 1 << 20)
+    monkeypatch.setattr(archives, "MOST_RATIO", 100)
+    bomb = zipped(tmp_path / "bomb.zip", {"a.csv": b"id,text\n1," + b"a" * (3 << 20)})
+    assert "unpacks to far more than reports pack to" in failure(bomb).what
+    assert "damaged" in failure(saved(tmp_path, "c.zip", b"PK\x03\x04x")).what
+    assert "holds no file" in failure(zipped(tmp_path / "d.zip", {})).what
+
+
+# --- pipes and databases -------------------------------------------------------------------------
+
+
+def test_from_a_pipe_to_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "id;text\n1;Small left pleural effusion.\n2;\n"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(rows.encode())))
+    assert main(["label", "-", "--model", "rules", "--out", "-"]) == 0
+    said = capsys.readouterr()
+    header, *labels = said.out.splitlines()
+    assert header.startswith("id,Enlarged Cardiomediastinum")
+    assert [line.split(",")[0] for line in labels] == ["1"]
+    reject, last = said.err.splitlines()[-2:]
+    assert json.loads(reject) == {
+        "id": "2", "source": "-", "row": 2, "reason": "the report has no text"
+    }  # fmt: skip
+    assert last.startswith("2 rows: 1 labeled, 1 rejected")
+    objects = '{"id": 1, "text": "Edema."}\n'
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(objects.encode())))
+    assert main(["label", "-", "--model", "rules", "--out", "-"]) == 0
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
+    assert main(["label", "-", "--model", "rules", "--out", "-"]) == 2
+    assert "nothing comes on the standard input" in capsys.readouterr().err
+
+
+def database(folder: Path) -> str:
+    path = folder / "reports.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("create table reports (id integer, text text, day date, dose real)")
+        rows = [(1, "Effusion.", "2018-05-17", 2.0), (2, None, None, None)]
+        connection.executemany("insert into reports values (?, ?, ?, ?)", rows)
+    return f"sqlite:///{path}"
+
+
+def test_a_table_or_a_query_of_a_database(tmp_path: Path) -> None:
+    url = database(tmp_path)
+    path = path_of(url)
+    options = ReadOptions(table="reports", meta_columns=("day", "dose"))
+    first, second = read_reports([path], options)
+    assert isinstance(first, Report)
+    assert (first.id, first.source, dict(first.meta)) == (
+        "1", url, {"day": "2018-05-17", "dose": "2"}
+    )  # fmt: skip
+    assert texts([second]) == ["the report has no text"]
+    assert scan([path], options).inputs[0]["path"] == url
+    asked = ReadOptions(query="select id as study_id, text as report from reports where id = 1")
+    assert texts(list(read_reports([path_of(url)], asked))) == ["Effusion."]
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (ReadOptions(), "either a table or a query"),
+        (ReadOptions(table="a", query="select 1"), "either a table or a query"),
+        (ReadOptions(query="delete from reports"), "may only read"),
+        (ReadOptions(query="with a as (select 1) delete from reports"), "the database refuses"),
+        (ReadOptions(table="none"), "no table none"),
+        (ReadOptions(query="select nothing"), "the database refuses"),
+    ],
+)
+def test_databases_are_only_read(tmp_path: Path, options: ReadOptions, what: str) -> None:
+    url = database(tmp_path)
+    with pytest.raises((ConfigError, InputError), match=what):
+        list(read_reports([path_of(url)], options))
+    with sqlite3.connect(tmp_path / "reports.db") as connection:
+        assert connection.execute("select count(*) from reports").fetchone() == (2,)
+
+
+def test_passwords_of_urls_are_masked(tmp_path: Path) -> None:
+    path = path_of("postgresql://someone:secret@host/db")
+    assert shown(path) == "postgresql://someone:***@host/db"
+    with pytest.raises(InputError) as raised:
+        list(read_reports([path_of(f"sqlite:///{tmp_path}/no.db")], ReadOptions(table="a")))
+    assert "no such file" in raised.value.what
+
+
+# --- what no reader takes ------------------------------------------------------------------------
+
+
+def test_unknown_files_and_folders_say_what_they_are(tmp_path: Path) -> None:
+    error = failure(saved(tmp_path, "letter.doc", b"x"))
+    assert "old Word" in error.what
+    assert "docx" in error.remedy
+    assert "pickle, which would run code" in failure(saved(tmp_path, "a.pkl", b"x")).what
+    assert "--input-format" in failure(saved(tmp_path, "a.qqq", b"x")).remedy
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.csv", "b.csv", "c.doc"):
+        saved(folder, name, "x")
+    assert "2 .csv files, 1 .doc file" in failure(folder).what
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "the folder is empty" in failure(empty).what
