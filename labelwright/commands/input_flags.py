@@ -48,17 +48,27 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
     )
     add_format_flags(group)
+    add_table_flags(group)
     add_document_flags(parser)
     add_annotation_flags(parser)
 
 
 def add_format_flags(group: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """``--encoding``, ``--delimiter``, ``--sheets`` and ``--input-format``."""
+    """``--encoding`` and ``--input-format``."""
     group.add_argument(
         "--encoding",
         metavar="NAME",
         help="of text files (default: UTF-8; of CSV also Windows-1252 and UTF-16, as found)",
     )
+    group.add_argument(
+        "--input-format",
+        choices=tuple(FORMATS),
+        help="where suffix or folder do not tell",
+    )
+
+
+def add_table_flags(group: argparse._ArgumentGroup) -> None:
+    """``--delimiter``, ``--sheets``, ``--table`` and ``--query``."""
     group.add_argument(
         "--delimiter",
         type=_delimiter,
@@ -74,11 +84,6 @@ def add_format_flags(group: argparse.ArgumentParser | argparse._ArgumentGroup) -
     )
     group.add_argument("--table", metavar="NAME", help="of a database: the table with the reports")
     group.add_argument("--query", metavar="SQL", help="of a database: what gives the reports")
-    group.add_argument(
-        "--input-format",
-        choices=tuple(FORMATS),
-        help="where suffix or folder do not tell",
-    )
 
 
 def add_document_flags(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +166,10 @@ def read_options(arguments: argparse.Namespace) -> ReadOptions:
         ocr_command=arguments.ocr_command,
         most_pages=arguments.most_pages,
         split_at=arguments.split_at,
+        delimiter=arguments.delimiter,
+        sheets=arguments.sheets,
+        table=arguments.table,
+        query=arguments.query,
         id_column=arguments.id_column,
         text_columns=arguments.text_columns,
         patient_column=arguments.patient_column,
@@ -172,10 +181,6 @@ def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
     """Those of :func:`add_annotation_flags`, with ``--encoding`` and ``--input-format``."""
     return ReadOptions(
         encoding=arguments.encoding,
-        delimiter=arguments.delimiter,
-        sheets=arguments.sheets,
-        table=arguments.table,
-        query=arguments.query,
         format=arguments.input_format,
         bad_annotations=arguments.bad_annotations,
         tag_scheme=arguments.tag_scheme,

@@ -76,9 +76,13 @@ def detect(
 
 
 def detected_encoding(blocks: Iterator[bytes]) -> str | None:
-    """``cp1252``, or UTF-16 that lacks its mark; ``None`` for UTF-8 and for what is no text."""
+    """``cp1252`` or UTF-16, with its mark or without; ``None`` for UTF-8 and what is no text."""
     first = next(blocks, b"")
-    if first.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if first.startswith(codecs.BOM_UTF8):
         return None
     sample = first[:4096]
     if sample.count(0) * 4 > len(sample) > 0:

@@ -44,7 +44,12 @@ def parts_of(path: Path, options: ReadOptions, format_of: FormatOf) -> list[tupl
     """
     found = unpacked(path)
     if not found.files:
-        raise InputError("the zip archive holds no file", remedy="check it", source=path)
+        why = "".join(f" ({reason})" for _, reason in found.refused[:1])
+        raise InputError(
+            f"the zip archive holds no file that can be read{why}",
+            remedy="unpack it and give the folder",
+            source=path,
+        )
     if len(found.files) == 1:
         return [(found.files[0], format_of(found.files[0], options))]
     formats = [format_of(file, options) for file in found.files]

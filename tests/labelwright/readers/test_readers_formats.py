@@ -213,7 +213,7 @@ def test_format_by_flag(tmp_path: Path) -> None:
 def test_paths_that_are_no_files(tmp_path: Path) -> None:
     assert "no such file" in failure(tmp_path / "missing.csv").line()
     assert "no such file" in failure(tmp_path / "missing").line()
-    assert "neither a MIMIC-CXR tree" in failure(tmp_path).line()
+    assert "the folder is empty" in failure(tmp_path).line()
     assert "not a regular file" in failure(tmp_path, ReadOptions(format="csv")).line()
     os.mkfifo(tmp_path / "pipe.csv")
     assert "not a regular file" in failure(tmp_path / "pipe.csv").line()

@@ -109,7 +109,7 @@ def test_empty_content(tmp_path: Path, suffix: str) -> None:
 
 @BOTH
 def test_wrong_encoding_is_named_through_the_packing(tmp_path: Path, suffix: str) -> None:
-    content = b"id,text\n1,a\n2,Ergu\xdf\n"
+    content = b"id,text\n1,\xc3\xa4\n2,Ergu\xdf\n"
     error = failure(saved(tmp_path, f"a.csv.{suffix}", PACK[suffix](content)))
     assert f"byte {content.index(0xDF)} (line 3) is not valid UTF-8" in error.what
 

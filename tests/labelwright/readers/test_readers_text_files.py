@@ -152,7 +152,7 @@ def test_same_id_twice(tmp_path: Path) -> None:
 
 
 def test_errors(tmp_path: Path) -> None:
-    assert "neither a MIMIC-CXR tree" in failure(tmp_path).what
+    assert "the folder is empty" in failure(tmp_path).what
     assert "no .txt file" in failure(tmp_path, ReadOptions(format="txt")).what
     assert "no such file" in failure(tmp_path / "a.txt").what
     saved(tmp_path, "a.txt", "Clear.")
