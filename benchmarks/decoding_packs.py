@@ -40,7 +40,7 @@ from decoding_setup import (
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.one_pass import OnePass
-from inference.decode.packed import Memory
+from inference.decode.pack_plan import Memory
 from inference.load import Loaded, load
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer

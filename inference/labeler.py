@@ -24,8 +24,9 @@ from labelwright.records import Prediction, Reject, Report
 __all__ = ["Labeler", "LabelerOptions"]
 
 FREE_BATCHES = 4
-SMALL_TOKENS, CPU_TOKENS, GPU_TOKENS = 2048, 512, 16384
-"""Packs of small models on a CPU, of others on a CPU, of any on a GPU (docs/performance.md)."""
+LIGHT_TOKENS, SMALL_TOKENS, CPU_TOKENS, GPU_TOKENS = 512, 2048, 512, 16384
+"""Packs of models read with NumPy, of small ones on a CPU, of others on a CPU, of any on a GPU
+(docs/performance.md)."""
 SMALL = 50_000_000
 """Parameters of a model that labels hundreds of reports a second on a CPU."""
 
@@ -83,7 +84,12 @@ class Labeler:
         if isinstance(label_set, str | Path):
             label_set = LabelSet.load(label_set)
         loaded = load(
-            path_or_hub_name, label_set=label_set, device=device, dtype=dtype, quantize=quantize
+            path_or_hub_name,
+            label_set=label_set,
+            device=device,
+            dtype=dtype,
+            quantize=quantize,
+            packed=chosen.decode != FREE and chosen.evidence is None,
         )
         return cls(loaded, chosen)
 
@@ -119,7 +125,7 @@ class Labeler:
             "kind": "generative",
             "name": loaded.name,
             **loaded.hashes,
-            "architecture": type(loaded.model).__name__,
+            "architecture": loaded.architecture,
             "parameters": loaded.model.num_parameters(),
             "base_model": None if loaded.task is None else loaded.task.base_model,
             "label_set": loaded.label_set.name,
@@ -138,6 +144,7 @@ class Labeler:
             "context": loaded.context,
             "versions": versions("labelwright", "torch", "transformers", "peft"),
             "runtime": {
+                "library": "numpy" if loaded.light else "torch",
                 "batch_size": self._decode_options.batch_size,
                 "batch_tokens": self._decode_options.batch_tokens,
                 "device": loaded.model.device.type,
@@ -188,6 +195,8 @@ class Labeler:
 
 
 def _pack_tokens(loaded: Loaded) -> int:
+    if loaded.light:
+        return LIGHT_TOKENS
     if loaded.model.device.type != "cpu":
         return GPU_TOKENS
     return SMALL_TOKENS if loaded.model.num_parameters() <= SMALL else CPU_TOKENS

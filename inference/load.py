@@ -23,6 +23,7 @@ from labelwright.runtime.pretrained import (
     readable,
     refuse_gaps,
 )
+from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,7 @@ class Loaded:
 
     Attributes:
         name: folder name or hub name.
+        model, tokenizer: of transformers, or those of :mod:`inference.light`.
         task: what training recorded; ``None`` for a plain model.
         context: the longest sequence in tokens, prompt and answer together; ``None`` if the
             model has no limit.
@@ -48,13 +50,25 @@ class Loaded:
     """
 
     name: str
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
+    model: Any
+    tokenizer: Any
     label_set: LabelSet
     task: TaskInfo | None
     context: int | None
     hashes: dict[str, str]
     quantized: str | None = None
+
+    @property
+    def light(self) -> bool:
+        """Whether NumPy reads it."""
+        from inference.light.model import LightModel
+
+        return isinstance(self.model, LightModel)
+
+    @property
+    def architecture(self) -> str:
+        """The model's class in transformers."""
+        return str(getattr(self.model, "architecture", type(self.model).__name__))
 
 
 def load(
@@ -64,6 +78,7 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     quantize: str | None = None,
+    packed: bool = False,
 ) -> Loaded:
     """Load weights, tokenizer and task; nothing is guessed where a part is missing.
 
@@ -72,16 +87,27 @@ def load(
         device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``auto`` is float32 on CPU and the checkpoint's own on other devices.
         quantize: ``int8`` or ``nf4`` weights by bitsandbytes; ``None`` for weights as they are.
+        packed: answers that are choices will only be read in packs, which NumPy alone can do
+            for small models.
 
     Raises:
         CheckpointError: the folder is incomplete, unreadable or made for other labels.
         ConfigError: the device is not there, or the dtype or quantisation is unknown.
         MissingExtraError: quantised weights without bitsandbytes.
     """
-    place = pick_device(device)
     folder = find(path_or_hub_name)
     task, own_labels = _task(folder, label_set)
     hashes = {"model_sha256": sha256_model(folder)}
+    name = folder.name if Path(path_or_hub_name).is_dir() else str(path_or_hub_name)
+    if packed and task is not None and kind_of(own_labels).choices(own_labels) is not None:
+        from inference.light.load import light
+
+        if (task is not None) and (
+            found := light(folder, device=device, dtype=dtype, quantize=quantize)
+        ):
+            small, words = found
+            return Loaded(name, small, words, own_labels, task, small.shape.context, hashes)
+    place = pick_device(device)
     adapter = (folder / ADAPTER_CONFIG).is_file()
     base = _base(folder) if adapter else folder
     if adapter:
@@ -94,7 +120,7 @@ def load(
     placed: Any = model if quantize else model.to(place)  # type: ignore[arg-type]
     quicken(placed)
     return Loaded(
-        name=folder.name if Path(path_or_hub_name).is_dir() else str(path_or_hub_name),
+        name=name,
         model=placed.eval(),
         tokenizer=tokenizer,
         label_set=own_labels,

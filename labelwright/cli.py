@@ -35,7 +35,7 @@ from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
 from labelwright.commands.review import command as review
 from labelwright.program import guarded, show_messages
-from labelwright.runtime.threads import wait_asleep
+from labelwright.runtime.threads import quick_products, wait_asleep
 from labelwright.version import __version__
 
 
@@ -155,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
     """
     wait_asleep()
+    quick_products()
     _ready_streams()
     show_messages()
     words = list(sys.argv[1:] if argv is None else argv)

@@ -21,7 +21,7 @@ from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import Evidence, Spans
 from inference.decode.evidence_views import Read
 from inference.decode.one_pass import OnePass
-from inference.decode.packed import Memory, Segment
+from inference.decode.pack_plan import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.load import Loaded
 from inference.prompts import Prompt
@@ -105,7 +105,6 @@ class Constrained:
         ]
 
     def _read(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
-        import torch
 
         lines = self._begin(memory, prompts)
         while unfinished := [line for line in lines if not line.done]:
@@ -114,7 +113,7 @@ class Constrained:
             segments = [segment for segment, _ in plans]
             hidden = self.reader.engine.run(memory, segments, keep=True)
             decisions = [item.decision for _, due in plans for item in due]
-            logs = self.reader.scores.logs(self.reader.head(torch.cat(hidden)), decisions)
+            logs = self.reader.scores.logs(self.reader.head(hidden), decisions)
             start = 0
             for line, (segment, due) in zip(unfinished, plans, strict=True):
                 self._advance(line, due, logs[start : start + len(due)], base)
@@ -131,7 +130,6 @@ class Constrained:
 
     def _begin(self, memory: Memory, prompts: Sequence[Prompt]) -> list[_Line]:
         """Read the prompts; the draft is what the branches say, or what is answered mostly."""
-        import torch
 
         branches, base, scores = self._branches, memory.size, self.reader.scores
         segments = [self._prompt(p) if branches is None else branches.segment(p) for p in prompts]
@@ -139,7 +137,7 @@ class Constrained:
         hidden = self.reader.engine.run(memory, segments, keep=True)
         asked: Sequence[np.ndarray | None] = [None] * len(prompts)
         if branches is not None:
-            asked = list(scores.all_probs(self.reader.head(torch.cat(hidden))))
+            asked = list(scores.all_probs(self.reader.head(hidden)))
         lines = []
         for prompt, segment, probs in zip(prompts, segments, asked, strict=True):
             new = len(segment.tokens) - extra

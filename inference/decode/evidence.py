@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence_views import VIEWS, Asked, Questions, Read, segment
-from inference.decode.packed import Memory, Segment
+from inference.decode.pack_plan import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.prompts import Sentence
 
@@ -154,7 +154,6 @@ class Evidence:
 
     def _probs(self, memory: Memory, wanted: Sequence[Asked]) -> list[np.ndarray]:
         """Per view the probabilities ``[slots, options]``; even where not asked."""
-        import torch
 
         scores = self._reader.scores
         found: list[np.ndarray] = []
@@ -164,7 +163,7 @@ class Evidence:
             decisions = [
                 item.questions.decisions for item in wanted[start:end] for _ in item.sentences
             ]
-            logs = scores.logs(self._reader.head(torch.cat(hidden)), np.concatenate(decisions))
+            logs = scores.logs(self._reader.head(hidden), np.concatenate(decisions))
             rows = np.tile(scores.even(), (len(decisions), 1, 1))
             owner = np.repeat(np.arange(len(decisions)), [len(numbers) for numbers in decisions])
             rows[owner, np.concatenate(decisions)] = logs

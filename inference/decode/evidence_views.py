@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.decode.packed import Segment
+from inference.decode.pack_plan import Segment
 from inference.prompts import Located, Prompt, Sentence
 
 Shown = Callable[[Located, Sentence], list[range]]

@@ -127,7 +127,7 @@ class Greedy:
         began = time.perf_counter()
         tokens, mask = _left_padded([prompt.tokens for prompt in prompts], pad)
         with torch.inference_mode():
-            output = loaded.model.generate(  # type: ignore[operator]
+            output = loaded.model.generate(
                 tokens.to(loaded.model.device),
                 attention_mask=mask.to(loaded.model.device),
                 generation_config=config,

@@ -15,7 +15,7 @@ import numpy as np
 from inference.decode.decoder import DecodeOptions
 from inference.decode.evidence import Evidence, Spans
 from inference.decode.evidence_views import Read
-from inference.decode.packed import Memory, Segment
+from inference.decode.pack_plan import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.load import Loaded
 from inference.prompts import Prompt
@@ -54,12 +54,11 @@ class OnePass:
         self, memory: Memory, prompts: Sequence[Prompt]
     ) -> list[tuple[np.ndarray, Spans | None]]:
         """Per prompt the probabilities ``[slots, options]`` and the evidence."""
-        import torch
 
         segments = [self.segment(prompt) for prompt in prompts]
         base = memory.size
         hidden = self.reader.engine.run(memory, segments, keep=self.evidence is not None)
-        probs = list(self.reader.scores.all_probs(self.reader.head(torch.cat(hidden))))
+        probs = list(self.reader.scores.all_probs(self.reader.head(hidden)))
         if self.evidence is None:
             return [(row, None) for row in probs]
         reads = []

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.decode.pack_plan import Memory, Plan, Segment
 from inference.decode.packed_attention import ATTENTION, Pack, register
-from inference.decode.packed_attention import Memory as Memory
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
 
@@ -37,34 +36,13 @@ KNOWN_LAYERS = frozenset({"full_attention", "sliding_attention"})
 """The kinds of attention, by their names in a model's configuration, that packs are read with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A sequence of new tokens.
-
-    Attributes:
-        positions: of the new tokens.
-        past: indices of the remembered tokens that all of them see.
-        visible: ``[tokens, tokens]`` bool, which of the new tokens a new token sees; ``None``
-            for itself and those before it.
-        wanted: the tokens whose output is wanted.
-        seen: ``[tokens, past]`` bool, which remembered tokens a new token sees; ``None`` for all.
-    """
-
-    tokens: Sequence[int]
-    positions: Sequence[int] | np.ndarray
-    past: np.ndarray
-    wanted: Sequence[int] | np.ndarray
-    visible: np.ndarray | None = None
-    seen: np.ndarray | None = None
-
-
 class Engine:
     """A loaded model as a reader of packed sequences."""
 
     def __init__(self, loaded: Loaded) -> None:
         self.loaded = loaded
         self.model: Any = loaded.model
-        self._base: Any = loaded.model.get_decoder()  # type: ignore[no-untyped-call]
+        self._base: Any = loaded.model.get_decoder()
         self._device = self.model.device
         self._dtype: torch.dtype = self.model.dtype
         layers = getattr(self._base, "layers", None)
@@ -92,20 +70,19 @@ class Engine:
         """
         import torch
 
-        pack = self._plan(memory, segments, keep=keep)
-        tokens = np.concatenate([np.asarray(segment.tokens) for segment in segments])
-        positions = np.concatenate([np.asarray(segment.positions) for segment in segments])
+        plan = Plan.of(memory, segments)
+        pack = self._pack(memory, plan, keep=keep)
         with torch.inference_mode(), self._only(pack.wanted):
             hidden = self._base(
-                input_ids=torch.from_numpy(tokens)[None].to(self._device),
-                position_ids=torch.from_numpy(positions)[None].to(self._device),
+                input_ids=torch.from_numpy(plan.tokens)[None].to(self._device),
+                position_ids=torch.from_numpy(plan.positions)[None].to(self._device),
                 use_cache=False,
                 labelwright_pack=pack,
             ).last_hidden_state[0]
             rows = hidden.index_select(0, pack.wanted)
         if keep:
             memory.keys, memory.values = pack.kept.keys, pack.kept.values
-            memory.positions = np.concatenate([memory.positions, positions])
+            memory.positions = np.concatenate([memory.positions, plan.positions])
         return list(rows.split([len(segment.wanted) for segment in segments]))
 
     @contextmanager
@@ -147,56 +124,30 @@ class Engine:
             self.run(memory, [Segment(tokens, range(count), nothing, [count - 1])], keep=True)
         return memory
 
-    def _plan(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> Pack:
-        """Padded indices and the mask ``[segments, 1, longest, longest past + new]``."""
+    def options(self, tokens: Sequence[int]) -> OptionHead:
+        """What scores these tokens as the next."""
+        return OptionHead(self, tokens)
+
+    def _pack(self, memory: Memory, plan: Plan, *, keep: bool) -> Pack:
+        """The plan on the model's device, with the mask ``[rows, 1, longest, longest + past]``."""
         import torch
 
-        rows = len(segments)
-        news = [len(segment.tokens) for segment in segments]
-        pasts = [len(segment.past) for segment in segments]
-        most_new = max(news)
-        most = max(past + new for past, new in zip(pasts, news, strict=True))
-        queries = np.zeros((rows, most_new), dtype=np.int64)
-        keys = np.zeros((rows, most), dtype=np.int64)
-        mask = np.full((rows, most_new, most), -np.inf, dtype=np.float32)
-        mask[:, :, 0] = 0.0  # padding rows must see something; their output is never read
-        query_at = np.zeros((rows, most_new), dtype=np.int64)
-        key_at = np.zeros((rows, most), dtype=np.int64)
-        back, wanted = [], []
-        start = 0
-        for row, (segment, new, past) in enumerate(zip(segments, news, pasts, strict=True)):
-            queries[row, :new] = np.arange(start, start + new)
-            keys[row, :past] = segment.past
-            keys[row, past : past + new] = np.arange(start, start + new) + memory.size
-            mask[row, :new, 0] = -np.inf
-            mask[row, :new, :past] = 0.0 if segment.seen is None else hidden(segment.seen)
-            visible = np.tri(new, dtype=bool) if segment.visible is None else segment.visible
-            mask[row, :new, past : past + new][visible] = 0.0
-            query_at[row, :new] = segment.positions
-            key_at[row, :past] = memory.positions[segment.past]
-            key_at[row, past : past + new] = segment.positions
-            back.append(row * most_new + np.arange(new))
-            wanted.append(start + np.asarray(segment.wanted, dtype=np.int64))
-            start += new
-        place = self._device
+        def placed(index: np.ndarray) -> Tensor:
+            return torch.from_numpy(index).to(self._device)
+
         return Pack(
             memory=memory,
             keep=keep,
-            queries=torch.from_numpy(queries.ravel()).to(place),
-            keys=torch.from_numpy(keys.ravel()).to(place),
-            back=torch.from_numpy(np.concatenate(back)).to(place),
-            wanted=torch.from_numpy(np.concatenate(wanted)).to(place),
-            mask=torch.from_numpy(mask[:, None]).to(place, self._dtype),
-            rows=rows,
+            queries=placed(plan.queries),
+            keys=placed(plan.keys),
+            back=placed(plan.back),
+            wanted=placed(plan.wanted),
+            mask=torch.from_numpy(plan.mask[:, None]).to(self._device, self._dtype),
+            rows=plan.rows,
             kept=Memory(),
-            query_at=query_at,
-            key_at=key_at,
+            query_at=plan.query_at,
+            key_at=plan.key_at,
         )
-
-
-def hidden(seen: np.ndarray) -> np.ndarray:
-    """What is added to attention scores: 0 where something is seen, -inf elsewhere."""
-    return np.where(seen, np.float32(0), np.float32(-np.inf))
 
 
 class OptionHead:
@@ -216,12 +167,12 @@ class OptionHead:
         )
         self.place: Mapping[int, int] = {token: row for row, token in enumerate(tokens)}
 
-    def __call__(self, hidden: Tensor) -> np.ndarray:
-        """Hidden states ``[rows, hidden]`` to logits ``[rows, tokens]``, float32."""
+    def __call__(self, hidden: Sequence[Tensor]) -> np.ndarray:
+        """Hidden states ``[rows, hidden]`` each to logits ``[all rows, tokens]``, float32."""
         import torch
 
         with torch.inference_mode():
-            logits = hidden.float() @ self._weight.T
+            logits = torch.cat(list(hidden)).float() @ self._weight.T
             if self._bias is not None:
                 logits = logits + self._bias
             if self._softcap:
@@ -261,7 +212,7 @@ def verify(
                 )
                 for p in prompts
             ]
-            found = head(torch.cat(engine.run(memory, segments, keep=False)))
+            found = head(engine.run(memory, segments, keep=False))
     except (TypeError, KeyError, AttributeError, ValueError, RuntimeError) as error:
         if "OutOfMemory" in type(error).__name__ or "memory" in str(error):
             raise

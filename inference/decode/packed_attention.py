@@ -7,32 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inference.decode.pack_plan import Memory
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 ATTENTION = "labelwright_packed"
 """The name under which :func:`attention` is registered with transformers."""
-
-
-@dataclass
-class Memory:
-    """Keys and values of tokens already read: per layer ``[kv heads, tokens, width]``.
-
-    ``positions`` are those of the tokens.
-    """
-
-    keys: dict[int, Tensor] = field(default_factory=dict)
-    values: dict[int, Tensor] = field(default_factory=dict)
-    positions: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-
-    @property
-    def size(self) -> int:
-        """Number of tokens."""
-        return len(self.positions)
-
-    def copy(self) -> Memory:
-        """Another memory of the same tokens; adding to one leaves the other as it is."""
-        return Memory(dict(self.keys), dict(self.values), self.positions)
 
 
 @dataclass

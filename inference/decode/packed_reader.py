@@ -10,7 +10,7 @@ import numpy as np
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.memory import free_memory, out_of_memory
-from inference.decode.packed import Engine, Memory, OptionHead, verify
+from inference.decode.pack_plan import Memory, PackEngine
 from inference.decode.scores import Scores
 from inference.load import Loaded
 from inference.prompts import Prompt, prompt_text
@@ -39,12 +39,11 @@ class PackReader:
         self.loaded = loaded
         self.options = options
         self.kind = kind_of(loaded.label_set)
-        self.engine = Engine(loaded)
-        self.head = OptionHead(self.engine, tokens)
-        self._budget = options.batch_tokens
         probes = [encode(loaded, prompt_text(loaded, probe)) for probe in PROBES]
         self._shared = tuple(_common(probes))
-        verify(self.engine, self.head, self._shared, probes[:3])
+        self.engine = _engine(loaded, tokens, self._shared, probes[:3])
+        self.head = self.engine.options(tokens)
+        self._budget = options.batch_tokens
         with self.engine.attending():
             self._memory = self.engine.prefix(self._shared)
 
@@ -165,6 +164,26 @@ def encode(loaded: Loaded, text: str) -> list[int]:
     """The tokens of a text, without special ones of its own."""
     ids: list[int] = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
     return list(ids)
+
+
+def _engine(
+    loaded: Loaded,
+    tokens: Sequence[int],
+    shared: Sequence[int],
+    probes: Sequence[Sequence[int]],
+) -> PackEngine:
+    """What computes packs for a model: NumPy for small ones, else torch, checked on the probes."""
+    from inference.light.model import LightModel
+
+    if isinstance(loaded.model, LightModel):
+        from inference.light.engine import LightEngine
+
+        return LightEngine(loaded.model)
+    from inference.decode.packed import Engine, verify
+
+    engine = Engine(loaded)
+    verify(engine, engine.options(tokens), shared, probes)
+    return engine
 
 
 def _common(rows: Sequence[Sequence[int]]) -> list[int]:

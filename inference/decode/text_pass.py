@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.guided import best, pieces_of
-from inference.decode.packed import Memory, OptionHead, Segment
+from inference.decode.pack_plan import Memory, Segment
 from inference.decode.packed_reader import PackReader, encode
 from inference.decode.scores import Probs
 from inference.load import Loaded
@@ -160,15 +160,13 @@ class TextPass:
     def _read(
         self, memory: Memory, prompts: Sequence[Prompt], plans: Mapping[int, Plan]
     ) -> list[Found]:
-        import torch
-
         mine = [plans[id(prompt)] for prompt in prompts]
         segments = [self._segment(p, plan) for p, plan in zip(prompts, mine, strict=True)]
         base = memory.size
         hidden = self.reader.engine.run(memory, segments, keep=bool(self._pieces))
         tokens = sorted({token for plan in mine for token in plan.answers.option_tokens})
-        head = OptionHead(self.reader.engine, tokens)
-        logits = head(torch.cat(hidden))
+        head = self.reader.engine.options(tokens)
+        logits = head(hidden)
         results = []
         rows: list[tuple[Found, Branch]] = []
         start = 0
@@ -221,7 +219,7 @@ class TextPass:
         """Write all branches to their ends, a token each at a time."""
         import torch
 
-        model = self.reader.engine.model
+        model = self._loaded.model
         head = model.get_output_embeddings()
         softcap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
         context = self._loaded.context or 1 << 30

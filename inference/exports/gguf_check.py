@@ -141,7 +141,7 @@ def _greedy(loaded: Loaded, prompt: list[int]) -> tuple[list[int], NDArray[np.fl
     loaded.model.generation_config = config
     tokens = torch.tensor([prompt])
     with torch.inference_mode():
-        output: Any = loaded.model.generate(  # type: ignore[operator]
+        output: Any = loaded.model.generate(
             tokens, attention_mask=torch.ones_like(tokens), generation_config=config
         )
         logits = loaded.model(input_ids=output[:, :-1]).logits[0, len(prompt) - 1 :]

@@ -22,7 +22,7 @@ from labelwright.errors import ConfigError, LabelwrightError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
-from labelwright.runtime.threads import wait_asleep
+from labelwright.runtime.threads import quick_products, wait_asleep
 
 log = logging.getLogger("labelwright.ray")
 Factory = Callable[[], tuple[ReportLabeler, str, int]]
@@ -62,7 +62,9 @@ class Worker:
     """Runs in a process of Ray's, with a labeler that is loaded once."""
 
     def __init__(self, make: Factory) -> None:
-        wait_asleep()  # a cluster's workers do not inherit the environment of the command
+        # a cluster's workers do not inherit the environment of the command
+        wait_asleep()
+        quick_products()
         self._make = make
         self._labeler: ReportLabeler | None = None
 

@@ -25,7 +25,8 @@ from inference.decode.constrained import Constrained
 from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.memory import out_of_memory
 from inference.decode.one_pass import OnePass
-from inference.decode.packed import Engine, Memory, OptionHead, Segment, verify
+from inference.decode.pack_plan import Memory, Segment
+from inference.decode.packed import Engine, OptionHead, verify
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
 from labelwright.records import Answer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.runtime.threads import WAITING, wait_asleep
+from labelwright.runtime.threads import CORE, NEEDED, WAITING, quick_products, wait_asleep
 
 ROOT = Path(__file__).parents[3]
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -94,3 +94,26 @@ def test_openmp_reads_it(chosen: dict[str, str], found: str) -> None:
         pytest.skip("torch brings another OpenMP than GNU's")
     assert f"OMP_WAIT_POLICY = '{found}'" in done.stderr
     assert ("GOMP_SPINCOUNT = '0'" in done.stderr) is (found == "PASSIVE")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "set_to"),
+    [
+        ("AuthenticAMD", sorted(NEEDED), "SkylakeX"),
+        ("GenuineIntel", sorted(NEEDED), None),  # OpenBLAS takes them by itself
+        ("AuthenticAMD", sorted(NEEDED - {"avx512dq"}), None),
+    ],
+)
+def test_products_use_avx512_where_openblas_would_not(
+    tmp_path: Path, vendor: str, flags: list[str], set_to: str | None
+) -> None:
+    known = tmp_path / "cpuinfo"
+    known.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu {' '.join(flags)}\n")
+    found: dict[str, str] = {}
+    quick_products(found, known)
+    assert found.get(CORE) == set_to
+    chosen = {CORE: "Haswell"}
+    quick_products(chosen, known)
+    assert chosen == {CORE: "Haswell"}
+    quick_products(found := {}, tmp_path / "none")
+    assert found == {}
