@@ -117,9 +117,27 @@ class Form(ABC):
     def proposals(self, prediction: Prediction) -> list[Item]:
         """What a labeler said, with its probabilities and evidence."""
 
+    def settled(self, item: Item, text: str, what: frozenset[str]) -> Item:
+        """An item whose parts agree, after a person changed ``what`` of it: said, value, spans.
+
+        Raises:
+            ValueError: nothing follows from it, for the user.
+        """
+        del text, what
+        return item
+
+    def takes_many(self, name: str) -> bool:
+        """Whether a label can be said several times of one note."""
+        del name
+        return True
+
     def blank(self) -> list[Item]:
         """The items of a note that nobody said anything of."""
         return []
+
+    def statements(self, items: Sequence[Item]) -> list[Item]:
+        """The items that say something, for counting agreement."""
+        return list(items)
 
     def troubles(self, items: Sequence[Item]) -> list[str]:
         """What does not go together; a note with any is not done."""

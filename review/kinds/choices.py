@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from labelwright.label_set import LabelSet
@@ -67,6 +68,14 @@ class ChoicesForm(Form):
         """Labels whose option does not go with the others."""
         broken = self.kind.broken(self.label_set, self.value(items, ""))
         return [f"{name} does not go with the other labels" for name in broken]
+
+    def statements(self, items: Sequence[Item]) -> list[Item]:
+        """Those that are not silent; where they stand is no part of what they say."""
+        return [
+            replace(item, spans=())
+            for item in items
+            if item.name in self._slots and item.said != self._said(item.name, None)
+        ]
 
     def _said(self, name: str, pick: Any) -> str:
         slot = self._slots[name]

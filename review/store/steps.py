@@ -29,6 +29,7 @@ REASONS = ("not readable", "not for this project", "unsure, ask a colleague", "t
 _MOST_BACK = 5000
 """Events that undo looks back over."""
 _MOST_SAME = 500
+_LONGEST_VALUE = 2000
 
 
 class ConflictError(Exception):
@@ -146,9 +147,11 @@ class _Change:
             raise RefusedError("this proposal is no longer there")
         return found
 
-    def put(self, made: Item, state: str, old: Placed | None = None) -> None:
-        """Add an item, in the place of another where one is given."""
+    def put(self, made: Item, state: str, old: Placed | None = None, *what: str) -> None:
+        """Add an item, in the place of another where one is given; ``what`` was changed of it."""
         try:
+            if what:
+                made = self.form.settled(made, self.page.text, frozenset(what))
             self.form.check(made, len(self.page.text))
         except ValueError as error:
             raise RefusedError(str(error)) from None
@@ -231,7 +234,7 @@ def _change(change: _Change, given: Mapping[str, Any]) -> str:
     if "said" in given:
         what["said"] = str(given["said"])
     if "value" in given:
-        what["value"] = given["value"]
+        what["value"] = _written(change.form, given["value"])
     if "words" in given:
         what["spans"] = change.spans(given["words"])
     made = replace(old.item, **what)
@@ -239,7 +242,7 @@ def _change(change: _Change, given: Mapping[str, Any]) -> str:
         raise RefusedError("it says so already")
     same = made.key == old.item.key
     state = "added" if old.state == "added" else "kept" if same else "changed"
-    change.put(made if same else replace(made, prob=None), state, old)
+    change.put(made if same else replace(made, prob=None), state, old, *what)
     return f"{made.name} {made.said or ''}".strip()
 
 
@@ -255,13 +258,33 @@ def _add(change: _Change, given: Mapping[str, Any]) -> str:
     name = str(given.get("name"))
     said = str(given["said"]) if "said" in given else _fitting(change.form, name, None)
     spans = change.spans(given["words"]) if given.get("words") else ()
-    made = Item(name, said=said, spans=spans, value=given.get("value"))
+    value = _written(change.form, given["value"]) if "value" in given else None
+    made = Item(name, said=said, spans=spans, value=value)
     if change.form.mode == "choices":
         raise RefusedError("every label is there already; change it")
     if any(e.item.key == made.key and e.state != "deleted" for e in change.items.values()):
         raise RefusedError("this is marked already")
-    change.put(made, "added")
+    what = [part for part in ("spans", "value") if getattr(made, part)]
+    if change.form.mode == "values" and (old := _instead(change, name)) is not None:
+        change.put(made, "added" if old.state == "added" else "changed", old, *what)
+    else:
+        change.put(made, "added", None, *what)
     return f"marked {name}"
+
+
+def _written(form: Form, value: Any) -> Any:
+    """What somebody wrote as a value: words alone, what they mean is found by the form."""
+    raw = value.get("raw") if isinstance(value, dict) else None
+    if form.mode != "values" or not isinstance(raw, str):
+        raise RefusedError("write a value")
+    return {"raw": raw[:_LONGEST_VALUE]}
+
+
+def _instead(change: _Change, name: str) -> Placed | None:
+    """What a new value of a field takes the place of: nothing, or the one there can be."""
+    there = [each for each in change.items.values() if each.item.name == name]
+    silent = [each for each in there if not each.item.value or each.state == "deleted"]
+    return next(iter(silent if change.form.takes_many(name) else silent or there), None)
 
 
 def _border(change: _Change, given: Mapping[str, Any]) -> str:
@@ -278,7 +301,7 @@ def _border(change: _Change, given: Mapping[str, Any]) -> str:
     if any(start >= end for start, end in made) or _united(made) != made or made == old.item.spans:
         raise RefusedError("the border cannot move further")
     state = "added" if old.state == "added" else "changed"
-    change.put(replace(old.item, spans=made, prob=None), state, old)
+    change.put(replace(old.item, spans=made, prob=None), state, old, "spans")
     return "border moved"
 
 
@@ -304,7 +327,7 @@ def _part(change: _Change, given: Mapping[str, Any]) -> str:
     if spans == old.item.spans:
         raise RefusedError("these words belong to it already")
     state = "added" if old.state == "added" else "changed"
-    change.put(replace(old.item, spans=spans, prob=None), state, old)
+    change.put(replace(old.item, spans=spans, prob=None), state, old, "spans")
     return "part added"
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route as Path
 
 from review.store.people import ROLES
 from review.store.store import Store
-from review.web import desk, login, pages, search
+from review.web import desk, login, measures, pages, search
 from review.web.colours import stylesheet
 from review.web.options import ServeOptions
 from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint
@@ -55,6 +55,7 @@ ROUTES = (
     Route("/adjudicate", "GET", pages.disputed, DECIDE),
     Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDE),
     Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDE),
+    Route("/agreement", "GET", measures.show, DECIDE),
     Route("/people", "GET", pages.everyone, ADMIN),
     Route("/people", "POST", pages.add_person, ADMIN),
     Route("/people/change", "POST", pages.change_person, ADMIN),

@@ -89,6 +89,7 @@ class Site:
         self.form: Form = form_of(store.label_set)
         self.pages = Pages()
         self.interval = interval
+        self.measured: tuple[tuple[int, str], Any] | None = None
         self.passwords = ThreadPoolExecutor(2, thread_name_prefix="password")
         self.places = BoundedSemaphore(WAITING)
         self.clock = people.clock

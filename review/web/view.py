@@ -39,7 +39,7 @@ HUES = 12
 def state(form: Form, page: Page, on: Desk, placed: Sequence[Placed]) -> dict[str, Any]:
     """What changes with every step."""
     rows = [item(page, each) for each in placed]
-    if form.mode != "choices":
+    if form.mode == "marks":
         rows.sort(key=lambda row: (row["at"] or [[1 << 30]], row["id"]))
     else:
         order = {name: at for at, name in enumerate(form.label_set.names)}

@@ -43,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--out", required=True, type=Path, metavar="DIR", help="where they go")
     out.add_argument("--person", default="", metavar="NAME", help="what this annotator alone says")
     out.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    measure = _project(verbs.add_parser("agreement", help="how far people and labelers agree"))
+    measure.add_argument("--out", type=Path, metavar="FILE.csv", help="the numbers as a table")
     _project(verbs.add_parser("check", help="whether the project is whole"))
     copy = _project(verbs.add_parser("backup", help="a copy, also while the server runs"))
     copy.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
@@ -137,6 +139,7 @@ def run(arguments: argparse.Namespace) -> int:
         "import": _import,
         "serve": serving.run,
         "export": _export,
+        "agreement": _agreement,
         "check": _check,
         "backup": _backup,
     }
@@ -262,6 +265,34 @@ def _export(arguments: argparse.Namespace) -> int:
         more = "" if items is None else f", {items} items"
         sys.stdout.write(f"{part}: {count} notes{more}\n")
     sys.stdout.write(f"{arguments.out}\n")
+    return 0
+
+
+def _agreement(arguments: argparse.Namespace) -> int:
+    import csv
+    from dataclasses import asdict
+
+    from eval.stats.resampling import bootstrap_score
+    from labelwright.io.jsonl import atomic_write
+    from review.agreement import agreement
+    from review.kinds.forms import form_of
+
+    store = _open(arguments)
+    with store.reading() as connection:
+        found = agreement(connection, form_of(store.label_set), bootstrap_score)
+    for row in found.rows:
+        between = "" if row.low is None else f" ({row.low:.3f} to {row.high:.3f})"
+        sys.stdout.write(
+            f"{row.one} / {row.other}: {row.measure}, {row.label}: "
+            f"{row.value:.3f}{between}, {row.notes} notes\n"
+        )
+    if not found.rows:
+        sys.stdout.write("no two sides have finished the same notes yet\n")
+    if arguments.out is not None:
+        with atomic_write(arguments.out) as handle:
+            writer = csv.DictWriter(handle, list(asdict(found.rows[0])) if found.rows else ["one"])
+            writer.writeheader()
+            writer.writerows(asdict(row) for row in found.rows)
     return 0
 
 

@@ -206,8 +206,9 @@ function row(each) {
   return node;
 }
 
-function shownValue(value) {
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
+function shownValue({ raw, value, unit }) {
+  const plain = value === null || value === undefined ? "not readable" : `${value}${unit ? ` ${unit}` : ""}`;
+  return String(raw) === plain ? plain : `${raw} → ${plain}`;
 }
 
 function act(sign, name, run) {
@@ -399,11 +400,24 @@ const ACTS = {
     $("chooser").showModal();
     $("filter").focus();
   },
-  value: () => window.dispatchEvent(new CustomEvent("value", { detail: item() })),
+  value: () => {
+    if (data.mode !== "values" || current === null) return;
+    const range = marked();
+    if (document.activeElement === $("text") && range) {
+      send("change", { item: current, words: [range] }, `the words of ${item().name}`);
+      anchor = null;
+      drawCursor();
+      return;
+    }
+    $("valuehead").textContent = item().name;
+    $("value").value = item().value?.raw ?? "";
+    $("valuebox").showModal();
+    $("value").select();
+  },
   digit: (at) => {
     const it = item();
     const inText = document.activeElement === $("text");
-    if (data.mode === "choices") {
+    if (data.mode !== "marks") {
       const option = it && labels[labelOf.get(it.name)].options[at];
       if (option) answer(it, option);
       return;
@@ -415,7 +429,10 @@ const ACTS = {
 function give(label, inText) {
   if (!label) return;
   if (inText) mark(label);
-  else if (current !== null) send("change", { item: current, name: label.name }, `make it ${label.name}`);
+  else if (data.mode === "values") {
+    const there = items.find((each) => each.name === label.name);
+    if (there) select(there.id, true);
+  } else if (current !== null) send("change", { item: current, name: label.name }, `make it ${label.name}`);
 }
 
 function narrow() {
@@ -518,6 +535,9 @@ function warn(event) {
   if (waiting.length) event.preventDefault();
 }
 window.addEventListener("beforeunload", warn);
+$("valueform").addEventListener("submit", () => {
+  send("change", { item: current, value: { raw: $("value").value } }, `the value of ${item().name}`);
+});
 
 render();
 if (items.length) select(current, true, false);
