@@ -6,13 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.commands.building.letters import synthetic
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 
 if TYPE_CHECKING:
     from data_builders.sources.fields import FieldValues
 
-FLAGS = ("labels", "windows", "window_overlap")
+__all__ = ["FLAGS", "NEEDS_LABELS", "check", "source", "synthetic"]
+FLAGS = ("labels", "windows", "window_overlap", "synthetic", "balance", "noise", "brief", "lexicon")
 """The flags of this kind."""
 NEEDS_LABELS = True
 
