@@ -87,3 +87,17 @@ def test_generative_counterparts(name: str) -> None:
 def test_the_label_sets_that_they_name(name: str) -> None:
     assert LabelSet.load(name).task == "entities"
     assert len(LabelSet.load(name).names) == int(name.rpartition("-")[2])
+
+
+def test_the_grid_of_cecca_compares_ways_of_reading_the_same_letters() -> None:
+    grid = read_grid("cecca2025")
+    runs = plan(grid, grid.cells(only={}, given={}), files=[], unlabeled=[], seeds=[1])
+    assert grid.page == "eval"
+    ways = {run.cell.options["way"]: run for run in runs}
+    assert list(ways)[:2] == ["patterns", "direct"]
+    assert {"server-a", "server-b"} <= ways.keys()
+    assert {run.data for run in runs} == {"data/all"}  # one build for all
+    assert "--synthetic=300" in runs[0].steps[0].words
+    assert [step.command for step in ways["patterns"].steps] == ["build", "label"]
+    assert [step.command for step in ways["direct"].steps] == ["build", "train", "label"]
+    assert "--server=http://127.0.0.1:8001/v1" in ways["server-a"].steps[-1].words

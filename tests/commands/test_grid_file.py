@@ -225,3 +225,49 @@ def test_other_files_in_the_folder_stay(tmp_path: Path, capsys: pytest.CaptureFi
     path = write(tmp_path, TEXT)
     assert main(["grid", str(path), "n", "--out", str(tmp_path / "out")]) == 2
     assert "the folder holds other files" in capsys.readouterr().err
+
+
+def plan_untrained(path: Path) -> list[Run]:
+    grid = read_grid(path)
+    return plan(grid, grid.cells(only={}, given={}), files=[], unlabeled=[], seeds=[1])
+
+
+UNTRAINED = """\
+name: ways
+page: eval
+build: {label-set: chexpert-14, synthetic: 40}
+axes:
+  way:
+    rules: {train: {with: none}, label: {model: rules}}
+    model: {train: {with: language-model, config: scratch-cpu}}
+"""
+
+
+def test_cells_without_a_training_name_what_labels(tmp_path: Path) -> None:
+    rules, model = plan_untrained(write(tmp_path, UNTRAINED))
+    assert rules.steps[-1].command_line(Path("o"))[2:] == [
+        "--model=rules",
+        f"--out=o/{rules.folder}",
+    ]
+    assert [step.command for step in model.steps] == ["build", "train", "label"]
+    assert rules.models == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{with: none}, label: {model: rules}", "{with: none}", "either trains a model or names"),
+        ("{with: none}, label", "{with: tagger, scratch: tiny}, label", "either trains a model"),
+        ("with: none", "with: nothing", "train with 'nothing' is unknown"),
+        ("page: eval", "page: none", "page 'none' is unknown; write grid or eval"),
+        (", synthetic: 40", "", "no annotated notes"),
+        ("config: scratch-cpu", "config: scratch-cpu, learnin_rate: 1", "learnin_rate"),
+    ],
+)
+def test_mistakes_of_cells_without_a_training(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    assert old in UNTRAINED
+    path = write(tmp_path, UNTRAINED.replace(old, new))
+    with pytest.raises(ConfigError, match=message):
+        plan_untrained(path)

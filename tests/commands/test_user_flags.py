@@ -36,7 +36,7 @@ BUILD = ("build", "{r}", "--label-set", "chexpert-14", "--labels", "rules", "--o
         ((*BUILD, "--seed", "x"), "--seed: must be a whole number from 0 to 4294967295; see"),
         ((*LABEL, "--encoding", "a\udcff"), "unknown encoding"),
         ((*LABEL, "--id-column", "text"), "the column text cannot be both id and text"),
-        ((*LABEL, "--input-format", "tsv"), "separated by commas (--input-format csv reads it)"),
+        ((*LABEL, "--delimiter", ";"), "separated by ',': give --delimiter"),
         ((*BUILD, "--openi-table", "t"), "--openi-table is for --labels openi-mesh; leave"),
         ((*BUILD, "--label-id-columns", "a"), "--label-id-columns is for a label table; leave"),
         ((*BUILD, "--split-id-columns", "a"), "--split-id-columns is for --split-file; leave"),

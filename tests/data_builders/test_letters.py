@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from data_builders.synthetic.letters.draft import wrapped
 from data_builders.synthetic.letters.phrases import Hole, Mark, compiled
 from data_builders.synthetic.letters.writer import LetterWriter, spoken_of, write_letters
+from labelwright.cli import main
 from labelwright.errors import ConfigError, LabelSetError
 from labelwright.label_set import LabelSet
 from labelwright.tasks.fields.answer import parse, render
 from labelwright.tasks.fields.normalise import read_value
 from labelwright.tasks.fields.schema import FieldType, fields_of
-from labelwright.tasks.fields.values import Status
+from labelwright.tasks.fields.values import Status, from_json
 
 LABEL_SET = LabelSet.load("cardiac-discharge-74")
 OWN = fields_of(LABEL_SET)
@@ -105,6 +108,25 @@ def test_the_same_letter_by_seed_and_index_alone() -> None:
         write_letters(LABEL_SET, 1, 1, noise=2.0)
     with pytest.raises(LabelSetError, match="there are letters for: cardiac-discharge-74"):
         write_letters(LabelSet.load("chexpert-14"), 1, 1)
+
+
+def test_the_command_builds_records_and_gold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["build", "--label-set", LABEL_SET.name, "--synthetic", "12", "--split", "none"]
+    assert main([*words, "--seed", "13", "--out", str(tmp_path / "a")]) == 0
+    rows, gold = (
+        [json.loads(line) for line in (tmp_path / "a" / name).read_text().splitlines()]
+        for name in ("train.jsonl", "train.fields.jsonl")
+    )
+    assert [row["id"] for row in rows] == [x.report.id for x in LETTERS[:12]]
+    assert rows[3]["completion"][0]["content"] == render(LABEL_SET, LETTERS[3].fields)
+    assert from_json(gold[3]["fields"]) == LETTERS[3].fields
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_text())
+    assert manifest["synthetic"]["letters"] == 12
+    assert main([*words, "--balance", "0.5", "--out", str(tmp_path / "b")]) == 2
+    assert "--balance is for reports, not letters" in capsys.readouterr().err
+    assert main(["build", "--label-set", "disease-1", "--synthetic", "3", "--out", "x"]) == 2
 
 
 def test_markup_of_phrases() -> None:

@@ -60,7 +60,6 @@ class Draft:
     said: list[Said] = field(default_factory=list)
     _parts: list[str] = field(default_factory=list)
     size: int = 0
-    _drawn: dict[str, str] = field(default_factory=dict)
 
     def plain(self, text: str) -> None:
         """Write text as it is."""
@@ -120,9 +119,7 @@ class Draft:
         if fact is not None:
             self.plain(fact.words)
             return
-        if hole.name not in self._drawn:
-            self._drawn[hole.name] = pick(self.draw, self.words[hole.name])
-        words = self._drawn[hole.name]
+        words = pick(self.draw, self.words[hole.name])
         self.plain(words if exact else self._noisy(words))
 
     def _noisy(self, text: str, slips_only: bool = False) -> str:

@@ -48,7 +48,6 @@ def draw_facts(draw: Draw, lexicon: Mapping[str, Any]) -> dict[str, Fact]:
         "eta": Fact(f"{age} anni", float(age)),
         "giorni": _counted(draw, stay),
         "giorni_ti": Fact(str(whole(draw, 1, 4))),
-        "anno": Fact(str(whole(draw, 1990, 2015))),
         "anno_redo": _year(whole(draw, 1985, 2014)),
         "eta_padre": Fact(str(whole(draw, 60, 90))),
         "eta_madre": Fact(str(whole(draw, 60, 90))),

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from labelwright.commands.grid.steps import Run
 
 EPILOG = """\
-A grid names flags of build, train-tagger, pseudo-label and label, and axes whose options change
-some of them; every combination of options is a cell. The same command again goes on; what is
+A grid names flags of build, trainings, pseudo-label and label, and axes whose options change some
+of them; every combination of options is a cell. The same command again goes on; what is
 finished is not made again.
   labelwright grid almeida2025-imbalance notes/ --set build.label-set=semclinbr-12 --out grid
 """
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "grid",
         metavar="GRID",
-        help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025",
+        help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025, "
+        "cecca2025",
     )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="annotated notes (default: those of the grid)"
@@ -131,15 +132,16 @@ def _rehearsal(runs: Sequence[Run], folder: Folder) -> str:
 def _write(
     grid: Grid, runs: Sequence[Run], folder: Folder, failed: Mapping[tuple[str, int], str]
 ) -> Path:
-    """Score all finished runs and write the tables."""
+    """Score all finished runs and write the tables, or the page of ``labelwright eval``."""
+    if grid.page == "eval":
+        return _compare(grid, runs, folder)
     from eval.studies.grid import GridRun, write_grid
-    from labelwright.commands.grid.steps import GOLD
 
     found = [
         GridRun(
             options=each.cell.options,
             seed=each.seed,
-            gold=folder.out / each.data / GOLD,
+            gold=folder.out / each.data / _gold(each),
             folder=folder.out / each.folder,
             models=tuple(folder.out / model for model in each.models),
             finished=folder.finished(each.steps[-1]),
@@ -148,6 +150,44 @@ def _write(
         for each in runs
     ]
     return write_grid(folder.out, found, title=grid.name)
+
+
+def _gold(run: Run) -> str:
+    """The file of known values that a run's data folder has for its test split."""
+    from labelwright.commands.grid.steps import TEST_SPLIT
+    from labelwright.label_set import LabelSet
+    from labelwright.tasks import kind_of
+
+    label_set = LabelSet.load(str(run.cell.flags["build"]["label_set"]))
+    return f"{TEST_SPLIT}{kind_of(label_set).gold_suffix}"
+
+
+def _compare(grid: Grid, runs: Sequence[Run], folder: Folder) -> Path:
+    """One page for all finished runs over the same data, the folder of the last one given back."""
+    from labelwright.commands.comparing import command as compare
+    from labelwright.commands.flags import Parser
+
+    page = folder.out
+    for data in dict.fromkeys(run.data for run in runs):
+        done = [r for r in runs if r.data == data and folder.finished(r.steps[-1])]
+        if not done:
+            continue
+        parser = Parser(prog="labelwright eval")
+        compare.add_arguments(parser)
+        place = folder.out / data
+        page = folder.out / "pages" / data.partition("/")[2]
+        seeds = len({run.seed for run in done}) > 1
+        names = {
+            "-".join(run.cell.options.values()) + (f"-{run.seed}" if seeds else ""): run.folder
+            for run in done
+        }
+        words = [f"--pred={name}={folder.out / made}" for name, made in names.items()]
+        label_set = done[0].cell.flags["build"]["label_set"]
+        words += [f"--label-set={label_set}", f"--gold={place / _gold(done[0])}"]
+        words += [f"--patients={place / 'test.reports.jsonl'}", f"--out={page}"]
+        compare.run(parser.parse_args([*words, f"--title={grid.name}"]))
+        page /= "index.html"
+    return page
 
 
 def _only(values: Sequence[str]) -> dict[str, list[str]]:

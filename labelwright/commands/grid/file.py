@@ -24,10 +24,15 @@ OWN: Mapping[str, frozenset[str]] = {
     "build": frozenset({"out", "overwrite", "preview", "debug", "help"}),
     "train": frozenset({"data", "output_dir", "seed", "resume", "dry_run", "init_from"}),
     "pseudo": frozenset({"data", "pred", "out", "overwrite", "model", "debug", "help"}),
-    "label": frozenset({"model", "out", "dry_run", "retry_rejects", "debug", "help"}),
+    "label": frozenset({"out", "dry_run", "retry_rejects", "debug", "help"}),
 }
 """Flags that the grid gives itself."""
-KEYS = ("name", "about", "files", "unlabeled", "seeds", "new_split_per_seed", *STAGES, "axes")
+KEYS = (
+    *("name", "about", "files", "unlabeled", "seeds", "new_split_per_seed", "page"),
+    *(*STAGES, "axes"),
+)
+PAGES = ("grid", "eval")
+"""What scores the runs: the table of a grid of taggers, or the page of `labelwright eval`."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 Flags = Mapping[str, Any]
@@ -59,6 +64,7 @@ class Grid:
     Attributes:
         files, unlabeled: inputs that the command line may replace.
         seeds: of training, one run of every cell for each.
+        page: one of :data:`PAGES`.
         new_split: whether the seed also decides split and copies; otherwise all runs share them.
         base: flags of all cells, by stage.
         axes: flags by axis, option and stage.
@@ -71,6 +77,7 @@ class Grid:
     new_split: bool
     base: Mapping[str, Flags]
     axes: Mapping[str, Mapping[str, Mapping[str, Flags]]] = field(default_factory=dict)
+    page: str = PAGES[0]
 
     def cells(
         self, *, only: Mapping[str, Sequence[str]], given: Mapping[str, Flags]
@@ -181,13 +188,16 @@ def _grid(file: YamlFile) -> Grid:
     new_split = value.get("new_split_per_seed", False)
     if not isinstance(new_split, bool):
         file.problem(["new_split_per_seed"], "write true or false")
+    page = value.get("page", PAGES[0])
+    if page not in PAGES:
+        file.problem(["page"], f"page {page!r} is unknown; write {' or '.join(PAGES)}")
     base = {stage: _flags(file, [stage], stage, value.get(stage)) for stage in STAGES}
     if new_split and "seed" in base["build"]:
         file.problem(["build", "seed"], "new_split_per_seed gives this flag; remove one of them")
     axes = _axes(file, value.get("axes"))
     files, unlabeled = (_paths(file, key, value.get(key)) for key in ("files", "unlabeled"))
     file.finish("mistake in the grid")
-    return Grid(str(name), files, unlabeled, tuple(seeds), new_split, base, axes)
+    return Grid(str(name), files, unlabeled, tuple(seeds), new_split, base, axes, page)
 
 
 def _axes(file: YamlFile, value: object) -> dict[str, dict[str, dict[str, Flags]]]:

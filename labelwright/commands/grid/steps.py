@@ -16,7 +16,14 @@ from labelwright.commands.labeling import command as label
 from labelwright.errors import ConfigError
 
 DATA, MODELS, RUNS = "data", "models", "runs"
-TEST, GOLD = "test.reports.jsonl", "test.entities.jsonl"
+TEST_SPLIT, TEST = "test", "test.reports.jsonl"
+WITH = "with"
+"""Flag of the stage ``train`` that is the grid's: what is trained, if anything is."""
+TRAININGS: Mapping[str, str | None] = {
+    "tagger": "train-tagger",
+    "language-model": "train",
+    "none": None,
+}
 ROUNDS, START = "rounds", "start"
 """Flags of the stage ``pseudo`` that are the grid's: how often, and from where training starts."""
 FRESH, GOING_ON = "fresh", "continue"
@@ -31,7 +38,7 @@ class Step:
 
     Attributes:
         folder: what it makes, relative to the grid's folder.
-        command: ``build``, ``train-tagger``, ``label`` or ``pseudo-label``.
+        command: ``build``, ``train-tagger``, ``train``, ``label`` or ``pseudo-label``.
         words: files and flags that do not name folders of the grid.
         inside: files of the grid's folder that are labeled.
         places: flags that name folders of the grid, such as ``--data``.
@@ -95,7 +102,8 @@ def plan(
     Raises:
         ConfigError: files lack, or a flag cannot work.
     """
-    if not files:
+    cells = list(cells)
+    if not files and not all("synthetic" in cell.flags["build"] for cell in cells):
         raise ConfigError("no annotated notes", remedy="give their files after the grid's name")
     runs = [_run(grid, cell, files, unlabeled, seed) for cell in cells for seed in seeds]
     long = next((r for r in runs for s in r.steps if len(s.folder.encode()) > LONGEST), None)
@@ -125,6 +133,10 @@ def check(steps: Iterable[Step]) -> None:
         words = step.command_line(out)
         if step.command == "train-tagger":
             parse(TAGGER, words[1:])
+        elif step.command == "train":
+            from sft.arguments import parse as parse_training
+
+            parse_training(words[1:])
         else:
             _parser(step.command).parse_args(words[1:])
 
@@ -166,8 +178,17 @@ def _run(grid: Grid, cell: Cell, files: Sequence[str], unlabeled: Sequence[str],
     if grid.new_split:
         building += (f"--seed={seed}",)
     steps = [Step(data, "build", (*files, *building), places=(("--out", data),))]
+    trained = _command(cell) is not None
+    if trained == any(flag in cell.flags["label"] for flag in ("model", "server")):
+        raise ConfigError(
+            f"{cell.name}: a cell either trains a model or names one",
+            remedy="write 'label: {model: …}' or 'label: {server: …}' with 'train: {with: none}'",
+        )
+    if rounds and not trained:
+        raise ConfigError(f"{cell.name}: pseudo-labels need a training", remedy="name one")
     model = names.folder(MODELS, STAGES[:2])
-    steps.append(_training(cell.flags["train"], data, model, seed))
+    if trained:
+        steps.append(_training(cell, data, model, seed))
     reading = words_of({k: v for k, v in pseudo.items() if k not in _OF_CHOICE})
     for number in range(1, rounds + 1):
         key = f"+round={number}"
@@ -187,7 +208,7 @@ def _run(grid: Grid, cell: Cell, files: Sequence[str], unlabeled: Sequence[str],
                 (*unlabeled, *words_of(pseudo)),
                 places=(("--data", data), ("--pred", answers), ("--out", more)),
             ),
-            _training(cell.flags["train"], more, fit, seed, model if start == GOING_ON else None),
+            _training(cell, more, fit, seed, model if start == GOING_ON else None),
         ]
         model = fit
     tested = names.folder(RUNS, STAGES)
@@ -197,7 +218,7 @@ def _run(grid: Grid, cell: Cell, files: Sequence[str], unlabeled: Sequence[str],
             "label",
             words_of(cell.flags["label"]),
             inside=(f"{data}/{TEST}",),
-            places=(("--model", model), ("--out", tested)),
+            places=((("--model", model),) * trained) + (("--out", tested),),
         )
     )
     return Run(cell, seed, tuple(steps), data)
@@ -217,13 +238,24 @@ class _Names:
         return f"{kind}/{'+'.join(parts) or 'all'}"
 
 
-def _training(flags: Flags, data: str, model: str, seed: int, before: str | None = None) -> Step:
+def _command(cell: Cell) -> str | None:
+    """The command that trains for a cell."""
+    kind = cell.flags["train"].get(WITH, "tagger")
+    if kind not in TRAININGS:
+        raise ConfigError(
+            f"{cell.name}: train with {kind!r} is unknown", remedy=f"use {', '.join(TRAININGS)}"
+        )
+    return TRAININGS[kind]
+
+
+def _training(cell: Cell, data: str, model: str, seed: int, before: str | None = None) -> Step:
     places = [("--data", data), ("--output_dir", model)]
+    flags: Flags = {k: v for k, v in cell.flags["train"].items() if k != WITH}
     if before is not None:
         flags = {k: v for k, v in flags.items() if k not in STARTS}
         places.append(("--init_from", before))
     words = (*words_of(flags, training=True), f"--seed={seed}")
-    return Step(model, "train-tagger", words, places=tuple(places))
+    return Step(model, str(_command(cell)), words, places=tuple(places))
 
 
 def _pseudo(cell: Cell) -> tuple[int, str, dict[str, Any]]:
