@@ -135,7 +135,37 @@ MORE = {
     "Markings are increased at both bases.": "LO+",
     "Prior wedge resection. Opacity in the lower lobe, infarct.": "LO+",
 }
-TABLE = MORE | SHORT | SHORT_ANSWERS | ANSWERS | PERSONS | SIDES | RUN_ON | CHANGE | DOUBT | SENSES
+PLAIN_WORDS = {
+    "Old chap has a pacemaker, otherwise fine.": "SD+ NF+",
+    "Air has leaked around the left lung.": "PT+",
+    "Nothing to see here, normal chest.": "NF+",
+    "X-ray came back clean, no pneumonia.": "PN- NF+",
+    "Ticker looks normal.": "CM- NF+",
+    "Fracture lines are absent.": "FR- NF+",
+    "The request asks about heart failure. Normal heart size.": "CM- NF+",
+    "Concern for effusion prompted this examination. No effusion.": "PE- NF+",
+    "Pneumonia is to be excluded. Lungs normal.": "NF+",
+    "Close contact had COVID pneumonia. Lungs clear.": "NF+",
+    "We were unable to identify a pneumothorax.": "PT- NF+",
+    "Not much change in the edema.": "ED+",
+    "The mass was resected in 2018. Lungs clear.": "LL- NF+",
+    "Treated lung cancer, no residual mass.": "LL- NF+",
+    "History of asbestos exposure. No plaques.": "PO- NF+",
+    "Pleural effusion in the form of plastering.": "PE+",
+}
+TABLE = (
+    PLAIN_WORDS
+    | MORE
+    | SHORT
+    | SHORT_ANSWERS
+    | ANSWERS
+    | PERSONS
+    | SIDES
+    | RUN_ON
+    | CHANGE
+    | DOUBT
+    | SENSES
+)
 
 
 @pytest.mark.parametrize("text", TABLE)
