@@ -18,6 +18,7 @@ from labelwright.checkpoint import has_heads, has_tags
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.shipped import named_model, shipped_model
+from labelwright.tasks import extension, kind_of
 
 if TYPE_CHECKING:
     from labelwright.labelers.base import LedLabeler, ReportLabeler
@@ -300,7 +301,9 @@ def _rules(settings: LabelerSettings) -> LoadedLabeler:
     label_set = settings.label_set or RULES_LABEL_SET
     if not isinstance(label_set, LabelSet):
         label_set = LabelSet.load(label_set)
-    return _whole(RulesLabeler.for_label_set(label_set, settings.rules), settings)
+    own = extension(kind_of(label_set), "baselines.rules")
+    rules = RulesLabeler if own is None else own.LABELER
+    return _whole(rules.for_label_set(label_set, settings.rules), settings)
 
 
 def _knn(settings: LabelerSettings) -> LoadedLabeler:

@@ -227,6 +227,10 @@ class Reader:
             return
         self._said.setdefault(name, []).append((self.item(field, words), prob))
 
+    def take(self, name: str, item: Item) -> None:
+        """Take an item that is known with its place."""
+        self._said.setdefault(name, []).append((item, None))
+
     def item(self, field: Field, words: str) -> Item:
         """One item with its value and its place."""
         reading = read_value(self._own, field, words)
@@ -263,8 +267,8 @@ class Reader:
         """Items at places of their own; repeated ones once."""
         kept: list[Item] = []
         for item in items:
-            same = next((k for k in kept if k.value == item.value and k.raw == item.raw), None)
-            if same is None:
+            same = [k for k in kept if k.value == item.value and k.raw == item.raw]
+            if not any(k.spans == item.spans or not field.many for k in same):
                 kept.append(item)
             elif not field.many:
                 self.notes[f"repeated: {field.name}"] += 1

@@ -106,7 +106,7 @@ def _each(file: YamlFile, path: list[Step], item: Mapping[str, Any], words: Word
     _range(file, [*path, "range"], item.get("range"), kind)
     if kind == "categorical":
         _values(file, [*path, "values"], item.get("values"), many=item.get("many") is True)
-    _patterns(file, [*path, "patterns"], item, kind)
+    check_patterns(file, [*path, "patterns"], item, kind)
 
 
 def _one_of(
@@ -214,7 +214,8 @@ def _values(file: YamlFile, path: list[Step], given: object, *, many: bool) -> N
                 file.problem(where, f"{what} {form!r} means two values; every form must be unique")
 
 
-def _patterns(file: YamlFile, path: list[Step], item: Mapping[str, Any], kind: object) -> None:
+def check_patterns(file: YamlFile, path: list[Step], item: Mapping[str, Any], kind: object) -> None:
+    """Check the expressions of a field of a type."""
     given = item.get("patterns")
     if given is None:
         return

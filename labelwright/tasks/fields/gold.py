@@ -99,6 +99,8 @@ def _value(own: FieldSet, field: Field, given: Any) -> FieldValue:
         spans = list(row.get("spans") or [()] * count)
         given_units = row.get("unit")
         units = given_units if isinstance(given_units, list) else [given_units or ""] * count
+    if len({len(values), len(raws), len(spans), len(units)}) > 1:
+        raise ValueError(f"value, raw, spans and unit of field {field.name} differ in length")
     if len(values) > 1 and not field.many:
         raise ValueError(f"field {field.name} has several values; add 'many: true' to it")
     unreadable = row.get("status") in UNREADABLE

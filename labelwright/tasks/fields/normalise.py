@@ -112,6 +112,11 @@ def read_boolean(raw: str, yes: str = "yes", no: str = "no") -> bool | None:
     return False if any(word in _NO for word in words) else None
 
 
+def denies(text: str) -> bool:
+    """Whether a word of a text makes a no of what follows."""
+    return any(word in _NO for word in _WORDS.findall(fold(text)))
+
+
 def read_category(field: Field, raw: str) -> Category | None:
     """The category whose value, word or synonym is ``raw``, whatever case, accents and marks."""
     exact, loose = _forms(field.values)

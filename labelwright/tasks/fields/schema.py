@@ -324,7 +324,7 @@ def _field(item: Mapping[str, Any], whole: Mapping[str, Any], home: Mapping[str,
         of=item.get("of", ""),
         codes={str(k): str(v) for k, v in (item.get("codes") or {}).items()},
         derived=None if derived is None else Derived(derived["rule"], tuple(derived["from"])),
-        patterns=_patterns(item.get("patterns")),
+        patterns=patterns_of(item.get("patterns")),
     )
 
 
@@ -369,7 +369,8 @@ def _category(item: Any) -> Category:
     )
 
 
-def _patterns(given: Any) -> dict[str, tuple[str, ...]]:
+def patterns_of(given: Any) -> dict[str, tuple[str, ...]]:
+    """Checked expressions by the value that a match means; under ``""`` the match is it."""
     if not isinstance(given, dict):
         return {"": _listed(given)} if given else {}
     return {str(value).lower() if isinstance(value, bool) else str(value): _listed(each)
