@@ -54,6 +54,8 @@ def json_schema(choices: Choices) -> dict[str, Any]:
 def is_valid(label_set: LabelSet, raw: str) -> bool:
     """Whether an answer is one that the constraints allow: complete and nothing else."""
     kind = kind_of(label_set)
+    if kind.choices(label_set) is None:
+        return not kind.faults(label_set, raw)
     value = kind.parse(label_set, kind.plain(raw), "", ended=True).value
     return kind.complete(value) and kind.plain(raw).strip() == kind.render(label_set, value)
 

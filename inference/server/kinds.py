@@ -9,7 +9,7 @@ from typing import Any
 from inference.server import answers as server_answers
 from inference.server.client import Failure, ServerClient
 from labelwright.errors import ConfigError, ServerError
-from labelwright.tasks.base import Choices
+from labelwright.tasks.base import Choices, Grammar
 
 VLLM, LLAMA, TRANSFORMERS, OPENAI = "vllm", "llama.cpp", "transformers", "openai"
 KINDS = (VLLM, LLAMA, TRANSFORMERS, OPENAI)
@@ -96,7 +96,14 @@ def _context(row: Mapping[str, Any]) -> int | None:
     return next((int(n) for n in places if isinstance(n, int) and n > 0), None)
 
 
-def settings(kind: str, mode: str, choices: Choices | None, *, probs: bool) -> dict[str, Any]:
+def settings(
+    kind: str,
+    mode: str,
+    choices: Choices | None,
+    *,
+    probs: bool,
+    grammar: Grammar | None = None,
+) -> dict[str, Any]:
     """The part of every request that says how to decode: greedy, unpenalised, constrained.
 
     Servers take penalties from the model's ``generation_config.json`` or have their own
@@ -122,9 +129,31 @@ def settings(kind: str, mode: str, choices: Choices | None, *, probs: bool) -> d
         asked |= {"logprobs": True}
         if choices is not None:
             asked |= {"top_logprobs": ALTERNATIVES}
-    if mode == "free" or choices is None:
+    if mode == "free":
         return asked
-    return asked | _constraint(kind, choices)
+    if choices is not None:
+        return asked | _constraint(kind, choices)
+    schema = None if grammar is None else grammar.json_schema
+    return asked if schema is None else asked | _json_constraint(kind, schema)
+
+
+def _json_constraint(kind: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer in JSON that keeps to a schema."""
+    if kind == VLLM:
+        return {"structured_outputs": {"json": schema}}
+    if kind == LLAMA:
+        return {"response_format": {"type": "json_object", "schema": schema}}
+    if kind == TRANSFORMERS:
+        raise _cannot()
+    named = {"name": "answer", "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _cannot() -> ConfigError:
+    return ConfigError(
+        "this server (transformers serve) cannot constrain answers",
+        remedy="use --decode free, or serve the model with vLLM or llama.cpp",
+    )
 
 
 def _constraint(kind: str, choices: Choices) -> dict[str, Any]:
@@ -133,9 +162,6 @@ def _constraint(kind: str, choices: Choices) -> dict[str, Any]:
     if kind == LLAMA:
         return {"grammar": server_answers.gbnf(choices)}
     if kind == TRANSFORMERS:
-        raise ConfigError(
-            "this server (transformers serve) cannot constrain answers",
-            remedy="use --decode free, or serve the model with vLLM or llama.cpp",
-        )
+        raise _cannot()
     schema = {"name": "labels", "strict": True, "schema": server_answers.json_schema(choices)}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}

@@ -56,7 +56,8 @@ class Requests:
         self._choices = kind_of(known.label_set).choices(known.label_set)
         self.by_text = self._choices is None
         """Whether the room for an answer depends on the text."""
-        if self.by_text and asking.mode != FREE:
+        self._grammar = kind_of(known.label_set).grammar(known.label_set) if self.by_text else None
+        if self.by_text and self._grammar is None and asking.mode != FREE:
             raise ConfigError(
                 f"--decode {asking.mode} is not for {known.label_set.task}, whose answers a server "
                 "writes freely",
@@ -124,7 +125,8 @@ class Requests:
         Servers that know no probabilities refuse the wish for them, or ignore it.
         """
         for probs in (True, False):
-            self._asked = settings(self._kind, self._asking.mode, self._choices, probs=probs)
+            asked = (self._kind, self._asking.mode, self._choices)
+            self._asked = settings(*asked, probs=probs, grammar=self._grammar)
             answer = self._client.ask(self._body(TRIAL))
             refused = isinstance(answer, Failure) and answer.status in {400, 422}
             if not (refused and self._kind == OPENAI and probs):
