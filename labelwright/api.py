@@ -139,9 +139,10 @@ def label(
     Returns:
         For observations a row per report in the coding of ``labels.csv``: 1.0 positive, 0.0
         negative, -1.0 uncertain, NaN not mentioned; the index is the report's id. For mentions
-        a row for each, with the columns of ``entities.csv``. Reports that could not be labeled
-        are no rows of it: ``frame.attrs["rejects"]`` lists them with source, row and reason, and
-        a warning says how many they are.
+        a row for each, with the columns of ``entities.csv``; for fields a row for each value, as
+        in ``fields-long.csv``. Reports that could not be labeled are no rows of it:
+        ``frame.attrs["rejects"]`` lists them with source, row and reason, and a warning says how
+        many they are.
 
     Raises:
         TypeError: ``data`` is none of these.
@@ -386,7 +387,7 @@ def _frame(
     import pandas
 
     kind = kind_of(label_set)
-    columns = list(kind.tables(label_set)[0].columns)
+    columns = list(kind.frame_columns(label_set))
     choices = kind.choices(label_set) if probabilities else None
     chances = [
         (s.label, option) for s in (choices.slots if choices else ()) for option in s.options

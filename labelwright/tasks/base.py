@@ -331,8 +331,12 @@ class TaskKind(ABC, Generic[V]):
     def tables(self, label_set: LabelSet) -> tuple[Table[V], ...]:
         """The result tables, in the order of :attr:`files`."""
 
+    def frame_columns(self, label_set: LabelSet) -> tuple[str, ...]:
+        """The columns of :meth:`frame_rows` behind the id: those of the first table."""
+        return self.tables(label_set)[0].columns
+
     def frame_rows(self, label_set: LabelSet, value: V) -> Iterator[Sequence[Any]]:
-        """The rows of the first table with numbers as numbers, for data frames."""
+        """The rows of a value with numbers as numbers, for data frames."""
         return iter(self.tables(label_set)[0].rows(value))
 
     def tally(self, label_set: LabelSet) -> Tally[V]:  # noqa: ARG002

@@ -88,3 +88,14 @@ def test_expressions_of_a_file(tmp_path: Path) -> None:
     lines = [one.partition(":")[2] for one in caught.value.problems]
     assert lines[0].startswith("1: 'Complaints' is no field of visits")
     assert lines[1].startswith("2: patterns of categorical fields are a mapping")
+
+
+def test_a_frame_has_a_row_for_each_value() -> None:
+    import labelwright
+
+    labeler = labelwright.load("rules", label_set=str(EXAMPLES / "visits.yaml"))
+    frame = labelwright.label(["27-year-old woman, never smoked. 3/4/2023."], labeler)
+    assert list(frame.columns[:3]) == ["field", "value", "raw"]
+    values = dict(zip(frame["field"], frame["value"], strict=True))
+    assert (values["Age"], values["Sex"], values["Visit date"]) == (27.0, "F", "2023-04-03")
+    assert values["Drugs"] is None

@@ -270,14 +270,23 @@ class FieldsKind(TaskKind[Fields]):
 
         return Table(WIDE, tuple(map(escape, names)), wide), Table(LONG, COLUMNS, long)
 
+    def frame_columns(self, label_set: LabelSet) -> tuple[str, ...]:
+        """Those of the long table."""
+        del label_set
+        return COLUMNS
+
     def frame_rows(self, label_set: LabelSet, value: Fields) -> Iterator[Sequence[Any]]:
-        """The wide table's row with numbers and booleans as such, several values as lists."""
-        many = fields_of(label_set).many
-        row: list[Any] = []
+        """The long table's rows with numbers and booleans as such."""
         for name in label_set.names:
-            one = value.get(name, NOT_MENTIONED)
-            row.append(list(one.values) if name in many else one.value)
-        yield row
+            one = value.get(name)
+            if one is None:
+                continue
+            for item in one.items:
+                place = [item.spans[0][0], item.spans[-1][1]] if item.spans else [None, None]
+                status = Status.UNREADABLE if item.value is None else Status.STATED
+                yield [name, item.value, item.raw, item.unit, *place, one.prob, status.value]
+            if not one.items:
+                yield [name, None, "", "", None, None, one.prob, one.status.value]
 
     def tally(self, label_set: LabelSet) -> Tally[Fields]:
         """Stated and unreadable values per field."""
