@@ -310,7 +310,8 @@ def _borders(page: Page, spans: Sequence[tuple[int, int]], place: int, *, signs:
     first, last = covering(page.words, (spans[0][0], spans[-1][1])) or (0, 0)
     near = page.words[max(0, first - 2) : last + 3]
     if signs:
-        return sorted({border for span in near for border in letters(page.text, span)})
+        inner = (letters(page.text, span) for span in near)
+        return sorted({border for each in inner for border in (each[1:] if place else each[:-1])})
     return [span[place] for span in near]
 
 

@@ -1,6 +1,6 @@
 """How the review app keeps up: pages, steps, search, import, export, and a server that is killed.
 
-    python benchmarks/review_app.py [--notes 2000] [--people 10] [--rounds 3]
+    python benchmarks/serving/review_app.py [--notes 2000] [--people 10] [--rounds 3]
         [--pause 0.3] [--kills 3]
 
 Notes of 1,000 characters with three proposals each are taken in; then the server runs as a process
