@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from sft.prepare import Prepared
 
 PAGE = 4096
+KERNELS, SHAPES = 9 << 20, 100
+"""On a CPU, oneDNN keeps kernels for every width of a batch that it has seen: so many bytes a width
+were measured, until its cache of 1,024 kernels is full."""
+TRAINER = 32 << 20
+"""Bytes of what the trainer imports when it starts: loggers and their like."""
 FOUR_BIT, EIGHT_BIT = 0.55, 1.05
 """Bytes of a quantised weight, with its share of the scales."""
 STATES = {"8bit": 2.0, "4bit": 1.0, "adafactor": 0.1, "sgd": 0.0}
@@ -45,7 +50,8 @@ class Memory:
     Attributes:
         optimizer: what it keeps between steps.
         step: the most that a step holds beside both: activations, logits, gradients.
-        program: what the process holds without any of these; 0 on a GPU, whose own memory is meant.
+        program: what the process holds without any of these, kernels included; 0 on a GPU, whose
+            own memory is meant.
     """
 
     parameters: int
@@ -108,7 +114,7 @@ def memory(settings: Settings, prepared: Prepared, rows: Any) -> Memory:
 
     sft, flags = settings.training, settings.model
     batch = _batch(settings, prepared, longest_rows(settings, rows))
-    program = _resident() if sft.device.type == "cpu" else 0.0
+    program = _program(settings, rows) if sft.device.type == "cpu" else 0.0
     adapter = get_peft_config(flags)
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
@@ -238,11 +244,18 @@ def _dtype(name: str | None, config: PretrainedConfig) -> torch.dtype:
     return found
 
 
-def _resident() -> float:
-    """Bytes that this process holds now, its libraries included; 0 where the system cannot tell."""
-    from sft import trainer  # noqa: F401  (a training holds it too)
+def _program(settings: Settings, rows: Any) -> float:
+    """Bytes that this process holds now, its libraries included, and what will come to them.
 
+    0 where the system cannot tell.
+    """
+    from sft import trainer  # noqa: F401  (a training holds it too)
+    from sft.dry_run import steps
+
+    widths = len({len(row["input_ids"]) for row in rows})
+    seen = min(widths, SHAPES, steps(settings, len(rows), settings.training.world_size))
     try:
-        return float(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE
+        held = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:
         return 0.0
+    return float(int(held) * PAGE + TRAINER + KERNELS * seen)

@@ -44,7 +44,8 @@ def write_disagreements(folder: Path, label_set: LabelSet, *, id_column: str) ->
     """
     labels = reports = by_second = 0
     with atomic_write(folder / DISAGREEMENTS, mode=PRIVATE) as handle:
-        table = TableWriter(handle, COLUMNS, id_column=id_column)
+        name = "id" if id_column in COLUMNS else id_column  # else two columns had one name
+        table = TableWriter(handle, COLUMNS, id_column=name)
         kind = kind_of(label_set)
         for _, row in lines_of(folder / PREDICTIONS):
             value = value_of(row, label_set)

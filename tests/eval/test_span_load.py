@@ -14,6 +14,7 @@ from eval.kinds.entities.read import SpanComparison, load_span_comparison
 from eval.read.provenance import read_source
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import write_jsonl
+from labelwright.label_set import LabelSet
 from labelwright.readers.options import ReadOptions
 
 SET = label_set()
@@ -151,7 +152,7 @@ def test_mistakes_in_predictions(tmp_path: Path) -> None:
     cases = {
         "type 'Gene' is not": {"id": "a", "labels": {}, "entities": [DISEASE | {"type": "Gene"}]},
         "ends after": {"id": "a", "labels": {}, "entities": [DISEASE | {"spans": [[0, 99]]}]},
-        "the row has no entities": {"id": "a", "labels": {"Disease": "positive"}, "entities": []},
+        "the row holds labels": {"id": "a", "labels": {"Disease": "positive"}, "entities": []},
     }
     for message, bad in cases.items():
         with pytest.raises(InputError, match=message) as caught:
@@ -309,3 +310,16 @@ def test_where_mentions_came_from(tmp_path: Path) -> None:
     (brat / "a.txt").write_text("two", encoding="utf-8")
     assert read_source("b", brat).sha256 != first
     assert json.loads((folder / "gold.jsonl").read_text(encoding="utf-8").splitlines()[0])["text"]
+
+
+def test_labels_where_mentions_are_asked_are_named_as_what_they_are(tmp_path: Path) -> None:
+    """Not as a table without text: what does not fit is the task."""
+    asked = LabelSet.load("disease-1")
+    table, rows = tmp_path / "gold.csv", tmp_path / "predictions.jsonl"
+    table.write_text("id,Edema\na,1\n", encoding="utf-8")
+    write_jsonl(rows, [{"id": "a", "labels": {"Edema": "positive"}, "model": "m"}])
+    said = "a table marks no mentions, and label set disease-1 asks for entities; give annotated"
+    with pytest.raises(InputError, match=said):
+        read_spans(table, asked, ReadOptions(), gold=True)
+    with pytest.raises(InputError, match="the row holds labels, and label set disease-1 asks"):
+        read_spans(rows, asked, ReadOptions())

@@ -20,6 +20,8 @@ from labelwright.readers.formats import FORMATS, Format, fitting, format_of
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Entity, Prediction, Reject, Span
 
+TABLES = ("csv", "tsv", "parquet")
+"""Formats whose rows have no room for mentions."""
 PEEKED = 100
 """JSON lines looked at to tell our own rows from doccano's."""
 
@@ -81,7 +83,7 @@ def read_spans(
     checked = _Checked(str(path), label_set, gold)
     lacking: list[Reject] = []
     own = _is_own(file, options, gold=gold)
-    rows = _own_rows(file) if own else _read_rows(file, options, lacking)
+    rows = _own_rows(file, label_set) if own else _read_rows(file, options, lacking, label_set)
     found: dict[str, Marked] = {}
     for identifier, marked in rows:
         if not identifier.strip():
@@ -225,8 +227,16 @@ def _is_own(file: Path, options: ReadOptions, *, gold: bool = False) -> bool:
     return True
 
 
-def _own_rows(file: Path) -> Iterator[tuple[str, Marked]]:
+def _own_rows(file: Path, label_set: LabelSet) -> Iterator[tuple[str, Marked]]:
     for line, raw in read_jsonl(file):
+        if raw.get("labels"):
+            raise InputError(
+                f"the row holds labels, and label set {label_set.name} asks for entities",
+                remedy="give predictions of this label set, or the label set of the labels "
+                "(--label-set)",
+                source=file,
+                row=line,
+            )
         try:
             yield _own_row(line, raw)
         except (KeyError, ValueError, TypeError, AttributeError):
@@ -260,10 +270,17 @@ def _entity(row: Mapping[str, Any]) -> Entity:
 
 
 def _read_rows(
-    file: Path, options: ReadOptions, lacking: list[Reject]
+    file: Path, options: ReadOptions, lacking: list[Reject], label_set: LabelSet
 ) -> Iterator[tuple[str, Marked]]:
     """The reports of any annotated input; ``lacking`` is added to where some lost annotations."""
     form = format_of(file, options)
+    if form in map(FORMATS.__getitem__, TABLES):
+        raise InputError(
+            f"a table marks no mentions, and label set {label_set.name} asks for entities",
+            remedy="give annotated reports (JSON lines with entities, BRAT, CoNLL, doccano, Label "
+            "Studio); for labels in a table give their label set (--label-set) and a run of it",
+            source=file,
+        )
     for item in read_reports([file], fitting(form, options)):
         if isinstance(item, Reject) and item.id is None and item.reason.startswith(PASSED_OVER):
             continue

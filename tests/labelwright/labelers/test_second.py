@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference.runs.readers import write_disagreements
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
@@ -256,6 +258,10 @@ def test_a_run_of_two_readers_and_its_table(
         assert row["first"] != row["second"]
         assert row["decided_by"] == "first"
         assert float(row["probability"]) == own["probs"][row["observation"]][row["first"]]
+    other = tmp_path / "other"  # an id column by the name of one of the table's own
+    shutil.copytree(out, other)
+    write_disagreements(other, LabelSet.load("chexpert-14"), id_column="label")
+    assert rows(other / "disagreements.csv") == written
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["readers"]["labels_that_differ"] == len(differing)
     assert "disagreements.csv" in manifest["outputs"]
