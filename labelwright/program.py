@@ -6,11 +6,14 @@ a command shows on the standard error and a program that imports labelwright rou
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 from labelwright.errors import LabelwrightError
 
@@ -64,6 +67,7 @@ def guarded(
             raise
         if os.environ.get("RANK", "0") == "0":
             _say(error.line())
+        _tell_launcher(error.line())
         return error.exit_code
     except KeyboardInterrupt:
         then = "the same command resumes" if resumes else "run the same command again"
@@ -79,11 +83,24 @@ def guarded(
         if where:
             sys.stderr.write("".join(traceback.format_tb(error.__traceback__)))
         _say(_unexpected(error))
+        _tell_launcher(_unexpected(error))
         return 2
 
 
 def _say(line: str) -> None:
     sys.stderr.write(f"labelwright: {line}\n")
+
+
+def _tell_launcher(line: str) -> None:
+    """Let torch's launcher of several processes end its report with the line, not ``<N/A>``."""
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if not path:
+        return
+    said = {"message": f"labelwright: {line}", "timestamp": str(int(time.time()))}
+    try:
+        Path(path).write_text(json.dumps(said), encoding="utf-8")
+    except OSError:
+        return
 
 
 def _unexpected(error: Exception) -> str:

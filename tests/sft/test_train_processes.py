@@ -131,5 +131,8 @@ def test_two_processes_equal_one_at_the_same_batch(
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("labelwright: ")  # and no banner of the launcher behind it
+    assert ": trained in " in last
     assert json.loads((out / "manifest.json").read_text())["processes"] == 2
     assert losses(out) == pytest.approx(reference, rel=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import resource
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from labelwright import cli
 from labelwright.commands.train import EPILOG
 from labelwright.errors import ConfigError, MissingExtraError
 from sft.arguments import RECIPES, Settings, help_text, parse
+from sft.train import script
 
 ROOT = Path(__file__).parents[2]
 BASE = ["--data", "records", "--output_dir", "out"]
@@ -248,3 +250,19 @@ def test_the_command_passes_flags_on_and_shows_one_line(
     with pytest.raises(SystemExit) as stop:
         cli.main(["label-set", "list", "--nope"])
     assert stop.value.code == 2
+
+
+def test_the_launcher_of_several_processes_is_told_the_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch's launcher ends its report with what this file says; without it with <N/A>."""
+    file = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(file))
+    monkeypatch.setenv("RANK", "1")
+    flags = ["--scratch=tiny", "--data", str(tmp_path / "none"), "--output_dir", str(tmp_path)]
+    assert script(flags) == 2
+    said = json.loads(file.read_text(encoding="utf-8"))
+    assert said["message"].startswith("labelwright: ")
+    assert said["message"].endswith("no such data folder; make it with labelwright build")
+    assert int(said["timestamp"]) > 0
+    assert "labelwright:" not in capsys.readouterr().err  # of several processes the first speaks
