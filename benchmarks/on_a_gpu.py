@@ -76,7 +76,8 @@ class Part:
                 "from labelwright.label_set import LabelSet; "
                 "made = random_model(sys.argv[1], LabelSet.load('chexpert-14'), device='cpu', "
                 "dtype=torch.float32, fast_linear=False); "
-                "made.model.save_pretrained(sys.argv[2]); made.tokenizer.save_pretrained(sys.argv[2])"
+                "made.model.save_pretrained(sys.argv[2]); "
+                "made.tokenizer.save_pretrained(sys.argv[2])"
             )
             said = self.run("-c", code, self.shape, str(model), limit=120)
             sys.stdout.write(said)
