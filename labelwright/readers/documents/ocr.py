@@ -13,7 +13,7 @@ import io
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ _DOUBTED = 0.6
 """Confidence below which a number is named."""
 _MOST_NAMED = 20
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_STROKES = re.compile(r"(?=.*I)[Il1|]{3}")
 _INSTALL = (
     "install it (Debian: apt-get install tesseract-ocr tesseract-ocr-ita), or give --ocr-command"
 )
@@ -93,7 +94,13 @@ def recognised(picture: Image, number: int, dpi: int, *, language: str) -> Page:
     picture.convert("L").save(data, "PPM")
     ordered = _read(data.getvalue(), number, dpi, language, IN_ORDER)
     sparse = _read(data.getvalue(), number, dpi, language, SPARSE)
+    roman: list[str] = []
+    if "eng" not in language.split("+"):  # English has the word "Ill"
+        ordered, roman = with_roman_figures(ordered)
+        sparse, _ = with_roman_figures(sparse)
     lines, notes = together(ordered, sparse)
+    if roman:
+        notes = (*notes, f"ocr figure III read as: {', '.join(roman[:_MOST_NAMED])}")
     scale = 72 / dpi
     size = (picture.width * scale, picture.height * scale)
     return Page(number, tuple(_scaled(line, scale) for line in lines), size, True, notes)
@@ -163,6 +170,21 @@ def words_of(table: str) -> Iterator[Found]:
             max(float(row["conf"]), 0.0) / 100,
             (int(row["block_num"]), int(row["par_num"]), int(row["line_num"])),
         )
+
+
+def with_roman_figures(words: Sequence[Found]) -> tuple[list[Found], list[str]]:
+    """``III`` where three strokes were read as other letters, and how they were read.
+
+    Two strokes are left alone: ``Il`` is a word of Italian.
+    """
+    found, otherwise = [], []
+    for word in words:
+        core = word.text.strip(".,;:()")
+        if _STROKES.fullmatch(core) and core not in ("III", "111"):
+            otherwise.append(core)
+            word = replace(word, text=word.text.replace(core, "III"))
+        found.append(word)
+    return found, otherwise
 
 
 def _rows(words: Sequence[Found]) -> Iterator[list[Found]]:

@@ -15,7 +15,7 @@ from labelwright.cli import main
 from labelwright.errors import ConfigError
 from labelwright.readers import ReadOptions, read_reports
 from labelwright.readers.documents import ocr, reader
-from labelwright.readers.documents.ocr import Found, together
+from labelwright.readers.documents.ocr import Found, together, with_roman_figures
 from labelwright.readers.documents.pages import Page, Placed, Word, boxes_at, text_of_pages
 from labelwright.records import Reject, Report
 
@@ -238,6 +238,13 @@ def test_what_only_the_sparse_reading_found_stays() -> None:
         "ocr numbers read in two ways: 2,54 / 2,64",
         "ocr numbers hardly read: 10",
     )
+
+
+def test_three_strokes_are_a_roman_figure() -> None:
+    words = [Found(t, (0, 0, 1, 1), 0.9, (1, 1, 1)) for t in ("Ill.", "Il", "III", "111", "IIl")]
+    found, otherwise = with_roman_figures(words)
+    assert [word.text for word in found] == ["III.", "Il", "III", "111", "III"]
+    assert otherwise == ["Ill", "IIl"]
 
 
 @needs_tesseract
