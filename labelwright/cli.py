@@ -20,6 +20,7 @@ from labelwright.commands import (
     export,
     fetch,
     label_set,
+    phrases,
     pretrain,
     pseudo_label,
     train,
@@ -81,6 +82,9 @@ COMMANDS = {
         resumes=True,
     ),
     "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
+    "phrases": Command(
+        "documents -> their phrases, for a teacher to label", phrases.add_arguments, phrases.run
+    ),
     "pseudo-label": Command(
         "sure answers of a labeling run -> more training data",
         pseudo_label.add_arguments,

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from data_builders.sources.entity_notes import EntityNotes
     from data_builders.sources.tag_files import TagFiles
 
+REPAIRS = ("drop", "pad", "cut", "pad-and-cut")
+FILTERS = ("none", "single", "short", "duplicates")
+"""As :mod:`data_builders.sources.silver` has them, which is loaded where it is used."""
+
 FLAGS = (
     "entity_table",
     "entity_columns",
@@ -32,6 +36,10 @@ FLAGS = (
     "windows",
     "window_overlap",
     "tags",
+    "silver",
+    "silver_repair",
+    "silver_filter",
+    "silver_verdicts",
 )
 """The flags of this kind."""
 NEEDS_LABELS = False
@@ -113,11 +121,51 @@ def add_entity_flags(parser: argparse.ArgumentParser) -> None:
         metavar="WORDS",
         help="that two windows share, at most (default: a quarter of --windows)",
     )
+    _add_silver_flags(group)
     add(
         "--tags",
         choices=SCHEMES,
         help="write every split as a CoNLL file too, each token with its tag of this scheme",
     )
+
+
+def _add_silver_flags(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add(
+        "--silver",
+        type=Path,
+        metavar="FILE|DIR",
+        help="what a teacher said of the input's phrases: the folder of a labeling run, or JSON "
+        'lines {"id"} with "entities", "marked" (text with tags) or "labels" (one per word)',
+    )
+    add(
+        "--silver-repair",
+        choices=REPAIRS,
+        help="lists of labels that have not a label per word: drop the phrase (default), pad "
+        "shorter ones with O, cut longer ones, or both",
+    )
+    add(
+        "--silver-filter",
+        type=_filters,
+        default=(),
+        metavar="A,B",
+        help=f"phrases to leave out, counted each: {', '.join(FILTERS)}",
+    )
+    add(
+        "--silver-verdicts",
+        type=Path,
+        metavar="FILE",
+        help="a table of id and verdict (keep, discard) of people who looked at phrases",
+    )
+
+
+def _filters(text: str) -> tuple[str, ...]:
+    names = _types(text)
+    if unknown := [name for name in names if name not in FILTERS]:
+        raise argparse.ArgumentTypeError(
+            f"no filter {unknown[0]!r}; choose some of: {', '.join(FILTERS)}"
+        )
+    return names
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -163,6 +211,12 @@ def source(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNotes:
 def _source(arguments: argparse.Namespace, label_set: LabelSet) -> EntitySource:
     from data_builders.sources.entities import Annotations, StringTable
 
+    if arguments.silver is not None:
+        return _silver(arguments, label_set)
+    for flag in ("silver_repair", "silver_filter", "silver_verdicts"):
+        if getattr(arguments, flag):
+            name = f"--{flag.replace('_', '-')}"
+            raise ConfigError(f"{name} is for --silver", remedy=f"leave {name} out")
     if arguments.entity_table is None:
         for flag in ("entity_columns", "entity_places", "entity_missing"):
             if getattr(arguments, flag):
@@ -180,6 +234,21 @@ def _source(arguments: argparse.Namespace, label_set: LabelSet) -> EntitySource:
         nesting=label_set.nesting,
         places=arguments.entity_places or "one",
         keep=arguments.entity_missing == "drop",
+    )
+
+
+def _silver(arguments: argparse.Namespace, label_set: LabelSet) -> EntitySource:
+    from data_builders.sources.silver import DROP, SilverAnswers
+
+    if arguments.entity_table is not None:
+        raise ConfigError("--silver and --entity-table exclude each other", remedy="give one")
+    return SilverAnswers(
+        arguments.silver,
+        repair=arguments.silver_repair or DROP,
+        filters=arguments.silver_filter,
+        only_type=label_set.names[0] if len(label_set.names) == 1 else None,
+        verdicts=arguments.silver_verdicts,
+        nesting=label_set.nesting,
     )
 
 
