@@ -104,6 +104,11 @@ class Labeler:
         return self._loaded.label_set
 
     @property
+    def light(self) -> bool:
+        """Whether it is read with NumPy alone (:mod:`inference.light`)."""
+        return self._loaded.light
+
+    @property
     def unit(self) -> str:
         """What is read at once: a report or a sentence."""
         return self._reader.unit

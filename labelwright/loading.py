@@ -239,11 +239,13 @@ class LoadedLabeler:
         labeler: with everything around it that was asked for.
         sections: what of a report it reads.
         window: how many reports to give it at once.
+        cheap: whether another process may load it too: rules, or a model of a few megabytes.
     """
 
     labeler: ReportLabeler
     sections: str
     window: int
+    cheap: bool = False
 
 
 def load_labeler(settings: LabelerSettings) -> LoadedLabeler:
@@ -292,7 +294,12 @@ def _both(
     chosen = None if settings.decide is None else str(settings.decide)
     decision = Decision.chosen(one.label_set, chosen, settings.folder, other.labeler.name)
     both = TwoReaders(one, other.labeler, decision)
-    return replace(first, labeler=both, window=min(first.window, other.window))
+    return replace(
+        first,
+        labeler=both,
+        window=min(first.window, other.window),
+        cheap=first.cheap and other.cheap,
+    )
 
 
 def _rules(settings: LabelerSettings) -> LoadedLabeler:
@@ -303,7 +310,8 @@ def _rules(settings: LabelerSettings) -> LoadedLabeler:
         label_set = LabelSet.load(label_set)
     own = extension(kind_of(label_set), "baselines.rules")
     rules = RulesLabeler if own is None else own.LABELER
-    return _whole(rules.for_label_set(label_set, settings.rules), settings)
+    made = rules.for_label_set(label_set, settings.rules)
+    return replace(_whole(made, settings), cheap=True)
 
 
 def _knn(settings: LabelerSettings) -> LoadedLabeler:
@@ -344,7 +352,9 @@ def _model(settings: LabelerSettings) -> LoadedLabeler:
     names = (*_WEIGHTS, *_GENERATIVE, "decode", "label_set", "sections")
     model = Labeler.from_checkpoint(folder, **settings.given(names))
     shown = _with_neighbours(model, settings, model.neighbours)
-    return LoadedLabeler(normalising(shown, folder), model.sections, model.window)
+    return LoadedLabeler(
+        normalising(shown, folder), model.sections, model.window, cheap=model.light
+    )
 
 
 def _encoder(settings: LabelerSettings) -> LoadedLabeler:

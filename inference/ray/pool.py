@@ -2,109 +2,29 @@
 
 The process that runs the command reads the reports and writes every file, so the workers need
 neither the inputs nor a shared disk. A worker that dies is replaced and its shards are labeled
-again elsewhere. Workers return their failures as values: an exception would take its
-traceback, which may quote a report, into Ray's logs.
+again elsewhere.
 """
 
 from __future__ import annotations
 
 import logging
-import platform
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from inference.ray.session import session
-from inference.runs.shards import Shard, label_shard
+from inference.runs.shards import Shard
+from inference.runs.workers import AHEAD, Factory, Failure, Introduction, Worker, rows_of
 from labelwright.errors import ConfigError, LabelwrightError
 from labelwright.label_set import LabelSet
-from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction, Reject, Report
-from labelwright.runtime.threads import quick_products, wait_asleep
 
 log = logging.getLogger("labelwright.ray")
-Factory = Callable[[], tuple[ReportLabeler, str, int]]
-"""Loads a labeler in a worker; also the sections it reads and the rows to store together."""
-
-AHEAD = 2
-"""Shards per worker on their way, so that none waits for the next."""
+FLAG = "--ray-actors"
 DEATHS_PER_SHARD = 3
 DEATHS_IN_A_ROW = 3
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong in a worker, as the line for the user; never with report text."""
-
-    what: str
-    remedy: str
-
-    def error(self) -> LabelwrightError:
-        """The same as an exception."""
-        return LabelwrightError(self.what, remedy=self.remedy)
-
-
-@dataclass(frozen=True)
-class Introduction:
-    """What a worker says of its labeler once that is loaded."""
-
-    name: str
-    label_set: LabelSet
-    sections: str
-    shard_rows: int
-    description: Mapping[str, Any]
-    machine: str
-
-
-class Worker:
-    """Runs in a process of Ray's, with a labeler that is loaded once."""
-
-    def __init__(self, make: Factory) -> None:
-        # a cluster's workers do not inherit the environment of the command
-        wait_asleep()
-        quick_products()
-        self._make = make
-        self._labeler: ReportLabeler | None = None
-
-    def introduce(self) -> Introduction | Failure:
-        """Load the labeler and say what it is."""
-        try:
-            labeler, sections, shard_rows = self._make()
-        except Exception as error:  # noqa: BLE001 - it would go into Ray's logs
-            return failure(error, "a worker cannot load the labeler")
-        self._labeler = labeler
-        return Introduction(
-            name=labeler.name,
-            label_set=labeler.label_set,
-            sections=sections,
-            shard_rows=shard_rows,
-            description=labeler.describe(),
-            machine=platform.node(),
-        )
-
-    def label(self, shard: Shard) -> list[Prediction | Reject] | Failure:
-        """Label one shard, as the batch runner does in one process."""
-        try:
-            if self._labeler is None:
-                raise ValueError("not introduced")
-            return label_shard(self._labeler, shard)
-        except Exception as error:  # noqa: BLE001 - it would go into Ray's logs
-            return failure(error, f"a worker failed on {rows_of(shard)}")
-
-
-def failure(error: Exception, where: str) -> Failure:
-    """Our own errors as they are; of all others the type only, since they may quote a report."""
-    if isinstance(error, LabelwrightError):
-        source = "" if error.source is None else f"{error.source}: "
-        return Failure(source + error.what, error.remedy)
-    return Failure(f"{where} ({type(error).__name__})", "run it without --ray-actors to see more")
-
-
-def rows_of(shard: Shard) -> str:
-    """The shard's rows in words."""
-    return f"rows {shard.start + 1} to {shard.start + len(shard.items)}"
 
 
 @dataclass(eq=False)
@@ -222,7 +142,7 @@ class RayPool:
         return answers
 
     def _start(self) -> None:
-        actor = self._new.remote(self._make)
+        actor = self._new.remote(self._make, FLAG)
         self._starting[actor.introduce.remote()] = _Actor(actor)
 
     def _accept(self, hand: _Actor, said: Introduction | Failure) -> None:

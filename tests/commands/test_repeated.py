@@ -30,7 +30,7 @@ def test_a_finished_folder_needs_no_labeler(
     assert main(words) == 0
     assert capsys.readouterr().out == slow
 
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise LoadedError
 
     monkeypatch.setattr(command, "labeled_by", refuse)

@@ -214,7 +214,9 @@ def _label(arguments: argparse.Namespace) -> str:
             format_of(path, reading)  # before a folder that holds no reports is looked through
         watch = Watch(arguments.files)
         found = scan(arguments.files, reading)
-        loaded = stack.enter_context(labeled_by(settings, RaySettings.from_flags(arguments)))
+        rows = min(found.rows, arguments.limit or found.rows)
+        spread = RaySettings.from_flags(arguments)
+        loaded = stack.enter_context(labeled_by(settings, spread, rows=rows))
         labeler, sections = loaded.labeler, loaded.sections
         if id_clash(labeler.label_set, id_column := _id_column(arguments)):
             raise ConfigError(
@@ -242,7 +244,7 @@ def _label(arguments: argparse.Namespace) -> str:
             reading=reading,
             limit=arguments.limit,
             cut_to=left_to_cut(arguments.files, sections),
-            rows=min(found.rows, arguments.limit or found.rows),
+            rows=rows,
             watch=watch,
             settings={"inputs": found.inputs, "options": options, "id_column": id_column},
             shard_rows=arguments.shard_rows or loaded.window,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 def add_ray_flags(parser: argparse.ArgumentParser) -> None:
-    """``--ray-actors`` and the flags that go with it."""
+    """``--workers``; ``--ray-actors`` and the flags that go with it."""
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="auto|N",
+        help="processes of this machine that label, each with a labeler of its own (default: auto, "
+        "which is one, or as many as cores are idle where thousands of reports are labeled by "
+        "rules or by a small model)",
+    )
     group = parser.add_argument_group("many workers", "needs the extra ray")
     group.add_argument(
         "--ray-actors",
@@ -43,6 +51,7 @@ def add_ray_flags(parser: argparse.ArgumentParser) -> None:
 class RaySettings:
     """The flags of :func:`add_ray_flags`."""
 
+    workers: int | None = None
     ray_actors: int | None = None
     ray_address: str | None = None
     gpus_per_actor: float | None = None
@@ -54,8 +63,13 @@ class RaySettings:
 
 
 @contextmanager
-def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLabeler]:
-    """The labeler that the settings name, here in this process or in workers on Ray.
+def labeled_by(
+    settings: LabelerSettings, ray: RaySettings, *, rows: int
+) -> Iterator[LoadedLabeler]:
+    """The labeler that the settings name: in this process, in several, or in workers on Ray.
+
+    Args:
+        rows: how many will be labeled.
 
     Raises:
         ConfigError: settings that cannot work.
@@ -68,8 +82,13 @@ def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLa
                     f"{flag(name)} means something beside --ray-actors only",
                     remedy="give --ray-actors N as well, or leave it out",
                 )
-        yield load_labeler(settings)
+        yield _here(settings, ray.workers, rows)
         return
+    if ray.workers is not None:
+        raise ConfigError(
+            "--workers are processes of this machine and --ray-actors workers on Ray",
+            remedy="give one of the two",
+        )
     device = settings.device
     if device is not None and ":" in device:
         raise ConfigError(
@@ -87,6 +106,25 @@ def labeled_by(settings: LabelerSettings, ray: RaySettings) -> Iterator[LoadedLa
     ) as workers:
         said = workers.introduction
         yield LoadedLabeler(workers, said.sections, said.shard_rows)
+
+
+def _here(settings: LabelerSettings, workers: int | None, rows: int) -> LoadedLabeler:
+    """A labeler of this machine, in one process or more."""
+    from inference.runs.processes import LEAST_ROWS, Processes, idle_cores
+
+    loaded = load_labeler(settings)
+    if workers is None:
+        cheap = loaded.cheap and rows >= LEAST_ROWS
+        workers = min(idle_cores(), rows // (LEAST_ROWS // 2)) if cheap else 1
+    if workers == 1:
+        return loaded
+    several = Processes(loaded.labeler, partial(_in_worker, settings), workers)
+    return replace(loaded, labeler=several)
+
+
+def _workers(text: str) -> int | None:
+    """A number of processes; ``auto`` is none."""
+    return None if text == "auto" else positive(text)
 
 
 def _in_worker(settings: LabelerSettings) -> tuple[ReportLabeler, str, int]:

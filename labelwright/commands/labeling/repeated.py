@@ -17,7 +17,7 @@ from typing import Any
 from labelwright.io.jsonl import write_json
 from labelwright.io.manifest import versions
 
-_NO_CHOICE = frozenset({"out", "debug", "run", "parser", "command", "rest"})
+_NO_CHOICE = frozenset({"out", "debug", "run", "parser", "command", "rest", "workers"})
 _ELSEWHERE = ("server", "index", "retry_rejects", "dry_run", "also", "ray_actors")
 """Flags with which the result depends on more than files that are named, or more is to be done."""
 _MODELS = ("model", "second_reader")

@@ -1,0 +1,139 @@
+"""Several processes of this machine as one labeler, for models that are too small for its cores.
+
+The process that runs the command reads the reports and writes every file; the others label whole
+shards. What a run writes does not depend on their number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+from inference.runs.ask import Result
+from inference.runs.shards import Shard
+from inference.runs.workers import AHEAD, Factory, Failure, Worker
+from labelwright.errors import LabelwrightError
+from labelwright.label_set import LabelSet
+from labelwright.labelers.base import ReportLabeler
+from labelwright.records import Report
+
+FLAG = "--workers"
+LEAST_ROWS = 4096
+"""Below this a second process takes longer to start than it saves."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_worker: Worker | None = None
+
+
+def idle_cores() -> int:
+    """Cores that nobody else uses just now, at least one; from the load of the last minute."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return max(1, round(mine - busy))
+
+
+class Processes:
+    """Implements ``ReportLabeler`` and the batch runner's ``ShardLabeler``.
+
+    Args:
+        own: the labeler of this process, which says what the others are.
+        make: loads the same labeler in another process.
+    """
+
+    def __init__(self, own: ReportLabeler, make: Factory, workers: int) -> None:
+        self._own = own
+        self._make = make
+        self._workers = workers
+
+    @property
+    def name(self) -> str:
+        """What stands in ``Prediction.model``."""
+        return self._own.name
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The observations it labels."""
+        return self._own.label_set
+
+    def describe(self) -> Mapping[str, Any]:
+        """As the labeler itself; the number of processes is a matter of ``runtime`` only."""
+        own = self._own.describe()
+        return {**own, "runtime": {**own.get("runtime", {}), "workers": self._workers}}
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Result]:
+        """Label a few reports in this process."""
+        return list(self._own.label_reports(reports))
+
+    def label_shards(self, shards: Iterator[Shard]) -> Iterator[tuple[Shard, Sequence[Result]]]:
+        """Give every shard back once, with its results, in the order in which they are done.
+
+        Only shards that a worker is free for are taken, so memory does not grow with their number.
+
+        Raises:
+            LabelwrightError: a worker failed or was killed; shards that are done are kept.
+        """
+        flying: dict[Future[list[Result] | Failure], Shard] = {}
+        with _one_thread_each(), self._pool() as pool:
+            try:
+                for shard in shards:
+                    flying[pool.submit(_label, shard)] = shard
+                    if len(flying) >= AHEAD * self._workers:
+                        yield from _done(flying)
+                while flying:
+                    yield from _done(flying)
+            except BrokenProcessPool:
+                raise LabelwrightError(
+                    "a worker process was killed, most likely for lack of memory",
+                    remedy=f"finished rows are kept: give the same command with a smaller {FLAG}",
+                ) from None
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pool(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            self._workers,
+            mp_context=get_context("spawn"),
+            initializer=_begin,
+            initargs=(self._make,),
+        )
+
+
+def _done(
+    flying: dict[Future[list[Result] | Failure], Shard],
+) -> Iterator[tuple[Shard, list[Result]]]:
+    """Wait for the next shards that are done."""
+    for future in wait(flying, return_when=FIRST_COMPLETED).done:
+        answer = future.result()
+        if isinstance(answer, Failure):
+            raise answer.error()
+        yield flying.pop(future), answer
+
+
+def _begin(make: Factory) -> None:
+    global _worker
+    _worker = Worker(make, FLAG)
+
+
+def _label(shard: Shard) -> list[Result] | Failure:
+    """Runs in a worker; the labeler is loaded for its first shard."""
+    assert _worker is not None  # noqa: S101 - the pool has begun it
+    if not _worker.ready and isinstance(said := _worker.introduce(), Failure):
+        return said
+    return _worker.label(shard)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start within the block compute with one thread, unless the user said else."""
+    mine = [name for name in THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(mine, "1"))
+    try:
+        yield
+    finally:
+        for name in mine:
+            os.environ.pop(name, None)
