@@ -101,11 +101,12 @@ class Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._seen[key] = weakref.ref(storage, freed)
 
 
-def memory(settings: Settings, prepared: Prepared, rows: Any) -> Memory:
+def memory(settings: Settings, prepared: Prepared, rows: Any, steps: int) -> Memory:
     """Estimate the memory of one process.
 
     Args:
         rows: the training rows as they are batched (:func:`longest_rows` picks among them).
+        steps: how many the run will take.
     """
     from peft import get_peft_model
     from torch._subclasses.fake_tensor import FakeTensorMode
@@ -114,7 +115,7 @@ def memory(settings: Settings, prepared: Prepared, rows: Any) -> Memory:
 
     sft, flags = settings.training, settings.model
     batch = _batch(settings, prepared, longest_rows(settings, rows))
-    program = _program(settings, rows) if sft.device.type == "cpu" else 0.0
+    program = _program(rows, steps) if sft.device.type == "cpu" else 0.0
     adapter = get_peft_config(flags)
     with torch.device("meta"):
         model: Any = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
@@ -244,16 +245,15 @@ def _dtype(name: str | None, config: PretrainedConfig) -> torch.dtype:
     return found
 
 
-def _program(settings: Settings, rows: Any) -> float:
+def _program(rows: Any, steps: int) -> float:
     """Bytes that this process holds now, its libraries included, and what will come to them.
 
     0 where the system cannot tell.
     """
     from sft import trainer  # noqa: F401  (a training holds it too)
-    from sft.dry_run import steps
 
     widths = len({len(row["input_ids"]) for row in rows})
-    seen = min(widths, SHAPES, steps(settings, len(rows), settings.training.world_size))
+    seen = min(widths, SHAPES, steps)
     try:
         held = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     except OSError:

@@ -156,11 +156,12 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
         ready = prepare(settings, data, start, examples=dry_run.EXAMPLES)
         train_rows = _packed(settings, ready.datasets["train"], ready.longest)
         rows = len(train_rows)
+        steps = dry_run.steps(settings, rows, settings.training.world_size)
         return dry_run.summary(
             [dry_run.render(item, ready.tokenizer, ready.tree) for item in ready.examples],
             ready.lengths["train"],
-            memory(settings, ready, train_rows),
-            update_steps=dry_run.steps(settings, rows, settings.training.world_size),
+            memory(settings, ready, train_rows, steps),
+            update_steps=steps,
             rows=rows,
         )
 

@@ -1,8 +1,8 @@
 """Everything that wants a GPU once, in one run of under eight minutes.
 
-    python benchmarks/on_a_gpu.py                        # on a machine with one GPU
-    python benchmarks/on_a_gpu.py --device cpu --tiny    # the same parts at small shapes, 2 minutes
-    python benchmarks/on_a_gpu.py --parts decoding parity
+    python benchmarks/machine/on_a_gpu.py                        # on a machine with one GPU
+    python benchmarks/machine/on_a_gpu.py --device cpu --tiny    # the same parts, small
+    python benchmarks/machine/on_a_gpu.py --parts decoding parity
 
 Parts, each a process of its own with a limit of seconds, so that one that hangs costs no other:
 
@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LORA = ["--use_peft", "--lora_r", "16", "--lora_target_modules", "all-linear"]
 TESTS = ["tests/inference/decode/test_one_pass.py", "tests/inference/decode/test_constrained.py"]
 MORE_TESTS = ["tests/inference/test_labeler.py", "tests/sft/test_train_run.py"]

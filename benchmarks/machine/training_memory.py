@@ -1,6 +1,6 @@
 """What ``train --dry-run`` says a training will take, beside what it takes.
 
-    python benchmarks/training_memory.py [--only tiny-8 …] [--records 48] [--device cpu]
+    python benchmarks/machine/training_memory.py [--only tiny-8 …] [--records 48] [--device cpu]
 
 Each row is one short training of records that the grammar writes, in a process of its own; its
 peak is that of its manifest: resident memory on a CPU, the allocator's on a GPU. Rows of SmolLM2
