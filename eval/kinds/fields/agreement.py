@@ -11,7 +11,7 @@ import numpy as np
 
 from eval.kinds.fields.asked import Asked
 from eval.kinds.fields.counts import Document
-from eval.kinds.fields.equality import distinct, matched
+from eval.kinds.fields.equality import all_in, distinct, matched
 from eval.kinds.fields.read import FieldComparison
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value
@@ -53,8 +53,7 @@ def agree(asked: Asked, one: FieldValue, other: FieldValue) -> bool:
     if not left or not right:
         return not left and not right
     if not asked.many:
-        same = asked.sameness.same_item
-        return same(left[0], right[0]) or same(right[0], left[0])
+        return all_in(asked.sameness, left, right) or all_in(asked.sameness, right, left)
     a, b = distinct(asked.sameness, left), distinct(asked.sameness, right)
     return len(a) == len(b) == len(matched(asked.sameness, a, b))
 

@@ -99,15 +99,15 @@ class Asked:
         within = not isinstance(low, float) or value >= low
         return within and (not isinstance(high, float) or value <= high)
 
-    def supported(self, item: Item, text: str | None) -> bool:
-        """Whether the text holds an item that has no place; without the text it does not.
+    def unsupported(self, item: Item, text: str | None) -> bool:
+        """Whether an item should have a place and the text does not hold its words.
 
         A date or number that is given without its words cannot be looked for, and passes.
         """
-        if not item.raw and self.type in ("number", "date"):
-            return True
-        words = item.raw or ("" if item.value is None else str(item.value))
-        return text is not None and bool(words.strip()) and folded(words) in _folded_document(text)
+        if not self.evident or item.spans or (not item.raw and self.type in ("number", "date")):
+            return False
+        words = folded(item.raw or ("" if item.value is None else str(item.value)))
+        return text is None or not words or words not in _folded_document(text)
 
 
 @lru_cache(maxsize=4)

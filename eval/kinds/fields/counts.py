@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from eval.kinds.fields.asked import Asked
 from eval.kinds.fields.equality import (
+    all_in,
     distinct,
     folded,
     likeness,
@@ -24,7 +25,7 @@ from eval.kinds.fields.equality import (
     relative_error,
     words,
 )
-from labelwright.tasks.fields.values import FieldValue, Item, Status
+from labelwright.tasks.fields.values import FieldValue, Item
 
 FieldCounts = NDArray[np.int32]
 """``[documents, fields + 1, columns]``."""
@@ -131,7 +132,9 @@ def _one_field(
         if given is None:
             row = table[document]
             row[_C.SCORED] = 1
-            row[_C.GOLD] = row[_C.MISSED] = len(of_gold)
+            row[_C.GOLD] = row[_C.MISSED] = (
+                len(distinct(asked.sameness, of_gold)) if asked.many else bool(of_gold)
+            )
             row[_C.NULL] = not of_gold
             wrong[document].append(Wrong(place, of_gold, empty))
             if of_gold:
@@ -155,9 +158,11 @@ def _cell(
     if asked.many:
         gold, said = tuple(distinct(asked.sameness, gold)), tuple(distinct(asked.sameness, said))
         right = len(matched(asked.sameness, gold, said))
+        in_gold, in_answer = len(gold), len(said)
     else:
-        right = int(bool(gold) and bool(said) and asked.sameness.same_item(gold[0], said[0]))
-    in_gold, in_answer = len(gold), len(said)
+        # Two different answers to one question are a wrong one, whichever comes first.
+        in_gold, in_answer = int(bool(gold)), int(bool(said))
+        right = int(in_gold and in_answer and all_in(asked.sameness, gold, said))
     other = min(in_gold, in_answer) - right
     row[: _C.WHOLE + 1] = (
         in_gold,
@@ -239,16 +244,17 @@ def pointed(
         item.spans for each in said if each for one in each.values() for item in one.items
     )
     table[:, -1, _C.UNKNOWN] = unknown
-    for place, field in enumerate(asked):
-        name, judged = field.name, placed and field.evident
-        for document, answer in enumerate(said):
-            given = None if answer is None else answer.get(name)
-            if given is None or given.status is Status.NOT_MENTIONED:
+    # Document by document, so that a long text is folded once for all of its fields.
+    for document, answer in enumerate(said):
+        text = None if texts is None else texts[document]
+        for place, field in enumerate(asked):
+            given = None if answer is None else answer.get(field.name)
+            if given is None or not given.items:
                 continue
-            row, text = table[document, place], None if texts is None else texts[document]
+            row = table[document, place]
             for item in given.items:
                 if field.type_error(item):
                     row[_C.TYPE_ERRORS] += 1
-                elif judged and not item.spans and not field.supported(item, text):
+                elif placed and field.unsupported(item, text):
                     row[_C.UNSUPPORTED] += 1
     return placed

@@ -160,3 +160,8 @@ def distinct(sameness: Sameness, items: Sequence[Item]) -> list[Item]:
 def _key(sameness: Sameness, item: Item) -> Hashable:
     """What equal items share; words without a value are no value, whatever they are."""
     return ("raw", folded(item.raw)) if item.value is None else sameness.key(item.value)
+
+
+def all_in(sameness: Sameness, gold: Sequence[Item], said: Sequence[Item]) -> bool:
+    """Whether everything that is said is something that the gold says."""
+    return all(any(sameness.same_item(truth, item) for truth in gold) for item in said)

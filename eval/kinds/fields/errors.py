@@ -65,7 +65,8 @@ class Judge:
                 items = each.gold or (None,)
                 found += [Error(each.field, NO_ANSWER, gold=item) for item in items]
                 continue
-            for place in range(max(len(each.gold), len(each.said))):
+            many = self.asked[each.field].many
+            for place in range(max(len(each.gold), len(each.said)) if many else 1):
                 truth = each.gold[place] if place < len(each.gold) else None
                 answer = each.said[place] if place < len(each.said) else None
                 kind = self._kind(self.asked[each.field], truth, answer, gold, said, text)
@@ -86,7 +87,7 @@ class Judge:
             return NEGATION if asked.closed and _denied(asked, answers) else MISSED
         if asked.type_error(said):
             return TYPE
-        if self.placed and asked.evident and not said.spans and not asked.supported(said, text):
+        if self.placed and asked.unsupported(said, text):
             return UNSUPPORTED
         if self._of_another(asked, said, document):
             return FIELD

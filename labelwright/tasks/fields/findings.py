@@ -10,7 +10,14 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 from labelwright.tasks.fields import values
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of
-from labelwright.tasks.fields.values import NOT_MENTIONED, Fields, FieldValue, Item, Status
+from labelwright.tasks.fields.values import (
+    NOT_MENTIONED,
+    Fields,
+    FieldValue,
+    Item,
+    Status,
+    settled,
+)
 from labelwright.tasks.shapes import Finding
 
 UNKNOWN, ERROR = "unknown", "error"
@@ -34,7 +41,7 @@ def coded(label_set: LabelSet, value: Fields) -> Iterator[Finding]:
         if one.status is Status.NOT_MENTIONED:
             said = Item("", False) if field.closed_world else Item("", None)
             yield _finding(field, one, said)
-        for item in one.items:
+        for item in settled(one, many=field.many):
             yield _finding(field, one, item)
 
 
@@ -122,7 +129,7 @@ def arrow_row(label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cells(field: Field, one: FieldValue) -> dict[str, Any]:
-    items = [_item(field, item) for item in one.items]
+    items = [_item(field, item) for item in settled(one, many=field.many)]
     names = [*_item(field, Item("", None))]
     cells: dict[str, Any]
     if field.many:

@@ -20,6 +20,7 @@ from labelwright.tasks.fields.values import (
     Item,
     Scalar,
     Status,
+    settled,
 )
 from labelwright.text.ucum import coding
 
@@ -116,7 +117,7 @@ def _condition(label_set: LabelSet, other: Field, wanted: Iterable[Scalar]) -> R
 
 def _reply(label_set: LabelSet, field: Field, one: FieldValue) -> Resource:
     item: Resource = {"linkId": field.key, "text": field.name}
-    items = one.items
+    items = settled(one, many=field.many)
     if one.status is Status.NOT_MENTIONED and field.closed_world:
         items = (Item("", False),)
     answers = [
@@ -125,7 +126,7 @@ def _reply(label_set: LabelSet, field: Field, one: FieldValue) -> Resource:
         if each.value is not None and _fits(field, each.value)
     ]
     if answers:
-        item["answer"] = answers if field.many else answers[:1]
+        item["answer"] = answers
     elif items:
         item["extension"] = [{"url": ABSENT, "valueCode": "error"}]
     return item

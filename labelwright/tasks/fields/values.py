@@ -71,6 +71,8 @@ class FieldValue:
 Fields = Mapping[str, FieldValue]
 """By the field's name. A prediction holds every field; one that gold lacks is not scored."""
 
+PARTED = " | "
+"""Between several values in one cell."""
 NOT_MENTIONED = FieldValue(Status.NOT_MENTIONED)
 
 
@@ -78,6 +80,18 @@ def stated(*items: Item, prob: float | None = None) -> FieldValue:
     """A field with these items: stated if one of them has a value, else unreadable."""
     readable = any(item.value is not None for item in items)
     return FieldValue(Status.STATED if readable else Status.UNREADABLE, items, prob)
+
+
+def settled(one: FieldValue, *, many: bool) -> tuple[Item, ...]:
+    """The items of a field for files that hold one value of it.
+
+    Two different values of a field that has one are none: which of them holds, nobody knows. They
+    become an item with the words of both and no value.
+    """
+    if many or len({item.value for item in one.items}) < 2:
+        return one.items if many else one.items[:1]
+    words = PARTED.join(item.raw for item in one.items)
+    return (Item(words, None, "", one.items[0].spans),)
 
 
 def to_json(value: Fields, *, many: frozenset[str] = frozenset()) -> dict[str, Any]:
