@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labelwright.readers.options import ReadOptions
     from labelwright.records import Reject, Report
 
-ALSO = ("parquet", "omop", "fhir", "brat")
+ALSO = ("parquet", "omop", "fhir", "brat", "questionnaire")
 DRY_ROWS = 20
 REMARKS = {
     "language": "in another language",
@@ -45,7 +45,8 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
         default=(),
         metavar="A,B",
         help="further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
-        "(observations.ndjson), brat (a folder of texts and mentions, for entities); also for a "
+        "(observations.ndjson), brat (a folder of texts and mentions, for entities), "
+        "questionnaire (a FHIR form with a response per document, for fields); also for a "
         "finished folder, without labeling again",
     )
     group.add_argument(
