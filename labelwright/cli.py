@@ -21,6 +21,7 @@ from labelwright.commands import (
     fetch,
     label_set,
     phrases,
+    places,
     pretrain,
     pseudo_label,
     train,
@@ -110,6 +111,11 @@ COMMANDS = {
         "predictions and reports -> page with the sentences that carry each label",
         evidence.add_arguments,
         evidence.run,
+    ),
+    "places": Command(
+        "predictions and documents -> where on the pages each value stands",
+        places.add_arguments,
+        places.run,
     ),
     "export": Command(
         "a trained model -> a file for other programs", export.add_arguments, export.run

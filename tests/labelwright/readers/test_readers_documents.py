@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sys
@@ -304,6 +305,34 @@ def test_notes_of_the_reader_reach_the_predictions(tmp_path: Path) -> None:
     assert row["notes"] == ["document read from the Markdown beside it: a.pdf"]
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["notes"] == {"document read from the Markdown beside it": 1}
+
+
+def test_values_lead_back_to_their_pages(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pdf(tmp_path / "a.pdf", LETTER)
+    value, wrapped = (LETTER_TEXT.index(words) for words in ("2,64 mg/dl", "ricovero"))
+    fields = {
+        "dose": {"value": 2.64, "raw": "2,64 mg/dl", "spans": [[value, value + 10]]},
+        "why": {"value": "x", "raw": "ricovero per", "spans": [[wrapped, wrapped + 12]]},
+    }
+    row = {"id": "a", "labels": {}, "raw": "", "problems": [], "notes": [], "model": "m"}
+    row["fields"] = {name: {**one, "status": "stated"} for name, one in fields.items()}
+    saved(tmp_path, "predictions.jsonl", json.dumps(row) + "\n")
+    words = ["--pred", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path / "p.csv")]
+    assert main(["places", str(path), *words]) == 0
+    assert "1 documents, 3 pieces" in capsys.readouterr().out
+    with open(tmp_path / "p.csv", newline="", encoding="utf-8") as handle:
+        dose, first, second = csv.DictReader(handle)
+    assert (dose["name"], dose["text"], dose["page"]) == ("dose", "2,64 mg/dl", "2")
+    assert float(dose["top"]) < 80 < float(dose["bottom"])
+    assert (first["page"], second["page"]) == ("1", "1")
+    assert (
+        float(first["left"]) > 200 > float(second["right"])
+    )  # at a line's end, at the next's start
+    other = pdf(tmp_path / "b.pdf", LETTER)
+    assert main(["places", str(other), *words]) == 2
+    assert "none of these documents is in the predictions" in capsys.readouterr().err
 
 
 def test_reading_twice_gives_the_same(tmp_path: Path) -> None:

@@ -1,0 +1,154 @@
+"""``labelwright places``: where on their pages the values of a labeling run stand."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.errors import InputError
+from labelwright.io.delimited import escape
+from labelwright.records import Entity, Prediction, Report
+
+PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
+COLUMNS = (
+    *("id", "name", "text", "start", "end", "page"),
+    *("left", "top", "right", "bottom", "confidence"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    add_reading_flags(parser)
+    parser.add_argument(
+        "--pred",
+        required=True,
+        type=Path,
+        metavar="DIR|FILE",
+        help="folder that labelwright label wrote for these documents, or its predictions.jsonl",
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE.csv",
+        help="a row for every piece of a value: its page, box in points (1/72 inch) from the "
+        "page's upper left corner, and the least confidence of recognition",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read the documents again, as they were labeled, and write the table."""
+    from labelwright.io.jsonl import atomic_write
+    from labelwright.readers import read_reports
+    from labelwright.readers.documents.reader import WORDS
+
+    marks = _marks(arguments.pred)
+    options = read_options(arguments)
+    options = replace(options, keep_layout=True, **_labeled(arguments.pred, options.annotations()))
+    counts: Counter[str] = Counter()
+    with atomic_write(arguments.out) as handle:
+        table = csv.writer(handle, lineterminator="\n")
+        table.writerow(COLUMNS)
+        for item in read_reports(arguments.files, options):
+            if not isinstance(item, Report) or item.id not in marks:
+                continue
+            words = json.loads(item.meta.get(WORDS, "[]"))
+            for row in _rows(item, marks[item.id], words):
+                counts["pieces"] += 1
+                counts["without a page"] += row[5] == ""
+                table.writerow(row)
+            counts["documents"] += 1
+    if not counts["documents"]:
+        raise InputError(
+            "none of these documents is in the predictions",
+            remedy="give the files that were labeled",
+            source=arguments.pred,
+        )
+    told = ", ".join(f"{counts[name]:,} {name}" for name in ("documents", "pieces"))
+    missing = counts["without a page"]
+    more = f", {missing:,} without a page" if missing else ""
+    sys.stdout.write(f"{told}{more} -> {arguments.out}\n")
+    return 0
+
+
+def _marks(path: Path) -> dict[str, tuple[Entity, ...]]:
+    """The places of every prediction by its id."""
+    from labelwright.io.jsonl import read_jsonl
+
+    file = path / PREDICTIONS if path.is_dir() else path
+    found = {}
+    for number, row in read_jsonl(file):
+        try:
+            prediction = Prediction.from_json(row)
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise InputError("this row is no prediction", source=file, row=number) from None
+        found[prediction.id] = prediction.entities or _evidence(prediction)
+    return found
+
+
+def _evidence(prediction: Prediction) -> tuple[Entity, ...]:
+    """Sentences that carry labels, where a run has those."""
+    return tuple(
+        Entity(name, ((int(start), int(end)),), "")
+        for name, spans in (prediction.evidence or {}).items()
+        for start, end in spans
+    )
+
+
+def _labeled(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """How the documents were read when they were labeled, but for what the flags say."""
+    from labelwright.readers.formats import READING_FLAGS
+
+    file = (path if path.is_dir() else path.parent) / MANIFEST
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))["options"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {name: known[name] for name in READING_FLAGS if known.get(name) and name not in given}
+
+
+def _rows(
+    report: Report, marks: Sequence[Entity], words: Sequence[Sequence[Any]]
+) -> Iterator[list[Any]]:
+    """A row for every piece of a value that stands in one line of a page."""
+    from labelwright.readers.documents.pages import Placed, boxes_at
+
+    placed = [Placed(*word) for word in words]
+    for mark in marks:
+        for start, end in mark.spans:
+            text = " ".join(report.text[start:end].split())
+            head = [escape(report.id), escape(mark.type), escape(text), start, end]
+            found = [word for word in boxes_at(placed, start, end) if word.box is not None]
+            if not found:
+                yield [*head, *[""] * 6]
+            for piece in _pieces(found):
+                boxes = [word.box for word in piece if word.box is not None]
+                sure = [word.confidence for word in piece if word.confidence is not None]
+                sides = zip(*boxes, strict=True)
+                box = [f(side) for f, side in zip((min, min, max, max), sides, strict=True)]
+                least = f"{min(sure):.2f}" if sure else ""
+                yield [*head, piece[0].page, *(f"{side:.1f}" for side in box), least]
+
+
+def _pieces(words: Sequence[Any]) -> Iterator[list[Any]]:
+    """Words in a row, line by line: the next word stands to the right, at the same height."""
+    piece: list[Any] = []
+    for word in words:
+        if piece:
+            last = piece[-1]
+            middle = (word.box[1] + word.box[3]) / 2
+            same = last.box[1] <= middle <= last.box[3] and word.box[0] >= last.box[0]
+            if word.page != last.page or not same:
+                yield piece
+                piece = []
+        piece.append(word)
+    if piece:
+        yield piece
