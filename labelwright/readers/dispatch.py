@@ -52,7 +52,7 @@ def scan(paths: Sequence[Path], options: ReadOptions) -> Scan:
         InputError, ConfigError: as :func:`read_reports`.
     """
     formats = _formats(paths, options)
-    rows = sum(form.count(path, options) for path, form in zip(paths, formats, strict=True))
+    rows = sum(form.rows(path, options) for path, form in zip(paths, formats, strict=True))
     inputs = [_input(path, form, options) for path, form in zip(paths, formats, strict=True)]
     return Scan(rows, inputs)
 
@@ -83,11 +83,12 @@ def _unique(
 
 def _input(path: Path, form: Format, options: ReadOptions) -> dict[str, Any]:
     facts = {} if form.facts is None else form.facts(path, options)
-    if not path.is_dir() or form.files is None:
+    files = form.files(path)
+    if files is None:
         return {**manifest.inputs([path])[0], "path": brought.shown(path), **facts}
     digest = hashlib.sha256()
     size = 0
-    for file in form.files(path):
+    for file in files:
         size += file.stat().st_size
         name = file.relative_to(path).as_posix()
         digest.update(f"{name}\0{manifest.sha256_file(file)}\n".encode())

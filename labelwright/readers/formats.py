@@ -9,31 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError, InputError
-from labelwright.readers import brought
-from labelwright.readers.annotated.brat import brat_files, count_brat, read_brat
-from labelwright.readers.annotated.conll import conll_files, count_conll, read_conll
-from labelwright.readers.annotated.json_file import (
-    count_doccano,
-    count_entities,
-    read_doccano,
-    read_entities,
-)
-from labelwright.readers.annotated.label_studio import (
-    count_label_studio,
-    label_studio_files,
-    read_label_studio,
-)
+from labelwright.readers import brought, folders
+from labelwright.readers.annotated import brat, conll, label_studio
+from labelwright.readers.annotated.json_file import read_doccano, read_entities
 from labelwright.readers.detect import format_name
-from labelwright.readers.documents.reader import (
-    count_documents,
-    document_files,
-    read_documents,
-)
-from labelwright.readers.health.fhir import count_fhir, fhir_files, read_fhir
-from labelwright.readers.health.hl7 import count_hl7, hl7_files, read_hl7
+from labelwright.readers.documents import reader as documents
+from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
 from labelwright.readers.health.openi import count_openi, read_openi, xml_files
 from labelwright.readers.options import ReadOptions
+from labelwright.readers.tables import plain_text
 from labelwright.readers.tables.delimited import (
     COMMA,
     TAB,
@@ -46,7 +31,6 @@ from labelwright.readers.tables.delimited import (
 from labelwright.readers.tables.json_lines import count_jsonl, read_jsonl
 from labelwright.readers.tables.openai_batch import count_openai_batch, read_openai_batch
 from labelwright.readers.tables.parquet import count_parquet, read_parquet
-from labelwright.readers.tables.plain_text import count_text_files, read_text_files, text_files
 from labelwright.readers.tables.workbooks import count_workbook, read_workbook
 from labelwright.readers.unknown import unknown_file
 from labelwright.readers.zip_files import count_parts, parts_of, read_parts
@@ -55,17 +39,35 @@ from labelwright.records import Reject, Report
 
 @dataclass(frozen=True)
 class Format:
-    """One input format: how to read a path, how to count it, which files a folder gives.
+    """One input format.
 
-    ``takes`` names the options of :data:`READING_FLAGS` that mean something for it; ``facts`` tells
-    what was found out about an input, for the manifest.
+    Attributes:
+        read: yields the reports and rejects of a path.
+        count: how many, where that is told faster than by reading all.
+        suffixes: of the files that are read below a folder; none where folders are not read.
+        below: those files, where their suffix does not tell them.
+        takes: the options of :data:`READING_FLAGS` that mean something for it.
+        facts: what was found out about an input, for the manifest.
     """
 
     read: Callable[[Path, ReadOptions], Iterator[Report | Reject]]
-    count: Callable[[Path, ReadOptions], int]
-    files: Callable[[Path], Iterator[Path]] | None = None
+    count: Callable[[Path, ReadOptions], int] | None = None
+    suffixes: tuple[str, ...] = ()
+    below: Callable[[Path], Iterator[Path]] | None = None
     takes: tuple[str, ...] = ()
     facts: Callable[[Path, ReadOptions], Mapping[str, Any]] | None = None
+
+    def rows(self, path: Path, options: ReadOptions) -> int:
+        """How many reports and rejects a path gives."""
+        if self.count is not None:
+            return self.count(path, options)
+        return sum(1 for _ in self.read(path, options))
+
+    def files(self, path: Path) -> Iterator[Path] | None:
+        """The files that are read below a folder, sorted; ``None`` where the path is the file."""
+        if not path.is_dir() or not (self.suffixes or self.below):
+            return None
+        return self.below(path) if self.below else folders.files(path, self.suffixes)
 
 
 READING_FLAGS = {
@@ -101,17 +103,21 @@ FORMATS = {
     "openai-batch": Format(read_openai_batch, count_openai_batch),
     "office": Format(read_workbook, count_workbook, takes=("sheets",)),
     "parquet": Format(read_parquet, count_parquet),
-    "txt": Format(read_text_files, count_text_files, text_files),
-    "documents": Format(read_documents, count_documents, document_files, _PAGES),
-    "fhir": Format(read_fhir, count_fhir, fhir_files),
-    "hl7": Format(read_hl7, count_hl7, hl7_files),
-    "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, study_files),
-    "openi": Format(read_openi, count_openi, xml_files),
-    "brat": Format(read_brat, count_brat, brat_files, _PLACES),
-    "conll": Format(read_conll, count_conll, conll_files, _CONLL),
-    "entities": Format(read_entities, count_entities, takes=_PLACES),
-    "doccano": Format(read_doccano, count_doccano, takes=_OFFSETS),
-    "label-studio": Format(read_label_studio, count_label_studio, label_studio_files, _OFFSETS),
+    "txt": Format(plain_text.read_text_files, plain_text.count_text_files, plain_text.SUFFIXES),
+    "documents": Format(
+        documents.read_documents, documents.count_documents, documents.SUFFIXES, takes=_PAGES
+    ),
+    "fhir": Format(fhir.read_fhir, suffixes=fhir.SUFFIXES),
+    "hl7": Format(hl7.read_hl7, suffixes=hl7.SUFFIXES),
+    "mimic-cxr": Format(read_mimic_cxr, count_mimic_cxr, below=study_files),
+    "openi": Format(read_openi, count_openi, below=xml_files),
+    "brat": Format(brat.read_brat, suffixes=(*brat.TEXT, *brat.NOTES), takes=_PLACES),
+    "conll": Format(conll.read_conll, suffixes=conll.SUFFIXES, takes=_CONLL),
+    "entities": Format(read_entities, takes=_PLACES),
+    "doccano": Format(read_doccano, takes=_OFFSETS),
+    "label-studio": Format(
+        label_studio.read_label_studio, suffixes=label_studio.SUFFIXES, takes=_OFFSETS
+    ),
 }
 
 

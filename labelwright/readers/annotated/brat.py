@@ -43,11 +43,6 @@ class _Reading:
         return spans if spans is not None and covers(self.text, spans, mention.words) else None
 
 
-def brat_files(folder: Path) -> Iterator[Path]:
-    """The text and annotation files below a folder, sorted."""
-    return folders.files(folder, (*TEXT, *NOTES))
-
-
 def read_brat(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report or reject per text file, and one per annotation file without a text.
 
@@ -70,11 +65,6 @@ def read_brat(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     if others and not options.keep_layout:
         counts = ", ".join(f"{n} {kind}{'s' * (n > 1)}" for kind, n in sorted(others.items()))
         yield Reject(None, str(path), row, f"{PASSED_OVER}; {counts}")
-
-
-def count_brat(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_brat` yields; it reads them all."""
-    return sum(1 for _ in read_brat(path, options))
 
 
 def is_brat_folder(path: Path) -> bool:

@@ -30,11 +30,6 @@ LAYOUT, SCHEME = "conll", "conll_scheme"
 with ``bare`` after it where tags have no type."""
 
 
-def conll_files(folder: Path) -> Iterator[Path]:
-    """The CoNLL files below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
-
-
 def read_conll(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report per document; ``row`` is its number in the file, or in the folder.
 
@@ -53,11 +48,6 @@ def read_conll(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
         return _of_file(file, folders.without_suffix(name, SUFFIXES), options)
 
     return read_inputs(path, SUFFIXES, read, "token with a tag")
-
-
-def count_conll(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_conll` yields; it reads them all."""
-    return sum(1 for _ in read_conll(path, options))
 
 
 @dataclass(slots=True)

@@ -44,16 +44,6 @@ def read_doccano(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     return _read(path, options, own=False)
 
 
-def count_entities(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_entities` yields."""
-    return sum(1 for _ in read_entities(path, options))
-
-
-def count_doccano(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_doccano` yields."""
-    return sum(1 for _ in read_doccano(path, options))
-
-
 @dataclass(frozen=True, slots=True)
 class _Lines:
     """How the lines of one file are read; ``numbered``: ids are made of file and line."""

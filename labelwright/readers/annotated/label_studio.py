@@ -16,7 +16,7 @@ from typing import Any
 from labelwright.annotations.certainty_words import of_attribute, strongest
 from labelwright.annotations.offsets import Utf16, covers, inside
 from labelwright.errors import ConfigError
-from labelwright.readers import folders, json_stream
+from labelwright.readers import json_stream
 from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, PASSED_OVER, Bad, settled
 from labelwright.readers.inputs import Counted, read_inputs
 from labelwright.readers.opening import faults, open_text
@@ -37,11 +37,6 @@ UNTOLD = (
 )
 
 
-def label_studio_files(folder: Path) -> Iterator[Path]:
-    """The JSON files below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
-
-
 def read_label_studio(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report or reject per task; ``row`` is its number in the file, or in the folder.
 
@@ -59,11 +54,6 @@ def read_label_studio(path: Path, options: ReadOptions) -> Iterator[Report | Rej
             "annotated reports have one text", remedy="give one key with --text-columns"
         )
     return read_inputs(path, SUFFIXES, lambda file: _items(file, options), "Label Studio task")
-
-
-def count_label_studio(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_label_studio` yields; it reads them all."""
-    return sum(1 for _ in read_label_studio(path, options))
 
 
 def is_task(value: Any) -> bool:

@@ -40,11 +40,6 @@ WORDS = "words"
 _KEPT = 64
 
 
-def document_files(folder: Path) -> Iterator[Path]:
-    """The documents below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
-
-
 def read_documents(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report or reject per document, or per letter with ``--split-at``.
 

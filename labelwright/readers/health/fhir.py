@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError
-from labelwright.readers import folders, json_stream
+from labelwright.readers import json_stream
 from labelwright.readers.health import fhir_report
 from labelwright.readers.inputs import Counted, read_inputs
 from labelwright.readers.opening import faults, open_text
@@ -24,11 +24,6 @@ from labelwright.records import Reject, Report
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 _LINES = (".ndjson", ".jsonl")
 _TYPE = re.compile(r"[A-Za-z]{1,64}")
-
-
-def fhir_files(folder: Path) -> Iterator[Path]:
-    """The JSON and NDJSON files below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
 
 
 def read_fhir(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
@@ -43,11 +38,6 @@ def read_fhir(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """
     _check(options)
     return read_inputs(path, SUFFIXES, lambda file: _items(file, options), "FHIR resource")
-
-
-def count_fhir(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_fhir` yields; it reads them all."""
-    return sum(1 for _ in read_fhir(path, options))
 
 
 def _items(file: Path, options: ReadOptions) -> Iterator[Counted]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from labelwright.errors import ConfigError, InputError
-from labelwright.readers import folders, opening
+from labelwright.readers import opening
 from labelwright.readers.health import hl7_report
 from labelwright.readers.health.hl7_message import Message, MessageError
 from labelwright.readers.inputs import Counted, read_inputs
@@ -33,11 +33,6 @@ _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BATCH = (b"FHS", b"BHS", b"BTS", b"FTS")
 
 
-def hl7_files(folder: Path) -> Iterator[Path]:
-    """The HL7 files below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
-
-
 def read_hl7(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report or reject per OBR segment; ``row`` is the running number.
 
@@ -48,11 +43,6 @@ def read_hl7(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """
     _check(options)
     return read_inputs(path, SUFFIXES, lambda file: _items(file, options), "HL7 message")
-
-
-def count_hl7(path: Path, options: ReadOptions) -> int:
-    """The items that :func:`read_hl7` yields; it reads them all."""
-    return sum(1 for _ in read_hl7(path, options))
 
 
 def _items(file: Path, options: ReadOptions) -> Iterator[Counted]:

@@ -21,11 +21,6 @@ from labelwright.text.sections import split_sections
 SUFFIXES = (".txt", ".text")
 
 
-def text_files(folder: Path) -> Iterator[Path]:
-    """The text files below a folder, sorted."""
-    return folders.files(folder, SUFFIXES)
-
-
 def read_text_files(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     """Yield one report or reject per file; ``row`` is its place in the sorted order.
 
