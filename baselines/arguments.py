@@ -218,7 +218,7 @@ def _check(kind: Kind[Task], settings: Settings[Task]) -> None:
     if task.max_length < 8:
         raise ConfigError("max_length is too short for any report", remedy="give 8 or more")
     if isinstance(task, HeadArguments) and not 0 <= task.head_dropout < 1:
-        raise ConfigError("head_dropout is no share", remedy="give 0 or more, less than 1")
+        raise ConfigError("head_dropout is not a share", remedy="give 0 or more, less than 1")
     if training.metric_for_best_model not in kind.metrics:
         raise ConfigError(
             f"no metric {training.metric_for_best_model!r}",

@@ -107,7 +107,7 @@ def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) 
     """The way to read that the label set's answers ask for: lines of choices, or free text.
 
     Raises:
-        ConfigError: options that mean nothing for it.
+        ConfigError: options that do not apply to it.
         CheckpointError: the model was not trained for it, or cannot be read so.
     """
     kind, label_set = kind_of(loaded.label_set), loaded.label_set
@@ -183,7 +183,7 @@ class TextReading:
             if given:
                 raise ConfigError(
                     f"{flag} is not for one-pass decoding of {task}",
-                    remedy="leave it out, or give --decode constrained",
+                    remedy="remove it, or give --decode constrained",
                 )
         self._decoder = TextPass(loaded, decode)
         self.writer = PromptWriter(loaded, room=self._decoder.room)
@@ -213,7 +213,7 @@ class FreeReading:
             if given:
                 raise ConfigError(
                     f"{flag} is not for {task}, whose answers are no line of choices",
-                    remedy="leave it out",
+                    remedy="remove it",
                 )
         guide = None if options.decode == FREE else _guide(loaded, options.decode)
         self.mode = FREE if guide is None else CONSTRAINED

@@ -293,7 +293,7 @@ def read_predictions(path: str | Path) -> list[Prediction]:
     """The predictions of a result folder, or of its ``predictions.jsonl``.
 
     Raises:
-        InputError: there are none, or a row is no prediction.
+        InputError: there are none, or a row is not a prediction.
     """
     file = Path(path)
     file = file / "predictions.jsonl" if file.is_dir() else file
@@ -302,7 +302,7 @@ def read_predictions(path: str | Path) -> list[Prediction]:
         try:
             predictions.append(Prediction.from_json(row))
         except (KeyError, ValueError, TypeError, AttributeError):
-            raise InputError("this row is no prediction", source=file, row=number) from None
+            raise InputError("this row is not a prediction", source=file, row=number) from None
     return predictions
 
 

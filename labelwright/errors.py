@@ -1,4 +1,4 @@
-"""The exception tree: every error that a user can cause says what, where and how to mend it.
+"""The exception tree: every error that a user can cause says what, where and how to fix it.
 
 LabelwrightError            one line for the user, exit code 2
 ├── InputError              a file or row that cannot be read

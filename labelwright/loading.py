@@ -165,7 +165,7 @@ class LabelerSettings:
             return self, None
         if name == self.model:
             raise ConfigError(
-                f"both readers are {name}", remedy="give another --second-reader, or leave it out"
+                f"both readers are {name}", remedy="give another --second-reader, or remove it"
             )
         taken = self.given(SECONDS.get(name, ()))
         device = None if name == RULES else self.device
@@ -462,4 +462,4 @@ def _recipe(settings: LabelerSettings, trained: Mapping[str, Any] | None) -> Rec
 
 def _refuse(settings: LabelerSettings, names: Iterable[str], why: str) -> None:
     if given := settings.given(names):
-        raise ConfigError(f"{', '.join(map(flag, given))} {why}", remedy="leave it out")
+        raise ConfigError(f"{', '.join(map(flag, given))} {why}", remedy="remove it")

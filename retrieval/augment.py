@@ -78,7 +78,7 @@ class Recipe:
         if self.most_similar is not None and not 0 < self.most_similar <= 1:
             raise ConfigError(
                 f"similarity {self.most_similar:g} is not between 0 and 1",
-                remedy="give --most-similar 0.98, or leave it out",
+                remedy="give --most-similar 0.98, or remove it",
             )
 
     def to_json(self) -> dict[str, Any]:

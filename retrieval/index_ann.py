@@ -52,7 +52,7 @@ def check_parameters(kind: str, given: Mapping[str, int]) -> dict[str, int]:
     known = PARAMETERS[kind]
     if strange := sorted(set(given) - set(known)):
         raise ConfigError(
-            f"{', '.join(strange)} means nothing to an index of kind {kind}",
+            f"{', '.join(strange)} does not apply to an index of kind {kind}",
             remedy=f"its parameters: {', '.join(known) or 'none'}",
         )
     if least := [name for name, value in given.items() if value < int(known[name] > 0)]:

@@ -271,7 +271,7 @@ def _fit_to_task(task: TrainArguments) -> None:
             raise ConfigError(
                 f"{name} is not for records of {kind.name}, whose answers are of the whole text "
                 "and no line of choices",
-                remedy="leave it out; long notes are built in parts by labelwright build --windows",
+                remedy="remove it; long notes are built in parts by labelwright build --windows",
             )
     task.layout = task.layout or ("both" if choices else "line")
 

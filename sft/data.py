@@ -81,7 +81,7 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
     """Yield the records of one split.
 
     Raises:
-        InputError: a line is no record, or its prompt or answer is not the label set's.
+        InputError: a line is not a record, or its prompt or answer is not the label set's.
     """
     system = system_prompt(label_set)
     for row, value in read_jsonl(path):
@@ -122,7 +122,7 @@ def _record(path: Path, row: int, value: dict[str, Any]) -> Record:
         identifier = ""
     if roles != ("system", "user", "assistant") or not all(isinstance(t, str) for t in texts):
         raise InputError(
-            "the line is no record",
+            "the line is not a record",
             remedy="a record has id, prompt (system and user turn) and completion (assistant turn)",
             source=path,
             row=row,

@@ -74,7 +74,7 @@ def read_split(data: DataFolder, split: str) -> Iterator[Example]:
     """Yield the reports of a split with their labels.
 
     Raises:
-        InputError: a report has no text or no labels, an id stands twice, or a label is one
+        InputError: a report has no text or no labels, an id appears twice, or a label is one
             that its observation cannot take.
     """
     name = LABELS.format(split)
@@ -150,6 +150,6 @@ def _labels(path: Path, label_set: LabelSet) -> dict[str, NDArray[np.int8]]:
                     row=row,
                 )
         if identifier in found:
-            raise InputError("the id stands twice", remedy=AGAIN, source=path, row=row)
+            raise InputError("the id appears twice", remedy=AGAIN, source=path, row=row)
         found[identifier] = np.array([places[labels[n]] for n in label_set.names], dtype=np.int8)
     return found

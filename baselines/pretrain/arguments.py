@@ -99,24 +99,24 @@ def _check(settings: Settings) -> None:
     if task.objective != MLM and task.texts:
         raise ConfigError(
             f"plain texts have no entities, which {task.objective} masks",
-            remedy="leave out --texts, add sure answers with labelwright pseudo-label, or use "
+            remedy="remove --texts, add sure answers with labelwright pseudo-label, or use "
             "--objective mlm",
         )
     if task.objective != MLM and not task.data:
         raise ConfigError(f"{task.objective} needs entities", remedy="give --data DIR")
     if not 0 < rate_of(task) <= 1:
-        raise ConfigError("rate is no share", remedy="give more than 0, at most 1")
+        raise ConfigError("rate is not a share", remedy="give more than 0, at most 1")
     if not 0 <= task.held_out < 1:
-        raise ConfigError("held_out is no share", remedy="give 0 or more, less than 1")
+        raise ConfigError("held_out is not a share", remedy="give 0 or more, less than 1")
     if task.objective != EMLM_CL and (task.temperature, task.teacher) != (0.01, TEACHERS[0]):
         raise ConfigError(
-            "temperature and teacher are for --objective emlm-cl", remedy="leave them out"
+            "temperature and teacher are for --objective emlm-cl", remedy="remove them"
         )
     if not task.temperature > 0:
         raise ConfigError("temperature is not above 0", remedy="give 0.01")
     if not task.texts and (task.input_format or task.text_column or task.patient_column):
         raise ConfigError(
-            "input_format, text_column and patient_column are for --texts", remedy="leave them out"
+            "input_format, text_column and patient_column are for --texts", remedy="remove them"
         )
 
 

@@ -158,7 +158,7 @@ class Sources:
         if tested and self.task.on_test == REFUSE:
             raise ConfigError(
                 f"{tested} of the texts are test notes of the data folder, or of their patients",
-                remedy="leave them out with --on_test drop, or, where the test notes will not be "
+                remedy="remove them with --on_test drop, or, where the test notes will not be "
                 "scored, use them with --on_test use",
                 source=self.task.data,
             )

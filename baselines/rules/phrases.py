@@ -173,7 +173,7 @@ def mistake(phrase: str) -> str | None:
         if gap is None:
             for form in _forms_of(position):
                 if form != _QUESTION and not _FORM.fullmatch(form):
-                    return f"{form!r} is no word; see the phrase syntax, and write a-b as 'a b'"
+                    return f"{form!r} is not a word; see the phrase syntax, and write a-b as 'a b'"
         elif not 1 <= int(gap[1]) <= MAX_GAP:
             return f"gap {position!r} is out of range; use ~1 to ~{MAX_GAP}"
     fixed = [p for p in positions if not p.startswith("~") and not _optional(p)]

@@ -186,7 +186,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
     if value.get("label_set") not in (label_set.name, label_set.kin):
         file.problem(
             ["label_set"],
-            f"label_set must be {label_set.name!r}, the one that is asked for; mend it",
+            f"label_set must be {label_set.name!r}, the one that is asked for; fix it",
         )
     observations = _observations(book, value, label_set)
     rest = _rest(book, value.get("rest"), label_set)
@@ -346,7 +346,7 @@ class _Reader:
             if isinstance(item, str):
                 texts.append(item)
             else:
-                self.file.problem([*path, index], f"{item!r} is no text; put it in quotes")
+                self.file.problem([*path, index], f"{item!r} is not text; put it in quotes")
         return tuple(texts)
 
     def phrases(self, path: list[Step], value: object) -> tuple[str, ...]:

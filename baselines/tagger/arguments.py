@@ -127,13 +127,13 @@ def _check(settings: Settings) -> None:
     if task.crf:
         if task.head == MULTILABEL:
             raise ConfigError(
-                "a random field gives one tag a word", remedy="leave out --crf or --head"
+                "a random field gives one tag a word", remedy="remove --crf or --head"
             )
         task.head, task.crf = CRF, False
     if task.head == CRF and task.class_weights != "none":
         raise ConfigError(
-            "class weights mean nothing to a random field, which scores whole texts",
-            remedy="leave them out, or use --head softmax",
+            "class weights do not apply to a random field, which scores whole texts",
+            remedy="remove them, or use --head softmax",
         )
     if task.thresholds == TEST_SET:
         raise ConfigError(
@@ -145,7 +145,7 @@ def _check(settings: Settings) -> None:
     if task.head != MULTILABEL and task.thresholds != SHARED:
         raise ConfigError(
             "thresholds are for --head multilabel; elsewhere the likeliest tag counts",
-            remedy="leave them out, or add --head multilabel",
+            remedy="remove them, or add --head multilabel",
         )
     _check_losses(task)
     _check_sections(task)

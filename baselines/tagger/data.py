@@ -144,7 +144,7 @@ def read_split(data: DataFolder, split: str) -> Iterator[Note]:
     """Yield the reports of a split with their entities.
 
     Raises:
-        InputError: a report has no text or no row of entities, an id stands twice, or an entity
+        InputError: a report has no text or no row of entities, an id appears twice, or an entity
             is none of the label set or lies outside of the text.
     """
     name = GOLD.format(split)
@@ -271,7 +271,7 @@ def _entities(data: DataFolder, split: str) -> dict[str, tuple[Entity, ...]]:
             ) from None
         problem = next((p for e in entities if (p := _problem(e, data.label_set))), None)
         if identifier in found:
-            problem = "the id stands twice"
+            problem = "the id appears twice"
         if problem:
             raise InputError(problem, remedy=AGAIN, source=path, row=row)
         found[identifier] = entities

@@ -57,7 +57,7 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
             if shape.thresholds is None:
                 raise ConfigError(
                     f"a tagger with the head {shape.head} has no threshold",
-                    remedy="leave out --threshold; the likeliest tag counts",
+                    remedy="remove --threshold; the likeliest tag counts",
                 )
             self._thresholds = np.full_like(shape.thresholds, threshold)
 

@@ -71,7 +71,7 @@ class GoldFile(Source):
         for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
             if self._found.setdefault(identifier, value) != value:
                 raise InputError(
-                    f"report {identifier} stands twice with different values",
+                    f"report {identifier} appears twice with different values",
                     remedy="keep one of the rows",
                     source=path,
                     row=row,

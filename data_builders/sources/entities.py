@@ -154,7 +154,7 @@ def _rows(path: Path, asked: Sequence[str]) -> Iterator[tuple[str, GivenString |
         if not name or bool(pair[0]) != bool(pair[1]):
             raise InputError(
                 "a row needs an id, and type and mention, or neither of them for a note without",
-                remedy="mend the row",
+                remedy="fix the row",
                 source=path,
                 row=row,
             )
@@ -191,7 +191,7 @@ def _certainty(said: str, path: Path, row: int) -> Certainty | None:
     if said not in list(Certainty)[:3]:
         raise InputError(
             "a certainty other than positive, negative and uncertain",
-            remedy="mend the row",
+            remedy="fix the row",
             source=path,
             row=row,
         )

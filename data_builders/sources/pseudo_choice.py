@@ -74,7 +74,7 @@ def check_run(label_set: LabelSet, run: Path) -> dict[str, Any]:
         written, sections = value["outputs"][PREDICTIONS], value["options"]["sections"]
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(
-            "this is no folder of a finished labeling run",
+            "this is not a folder of a finished labeling run",
             remedy="give what labelwright label --out wrote",
             source=run,
         ) from None
@@ -108,7 +108,7 @@ def sure_answers(
             prediction = Prediction.from_json(value, label_set)
         except (KeyError, ValueError, TypeError, AttributeError):
             raise InputError(
-                "the row is no prediction", remedy="label again", source=path, row=row
+                "the row is not a prediction", remedy="label again", source=path, row=row
             ) from None
         this.offered += 1
         probs = [e.prob for e in prediction.entities or () if e.prob is not None]

@@ -81,7 +81,7 @@ def parse_ratios(text: str) -> Mapping[str, float]:
     fit = all(0 <= share <= 1 for share in shares) and abs(sum(shares) - 1) <= 1e-6
     if len(shares) != len(SPLITS) or not fit:
         raise ConfigError(
-            f"--split {text!r} is no split",
+            f"--split {text!r} is not a split",
             remedy="give the shares of train, validation and test, which add up to 1, "
             "for example 0.8,0.1,0.1; or none; or test",
         )

@@ -128,7 +128,7 @@ class Grammar(Clauses):
         """The statements of the conclusion.
 
         Args:
-            abnormal: whether the body told of something abnormal that is no observation.
+            abnormal: whether the body told of something abnormal that is not an observation.
             alone: whether there is no body, so that all must be said here.
         """
         present = [name for name in self.order if name in case.present()]

@@ -308,7 +308,7 @@ class Reader:
         try:
             phrase = compile_phrase(value)
         except ValueError as error:
-            self.file.problem(path, f"{error}; mend the brackets or braces")
+            self.file.problem(path, f"{error}; fix the brackets or braces")
             return None
         known = [*words, *slots]
         for name in sorted(phrase.slots()):
@@ -334,7 +334,7 @@ class Reader:
         good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
         if not good or (top is not None and float(str(value)) > top):
             limit = "" if top is None else f" and at most {top:g}"
-            self.file.problem(path, f"must be a number, at least 0{limit}; mend it")
+            self.file.problem(path, f"must be a number, at least 0{limit}; fix it")
             return 0.0
         return float(str(value))
 

@@ -21,7 +21,7 @@ DESPITE = 0.4
 READY = 0.5
 """Share of reports that deny several things with one of the lexicon's joint lines."""
 OTHERS = 0.2
-"""Share of reports that also deny something that is no observation ("adenopathy")."""
+"""Share of reports that also deny something that is not an observation ("adenopathy")."""
 
 
 class Negatives:

@@ -19,7 +19,7 @@ class Statement:
     """One clause, without capital and full stop, and what it says.
 
     Attributes:
-        abnormal: it tells of something abnormal that is no observation of the label set.
+        abnormal: it tells of something abnormal that is not an observation of the label set.
         organ: heading under which structured reports put it.
         place: orders statements as the lexicon orders observations.
     """

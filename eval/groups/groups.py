@@ -64,7 +64,7 @@ def load_groups(
 
     Raises:
         InputError: file or column missing, no report has a value, a value of a banded column
-            is no number, or a column has more than :data:`MOST_GROUPS` values.
+            is not a number, or a column has more than :data:`MOST_GROUPS` values.
     """
     found = []
     for grouping in groupings:
@@ -106,7 +106,7 @@ def _band(value: str, grouping: Grouping, path: str | Path) -> tuple[float, str]
         low = np.inf
     if not np.isfinite(low):
         raise InputError(
-            f"a value of {grouping.column!r} is no number, so it has no band",
+            f"a value of {grouping.column!r} is not a number, so it has no band",
             remedy="fix it, leave it empty where it is not known, or group without a band",
             source=path,
         )

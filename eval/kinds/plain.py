@@ -218,12 +218,12 @@ def _gold(path: Path, label_set: LabelSet) -> dict[str, Any]:
         for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
             if identifier in found:
                 raise InputError(
-                    "an id stands twice", remedy="keep one row per report", source=path, row=row
+                    "an id appears twice", remedy="keep one row per report", source=path, row=row
                 )
             found[identifier] = value
     except _READ:
         raise InputError(
-            f"a row is no known value of label set {label_set.name}",
+            f"a row is not a known value of label set {label_set.name}",
             remedy="give the label set of the file (--label-set)",
             source=path,
         ) from None
@@ -240,14 +240,14 @@ def _predictions(path: str | Path, label_set: LabelSet) -> dict[str, Prediction]
             prediction = Prediction.from_json(raw, label_set)
         except _READ:
             raise InputError(
-                f"the row is no prediction of label set {label_set.name}",
+                f"the row is not a prediction of label set {label_set.name}",
                 remedy="give the predictions.jsonl of a labeling run, and its label set",
                 source=file,
                 row=line,
             ) from None
         if prediction.id in found:
             raise InputError(
-                "an id stands twice", remedy="keep one row per report", source=file, row=line
+                "an id appears twice", remedy="keep one row per report", source=file, row=line
             )
         found[prediction.id] = prediction
     return found

@@ -148,7 +148,7 @@ def _predictions(path: Path) -> Iterator[tuple[str, Prediction]]:
             prediction = Prediction.from_json(row)
         except (KeyError, ValueError, AttributeError):
             raise InputError(
-                "this is no prediction",
+                "this is not a prediction",
                 remedy="give the predictions.jsonl of labelwright label",
                 source=path,
                 row=line,

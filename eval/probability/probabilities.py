@@ -202,7 +202,7 @@ class _RowReader:
         result = [0.0] * len(INDEX)
         for word, value in found.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise self._error(f"a probability of {name} is no number from 0 to 1")
+                raise self._error(f"a probability of {name} is not a number from 0 to 1")
             index = next((INDEX[c] for c in options if c.value == word), None)
             if index is not None:
                 result[index] = float(value)

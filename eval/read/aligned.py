@@ -237,7 +237,7 @@ def read_column(
     for row, identifier, value in _column_rows(Path(path), column, id_columns):
         if values.setdefault(identifier, value) != value:
             raise InputError(
-                f"an id stands twice with different values of {column!r}",
+                f"an id appears twice with different values of {column!r}",
                 remedy="keep one row per report",
                 source=path,
                 row=row,

@@ -164,7 +164,7 @@ class Tested(ABC):
 
 
 def check_settings(settings: CompareSettings, metric: str, metrics: Sequence[str]) -> None:
-    """Refuse an unknown metric, or a margin that is no share.
+    """Refuse an unknown metric, or a margin that is not a share.
 
     Raises:
         ConfigError: either of them.

@@ -60,7 +60,7 @@ class Cell:
             return cls(NONE, 0)
         if not (number.isascii() and number.isdigit()):
             raise ConfigError(
-                f"{text!r} is no cell of an ablation",
+                f"{text!r} is not a cell of an ablation",
                 remedy="write METHOD:K, such as few-shot:3, or none",
             )
         k = int(number)

@@ -2,7 +2,7 @@
 
 A small model tells soon what one sentence says, and late what sixty words say together. So each
 sentence is asked by itself, as rule-based labelers do, and the task kind puts the answers together
-(:meth:`labelwright.tasks.base.TaskKind.merge`). A sentence that stands twice in a report counts
+(:meth:`labelwright.tasks.base.TaskKind.merge`). A sentence that appears twice in a report counts
 once: the second says nothing new. Reports repeat each other's sentences, and a sentence that was
 read before is not read again.
 """

@@ -51,5 +51,5 @@ def observed(row: Row, label_set: LabelSet) -> Iterator[Finding]:
 
 
 def escaped(text: str) -> str:
-    """Text for formats that take UTF-8 only; a file name that is no text brings lone surrogates."""
+    """Text for formats that take UTF-8 only; file names that are not text bring lone surrogates."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -55,7 +55,7 @@ def _answers(labeler: ReportLabeler, reports: Sequence[Report], rows: str) -> li
         if [answer.id for answer in answers] != [report.id for report in reports]:
             raise LabelwrightError(
                 f"{labeler.name} did not answer every report of {rows} once and in order",
-                remedy="mend the labeler: label_reports returns one result per report",
+                remedy="fix the labeler: label_reports returns one result per report",
             )
         return answers
     free_memory()  # only here is the error gone, and with it what its frames held

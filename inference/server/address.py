@@ -62,7 +62,7 @@ def parse_address(text: str, *, allow_remote: bool) -> Address:
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
             "--server holds a name or password",
-            remedy="leave it out; a key is read from the environment (see docs/backends.md)",
+            remedy="remove it; a key is read from the environment (see docs/backends.md)",
         )
     if parts.query or parts.fragment:
         raise ConfigError(

@@ -73,7 +73,7 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
     if label_set is not None and label_set != own:
         raise CheckpointError(
             f"the model was trained on another label set than {label_set.name}: {own.name}",
-            remedy="leave out --label-set",
+            remedy="remove --label-set",
             source=folder,
         )
     if task.unit != REPORT:

@@ -61,7 +61,7 @@ class Requests:
             raise ConfigError(
                 f"--decode {asking.mode} is not for {known.label_set.task}, whose answers a server "
                 "writes freely",
-                remedy="leave it out",
+                remedy="remove it",
             )
         self._client = client
         self._model = model
@@ -142,7 +142,7 @@ class Requests:
         text, reason, _ = content(answer)
         if text is None:
             raise ServerError(
-                f"{self._client.address.host} answers with something that is no chat completion",
+                f"{self._client.address.host} answers with something that is not a chat completion",
                 remedy="check the end of --server (mostly /v1)",
             )
         if self._asking.mode != FREE and reason == "length":

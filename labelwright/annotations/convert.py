@@ -52,7 +52,7 @@ def convert(
         InputError: an input cannot be read.
     """
     if scheme is not None and to != "conll":
-        raise ConfigError("--scheme is for --to conll", remedy="leave it out")
+        raise ConfigError("--scheme is for --to conll", remedy="remove it")
     for path in files:
         if path.is_dir() and out.resolve().is_relative_to(path.resolve()):
             raise ConfigError("--out lies in an input folder", remedy="choose another folder")

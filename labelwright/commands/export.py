@@ -79,7 +79,7 @@ def _refuse(arguments: argparse.Namespace, form: str, others: tuple[str, ...]) -
     for name in others:
         if getattr(arguments, name) is not None:
             flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{flag} does not apply to the form {form}", remedy="leave it out")
+            raise ConfigError(f"{flag} does not apply to the form {form}", remedy="remove it")
 
 
 def _adapter(arguments: argparse.Namespace) -> int:
@@ -103,7 +103,7 @@ def _gguf(arguments: argparse.Namespace) -> int:
     from inference.exports.gguf_export import export_gguf
 
     if arguments.check is None and arguments.check_rows is not None:
-        raise ConfigError("--check-rows is for --check", remedy="leave it out")
+        raise ConfigError("--check-rows is for --check", remedy="remove it")
     texts: list[str] = []
     if arguments.check is not None:
         need_llama()

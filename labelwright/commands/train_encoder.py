@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         if getattr(arguments, name) is not None:
             raise ConfigError(
                 f"--{name.replace('_', '-')} belongs to --convert-pth",
-                remedy="leave it out (a training takes --output_dir, and the rest from --data)",
+                remedy="remove it (a training takes --output_dir, and the rest from --data)",
             )
     from baselines.encoder.train import main
 
@@ -80,7 +80,7 @@ def _convert(arguments: argparse.Namespace) -> int:
         raise ConfigError("no folder for the converted model", remedy="give --out DIR")
     if arguments.rest:
         raise ConfigError(
-            f"{arguments.rest[0]} means nothing to --convert-pth", remedy="leave it out"
+            f"{arguments.rest[0]} does not apply to --convert-pth", remedy="remove it"
         )
     from baselines.chexbert.weights import convert
     from labelwright.label_set import LabelSet

@@ -86,7 +86,7 @@ def joined(
         what: what a row of it is called in errors.
 
     Raises:
-        InputError: a report has no text or is not known, an id stands twice, or something is
+        InputError: a report has no text or is not known, an id appears twice, or something is
             known of a report that is not there.
     """
     path = data.path / REPORTS.format(split)
@@ -95,7 +95,7 @@ def joined(
         found = known.pop(identifier, None)
         if found is None:
             raise InputError(
-                f"the report has no {what} in {file}, or its id stands twice",
+                f"the report has no {what} in {file}, or its id appears twice",
                 remedy=AGAIN,
                 source=path,
                 row=row,

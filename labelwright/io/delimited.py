@@ -101,7 +101,7 @@ def rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
             if len(cells) != len(header):
                 raise InputError(
                     f"the row has {len(cells)} cells, the header {len(header)}",
-                    remedy="mend the row",
+                    remedy="fix the row",
                     source=path,
                     row=row,
                 )

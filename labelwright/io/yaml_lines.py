@@ -39,7 +39,7 @@ class YamlFile:
             mark = getattr(error, "problem_mark", None)
             raise LabelSetError(
                 f"not valid YAML ({getattr(error, 'problem', None) or 'cannot be parsed'})",
-                remedy="mend the syntax near this line",
+                remedy="fix the syntax near this line",
                 source=source,
                 row=None if mark is None else mark.line + 1,
             ) from None
@@ -128,7 +128,7 @@ class YamlFile:
                 name = str(key.value)
                 self._lines[(*path, name)] = key.start_mark.line + 1
                 if name in seen:
-                    self.problem([*path, name], f"key {name!r} stands twice; delete one")
+                    self.problem([*path, name], f"key {name!r} appears twice; delete one")
                 seen.add(name)
                 self._walk(value, (*path, name))
         elif isinstance(node, yaml.SequenceNode):

@@ -47,7 +47,7 @@ class Calibrated(Wrapping):
             raise ConfigError(
                 f"--calibration is for probabilities of choices, and answers for the task "
                 f"{labeler.label_set.task} have none",
-                remedy="leave it out",
+                remedy="remove it",
             )
         try:
             file = json.loads(path.read_text(encoding="utf-8"))
@@ -71,7 +71,7 @@ class Calibrated(Wrapping):
         if len(codes - {Certainty.POSITIVE}) < 2 < len(labeler.label_set.certainties):
             raise ConfigError(
                 "the calibration was fitted on a gold that says only what is present",
-                remedy="fit it on a gold with negatives or uncertain labels, or leave it out",
+                remedy="fit it on a gold with negatives or uncertain labels, or remove it",
                 source=path,
             )
         own = labeler.describe().get("model_sha256")
@@ -152,7 +152,7 @@ def _rows(path: Path) -> list[Mapping[str, Any]]:
 
 def _none(path: Path) -> InputError:
     return InputError(
-        "this is no calibration.json",
+        "this is not a calibration.json",
         remedy="give the one that this version's labelwright eval wrote (--calibration-gold …)",
         source=path,
     )

@@ -64,7 +64,7 @@ class Decision:
 
         Raises:
             InputError: the file is no such file.
-            ConfigError: it names what is no observation of the label set.
+            ConfigError: it names what is not an observation of the label set.
         """
         if choice == FIRST:
             return cls()
@@ -92,7 +92,7 @@ class Decision:
         unknown = [name for name in least if name not in label_set.names]
         if unknown:
             raise ConfigError(
-                f"{unknown[0]!r} is no observation of {label_set.name}",
+                f"{unknown[0]!r} is not an observation of {label_set.name}",
                 remedy="use the names of the label set",
                 source=path,
             )

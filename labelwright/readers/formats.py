@@ -63,9 +63,14 @@ class Format:
             return self.count(path, options)
         return sum(1 for _ in self.read(path, options))
 
+    @property
+    def whole_folders(self) -> bool:
+        """Whether a folder of such files can be given."""
+        return bool(self.suffixes or self.below)
+
     def files(self, path: Path) -> Iterator[Path] | None:
         """The files that are read below a folder, sorted; ``None`` where the path is the file."""
-        if not path.is_dir() or not (self.suffixes or self.below):
+        if not path.is_dir() or not self.whole_folders:
             return None
         return self.below(path) if self.below else folders.files(path, self.suffixes)
 
@@ -122,7 +127,7 @@ FORMATS = {
 
 
 def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
-    """Refuse options that mean nothing for any of the inputs.
+    """Refuse options that do not apply to any of the inputs.
 
     Raises:
         ConfigError: there is one.
@@ -134,9 +139,7 @@ def check_flags(formats: Sequence[Format], options: ReadOptions) -> None:
             known = (
                 f"formats that have it: {', '.join(takers)}" if takers else "it is for databases"
             )
-            raise ConfigError(
-                f"{flag} means nothing for this input", remedy=f"leave it out; {known}"
-            )
+            raise ConfigError(f"{flag} does not apply to this input", remedy=f"remove it; {known}")
 
 
 def fitting(form: Format, options: ReadOptions) -> ReadOptions:

@@ -21,7 +21,7 @@ _OTHERS = (
 _DICOM = slice(128, 132)
 _CONTROLS = re.compile("[\x01-\x08\x0e-\x1f\x7f]")
 _MOST_CONTROLS = 3, 0.02
-"""Number and share of control characters; what is above both is no text."""
+"""Number and share of control characters; what is above both is not text."""
 
 
 class NoTextError(ValueError):

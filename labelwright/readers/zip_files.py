@@ -53,7 +53,7 @@ def parts_of(path: Path, options: ReadOptions, format_of: FormatOf) -> list[tupl
     if len(found.files) == 1:
         return [(found.files[0], format_of(found.files[0], options))]
     formats = [format_of(file, options) for file in found.files]
-    if all(form.files is None for form in formats):
+    if not any(form.whole_folders for form in formats):
         return list(zip(found.files, formats, strict=True))
     folder = found.folder
     while len(inner := list(folder.iterdir())) == 1 and inner[0].is_dir():
@@ -63,7 +63,7 @@ def parts_of(path: Path, options: ReadOptions, format_of: FormatOf) -> list[tupl
 
 def count_parts(path: Path, options: ReadOptions, parts: list[tuple[Path, Readable]]) -> int:
     """The rows that :func:`read_parts` would yield."""
-    return sum(form.count(part, options) for part, form in parts) + len(unpacked(path).refused)
+    return sum(form.rows(part, options) for part, form in parts) + len(unpacked(path).refused)
 
 
 def read_parts(

@@ -283,6 +283,6 @@ def own_label_set(given: LabelSet | str | Path | None, own: LabelSet, path: str 
         raise CheckpointError(
             f"the model was trained on another label set than {given.name} "
             f"{given.version}: {own.name} {own.version}",
-            remedy="leave out --label-set, or train a model for it",
+            remedy="remove --label-set, or train a model for it",
             source=path,
         )

@@ -356,7 +356,7 @@ class TaskKind(ABC, Generic[V]):
 
         Raises:
             InputError: the file cannot be read.
-            KeyError, ValueError, TypeError: a row is no value of this kind.
+            KeyError, ValueError, TypeError: a row is not a value of this kind.
         """
         for row, line in read_jsonl(path):
             yield row, str(line["id"]), self.from_object(label_set, line)

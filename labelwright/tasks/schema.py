@@ -156,7 +156,7 @@ def _certainties(file: YamlFile, value: object, rules: Rules) -> Words:
         if " " in text:
             file.problem(path, f"certainty word {text!r} must be one word; shorten it")
         if text.casefold() in {w.casefold() for w in words.values()}:
-            file.problem(path, f"certainty word {text!r} stands twice; words must differ")
+            file.problem(path, f"certainty word {text!r} appears twice; words must differ")
         words[Certainty(str(name))] = text
     for needed in rules.needed:
         if needed not in words and not file.problems:

@@ -132,7 +132,7 @@ class _Reader:
             prediction = Prediction.from_json(row, self._form.label_set)
             items = self._form.proposals(prediction)
         except (KeyError, ValueError, TypeError, AttributeError):
-            return "this is no prediction of the project's label set"
+            return "this is not a prediction of the project's label set"
         if problem := self._problem(items, len(text)) or self._form.fits(prediction, text):
             return problem
         self._done.add(note)

@@ -207,7 +207,7 @@ def _checked(database: str) -> str:
     if sa.make_url(_POSTGRES + rest).password:
         raise ConfigError(
             "the database's address holds a password",
-            remedy="keep it in ~/.pgpass or PGPASSWORD, and leave it out here",
+            remedy="keep it in ~/.pgpass or PGPASSWORD, and remove it here",
         )
     return _POSTGRES + rest
 

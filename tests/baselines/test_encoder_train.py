@@ -231,8 +231,8 @@ def harmed(data: Path, tmp_path: Path, name: str, change: Any) -> Path:
 DAMAGE = [
     ("train.labels.csv", lambda lines: lines[:-1], "no labels in train.labels.csv"),
     ("train.reports.jsonl", lambda lines: lines[:-1], "1 rows of train.labels.csv have no report"),
-    ("train.reports.jsonl", lambda lines: [*lines, lines[0]], "or its id stands twice"),
-    ("train.labels.csv", lambda lines: [*lines, lines[1]], "the id stands twice"),
+    ("train.reports.jsonl", lambda lines: [*lines, lines[0]], "or its id appears twice"),
+    ("train.labels.csv", lambda lines: [*lines, lines[1]], "the id appears twice"),
     (
         "train.labels.csv",
         lambda lines: [*lines[:-1], lines[-1].rpartition(",")[0] + ",0.0"],

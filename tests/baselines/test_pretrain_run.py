@@ -246,7 +246,7 @@ def test_what_cannot_work_is_refused(
         (command(no_entities, tmp_path / "a", "--objective=emlm"), "no report has an entity"),
         (command(None, tmp_path / "a"), "no reports"),
         (command(None, tmp_path / "a", "--texts=x", "--objective=emlm"), "have no entities"),
-        (command(data, tmp_path / "a", "--rate=0"), "rate is no share"),
+        (command(data, tmp_path / "a", "--rate=0"), "rate is not a share"),
         (command(data, tmp_path / "a", "--temperature=0.1"), "are for --objective emlm-cl"),
         (command(data, tmp_path / "a", "--init_from=x"), "unknown flag --init_from"),
         (command(data, tmp_path / "a", "--head_dropout=0.1"), "unknown flag --head_dropout"),

@@ -48,7 +48,7 @@ MISTAKES = [
     (["--shceme=IO"], "unknown flag --shceme; did you mean --scheme"),
     (["--scheme=IOB"], "invalid choice"),
     (["--crf", "--head=multilabel"], "one tag a word"),
-    (["--crf", "--class-weights=plain"], "class weights mean nothing to a random field"),
+    (["--crf", "--class-weights=plain"], "class weights do not apply to a random field"),
     (["--thresholds=per-label"], "thresholds are for --head multilabel"),
     (["--thresholds=test-set", "--head=multilabel"], "searched on the evaluated reports"),
     (["--stride=-1"], "stride is below 0"),
@@ -76,7 +76,7 @@ def change(**parts: Any) -> Callable[[list[str]], list[str]]:
 DAMAGE = [
     ("train.entities.jsonl", lambda lines: lines[:-1], "no row in train.entities.jsonl"),
     ("train.reports.jsonl", lambda lines: lines[:-1], "1 rows of train.entities.jsonl have no"),
-    ("train.entities.jsonl", add({"id": "train-0", "entities": []}), "the id stands twice"),
+    ("train.entities.jsonl", add({"id": "train-0", "entities": []}), "the id appears twice"),
     ("train.entities.jsonl", add({"id": "z"}), "no list of entities"),
     ("train.entities.jsonl", change(type="Organ"), "label set lesion-2 has no type 'Organ'"),
     ("train.entities.jsonl", change(spans=[]), "no place in the text"),

@@ -249,7 +249,7 @@ def errors(data: Path, votes: Path) -> dict[str, tuple[list[str], str]]:
         "unknown flag": ([none, one, "--decoed", "free"], "unknown flag --decoed"),
         "no index": ([*reports, "--model", "rules"], "need --index"),
         "methods": ([*reports, *index, "--methods", "rag"], "unknown method 'rag'"),
-        "numbers": ([*reports, *index, "--k", "0,three"], "--k 'three' is no number"),
+        "numbers": ([*reports, *index, "--k", "0,three"], "--k 'three' is not a number"),
         "empty": ([*reports, *index, "--k", "0,,1"], "has an empty part"),
         "no zero": (
             [*reports, *index, "--methods", "knn", "--k", "1", "--limit", "3"],

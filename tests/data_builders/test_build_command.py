@@ -131,7 +131,7 @@ GOOD = ("--label-set", "head-ct-5", "--labels", "{labels}", "--out", "{out}")
         (("{reports}", *GOOD, "--synthetic", "5"), "give either files or --synthetic N"),
         (("{reports}", *GOOD, "--balance", "0.5"), "--balance is for --synthetic"),
         ((*GOOD, "--synthetic", "5", "--balance", "2"), "give a number from 0 to 1"),
-        (("{reports}", *GOOD, "--split", "0.5,0.5"), "is no split; give the shares"),
+        (("{reports}", *GOOD, "--split", "0.5,0.5"), "is not a split; give the shares"),
         (("{reports}", *GOOD, "--split", "none", "--split-file", "x"), "exclude each other"),
         (("{reports}", *GOOD, "--split-file", "x.csv"), "x.csv: no such file"),
         (("{reports}", *GOOD, "--test-labels", "x.csv"), "x.csv: no such label table; give a CSV"),
@@ -162,7 +162,7 @@ def test_mistakes_of_the_user(
     ("change", "words"),
     [
         (("r1,1,,,,", "r1,7,,,,"), "labels.csv:2: column 'Intracranial Hemorrhage' holds a code"),
-        (("r1,1,,,,", "r0,0,,,,"), "labels.csv:2: report r0 stands twice with different labels"),
+        (("r1,1,,,,", "r0,0,,,,"), "labels.csv:2: report r0 appears twice with different labels"),
         (("r1,1,,,,", "r1,1,,,"), "labels.csv:2: the row has 5 cells, the header 6"),
         (("Acute Infarct", "Stroke"), "no column Acute Infarct; columns found: id, "),
         (("id,", "mrn,"), "no column looks like the report's id; name it with --label-id-columns"),

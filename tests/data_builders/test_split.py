@@ -121,7 +121,7 @@ def test_all_of_one_patient_cannot_be_split() -> None:
     "text", ["0.8,0.1", "0.8,0.1,0.2", "a,b,c", "", "1.2,-0.1,-0.1", "nan,0,1"]
 )
 def test_bad_ratios(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no split; give the shares"):
+    with pytest.raises(ConfigError, match="is not a split; give the shares"):
         parse_ratios(text)
 
 

@@ -133,6 +133,6 @@ def test_rows_of_another_kind_are_named(case: Path, capsys: pytest.CaptureFixtur
     rows = [{"id": "r0", "labels": {"Smoker": "positive"}, "model": "m"}]
     write_jsonl(case / "good" / "predictions.jsonl", rows)
     assert evaluate(case) == 2
-    assert "predictions.jsonl:1: the row is no prediction of label set history" in (
+    assert "predictions.jsonl:1: the row is not a prediction of label set history" in (
         capsys.readouterr().err
     )

@@ -133,7 +133,7 @@ def test_flags_of_the_gold_do_not_reach_predictions(
     assert found["ours"] > 40
     assert found["tagger"] == 0
     for given, wanted in (
-        ("tag-scheme", "is no option with its value"),
+        ("tag-scheme", "is not an option with its value"),
         ("nobody:tag-scheme=bio", "names none of the labelers; use one of: ours, tagger"),
         ("colour=red", "has no option 'colour'"),
         ("tagger:tag-scheme=x", "argument --tag-scheme: invalid choice"),

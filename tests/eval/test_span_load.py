@@ -232,9 +232,9 @@ def test_options_that_mean_nothing_for_the_files(tmp_path: Path) -> None:
     tagged = tmp_path / "a.conll"
     tagged.write_text("Fibrosis\tI-Disease\nof\tO\n", encoding="utf-8")
     bio = ReadOptions(tag_scheme="io")
-    with pytest.raises(ConfigError, match="--tag-scheme means nothing for this input"):
+    with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
         load_span_comparison(own, {"m": own}, SET, options=bio)
-    with pytest.raises(ConfigError, match="--tag-scheme means nothing for this input"):
+    with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
         load_span_comparison(own, {"m": own}, SET, pred_options={"": bio})
     files = {"m": own, "tagger": tagged}
     found = load_span_comparison(own, files, SET, pred_options={"": bio})

@@ -92,8 +92,8 @@ def test_bands_are_in_numeric_order(tmp_path):
         ("id,sex\n1,F\n", Grouping("age"), "no column age"),
         ("id,sex\n999,F\n", Grouping("sex"), "no scored report has a value of 'sex'"),
         ("id,sex\n1,\n", Grouping("sex"), "no scored report has a value of 'sex'"),
-        ("id,age\n1,old\n", Grouping("age", 10), "is no number"),
-        ("id,age\n1,inf\n", Grouping("age", 10), "is no number"),
+        ("id,age\n1,old\n", Grouping("age", 10), "is not a number"),
+        ("id,age\n1,inf\n", Grouping("age", 10), "is not a number"),
         ("id,sex\n1,F\n1,M\n", Grouping("sex"), "different values"),
         (
             "id,age\n" + "".join(f"{i},{i}\n" for i in range(40)),

@@ -101,7 +101,7 @@ def test_the_command(
     [
         (["adapter"], "an adapter needs its base; give --base"),
         (["adapter", "--base", "b", "--check", "r"], "--check does not apply to the form adapter"),
-        (["gguf", "--rank", "3"], "--rank does not apply to the form gguf; leave it out"),
+        (["gguf", "--rank", "3"], "--rank does not apply to the form gguf; remove it"),
     ],
 )
 def test_flags_of_the_other_form(

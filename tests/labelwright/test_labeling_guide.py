@@ -2,7 +2,7 @@
 
 ``docs/labeling-guide.md`` is the source. The rules are held to every line of its tables, the model
 that comes along to those whose label is in bold. What fails today stands in :data:`RULES_GAPS` and
-:data:`MODEL_GAPS`; a gap that is mended must leave its list, or the test fails.
+:data:`MODEL_GAPS`; a gap that is fixed must leave its list, or the test fails.
 """
 
 from __future__ import annotations

@@ -134,8 +134,8 @@ def test_back_to_flat(approximate: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "parameters", "message"),
     [
-        ("flat", {"links": 8}, "links means nothing to an index of kind flat"),
-        ("hnsw", {"probes": 8}, "probes means nothing to an index of kind hnsw; its parameters"),
+        ("flat", {"links": 8}, "links does not apply to an index of kind flat"),
+        ("hnsw", {"probes": 8}, "probes does not apply to an index of kind hnsw; its parameters"),
         ("hnsw", {"links": 0}, "links must be 1 or more"),
         ("tree", {}, "unknown kind tree; choose one of: flat, hnsw, ivfpq"),
         ("ivfpq", {}, "ivfpq needs 9,984 reports at least, and there are 3"),

@@ -64,7 +64,7 @@ def test_predictions_come_in_once_and_what_does_not_fit_is_said(tmp_path: Path) 
         (4, "Disease: a place lies outside the text or overlaps the one before"),
         (5, "a mention stands elsewhere in the note; was another text labeled?"),
         (6, "Weather: no such label"),
-        (7, "this is no prediction of the project's label set"),
+        (7, "this is not a prediction of the project's label set"),
     ]
     assert runs.add_run(store, path).again
     write_jsonl(path, rows[1:2])

@@ -107,7 +107,7 @@ BAD_RECIPES = {
     "unknown key": ("\nlearnin_rate: 1e-4\n", "2: .*did you mean 'learning_rate'"),
     "wrong kind": ("num_train_epochs: five\n", "epochs: invalid float value"),
     "wrong choice": ("on_long: dorp\n", "on-long: invalid choice"),
-    "twice": ("seed: 1\nseed: 2\n", "'seed' stands twice"),
+    "twice": ("seed: 1\nseed: 2\n", "'seed' appears twice"),
     "no mapping": ("- seed\n", "a recipe is a mapping"),
     "no YAML": ("seed: [1\n", "not valid YAML"),
     "old name": ("gradient_checkpointing: true\n", "write activation_checkpointing"),

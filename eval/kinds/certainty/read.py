@@ -90,7 +90,7 @@ def load_comparison(
         patients: a table or JSONL file with the id and ``patient_column``.
 
     Raises:
-        InputError: a file or column is missing, an id stands twice, a code is unknown, a file
+        InputError: a file or column is missing, an id appears twice, a code is unknown, a file
             belongs to another label set, or gold and predictions share no id.
         ConfigError: no predictions are given.
     """
@@ -132,7 +132,7 @@ def _check(table: LabelTable, truth: LabelTable) -> None:
     if absent:
         raise InputError(
             f"no answers for {', '.join(absent)}, which the gold has",
-            remedy="give predictions for these observations or leave them out of the gold",
+            remedy="give predictions for these observations or remove them from the gold",
             source=table.source,
         )
     check_common(
@@ -281,7 +281,7 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
             prediction = Prediction.from_json(raw, label_set)
         except (KeyError, ValueError, TypeError, AttributeError):
             raise InputError(
-                "the row is no prediction (id, labels with known certainties)",
+                "the row is not a prediction (id, labels with known certainties)",
                 remedy="give the predictions.jsonl of a labeling run",
                 source=path,
                 row=line,

@@ -76,7 +76,7 @@ def read_spans(
             label set asks for one.
 
     Raises:
-        InputError: the file cannot be read, an id is empty or stands twice, a type or certainty
+        InputError: the file cannot be read, an id is empty or appears twice, a type or certainty
             is not in the label set, or the gold lacks something.
     """
     file = prediction_file(path)

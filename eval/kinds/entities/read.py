@@ -113,7 +113,7 @@ def load_span_comparison(
     Raises:
         InputError: as :func:`read_spans`; gold and predictions share no
             id; or a mention ends after its text.
-        ConfigError: no predictions are given, or options that mean nothing for the files.
+        ConfigError: no predictions are given, or options that do not apply to the files.
     """
     check_predictions(predictions)
     how = ReadOptions() if options is None else options
@@ -227,7 +227,7 @@ def _check_options(
     predictions: Mapping[str, str | Path],
     hows: Mapping[str, ReadOptions],
 ) -> None:
-    """Refuse options that mean nothing for the gold, or for none of the predictions.
+    """Refuse options that do not apply to the gold, or for none of the predictions.
 
     Raises:
         ConfigError: there is one.

@@ -77,7 +77,7 @@ def _grid(arguments: argparse.Namespace) -> list[Cell]:
     numbers = _parts(arguments.k or DEFAULT_K, "--k")
     if wrong := [text for text in numbers if not (text.isascii() and text.isdigit())]:
         raise ConfigError(
-            f"--k {wrong[0]!r} is no number of neighbours",
+            f"--k {wrong[0]!r} is not a number of neighbours",
             remedy="give whole numbers with commas between, such as 0,1,3,5",
         )
     counts = sorted({int(text) for text in numbers})

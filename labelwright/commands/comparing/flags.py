@@ -242,7 +242,7 @@ def pred_reading(values: Sequence[str], labelers: Collection[str]) -> dict[str, 
         name, _, option = option.rpartition(":")
         if not equals or not option or not said:
             raise ConfigError(
-                f"--pred-reading {value!r} is no option with its value",
+                f"--pred-reading {value!r} is not an option with its value",
                 remedy="write OPTION=VALUE or NAME:OPTION=VALUE, such as tag-scheme=bio",
             )
         if name and name not in labelers:
@@ -324,7 +324,7 @@ def named_paths(values: Sequence[str], flag: str = "--pred") -> dict[str, str]:
     """``NAME=PATH`` or a path alone, named after its folder or file.
 
     Raises:
-        ConfigError: a name stands twice, is empty, too long or unprintable.
+        ConfigError: a name appears twice, is empty, too long or unprintable.
     """
     found: dict[str, str] = {}
     for value in values:

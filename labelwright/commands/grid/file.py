@@ -247,7 +247,7 @@ def _flags(file: YamlFile, path: list[YamlStep], stage: str, value: object) -> F
         if key in OWN[stage]:
             file.problem([*path, str(name)], f"the grid gives {name!r} itself; remove it")
         elif key in found:
-            file.problem([*path, str(name)], f"{name!r} stands twice; delete one")
+            file.problem([*path, str(name)], f"{name!r} appears twice; delete one")
         elif isinstance(given, dict) or given is None:
             file.problem([*path, str(name)], f"{name!r} needs a value or a list")
         found[key] = given

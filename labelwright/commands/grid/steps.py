@@ -263,7 +263,9 @@ def _pseudo(cell: Cell) -> tuple[int, str, dict[str, Any]]:
     flags = dict(cell.flags["pseudo"])
     rounds, start = flags.pop(ROUNDS, 0), flags.pop(START, FRESH)
     if type(rounds) is not int or not 0 <= rounds <= 9:
-        raise ConfigError(f"pseudo rounds: {rounds!r} is no number from 0 to 9", remedy="give one")
+        raise ConfigError(
+            f"pseudo rounds: {rounds!r} is not a number from 0 to 9", remedy="give one"
+        )
     if start not in (FRESH, GOING_ON):
         raise ConfigError(
             f"pseudo start: {start!r} is unknown", remedy=f"write {FRESH} or {GOING_ON}"

@@ -66,7 +66,7 @@ def search(arguments: argparse.Namespace) -> str:
     index = Index.open(arguments.index)
     vector, text, patient = _query(index, arguments)
     if arguments.other_texts and text is None:
-        raise ConfigError("--other-texts needs a text", remedy="leave it out with --image")
+        raise ConfigError("--other-texts needs a text", remedy="remove it with --image")
     (found,) = index.search(
         vector[None],
         k=arguments.k,

@@ -80,7 +80,7 @@ def labeled_by(
             if getattr(ray, name) is not None:
                 raise ConfigError(
                     f"{flag(name)} means something beside --ray-actors only",
-                    remedy="give --ray-actors N as well, or leave it out",
+                    remedy="give --ray-actors N as well, or remove it",
                 )
         yield _here(settings, ray.workers, rows)
         return
@@ -93,7 +93,7 @@ def labeled_by(
     if device is not None and ":" in device:
         raise ConfigError(
             f"--device {device} picks one GPU for all workers",
-            remedy="leave it out; --gpus-per-actor says what each worker gets",
+            remedy="remove it; --gpus-per-actor says what each worker gets",
         )
     gpus = ray.gpus_per_actor
     weightless = settings.labeler == RULES and settings.second_reader in (None, RULES)

@@ -71,13 +71,13 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def check_run_flags(arguments: argparse.Namespace) -> None:
-    """Refuse flags that mean nothing together.
+    """Refuse flags that do not apply together.
 
     Raises:
         ConfigError: there are such.
     """
     if arguments.also_text and "omop" not in arguments.also:
-        raise ConfigError("--also-text is for --also omop", remedy="leave it out")
+        raise ConfigError("--also-text is for --also omop", remedy="remove it")
     if arguments.dry_run and arguments.retry_rejects:
         raise ConfigError(
             "--dry-run and --retry-rejects exclude each other", remedy="leave one out"

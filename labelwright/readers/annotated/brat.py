@@ -226,7 +226,7 @@ def _check(options: ReadOptions) -> None:
     if any(asked) or options.meta_columns:
         raise ConfigError(
             "BRAT files have no columns",
-            remedy="leave out --id-column, --text-columns, --patient-column and --meta-columns",
+            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
         )
     if options.encoding is not None:
         checked_encoding(options.encoding)

@@ -75,7 +75,7 @@ def parse(text: str, name: str) -> Standoff:
         if line[0] == "T":
             mention = _mention(line, number)
             if isinstance(mention, str) or mention.id in seen:
-                reason = mention if isinstance(mention, str) else "the id stands twice in the file"
+                reason = mention if isinstance(mention, str) else "the id appears twice in the file"
                 found.bad.append(Bad(f"{name}:{number}", reason))
                 continue
             seen.add(mention.id)

@@ -173,7 +173,7 @@ def _check(options: ReadOptions) -> None:
     if any(asked) or options.meta_columns:
         raise ConfigError(
             "CoNLL files have no named columns",
-            remedy="leave out --id-column, --text-columns, --patient-column and --meta-columns; "
+            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns; "
             "--tag-column N says where the tag stands",
         )
     if options.tag_scheme is not None and options.tag_scheme not in SCHEMES:

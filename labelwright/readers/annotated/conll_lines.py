@@ -153,7 +153,7 @@ def _scheme(pairs: Counter[Pair], options: ReadOptions, path: Path) -> str:
             used = ", ".join(sorted(prefixes_of(pairs)))
             raise InputError(
                 f"tags with {used} are not {options.tag_scheme}",
-                remedy=f"give --tag-scheme, one of {', '.join(SCHEMES)}, or leave it out",
+                remedy=f"give --tag-scheme, one of {', '.join(SCHEMES)}, or remove it",
                 source=path,
             )
         return options.tag_scheme

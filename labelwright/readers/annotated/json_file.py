@@ -73,7 +73,7 @@ def _read(path: Path, options: ReadOptions, *, own: bool) -> Iterator[Report | R
         if isinstance(report, Reject):
             yield report
         elif has_twice(value, ("entities", "label", "labels", "meta")):
-            yield Reject(report.id, str(path), number, "a key that is read stands twice in it")
+            yield Reject(report.id, str(path), number, "a key that is read appears twice in it")
         else:
             yield from _annotated(report, value, path.name, options, own=own)
             if not own and isinstance(value.get("relations"), list):

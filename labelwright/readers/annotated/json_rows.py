@@ -87,12 +87,12 @@ def _own(text: str, row: Any) -> Entity | str:
     if not isinstance(row, dict) or not {"type", "spans"} <= row.keys():
         return "no object with type and spans"
     if isinstance(row, Ambiguous):
-        return "a key stands twice in it"
+        return "a key appears twice in it"
     if row.keys() - _OWN:
         return f"unknown keys; known are {', '.join(sorted(_OWN))}"
     kind, spans = row["type"], _spans(row["spans"])
     if not _name(kind):
-        return "the type is no name"
+        return "the type is not a name"
     if spans is None:
         return "spans are no list of [start, end]"
     if not spans:
@@ -106,7 +106,7 @@ def _own(text: str, row: Any) -> Entity | str:
     if certainty is not None and certainty not in frozenset(Certainty):
         return f"the certainty is none of {', '.join(Certainty)}"
     if prob is not None and not (_number(prob) and 0 <= prob <= 1):
-        return "the prob is no number from 0 to 1"
+        return "the prob is not a number from 0 to 1"
     entity = Entity.of(text, kind, *spans, certainty=certainty and Certainty(certainty))
     return (
         entity

@@ -152,7 +152,7 @@ def _results(task: Mapping[str, Any]) -> list[Any] | str | None:
     if not counting:
         return None
     results = counting[0].get("result")
-    return results if isinstance(results, list) else "the result of the annotation is no list"
+    return results if isinstance(results, list) else "the result of the annotation is not a list"
 
 
 def _flat_regions(task: Mapping[str, Any]) -> list[Any] | None:

@@ -53,7 +53,9 @@ def report_of(
     if not encodable(identifier):
         return Reject(None, source, row, "half a surrogate pair stands in it, no character")
     if has_twice(resource, _READ):
-        return Reject(identifier, source, row, "a member that is read stands twice in the resource")
+        return Reject(
+            identifier, source, row, "a member that is read appears twice in the resource"
+        )
     status = _string(resource.get("status"))
     if status in _REFUSED:
         return Reject(identifier or None, source, row, f"the status is {status}")

@@ -107,7 +107,7 @@ class _Reading:
         elif self.size > opening.LONGEST:
             self.problem = f"the message is longer than {opening.LONGEST} bytes"
         elif self.segments and not self._is_segment(segment):
-            self.problem = "a line that is no segment (a line end inside a field?)"
+            self.problem = "a line that is not a segment (a line end inside a field?)"
         if self.problem is None:
             self.segments.append(segment)
 
@@ -196,7 +196,7 @@ def _check(options: ReadOptions) -> None:
     if any(asked) or options.id_column not in (None, *hl7_report.IDS):
         raise ConfigError(
             "an HL7 report has its text in OBX-5 and its patient in PID-3",
-            remedy="leave out --text-columns and --patient-column; --id-column may be "
+            remedy="remove --text-columns and --patient-column; --id-column may be "
             + ", ".join(hl7_report.IDS),
         )
     if unknown := [name for name in options.meta_columns if name not in hl7_report.META]:

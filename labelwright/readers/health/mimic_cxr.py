@@ -108,7 +108,7 @@ def _refuse_columns(options: ReadOptions) -> None:
     if any(asked) or options.meta_columns:
         raise ConfigError(
             "a MIMIC-CXR tree has no columns",
-            remedy="leave out --id-column, --text-columns, --patient-column and --meta-columns",
+            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
         )
 
 

@@ -225,7 +225,7 @@ def _refuse_columns(options: ReadOptions) -> None:
     if options.id_column not in (None, "uid", "id") or options.patient_column is not None:
         raise ConfigError(
             "Open-i reports have their own id and no patients",
-            remedy="leave out --id-column and --patient-column",
+            remedy="remove --id-column and --patient-column",
         )
     if unknown := [name for name in options.meta_columns if name not in _META]:
         raise ConfigError(

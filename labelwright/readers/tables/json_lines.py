@@ -69,7 +69,7 @@ def report_of(
 ) -> Report | Reject:
     """The report of one object, or why it is none."""
     if has_twice(value, columns.used):
-        return Reject(None, source, row, "a key that is read stands twice in the object")
+        return Reject(None, source, row, "a key that is read appears twice in the object")
     identifier = scalar(value.get(columns.id))
     if identifier is None:
         return Reject(None, source, row, "the id is neither text nor a whole number")

@@ -55,7 +55,9 @@ def _report(source: str, row: int, value: Mapping[str, Any]) -> Report | Reject:
         return Reject(None, source, row, "half a surrogate pair stands in it, no character")
     identifier = identifier.strip()
     if has_twice(value, ("custom_id", "body")):
-        return Reject(identifier or None, source, row, "custom_id or body stands twice in the line")
+        return Reject(
+            identifier or None, source, row, "custom_id or body appears twice in the line"
+        )
     text = _last_of_user(value.get("body"))
     if text is None:
         return Reject(identifier or None, source, row, "no user message with plain text parts only")
@@ -97,6 +99,6 @@ def _check(options: ReadOptions) -> None:
     if any(asked) or options.id_column not in (None, "custom_id"):
         raise ConfigError(
             "requests of the Batch API have no columns but custom_id",
-            remedy="leave out --text-columns, --patient-column and --meta-columns; "
+            remedy="remove --text-columns, --patient-column and --meta-columns; "
             "--input-format jsonl reads the lines as a table",
         )

@@ -79,7 +79,7 @@ def _whole(
         for number, other in enumerate(others):
             if other not in names or other == item["label"]:
                 file.problem(
-                    [*path, "with", number], f"{other!r} is no other label; mend or delete it"
+                    [*path, "with", number], f"{other!r} is not another label; fix or delete it"
                 )
 
 

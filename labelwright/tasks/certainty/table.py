@@ -99,7 +99,7 @@ class PackedLabels(Mapping[str, dict[str, Certainty]]):
             packed = same.setdefault(packed, packed)
             if self._found.setdefault(identifier, packed) != packed:
                 raise InputError(
-                    f"report {identifier} stands twice with different labels",
+                    f"report {identifier} appears twice with different labels",
                     remedy="keep one of the rows",
                     source=path,
                     row=row,
@@ -158,7 +158,7 @@ def _cell(cell: str, name: str, path: str | Path, row: int) -> Certainty:
     except ValueError:
         raise InputError(
             f"column {name!r} holds a code other than 1, 0, -1 or empty",
-            remedy="mend the cell or give another column",
+            remedy="fix the cell or give another column",
             source=path,
             row=row,
         ) from None

@@ -104,7 +104,7 @@ BROKEN = {
     "T2\tFinding 3 9;8 13\tmetast tasis": "offsets outside the text, empty or out of order",
     "T2\tFinding -3 13\tx": "a broken line; wanted is: T1, tab, type, offsets, tab, text",
     "T2 Finding 3 13 metastasis": "a broken line; wanted is: T1, tab, type, offsets, tab, text",
-    "T1\tFinding 3 13\tmetastasis": "the id stands twice in the file",
+    "T1\tFinding 3 13\tmetastasis": "the id appears twice in the file",
     "R1 In Arg1:T1": "a broken line",
     "Q1\tFinding 3 13\tmetastasis": "an unknown kind of line",
 }

@@ -74,7 +74,7 @@ OUT = "offsets outside the text, empty or out of order"
 BAD_OWN: list[tuple[Any, str]] = [
     ("Organ", "no object with type and spans"),
     ({"type": "Organ"}, "no object with type and spans"),
-    ({"type": " ", "spans": [[5, 9]]}, "the type is no name"),
+    ({"type": " ", "spans": [[5, 9]]}, "the type is not a name"),
     ({"type": "Organ", "spans": [5, 9]}, "spans are no list of [start, end]"),
     ({"type": "Organ", "spans": [[5, 9.0]]}, "spans are no list of [start, end]"),
     ({"type": "Organ", "spans": [[True, 9]]}, "spans are no list of [start, end]"),
@@ -92,8 +92,8 @@ BAD_OWN: list[tuple[Any, str]] = [
         {"type": "Organ", "spans": [[5, 9]], "certainty": "maybe"},
         "the certainty is none of positive, negative, uncertain, blank",
     ),
-    ({"type": "Organ", "spans": [[5, 9]], "prob": 1.5}, "the prob is no number from 0 to 1"),
-    ({"type": "Organ", "spans": [[5, 9]], "prob": "1"}, "the prob is no number from 0 to 1"),
+    ({"type": "Organ", "spans": [[5, 9]], "prob": 1.5}, "the prob is not a number from 0 to 1"),
+    ({"type": "Organ", "spans": [[5, 9]], "prob": "1"}, "the prob is not a number from 0 to 1"),
     (
         {"type": "Organ", "spans": [[5, 9]], "cui": "C1"},
         "unknown keys; known are certainty, prob, spans, text, type",
@@ -125,14 +125,14 @@ def test_rows_that_are_no_reports(tmp_path: Path) -> None:
         '{"id": "d", "text": "y", "entities": [{"type": "T", "type": "U", "spans": [[0, 1]]}]}\n',
     )
     assert [(i.id, i.reason) for i in read(path) if isinstance(i, Reject)] == [
-        ("a", "a key that is read stands twice in it"),
+        ("a", "a key that is read appears twice in it"),
         ("b", "1 annotation that cannot be used; first at a.jsonl:2: the entities are no list"),
         ("c", "the report has no text"),
         (None, "the line is JSON but no object"),
         (
             "d",
             "1 annotation that cannot be used; first at a.jsonl:5, entity 1: "
-            "a key stands twice in it",
+            "a key appears twice in it",
         ),
     ]
 
@@ -234,7 +234,7 @@ def test_no_text_in_reasons(tmp_path: Path) -> None:
 
 def test_flags_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     path = lines(tmp_path, {"id": 1, "text": TEXT, "entities": []})
-    with pytest.raises(ConfigError, match="--tag-scheme means nothing for this input"):
+    with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
         scan([path], ReadOptions(tag_scheme="bio"))
     table = saved(tmp_path, "a.csv", "id,text\n1,x\n")
     with pytest.raises(ConfigError, match="--bad-annotations means nothing"):

@@ -112,7 +112,7 @@ def test_which_of_several_annotations_counts(tmp_path: Path) -> None:
         ([], None),
         ([{"result": []}], ()),
         ({}, "the annotations are no list of objects"),
-        ([{}], "the result of the annotation is no list"),
+        ([{}], "the result of the annotation is not a list"),
     ]:
         (item,) = read(tasks(tmp_path, annotations=given), ReadOptions(format="label-studio"))
         assert (item.entities if isinstance(item, Report) else item.reason) == wanted

@@ -203,7 +203,7 @@ def test_files_that_do_not_say_who_decides(text: str, tmp_path: Path) -> None:
 def test_an_unknown_observation_is_named(tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     path.write_text('{"observations": {"Oedema": 0.5}}')
-    with pytest.raises(ConfigError, match="'Oedema' is no observation of chexpert-14"):
+    with pytest.raises(ConfigError, match="'Oedema' is not an observation of chexpert-14"):
         Decision.chosen(CHEXPERT, str(path), None, "rules")
 
 

@@ -283,7 +283,7 @@ def test_flags_of_documents_are_refused_elsewhere_and_told_in_the_manifest(
     table_file = saved(tmp_path, "a.csv", "id,text\n1,Clear lungs.\n")
     out = tmp_path / "out"
     assert main(["label", str(table_file), "--most-pages", "3", "--out", str(out)]) == 2
-    assert "--most-pages means nothing for this input" in capsys.readouterr().err
+    assert "--most-pages does not apply to this input" in capsys.readouterr().err
     page = [text(50, 50, "FINDINGS: Small left pleural effusion. The heart size is normal.")]
     pdf(tmp_path / "a.pdf", [page, page])
     flags = ["--model", "rules", "--most-pages", "3", "--out", str(out)]

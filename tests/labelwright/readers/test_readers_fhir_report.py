@@ -147,7 +147,7 @@ def test_resources_with_faults(tmp_path: Path) -> None:
     twice = json.dumps(diagnostic_report())[:-1] + ', "conclusion": "a", "conclusion": "b"}'
     (reject,) = read(saved(tmp_path, "b.json", twice))
     assert isinstance(reject, Reject)
-    assert reject.reason == "a member that is read stands twice in the resource"
+    assert reject.reason == "a member that is read appears twice in the resource"
 
 
 values: st.SearchStrategy[Any] = st.recursive(

@@ -74,7 +74,7 @@ def test_stray_lines(tmp_path: Path) -> None:
     path = written(tmp_path, "secret", "TIP: secret", *broken, *message(obr("F2"), obx("b")))
     assert texts(read(path)) == [
         "data before the MSH segment",
-        "a line that is no segment (a line end inside a field?)",
+        "a line that is not a segment (a line end inside a field?)",
         "b",
     ]
 

@@ -92,7 +92,7 @@ def test_keys_that_stand_twice(tmp_path: Path) -> None:
     twice = whole[:-1] + ', "custom_id": "b"}'
     inner = whole.replace('"content": "Clear."', '"content": "Clear.", "content": "Normal."')
     assert texts(read(saved(tmp_path, "a.jsonl", f"{twice}\n{inner}\n"))) == [
-        "custom_id or body stands twice in the line",
+        "custom_id or body appears twice in the line",
         "no user message with plain text parts only",
     ]
 

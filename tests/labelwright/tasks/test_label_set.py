@@ -129,7 +129,7 @@ def test_defaults() -> None:
         ("[positive, blank]", "[positive]", 11, "at least two"),
         ("    with: [Alpha]", "    with: [Beta]", 14, "no other label"),
         ("    with: [Alpha]", "    without: [Alpha]", 13, "keys label and with"),
-        ("    key: A", "    key: A\n    key: B", 8, "stands twice"),
+        ("    key: A", "    key: A\n    key: B", 8, "appears twice"),
     ],
 )
 def test_mistakes_have_line_and_remedy(old: str, new: str, line: int, words: str) -> None:
@@ -180,5 +180,5 @@ def test_answer_words_of_another_language() -> None:
     )
     label_set = LabelSet.from_text(german)
     assert label_set.words[Certainty.UNCERTAIN] == "fraglich"
-    with pytest.raises(LabelSetError, match="stands twice"):
+    with pytest.raises(LabelSetError, match="appears twice"):
         LabelSet.from_text(german.replace("nein", "ja"))
