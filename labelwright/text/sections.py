@@ -8,7 +8,7 @@ that it does not know (``LUNGS:`` inside the findings) stay part of their sectio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from labelwright.records import Section
 from labelwright.text.mimic_sections import mimic_span
@@ -107,11 +107,6 @@ def choose(text: str, sections: Sequence[Section], choice: str) -> str:
     wanted = {"findings", "impression"} if choice == "both" else {choice}
     wanted.add(FINDINGS_AND_IMPRESSION)
     return "\n".join(text[s.start : s.end] for s in sections if s.name in wanted)
-
-
-def compose(parts: Mapping[str, str]) -> str:
-    """Join table columns to one text; see :class:`Composer`."""
-    return Composer(tuple(parts)).join(tuple(parts.values()))[0]
 
 
 class Composer:

@@ -17,7 +17,6 @@ from labelwright.text.sections import (
     SECTION_CHOICES,
     Composer,
     choose,
-    compose,
     section_name,
     split_sections,
 )
@@ -250,6 +249,10 @@ def test_mimic_span_points_into_the_text() -> None:
     span = mimic_span(MIMIC)
     assert span is not None
     assert MIMIC[slice(*span)].strip().startswith("1.  No pneumonia.")
+
+
+def compose(parts: dict[str, str]) -> str:
+    return Composer(tuple(parts)).join(tuple(parts.values()))[0]
 
 
 def test_compose_heads_known_columns_and_leaves_out_empty_ones() -> None:
