@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from close_tools import weights_apart
-from processes.forks import COMMAND, Forks
+from processes.forks import Forks
 
 from baselines.encoder.arguments import RECIPES, parse
 from baselines.encoder.labeler import EncoderLabeler
 from labelwright.cli import main
 from labelwright.errors import ConfigError
+from labelwright.io.run_folder import whole
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Report
 
@@ -86,7 +87,7 @@ MISTAKES = [
     (["--learning_rat=1"], "unknown flag --learning_rat; did you mean --learning_rate"),
     (["--init_from", "a"], "exactly one start"),
     (["--max_length=2"], "too short"),
-    (["--head_dropout=1"], "no share"),
+    (["--head_dropout=1"], "not a share"),
     (["--metric_for_best_model=f1"], "no metric 'f1'"),
     (["--save_strategy=no"], "does not fit eval_strategy epoch"),
     (["--label_smoothing_factor=0.1"], "cannot be set"),
@@ -283,70 +284,55 @@ def test_long_reports_can_stop_a_training(
 
 @pytest.fixture(scope="module")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    home = str(tmp_path_factory.mktemp("home"))
-    places = dict.fromkeys(("HOME", "HF_HOME", "XDG_CACHE_HOME", "TMPDIR"), home)
+    home = tmp_path_factory.mktemp("home")
+    places = {name: str(home) for name in ("HOME", "HF_HOME", "XDG_CACHE_HOME", "TMPDIR")}
     quick = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "PYTHONUNBUFFERED": "1"}
-    made = Forks("transformers.trainer", cwd=ROOT, env={**os.environ, **places, **quick})
+    env = {**os.environ, **places, **quick}
+    made = Forks("transformers.trainer", place=home, cwd=ROOT, env=env)
     yield made
     made.close()
 
 
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "command.py"
-    path.write_text(COMMAND)
-    return path
-
-
 @pytest.mark.slow
 def test_killed_and_resumed_is_the_same_run(
-    data: Path, trained: Path, forks: Forks, script: Path, tmp_path: Path
+    data: Path, trained: Path, forks: Forks, tmp_path: Path
 ) -> None:
-    out, log = tmp_path / "out", tmp_path / "log.txt"
+    out = tmp_path / "out"
     flags = command(data, out, "--num_train_epochs=3")
-    process = forks.start(script, flags, out=log, err=log)
+    process = forks.start(*flags)
     deadline = time.monotonic() + 900
-    while not (out / "checkpoint-2" / "trainer_state.json").is_file():
-        assert not (out / "manifest.json").exists(), log.read_text()[-2000:]
-        assert time.monotonic() < deadline, log.read_text()[-2000:]
+    while not whole(out / "checkpoint-2", processes=1):
+        assert not (out / "manifest.json").exists(), process.err[-2000:]
+        assert time.monotonic() < deadline, process.err[-2000:]
         time.sleep(0.01)
-    os.kill(process, signal.SIGKILL)
-    assert forks.wait(process) == -signal.SIGKILL
+    process.send(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert not (out / "manifest.json").exists()
     assert main(flags) == 0
     assert manifest(out)["resumed_from"] in {"checkpoint-2", "checkpoint-4"}
     assert losses(out) == pytest.approx(losses(trained), rel=1e-4)
     for name in ("heads.safetensors", "model.safetensors"):
         assert weights_apart(out / name, trained / name) < 1e-4, "a step moves them by 3e-3"
-    assert CANARY not in log.read_text()
+    assert CANARY not in process.out + process.err
 
 
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(
-    data: Path, trained: Path, forks: Forks, script: Path, tmp_path: Path
+    data: Path, trained: Path, forks: Forks, tmp_path: Path
 ) -> None:
     """Batch 9 twice against 18 once, from the same weights; dropout differs: tolerance 2 %.
 
     They start with the variables that ``torchrun`` and ``accelerate launch`` set.
     """
-    out, logs = tmp_path / "out", [tmp_path / f"log{rank}.txt" for rank in range(2)]
+    out = tmp_path / "out"
     mine = command(data, out, "--num_train_epochs=1", "--per_device_train_batch_size=9")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
     world |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    processes = [
-        forks.start(
-            script,
-            mine,
-            out=log,
-            err=log,
-            env={**world, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank, log in enumerate(logs)
-    ]
-    for process, log in zip(processes, logs, strict=True):
-        assert forks.wait(process) == 0, log.read_text()[-3000:]
+    ranks = ({"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2))
+    for process in [forks.start(*mine, env=world | rank) for rank in ranks]:
+        assert process.wait() == 0, process.err[-3000:]
     facts = manifest(out)
     assert facts["processes"] == 2
     assert facts["steps"] == 2

@@ -241,7 +241,7 @@ def errors(data: Path, votes: Path) -> dict[str, tuple[list[str], str]]:
         "only one": ([none], "the only run is without neighbours"),
         "twice": ([none, one, one], "two runs are of one cell, knn k=1"),
         "unknown method": ([none, f"--pred=votes:3={runs / 'knn-k1'}"], "unknown method 'votes'"),
-        "no number": ([none, f"--pred=knn={runs / 'knn-k1'}"], "'knn' is no cell"),
+        "no number": ([none, f"--pred=knn={runs / 'knn-k1'}"], "'knn' is not a cell"),
         "knn without": ([none, f"--pred=knn:0={runs / 'knn-k1'}"], "knn cannot have k = 0"),
         "no run": ([none, "--pred=knn:3="], "names no run"),
         "gold": ([none, one, "--label-set", "chexpert-14"], "no column of the label set"),

@@ -294,7 +294,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["build", *REPORTS, "--image-root", ".", "--out", "o"], "belong together"),
     (["build", *REPORTS, "--label-id-columns", "x", "--out", "o"], "is for --labels"),
     (["build", *REPORTS, "--embedder", "word2vec", "--out", "o"], "unknown embedder 'word2vec'"),
-    (["build", *REPORTS, *HASHED, "--probes", "3", "--out", "o"], "probes means nothing"),
+    (["build", *REPORTS, *HASHED, "--probes", "3", "--out", "o"], "probes does not apply"),
     (["build", "--data", "examples", "--out", "o"], "the data folder has no"),
     (["build", "examples/none.csv", "--out", "o"], "no such"),
     (["info", "examples"], "not an index folder; make one with labelwright index build"),

@@ -170,7 +170,7 @@ FLAGS = {
     "wrong training value": ("train.scheme=XYZ", "scheme: invalid choice"),
     "no stage": ("split=1", "write STAGE.FLAG=VALUE"),
     "its own": ("train.output_dir=x", "gives this flag itself"),
-    "rounds": ("pseudo.rounds=many", "no number from 0 to 9"),
+    "rounds": ("pseudo.rounds=many", "not a number from 0 to 9"),
     "start": ("pseudo.start=warm", "write fresh or continue"),
 }
 

@@ -100,8 +100,6 @@ class Place:
         for folder in (self.cwd, self.home, self.temp, self._hook):
             folder.mkdir(mode=0o700)
         (self._hook / "sitecustomize.py").write_text(HOOK)
-        (self._hook / "crash.py").write_text(CRASH)
-        (self._hook / "command.py").write_text(COMMAND)
         self._log = self._hook / "log.txt"
         self._cut = ["unshare", "-rn"] if can_unshare() else []
         self._forks: Forks | None = None
@@ -114,26 +112,29 @@ class Place:
     def imports(self) -> Ended:
         """The imports that all commands share."""
         self._log.write_text("")
-        environment = self._environment()
-        self._forks = Forks(*MODULES, cwd=self.cwd, env=environment, prefix=self._cut)
+        self._forks = Forks(
+            *MODULES,
+            place=self._hook,
+            cwd=self.cwd,
+            env=self._environment(),
+            prefix=self._cut,
+        )
         return self._ended(0, "", "")
 
     def run(self, *words: object) -> Ended:
         """``labelwright`` with these words."""
-        return self._fork("command.py", words)
+        return self._fork(COMMAND, words)
 
     def crash(self, function: str, nth: int, how: str, *words: object) -> Ended:
         """The same, but ``function`` (``module:name``) fails or dies at its n-th call."""
-        return self._fork("crash.py", [*function.split(":"), nth, how, *words])
+        return self._fork(CRASH, [*function.split(":"), nth, how, *words])
 
     def _fork(self, script: str, words: Sequence[object]) -> Ended:
         if self._forks is None:
             self.imports()
         assert self._forks is not None
         self._log.write_text("")
-        out, err = self._hook / "out.txt", self._hook / "err.txt"
-        code = self._forks.wait(self._forks.start(self._hook / script, words, out=out, err=err))
-        return self._ended(code, out.read_text(), err.read_text())
+        return self._ended(*self._forks.run(*words, script=script))
 
     def python(self, *words: object) -> Ended:
         """Python with these words, in the sealed place."""

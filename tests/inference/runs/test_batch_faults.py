@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes.forks import COMMAND, Forks
 
 from inference.runs.interrupt import WAITING
 
@@ -43,18 +43,36 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[object]]:
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Starts the command after the rules have been read once."""
+    modules = ("inference.runs.batch", "inference.runs.merge", "labelwright.cli")
+    made = Forks(
+        *modules,
+        place=tmp_path_factory.mktemp("said"),
+        cwd=Path(),
+        env=os.environ,
+        before="from labelwright.loading import LabelerSettings, load_labeler\n"
+        "load_labeler(LabelerSettings(model='rules'))",
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def whole(
+    table: Path, forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, list[object]]:
     """The result of a run that nobody disturbed."""
     out = tmp_path_factory.mktemp("whole")
-    done = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert f"{ROWS:,} rows: " in done.stdout
+    code, said, error = forks.run(*command(table, out))
+    assert code == 0, error
+    assert f"{ROWS:,} rows: " in said
     return content(out)
 
 
 def command(table: Path, out: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "labelwright.cli", "label", str(table)),
+        *("label", str(table)),
         *("--id-column", "study_id", "--text-columns", "text", "--model", "rules"),
         *("--out", str(out), "--shard-rows", str(SHARD_ROWS)),
     ]
@@ -107,12 +125,11 @@ sys.exit(main(flags))
 dies in time however busy the machine is."""
 
 
-def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
+def killed_often(table: Path, out: Path, forks: Forks, chance: random.Random) -> bool:
     """Eight kill -9, each after some more shards and a pause; false if a run ended before."""
     for _ in range(8):
         when = [str(chance.randint(1, 5)), str(chance.uniform(0, 0.01))]
-        dying = [sys.executable, "-c", KILLED_AFTER, *when, *command(table, out)[3:]]
-        code = subprocess.run(dying, stdout=subprocess.DEVNULL, check=False).returncode
+        code, _, _ = forks.run(*when, *command(table, out), script=KILLED_AFTER)
         if code != -signal.SIGKILL:
             assert code == 0
             return False
@@ -123,16 +140,16 @@ def killed_often(table: Path, out: Path, chance: random.Random) -> bool:
 
 @pytest.mark.slow
 def test_killed_at_random_moments(
-    table: Path, whole: dict[str, list[object]], tmp_path: Path
+    table: Path, whole: dict[str, list[object]], forks: Forks, tmp_path: Path
 ) -> None:
     """Killed again and again, then let finish."""
     chance = random.Random(11)
     outs = (tmp_path / f"out{attempt}" for attempt in range(20))
-    out = next(out for out in outs if killed_often(table, out, chance))
+    out = next(out for out in outs if killed_often(table, out, forks, chance))
     assert 0 < parts(out) < ROWS / SHARD_ROWS
-    done = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "done by an earlier run" in done.stdout
+    code, said, error = forks.run(*command(table, out))
+    assert code == 0, error
+    assert "done by an earlier run" in said
     assert content(out) == whole
     assert sorted(path.name for path in out.iterdir()) == sorted([*RESULTS, "manifest.json"])
 
@@ -177,62 +194,55 @@ while True:
 """
 
 
-def test_killed_before_and_after_every_rename(table: Path, tmp_path: Path) -> None:
+def test_killed_before_and_after_every_rename(table: Path, forks: Forks, tmp_path: Path) -> None:
     """One process per moment: job file, four parts, three results, manifest, and once
     more the manifest, with what tells the same command again.
 
     One more folder is of the process that found no more renames to die at, and one of the
     command undisturbed, after which the others start with everything read.
     """
-    flags = [flag for flag in command(table, tmp_path)[3:] if flag != "--out"]
+    flags = [flag for flag in command(table, tmp_path) if flag != "--out"]
     flags.remove(str(tmp_path))
     flags[-1:] = ["50", "--limit", "200"]
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_EACH_RENAME, *flags, str(tmp_path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    code, _, error = forks.run(*flags, tmp_path, script=KILLED_AT_EACH_RENAME)
+    assert code == 0, error
     undisturbed = content(tmp_path / "undisturbed")
     assert len(list(tmp_path.iterdir())) == 2 * (1 + 4 + 3 + 2) + 1 + 1
     for folder in tmp_path.iterdir():
         assert content(folder) == undisturbed
 
 
+LIMITED = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+{COMMAND}
+"""
+
+
 def test_a_full_disk_keeps_what_is_done(
-    table: Path, whole: dict[str, list[object]], tmp_path: Path
+    table: Path, whole: dict[str, list[object]], forks: Forks, tmp_path: Path
 ) -> None:
     """A limit on file size stands for the full disk: parts fit, the merged file does not."""
     out = tmp_path / "out"
-
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-
-    done = subprocess.run(
-        command(table, out), capture_output=True, text=True, check=False, preexec_fn=limited
-    )
-    assert done.returncode == 2
-    assert f"{out}: cannot write (File too large); free space" in done.stderr
+    code, _, error = forks.run(*command(table, out), script=LIMITED)
+    assert code == 2
+    assert f"{out}: cannot write (File too large); free space" in error
     assert sorted(path.name for path in out.iterdir()) == ["job.json", "parts"]
     assert parts(out) == ROWS / SHARD_ROWS
-    again = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
-    assert again.returncode == 0
+    assert forks.run(*command(table, out))[0] == 0
     assert content(out) == whole
 
 
-def test_a_really_full_disk(table: Path, tmp_path: Path) -> None:
+def test_a_really_full_disk(table: Path, forks: Forks, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(disk)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("a small disk can be mounted by root only")
     try:
-        done = subprocess.run(
-            command(table, disk / "out"), capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 2
-        assert "cannot write (No space left on device); free space" in done.stderr
+        code, _, error = forks.run(*command(table, disk / "out"))
+        assert code == 2
+        assert "cannot write (No space left on device); free space" in error
         assert parts(disk / "out") > 0
         assert not list((disk / "out" / "parts").glob(".*"))
     finally:
@@ -240,43 +250,47 @@ def test_a_really_full_disk(table: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc, where nobody may write")
-def test_a_place_where_nobody_may_write(table: Path) -> None:
-    done = subprocess.run(
-        command(table, Path("/proc/labels")), capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "/proc/labels: cannot write (" in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_place_where_nobody_may_write(table: Path, forks: Forks) -> None:
+    code, _, error = forks.run(*command(table, Path("/proc/labels")))
+    assert code == 2
+    assert "/proc/labels: cannot write (" in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted(
-    number: signal.Signals, table: Path, whole: dict[str, list[object]], tmp_path: Path
+    number: signal.Signals,
+    table: Path,
+    whole: dict[str, list[object]],
+    forks: Forks,
+    tmp_path: Path,
 ) -> None:
     out = tmp_path / "out"
-    with subprocess.Popen(command(table, out), stderr=subprocess.PIPE, text=True) as process:
-        while parts(out) < 2:
-            assert process.poll() is None
-            time.sleep(0.001)
-        process.send_signal(number)
-        _, err = process.communicate()
-    assert process.returncode == 130
+    process = forks.start(*command(table, out))
+    until_parts(out, 2)
+    process.send(number)
+    assert process.wait() == 130
     last = "labelwright: interrupted; the same command resumes\n"
-    assert err == (WAITING if number is signal.SIGINT else "") + last
+    assert process.err == (WAITING if number is signal.SIGINT else "") + last
     assert not list((out / "parts").glob(".*"))
-    subprocess.run(command(table, out), capture_output=True, check=True)
+    assert forks.run(*command(table, out))[0] == 0
     assert content(out) == whole
 
 
-def test_two_commands_into_one_folder(table: Path, tmp_path: Path) -> None:
+def until_parts(out: Path, number: int) -> None:
+    deadline = time.monotonic() + 300
+    while parts(out) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def test_two_commands_into_one_folder(table: Path, forks: Forks, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with subprocess.Popen(command(table, out), stdout=subprocess.DEVNULL) as first:
-        while parts(out) < 1:
-            assert first.poll() is None
-            time.sleep(0.001)
-        first.send_signal(signal.SIGSTOP)
-        second = subprocess.run(command(table, out), capture_output=True, text=True, check=False)
-        first.send_signal(signal.SIGCONT)
-    assert second.returncode == 2
-    assert "another run is writing into this folder; wait until it ends" in second.stderr
-    assert first.returncode == 0
+    first = forks.start(*command(table, out))
+    until_parts(out, 1)
+    first.send(signal.SIGSTOP)
+    code, _, error = forks.run(*command(table, out))
+    first.send(signal.SIGCONT)
+    assert code == 2
+    assert "another run is writing into this folder; wait until it ends" in error
+    assert first.wait() == 0

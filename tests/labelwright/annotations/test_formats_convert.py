@@ -126,7 +126,7 @@ def test_labeling_interface(notes: Path, tmp_path: Path) -> None:
         (["--to", "brat", "--out", "notes"], "--out lies in an input folder"),
         (["--to", "brat", "--out", "full"], "the folder is not empty"),
         (["--to", "brat", "--out", "full/file"], "cannot write"),
-        (["--to", "conll", "--tag-scheme", "bio", "--out", "o"], "--tag-scheme means nothing"),
+        (["--to", "conll", "--tag-scheme", "bio", "--out", "o"], "--tag-scheme does not apply"),
     ],
 )
 def test_what_is_refused(

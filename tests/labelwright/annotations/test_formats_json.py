@@ -237,6 +237,6 @@ def test_flags_that_mean_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
         scan([path], ReadOptions(tag_scheme="bio"))
     table = saved(tmp_path, "a.csv", "id,text\n1,x\n")
-    with pytest.raises(ConfigError, match="--bad-annotations means nothing"):
+    with pytest.raises(ConfigError, match="--bad-annotations does not apply"):
         scan([table], DROP)
     assert scan([table, path], DROP).rows == 2

@@ -127,7 +127,7 @@ def test_defaults() -> None:
         ("parent: Alpha", "parent: Beta", 10, "its own ancestor"),
         ("[positive, blank]", "[positive, maybe]", 11, "unknown certainty 'maybe'"),
         ("[positive, blank]", "[positive]", 11, "at least two"),
-        ("    with: [Alpha]", "    with: [Beta]", 14, "no other label"),
+        ("    with: [Alpha]", "    with: [Beta]", 14, "not another label"),
         ("    with: [Alpha]", "    without: [Alpha]", 13, "keys label and with"),
         ("    key: A", "    key: A\n    key: B", 8, "appears twice"),
     ],
