@@ -23,13 +23,12 @@ class Readable(Protocol):
         ...
 
     @property
-    def count(self) -> Callable[[Path, ReadOptions], int]:
-        """Counts what it would read."""
+    def whole_folders(self) -> bool:
+        """Whether a folder of such files can be given."""
         ...
 
-    @property
-    def files(self) -> Callable[[Path], Iterator[Path]] | None:
-        """The files that a folder gives; ``None`` where it reads files one by one."""
+    def rows(self, path: Path, options: ReadOptions) -> int:
+        """How many reports and rejects a path gives."""
         ...
 
 
