@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from labelwright.commands.flags import positive, seed, share
 from labelwright.commands.input_flags import add_reading_flags, read_options
-from labelwright.commands.review import serving
+from labelwright.commands.review import looping, serving
 from labelwright.errors import ConfigError, InputError, MissingExtraError
 from labelwright.label_set import LabelSet
 
@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--overwrite", action="store_true", help="replace an earlier export")
     measure = _project(verbs.add_parser("agreement", help="how far people and labelers agree"))
     measure.add_argument("--out", type=Path, metavar="FILE.csv", help="the numbers as a table")
+    looping.add_model_arguments(verbs.add_parser("models", help="versions of models"))
+    looping.add_retrain_arguments(
+        verbs.add_parser("retrain", help="train on what is finished, label all notes anew")
+    )
     _project(verbs.add_parser("check", help="whether the project is whole"))
     copy = _project(verbs.add_parser("backup", help="a copy, also while the server runs"))
     copy.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
@@ -140,6 +144,8 @@ def run(arguments: argparse.Namespace) -> int:
         "serve": serving.run,
         "export": _export,
         "agreement": _agreement,
+        "models": lambda given: looping.models(given, _open(given)),
+        "retrain": lambda given: looping.retrain(given, _open(given)),
         "check": _check,
         "backup": _backup,
     }

