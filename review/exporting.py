@@ -17,7 +17,7 @@ from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import atomic_write, dumps, write_json, writing
 from labelwright.io.manifest import sha256_file
 from review.kinds.forms import form_of
-from review.store import events, gold, people
+from review.store import events, gold, people, phrases
 from review.store.gold import Final
 from review.store.store import Store
 
@@ -88,6 +88,41 @@ def export(
             "files": {path.name: sha256_file(path) for path in files},
         },
     )
+    return counts
+
+
+def export_silver(store: Store, out: Path, *, overwrite: bool = False) -> dict[str, int]:
+    """Write what a labeler marked, after verdicts on its phrases, as notes for ``build``.
+
+    Notes with a phrase that nobody decided are left out, and so is the random share.
+
+    Raises:
+        OutputError: the folder holds something else, or cannot be written.
+        ConfigError: no phrase is decided.
+    """
+    form = form_of(store.label_set)
+    _ready(out, overwrite=overwrite)
+    counts = {"notes": 0, "items": 0, "left out": 0}
+    with store.reading() as connection, atomic_write(out / "silver.jsonl") as handle:
+        for each in phrases.silver(connection):
+            if each.items is None:
+                counts["left out"] += 1
+                continue
+            row: dict[str, Any] = {"id": each.ext, "text": each.text}
+            if each.patient is not None:
+                row["patient"] = each.patient
+            value = form.value(each.items, each.text)
+            row[form.kind.row_key] = form.kind.to_json(value)
+            handle.write(dumps(row) + "\n")
+            counts["notes"] += 1
+            counts["items"] += len(each.items)
+        if not counts["notes"]:
+            raise ConfigError("no note has all its phrases decided", remedy="decide more of them")
+    with atomic_write(out / "label_set.yaml", mode=0o644) as handle:
+        handle.write(store.label_set.text)
+    files = {name: sha256_file(out / name) for name in ("label_set.yaml", "silver.jsonl")}
+    made = {"command": "review export --silver", "counts": counts, "files": files}
+    write_json(out / "manifest.json", made)
     return counts
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import select
 
 from labelwright.errors import CheckpointError, ConfigError, InputError, MissingExtraError
 from labelwright.io.jsonl import writing
+from labelwright.io.lock import LOCK_FILE
 from labelwright.io.manifest import sha256_file
 from review.store import events
 from review.store.events import Happening
@@ -229,11 +230,11 @@ def _check_config(name: str, path: Path, source: Path) -> None:
 
 def _files(folder: Path, source: Path) -> Iterator[Path]:
     total = count = 0
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.iterdir()):
         if path.is_symlink():
             raise _bad(f"{path.name} is a link", source)
-        if path.is_dir():
-            continue
+        if path.is_dir() or path.name == LOCK_FILE:
+            continue  # checkpoints and logs of the training: no part of the model
         if not path.is_file():
             raise _bad(f"{path.name} is no plain file", source)
         count += 1

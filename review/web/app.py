@@ -14,7 +14,7 @@ from starlette.routing import Route as Path
 
 from review.store.people import ROLES
 from review.store.store import Store
-from review.web import desk, login, measures, pages, search
+from review.web import desk, login, measures, pages, search, wordings
 from review.web.colours import stylesheet
 from review.web.options import ServeOptions
 from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint
@@ -29,6 +29,7 @@ STATIC = {
     "note.js": "text/javascript",
     "keys.js": "text/javascript",
     "marks.js": "text/javascript",
+    "phrases.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -56,6 +57,8 @@ ROUTES = (
     Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDE),
     Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDE),
     Route("/agreement", "GET", measures.show, DECIDE),
+    Route("/phrases", "GET", wordings.show, WORK),
+    Route("/phrases/{id}", "POST", wordings.decide, WORK),
     Route("/people", "GET", pages.everyone, ADMIN),
     Route("/people", "POST", pages.add_person, ADMIN),
     Route("/people/change", "POST", pages.change_person, ADMIN),

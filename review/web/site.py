@@ -147,6 +147,7 @@ class Ask:
             project=self.site.store.label_set.name,
             who=None if self.session is None else self.session.person,
             token="" if self.session is None else self.session.form,
+            marks=self.site.form.mode == "marks",
             **values,
         )
         return HTMLResponse(made, status_code=status)
@@ -329,7 +330,7 @@ def denied_page(site: Site, request: Request, denied: DeniedError) -> Response:
     if wants_json:
         return JSONResponse({"error": denied.said}, status_code=denied.status, headers=extra)
     page = site.templates.get_template("error.html").render(
-        project=site.store.label_set.name, who=None, token="", said=denied.said
+        project=site.store.label_set.name, who=None, token="", marks=False, said=denied.said
     )
     return HTMLResponse(page, status_code=denied.status, headers=extra)
 

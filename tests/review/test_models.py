@@ -60,7 +60,7 @@ def test_versions_are_hashes_of_the_contents(store: Store, folder: Path, tmp_pat
         choose(store, "m", "")
     stored = store.folder / "models" / "m" / second.version / "config.json"
     stored.write_text('{"changed": 1}')
-    with pytest.raises(InputError, match="config.json in the model store is not what was put"):
+    with pytest.raises(InputError, match=r"config\.json in the model store is not what was put"):
         get_model(store, "m", second.version, tmp_path / "other")
     assert list(problems(store)) == []
 
@@ -106,7 +106,7 @@ def test_tar_files_stay_in_their_folder(
         else:
             member.size = 2
             tar.addfile(member, io.BytesIO(b"{}"))
-    with pytest.raises(CheckpointError, match="outside the folder|link or device"):
+    with pytest.raises(CheckpointError, match=r"outside the folder|link or device"):
         add_model(store, "m", path)
     assert not (tmp_path / "evil.json").exists()
     good = tmp_path / "good.tar"

@@ -42,7 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     out = _project(verbs.add_parser("export", help="finished notes -> what build and eval read"))
     out.add_argument("--out", required=True, type=Path, metavar="DIR", help="where they go")
     out.add_argument("--person", default="", metavar="NAME", help="what this annotator alone says")
+    out.add_argument(
+        "--silver", action="store_true", help="what labelers marked, after verdicts on phrases"
+    )
     out.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    _project(verbs.add_parser("phrases", help="wordings of the newest predictions, to decide on"))
     measure = _project(verbs.add_parser("agreement", help="how far people and labelers agree"))
     measure.add_argument("--out", type=Path, metavar="FILE.csv", help="the numbers as a table")
     looping.add_model_arguments(verbs.add_parser("models", help="versions of models"))
@@ -143,6 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
         "import": _import,
         "serve": serving.run,
         "export": _export,
+        "phrases": _phrases,
         "agreement": _agreement,
         "models": lambda given: looping.models(given, _open(given)),
         "retrain": lambda given: looping.retrain(given, _open(given)),
@@ -254,10 +259,14 @@ def _import(arguments: argparse.Namespace) -> int:
 def _export(arguments: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from review.exporting import export
+    from review.exporting import export, export_silver
     from review.importing import mover
 
     store = _open(arguments)
+    if arguments.silver:
+        counts = export_silver(store, arguments.out, overwrite=arguments.overwrite)
+        sys.stdout.write(", ".join(f"{count} {name}" for name, count in counts.items()) + "\n")
+        return 0
     with tqdm(desc="exporting", unit=" notes", disable=None, leave=False) as bar:
         done = export(
             store,
@@ -271,6 +280,16 @@ def _export(arguments: argparse.Namespace) -> int:
         more = "" if items is None else f", {items} items"
         sys.stdout.write(f"{part}: {count} notes{more}\n")
     sys.stdout.write(f"{arguments.out}\n")
+    return 0
+
+
+def _phrases(arguments: argparse.Namespace) -> int:
+    from review.kinds.forms import form_of
+    from review.store.phrases import gather
+
+    store = _open(arguments)
+    found, fresh = gather(store, form_of(store.label_set))
+    sys.stdout.write(f"{found} phrases, {fresh} of them new; decide on the page Phrases\n")
     return 0
 
 
