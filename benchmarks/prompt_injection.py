@@ -24,7 +24,8 @@ from injections import injections
 
 from baselines.rules.labeler import RulesLabeler
 from data_builders.synthetic.reports import write_reports
-from inference.labeler import DECODINGS, Labeler
+from inference.decode.ways import DECODINGS
+from inference.labeler import Labeler
 from labelwright.checkpoint import load_task
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler

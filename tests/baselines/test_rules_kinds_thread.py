@@ -153,8 +153,21 @@ PLAIN_WORDS = {
     "History of asbestos exposure. No plaques.": "PO- NF+",
     "Pleural effusion in the form of plastering.": "PE+",
 }
+SIGNS = {
+    "Meniscus sign on the left.": "PE+",
+    "A sliver of air along the apex of the lung.": "PT+",
+    "Drain in place, no residual air.": "SD+ PT- NF+",
+    "Coin-like shadow in the lingula.": "LO+ LL+",
+    "Step of the rib, could be a crack.": "FR?",
+    "The opacity is a nipple shadow. No nodule.": "LL- NF+",
+    "Effusion? None that I can see.": "PE- NF+",
+    "The mediastinum is wide, or is it rotation?": "EC?",
+    "The opacity of June is there no more.": "LO- NF+",
+    "Cardiothymic silhouette not enlarged.": "CM- NF+",
+}
 TABLE = (
-    PLAIN_WORDS
+    SIGNS
+    | PLAIN_WORDS
     | MORE
     | SHORT
     | SHORT_ANSWERS

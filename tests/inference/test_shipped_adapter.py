@@ -15,6 +15,7 @@ from labelwright.checkpoint import load_task
 from labelwright.cli import main
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
+from labelwright.labelers.second import Decision
 from labelwright.records import Certainty
 from labelwright.runtime.fetched import fetched_folder
 from labelwright.shipped import MODELS, named_model, shipped_model
@@ -26,7 +27,7 @@ def test_the_folder_holds_an_adapter_of_less_than_20_megabytes() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {
         *("README.md", "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"),
         *("label_set.yaml", "labelwright.json", "manifest.json"),
-        *("tokenizer.json", "tokenizer_config.json"),
+        *("tokenizer.json", "tokenizer_config.json", "calibration.json", "second_reader.json"),
     }
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 20_000_000
     told = re.compile(r"/(?:work|home|root|tmp|users|mnt)/", re.IGNORECASE)
@@ -51,6 +52,17 @@ def test_it_was_made_for_the_label_set_in_words() -> None:
     assert (task.unit, task.layouts, task.base_model) == ("sentence", ("branches",), "smollm2-q4")
     assert named_model("labelwright-chest-135m") == str(FOLDER)
     assert shipped_model("chexpert-14-words") == FOLDER
+
+
+def test_it_brings_a_temperature_and_who_decides_beside_the_rules() -> None:
+    label_set = LabelSet.load("chexpert-14-words")
+    calibration = json.loads((FOLDER / "calibration.json").read_text())
+    assert calibration["label_set_sha256"] == label_set.fingerprint
+    (fitted,) = calibration["labelers"].values()
+    assert fitted["temperature"]["model"] == pytest.approx(1.163)
+    assert list(fitted["temperature"]["observations"]) == list(label_set.names)
+    decision = Decision.chosen(label_set, None, FOLDER, "rules")
+    assert all(decision.by_second(name, 0.999) for name in label_set.names)
 
 
 def test_without_its_base_it_says_how_to_fetch_it(
