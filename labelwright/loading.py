@@ -60,12 +60,18 @@ _SERVED = {
 """Settings of a server, and what its labeler calls them."""
 _GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
 _WEIGHTS = ("device", "dtype", "batch_size")
+HYBRID = "tagger"
+"""The setting that names a tagger whose sentences alone are read."""
 
 TAKES: Mapping[str, frozenset[str]] = {
     RULES: frozenset({"label_set", "rules"}),
     KNN: frozenset({"device", "index", *CHOSEN}),
-    SERVER: frozenset({"label_set", "decode", "server", "index", *_SERVED, *SHOWN, *CHOSEN}),
-    MODEL: frozenset({"label_set", "decode", "index", *_WEIGHTS, *_GENERATIVE, *SHOWN, *CHOSEN}),
+    SERVER: frozenset(
+        {"label_set", "decode", "server", "index", HYBRID, *_SERVED, *SHOWN, *CHOSEN}
+    ),
+    MODEL: frozenset(
+        {"label_set", "decode", "index", HYBRID, *_WEIGHTS, *_GENERATIVE, *SHOWN, *CHOSEN}
+    ),
     ENCODER: frozenset({"label_set", *_WEIGHTS}),
     TAGGER: frozenset({"label_set", "threshold", *_WEIGHTS}),
 }
@@ -118,6 +124,7 @@ class LabelerSettings:
     unit: str | None = None
     evidence: str | None = None
     threshold: float | None = None
+    tagger: Path | None = None
     index: Path | None = None
     neighbours: str | None = None
     k: int | None = None
@@ -277,9 +284,28 @@ def _calibrated(settings: LabelerSettings) -> LoadedLabeler:
     from labelwright.labelers.calibrated import calibrated
 
     settings.refuse_strangers()
-    loaded = _LOADERS[settings.labeler](settings)
+    loaded = _narrowed(_LOADERS[settings.labeler](settings), settings)
     chosen = None if settings.calibration is None else str(settings.calibration)
     return replace(loaded, labeler=calibrated(loaded.labeler, settings.folder, chosen))
+
+
+def _narrowed(loaded: LoadedLabeler, settings: LabelerSettings) -> LoadedLabeler:
+    """A labeler that reads only sentences in which a tagger finds something, if one is named."""
+    if settings.tagger is None:
+        return loaded
+    from labelwright.labelers.narrowed import Narrowed
+
+    if kind_of(loaded.labeler.label_set).choices(loaded.labeler.label_set) is not None:
+        raise ConfigError(
+            "--tagger leaves sentences out, and silence would count as an answer here",
+            remedy="leave it out; it is for fields",
+        )
+    named = LabelerSettings(model=str(settings.tagger), device=settings.device)
+    if named.labeler != TAGGER:
+        raise ConfigError(
+            f"{settings.tagger} is no tagger", remedy="name a folder of labelwright train-tagger"
+        )
+    return replace(loaded, labeler=Narrowed(loaded.labeler, _tagger(named).labeler))
 
 
 def _both(

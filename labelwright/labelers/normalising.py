@@ -44,7 +44,7 @@ class Normalising(Wrapping):
         pairs = [self._changed(report) for report in reports]
         results = self._labeler.label_reports([changed for changed, _ in pairs])
         return [
-            _back(result, normalised) if isinstance(result, Prediction) else result
+            back(result, normalised) if isinstance(result, Prediction) else result
             for result, (_, normalised) in zip(results, pairs, strict=True)
         ]
 
@@ -66,7 +66,8 @@ def normalising(labeler: ReportLabeler, folder: str | Path) -> ReportLabeler:
     return Normalising(labeler, Normaliser.load(table)) if table.is_file() else labeler
 
 
-def _back(prediction: Prediction, normalised: NormalisedText) -> Prediction:
+def back(prediction: Prediction, normalised: NormalisedText) -> Prediction:
+    """A prediction about a changed text as one about the text as it was."""
     value, evidence = prediction.value, prediction.evidence
     if value is not None:
         value = kinds.load(prediction.task).to_original(value, normalised)

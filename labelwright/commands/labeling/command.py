@@ -140,6 +140,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for taggers with several tags a word: from which probability on a tag counts "
         "(default: as tuned in training)",
     )
+    model.add_argument(
+        "--tagger",
+        type=Path,
+        metavar="DIR",
+        help="for fields: read only the sentences in which this tagger finds something",
+    )
     add_server_flags(parser)
     add_ray_flags(parser)
 

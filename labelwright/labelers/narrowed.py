@@ -1,0 +1,92 @@
+"""A labeler that reads only the sentences in which a tagger found something.
+
+The hybrid way: the tagger marks spans, the labeler is asked about their sentences alone, and what
+it says is given at its place in the whole text. What the tagger does not see is lost; a note says
+how much of the text was read. Where it finds nothing, the whole text is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+from labelwright.labelers.base import ReportLabeler, Wrapping, key_of
+from labelwright.labelers.normalising import back
+from labelwright.records import Prediction, Reject, Report, Span
+from labelwright.text.normalised_text import NormalisedText
+from labelwright.text.sections import split_sections
+from labelwright.text.sentences import sentence_spans
+
+
+class Narrowed(Wrapping):
+    """Wraps a labeler; implements :class:`labelwright.labelers.base.ReportLabeler`.
+
+    Args:
+        tagger: a labeler of entities.
+    """
+
+    def __init__(self, labeler: ReportLabeler, tagger: ReportLabeler) -> None:
+        super().__init__(labeler)
+        self._tagger = tagger
+
+    def describe(self) -> Mapping[str, Any]:
+        """The wrapped labeler's, and the tagger's."""
+        return {**self._labeler.describe(), "narrowed_by": dict(self._tagger.describe())}
+
+    def key(self, report: Report) -> bytes:
+        """The text, and what the wrapped labeler asks of the report besides."""
+        own = blake2b(report.text.encode("utf-8", "surrogatepass"), digest_size=16)
+        own.update(key_of(self._labeler, report))
+        return own.digest()
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        """The wrapped labeler's results at their places in the whole texts."""
+        tagged = self._tagger.label_reports(reports)
+        pairs = [_narrow(report, found) for report, found in zip(reports, tagged, strict=True)]
+        results = self._labeler.label_reports([narrow for narrow, _ in pairs])
+        return [
+            self._whole(result, report, found, pair) if isinstance(result, Prediction) else result
+            for result, report, found, pair in zip(results, reports, tagged, pairs, strict=True)
+        ]
+
+    def _whole(
+        self,
+        result: Prediction,
+        report: Report,
+        found: Prediction | Reject,
+        pair: tuple[Report, NormalisedText | None],
+    ) -> Prediction:
+        narrow, edited = pair
+        seconds = (found.seconds if isinstance(found, Prediction) else None) or 0.0
+        note = f"read {len(narrow.text)} of {len(report.text)} characters"
+        told = result if edited is None else back(result, edited)
+        return replace(told, notes=(*told.notes, note), seconds=(told.seconds or 0.0) + seconds)
+
+
+def kept_sentences(text: str, spans: Sequence[Span]) -> list[Span]:
+    """The sentences that hold a part of a span."""
+    return [
+        (start, end)
+        for start, end in sentence_spans(text)
+        if any(a < end and start < b for a, b in spans)
+    ]
+
+
+def _narrow(report: Report, found: Prediction | Reject) -> tuple[Report, NormalisedText | None]:
+    """The report with the sentences of its entities alone; as it is where there are none."""
+    entities = (found.entities or ()) if isinstance(found, Prediction) else ()
+    kept = kept_sentences(report.text, [span for one in entities for span in one.spans])
+    if not kept:
+        return report, None
+    edits = []
+    at = 0
+    for start, end in kept:
+        if start > at:
+            edits.append((at, start, "\n" if at else ""))
+        at = end
+    if at < len(report.text):
+        edits.append((at, len(report.text), ""))
+    edited = NormalisedText.edited(report.text, edits)
+    return replace(report, text=edited.text, sections=split_sections(edited.text)), edited
