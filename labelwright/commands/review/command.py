@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,10 +160,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _installed() -> None:
     for package in ("sqlalchemy", "starlette", "argon2", "re2", "uvicorn"):
-        try:
-            __import__(package)
-        except ModuleNotFoundError:
-            raise MissingExtraError(package, "labelwright review", "review") from None
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "labelwright review", "review")
 
 
 def _open(arguments: argparse.Namespace) -> Store:
