@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes.forks import COMMAND, Fork, Forks
 
 from labelwright.cli import main
 
-PROGRAM = (sys.executable, "-m", "labelwright.cli")
 CANARY = "canary-90c4"
 
 
@@ -31,17 +31,39 @@ def build(reports: Path, out: Path) -> list[str]:
     return ["build", str(reports), *flags]
 
 
-def limited(blocks: int, command: list[str]) -> tuple[int, str]:
+LIMITED = f"""
+import resource
+most = int(sys.argv.pop(1)) * 512
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+{COMMAND}
+"""
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Starts commands after the rules and the packages of builds have been read once."""
+    made = Forks(
+        *("labelwright.cli", "data_builders.build", "sklearn.model_selection", "eval.comparing"),
+        place=tmp_path_factory.mktemp("said"),
+        cwd=Path(),
+        env=os.environ,
+        before="from labelwright.loading import LabelerSettings, load_labeler\n"
+        "load_labeler(LabelerSettings(model='rules'))",
+    )
+    yield made
+    made.close()
+
+
+def limited(forks: Forks, blocks: int, command: list[str]) -> tuple[int, str]:
     """Run with files limited to some blocks of 512 bytes: to the program a disk that is full."""
-    line = f"ulimit -f {blocks}; exec {' '.join([*PROGRAM, *command])}"
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
-    return done.returncode, done.stderr
+    code, _, error = forks.run(blocks, *command, script=f"import sys\n{LIMITED}")
+    return code, error
 
 
 @pytest.mark.parametrize("blocks", [20, 150, 400])
-def test_a_build_on_a_full_disk(reports: Path, tmp_path: Path, blocks: int) -> None:
+def test_a_build_on_a_full_disk(reports: Path, forks: Forks, tmp_path: Path, blocks: int) -> None:
     out = tmp_path / "data"
-    code, error = limited(blocks, build(reports, out))
+    code, error = limited(forks, blocks, build(reports, out))
     assert code == 2
     assert error.startswith(f"labelwright: {out}")
     assert "cannot write (File too large); free space or choose" in error
@@ -52,69 +74,67 @@ def test_a_build_on_a_full_disk(reports: Path, tmp_path: Path, blocks: int) -> N
 
 
 def test_a_failed_rebuild_keeps_the_earlier_one_until_it_writes(
-    reports: Path, tmp_path: Path
+    reports: Path, forks: Forks, tmp_path: Path
 ) -> None:
     out = tmp_path / "data"
     assert main(build(reports, out)) == 0
     (out / "notes.txt").write_text("mine")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert limited(20, [*build(reports, out), "--overwrite"])[0] == 2
+    assert limited(forks, 20, [*build(reports, out), "--overwrite"])[0] == 2
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    assert limited(600, [*build(reports, out), "--overwrite"])[0] == 2
+    assert limited(forks, 600, [*build(reports, out), "--overwrite"])[0] == 2
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
     assert main(build(reports, out)) == 0
 
 
 def test_a_comparison_on_a_full_disk(
-    reports: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    reports: Path, forks: Forks, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["label", str(reports), "--model", "rules", "--out", str(tmp_path / "run")]) == 0
     gold = tmp_path / "run" / "labels.csv"
     page = tmp_path / "page"
     small = ["--resamples", "100", "--permutations", "100", "--out", str(page)]
     command = ["eval", "--gold", str(gold), "--pred", f"rules={tmp_path / 'run'}", *small]
-    code, error = limited(20, command)
+    code, error = limited(forks, 20, command)
     assert code == 2
     assert "cannot write (File too large); free space or choose" in error
     assert not page.exists()
     assert main(command) == 0
-    assert limited(20, command)[0] == 2
+    assert limited(forks, 20, command)[0] == 2
     assert not page.exists() or not list(page.iterdir())
     assert main(command) == 0
     capfd.readouterr()
 
 
-def started(command: list[str], out: Path) -> subprocess.Popen[str]:
+def started(forks: Forks, command: list[str], out: Path) -> Fork:
     """The command at work: its folder is there."""
-    process = subprocess.Popen([*PROGRAM, *command], stderr=subprocess.PIPE, text=True)
+    process = forks.start(*command)
+    deadline = time.monotonic() + 300
     while not list(out.glob(".rejects.jsonl.*.tmp")):
-        assert process.poll() is None
+        assert time.monotonic() < deadline, process.err
         time.sleep(0.001)
     return process
 
 
-def test_two_builds_into_one_folder(tmp_path: Path) -> None:
+def test_two_builds_into_one_folder(forks: Forks, tmp_path: Path) -> None:
     out = tmp_path / "data"
     command = ["build", "--synthetic", "3000", "--label-set", "head-ct-5", "--out", str(out)]
-    with started(command, out) as first:
-        first.send_signal(signal.SIGSTOP)
-        try:
-            second = subprocess.run(
-                [*PROGRAM, *command, "--overwrite"], capture_output=True, text=True, check=False
-            )
-        finally:
-            first.send_signal(signal.SIGCONT)
-        assert first.wait() == 0
-    assert second.returncode == 2
-    assert "another run is writing into this folder; wait until it ends" in second.stderr
+    first = started(forks, command, out)
+    first.send(signal.SIGSTOP)
+    code, _, error = forks.run(*command, "--overwrite")
+    first.send(signal.SIGCONT)
+    assert first.wait() == 0
+    assert code == 2
+    assert "another run is writing into this folder; wait until it ends" in error
     assert not list(out.glob(".*"))
 
 
-def test_a_killed_build_is_no_hindrance(tmp_path: Path) -> None:
+def test_a_killed_build_is_no_hindrance(forks: Forks, tmp_path: Path) -> None:
     out = tmp_path / "data"
     command = ["build", "--synthetic", "300", "--label-set", "head-ct-5", "--out", str(out)]
-    with started([*command[:2], "50000", *command[3:]], out) as process:
-        process.kill()
+    process = started(forks, [*command[:2], "50000", *command[3:]], out)
+    process.send(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
     assert list(out.glob(".rejects.jsonl.*.tmp"))
     assert main(command) == 0
     assert not list(out.glob(".*"))
