@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labelwright.commands import (
+    completion,
     convert,
+    doctor,
     evidence,
     export,
     fetch,
@@ -36,6 +38,7 @@ from labelwright.commands.grid import command as grid
 from labelwright.commands.indexing import command as index
 from labelwright.commands.labeling import command as label
 from labelwright.commands.review import command as review
+from labelwright.commands.usual import USUAL
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import quick_products, wait_asleep
 from labelwright.version import __version__
@@ -140,6 +143,14 @@ COMMANDS = {
         "annotated reports -> another annotation format", convert.add_arguments, convert.run
     ),
     "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
+    "doctor": Command(
+        "what this machine and this installation have and lack", doctor.add_arguments, doctor.run
+    ),
+    "completion": Command(
+        "a script that completes commands and flags in bash, zsh or fish",
+        completion.add_arguments,
+        completion.run,
+    ),
 }
 
 
@@ -155,6 +166,8 @@ def parser() -> Parser:
         sub = commands.add_parser(name, help=command.help, description=command.help)
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         command.add_arguments(sub)
+        if name in USUAL:
+            sub.show_usual(USUAL[name])
         sub.set_defaults(run=command.run, parser=sub)
     return top
 

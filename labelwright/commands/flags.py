@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 
@@ -14,8 +15,53 @@ class Parser(argparse.ArgumentParser):
     Its subparsers are of this class too.
     """
 
+    usual: Sequence[str] = ()
+    """The flags that ``--help`` shows; all where there are none."""
+
     def __init__(self, **options: object) -> None:
         super().__init__(**(options | {"allow_abbrev": False}))  # type: ignore[arg-type]
+
+    def show_usual(self, usual: Sequence[str]) -> None:
+        """Let ``--help`` show these flags and places alone; ``--help-all`` shows all."""
+        self.usual = usual
+        self.add_argument(
+            "--help-all", action=_HelpAll, nargs=0, help="show every flag of this command"
+        )
+
+    def format_usage(self) -> str:
+        """Without the flags that the help leaves out."""
+        with self._unusual_hidden():
+            return super().format_usage()
+
+    def format_help(self) -> str:
+        """The help; the usual flags, and how many there are besides."""
+        with self._unusual_hidden() as hidden:
+            text = super().format_help()
+        more = f"\n{hidden} more flags: {self.prog} --help-all\n" if hidden else ""
+        return text + more
+
+    @contextmanager
+    def _unusual_hidden(self) -> Iterator[int]:
+        shown = {*self.usual, "--help", "--help-all"}
+        unusual = [
+            action
+            for action in self._actions
+            if self.usual and not shown & {*action.option_strings, action.dest}
+        ]
+        before = [action.help for action in unusual]
+        empty = [g for g in self._action_groups if {*g._group_actions} <= {*unusual}]
+        texts = [group.description for group in empty]
+        for action in unusual:
+            action.help = argparse.SUPPRESS
+        for group in empty:
+            group.description = None
+        try:
+            yield len(unusual)
+        finally:
+            for action, text in zip(unusual, before, strict=True):
+                action.help = text
+            for group, said in zip(empty, texts, strict=True):
+                group.description = said
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read on; exit with code 2."""
@@ -39,6 +85,16 @@ class Parser(argparse.ArgumentParser):
             self.error(f"unexpected {' '.join(rest)}; files stand together, before or after flags")
         remedy = meant(flags[0], self._option_string_actions) or f"see {self.prog} --help"
         self.exit(2, f"labelwright: unknown flag {flags[0]}; {remedy}\n")
+
+
+class _HelpAll(argparse.Action):
+    """Shows every flag and stops."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        if isinstance(parser, Parser):
+            parser.usual = ()
+        parser.print_help()
+        parser.exit()
 
 
 def meant(word: str, known: Iterable[str]) -> str:
