@@ -243,7 +243,7 @@ def test_texts_that_lack_are_asked_for(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_made_up_example_of_the_manual_can_be_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks/scoring"))
     import span_scoring
 
     made = span_scoring.make_notes(12, 8, 7)

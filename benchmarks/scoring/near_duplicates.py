@@ -5,7 +5,7 @@ buckets stands the usual prefix filter (Bayardo et al. 2007): texts that share o
 trigrams are compared in full. Where every sentence is frequent no trigram is rare, and it
 compares a constant share of all pairs. Both must name the same reports.
 
-    python benchmarks/near_duplicates.py
+    python benchmarks/scoring/near_duplicates.py
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ everything from lists of mentions to all scores: matching in all schemes, words,
 nervaluate (its four schemes) gets the same mentions without those that the text does not hold, on
 a part of the notes; its time is scaled by the number of notes, in which it is linear.
 
-    OMP_NUM_THREADS=1 python benchmarks/span_scoring.py
+    OMP_NUM_THREADS=1 python benchmarks/scoring/span_scoring.py
 
 With ``--write DIR``, nothing is timed: the label set, the gold and runs of the labelers with three
 seeds are written there, as ``labelwright eval`` reads them.

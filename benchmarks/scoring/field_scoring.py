@@ -6,7 +6,7 @@ the document does not hold. Scoring is everything from values to all scores: equ
 distances of texts, kinds of errors, the paper's points. What intervals and tests take is printed
 beside it.
 
-    OMP_NUM_THREADS=1 python benchmarks/field_scoring.py
+    OMP_NUM_THREADS=1 python benchmarks/scoring/field_scoring.py
 
 With ``--write DIR``, nothing is timed: the label set, the documents, the gold and runs of the
 labelers are written there, as ``labelwright eval`` reads them.

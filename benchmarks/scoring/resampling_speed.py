@@ -6,7 +6,7 @@ reports with equal answers cost nothing. The plain loop swaps and counts label b
 small part; its time is scaled by permutations × reports, in which it is linear. Then the
 bootstrap of all labelers and pairs from one set of resamples, beside one after the other.
 
-    OMP_NUM_THREADS=1 python benchmarks/resampling_speed.py
+    OMP_NUM_THREADS=1 python benchmarks/scoring/resampling_speed.py
 """
 
 from __future__ import annotations
