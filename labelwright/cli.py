@@ -186,7 +186,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser().error("an argument is empty, as an unset variable of the shell makes it")
     if (both := " ".join(words[:2])) in COMMANDS:
         words[:2] = [both]
-    arguments, rest = parser().parse_known_args(words)
+    top = parser()
+    arguments, rest = top.parse_known_args(words)
+    arguments.top = top
     command = COMMANDS[arguments.command]
     if rest and not command.passes_on:
         both = " ".join((arguments.command, rest[0]))

@@ -37,10 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the script to the standard output."""
-    from labelwright.cli import parser
-
-    sys.stdout.write(script(arguments.shell, words_of(parser())))
+    """Write the script of ``arguments.top``, the whole command line, to the output."""
+    sys.stdout.write(script(arguments.shell, words_of(arguments.top)))
     return 0
 
 

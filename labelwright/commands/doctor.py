@@ -130,13 +130,13 @@ def _extras() -> Iterator[Finding]:
             and needed.marker.evaluate({"extra": extra[1]})
         ):
             wanted.setdefault(extra[1], []).append(needed.name)
-    for extra, names in wanted.items():
-        lacking = [name for name in names if not _installed(name)]
+    for name, names in wanted.items():
+        lacking = [each for each in names if not _installed(each)]
         if lacking:
-            how = f"pip install -e '.[{extra}]'"
-            yield Finding(MISSING, f"extra {extra}", f"without {', '.join(lacking)}; {how}")
+            how = f"pip install -e '.[{name}]'"
+            yield Finding(MISSING, f"extra {name}", f"without {', '.join(lacking)}; {how}")
         else:
-            yield Finding(GOOD, f"extra {extra}", ", ".join(f"{n} {version(n)}" for n in names))
+            yield Finding(GOOD, f"extra {name}", ", ".join(f"{n} {version(n)}" for n in names))
 
 
 def _installed(name: str) -> bool:

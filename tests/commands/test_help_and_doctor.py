@@ -52,14 +52,17 @@ def test_help_all_shows_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         assert len(said.splitlines()) < 110 or there
 
 
-def test_completion_knows_commands_flags_and_choices(tmp_path: Path) -> None:
+def test_completion_knows_commands_flags_and_choices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = words_of(parser())
     assert set(words) == set(COMMANDS)
     for shell in SHELLS:
         said = script(shell, words)
         assert all(name.partition(" ")[0] in said for name in COMMANDS)
         assert "learning_rate" in said  # passed on, so known from the help's text alone
-    (tmp_path / "c.sh").write_text(script("bash", words), encoding="utf-8")
+    assert main(["completion", "bash"]) == 0
+    (tmp_path / "c.sh").write_text(capsys.readouterr().out, encoding="utf-8")
     ask = 'COMP_WORDS=({}); COMP_CWORD={}; _labelwright; echo "${{COMPREPLY[*]}}"'
     asked = [
         ("labelwright ev", 1),
