@@ -280,7 +280,7 @@ MISTAKES = [
     (of_another_label_set, "another label set than the data folder, lesion-2"),
     (of_sections, "the run read the sections impression"),
     (changed, "was changed after the run"),
-    (unfinished, "no folder of a finished labeling run"),
+    (unfinished, "not a folder of a finished labeling run"),
     (of_other_texts, "the entities of the run do not stand in this report"),
     (of_fewer_notes, "1 sure predictions of the run have no report in the input"),
 ]

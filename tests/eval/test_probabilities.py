@@ -102,9 +102,9 @@ def test_rows_without_probabilities(tmp_path, small):
     [
         ({"Edema": {"positive": 0.5, "negative": 0.5, "uncertain": 0}}, "lack blank"),
         ({"Edema": sure() | {"blank": 0.1}}, "sum to 0.4, not 1"),
-        ({"Edema": sure() | {"blank": float("nan")}}, "no number from 0 to 1"),
-        ({"Edema": sure() | {"blank": 1.7, "positive": -1}}, "no number from 0 to 1"),
-        ({"Edema": sure() | {"blank": "0.7"}}, "no number from 0 to 1"),
+        ({"Edema": sure() | {"blank": float("nan")}}, "not a number from 0 to 1"),
+        ({"Edema": sure() | {"blank": 1.7, "positive": -1}}, "not a number from 0 to 1"),
+        ({"Edema": sure() | {"blank": "0.7"}}, "not a number from 0 to 1"),
         ({"No Finding": sure()}, "a certainty it cannot take"),
         ({"Edema": None}, "a certainty but no probabilities"),
         ({"Edema": [0.1, 0.2, 0.3, 0.4]}, "a certainty but no probabilities"),

@@ -256,7 +256,7 @@ def test_build_label_and_compare(
 
 def test_a_file_of_no_predictions(tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text('{"id": "a"}\n')
-    with pytest.raises(InputError, match="no prediction"):
+    with pytest.raises(InputError, match="not a prediction"):
         labelwright.read_predictions(tmp_path / "p.jsonl")
 
 
