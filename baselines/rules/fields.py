@@ -3,7 +3,9 @@
 They are the honest baseline of a label set of fields, and a first draft of values where nobody has
 labeled. A field without expressions is looked for by its forms: a category by its words, a boolean
 by the field's name with a word of negation before it, a date, a number or text behind the field's
-name. Values are read and placed as everywhere else.
+name. Values are read and placed as everywhere else. A field that is ``of`` an observation is looked
+for only where that is positive or uncertain, among the words that belong to it
+(:mod:`baselines.rules.attributes`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from baselines.rules.attributes import Mentions, Observed
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report
@@ -48,6 +51,8 @@ class FieldRules:
         self._own = fields_of(label_set)
         self._patterns = patterns
         self._sha256 = sha256
+        named = self._own.observations
+        self._observed = Observed(LabelSet.load(named)) if named else None
 
     @classmethod
     def for_label_set(cls, label_set: LabelSet, rules_file: Path | None = None) -> FieldRules:
@@ -89,8 +94,9 @@ class FieldRules:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
         found = False
+        mentions = None if self._observed is None else self._observed.mentions(report)
         for field in self._own.asked:
-            for item in self._items(field, report.text):
+            for item in self._items(field, report.text, mentions):
                 reader.take(field.name, item)
                 found = True
         if not found:
@@ -107,9 +113,16 @@ class FieldRules:
             seconds=time.perf_counter() - began,
         )
 
-    def _items(self, field: Field, text: str) -> list[Item]:
-        """What the expressions find: the first, or all where a field may have many."""
+    def _items(self, field: Field, text: str, mentions: Mentions | None) -> list[Item]:
+        """What the expressions find: the first, or all where a field may have many.
+
+        Of an observation's field the nearest to its mention comes first.
+        """
         found = sorted(self._all(field, text), key=lambda item: item.spans)
+        if mentions is not None and field.of:
+            far = [mentions.distance(field.of, item.spans[0]) for item in found]
+            known = [(d, item) for d, item in zip(far, found, strict=True) if d is not None]
+            found = [item for _, item in sorted(known, key=lambda each: each[0])]
         if not field.many:
             return found[:1]
         kept: dict[Any, Item] = {}

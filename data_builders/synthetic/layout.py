@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from data_builders.synthetic.grammar import Grammar
 from data_builders.synthetic.noise import Manner
 from data_builders.synthetic.phrases import Draw, pick
-from data_builders.synthetic.statements import Statement
+from data_builders.synthetic.statements import Says, Statement
 from labelwright.records import Section
 
 FRONT = ("indication", "comparison", "technique")
@@ -45,6 +45,7 @@ class Page:
         self._start = 0
         self.sections: list[Section] = []
         self.evidence: dict[str, list[tuple[int, int]]] = {}
+        self.clauses: list[tuple[int, int, Says]] = []
 
     def lay_out(self, body: Sequence[Statement], end: Sequence[Statement]) -> None:
         """Write all parts in one of the usual forms."""
@@ -150,6 +151,7 @@ class Page:
         self._put(text[:1].upper() + text[1:] if capital else text)
         for name in statement.says:
             self.evidence.setdefault(name, []).append((start, self._length))
+        self.clauses.append((start, self._length, statement.says))
 
     def _space(self) -> None:
         if self._pieces and self._pieces[-1][-1:] not in (" ", "\n"):

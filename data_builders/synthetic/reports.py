@@ -19,7 +19,7 @@ from data_builders.synthetic.layout import Page
 from data_builders.synthetic.lexicon import Lexicon
 from data_builders.synthetic.noise import Manner, Noise, draw_manner
 from data_builders.synthetic.phrases import Draw
-from data_builders.synthetic.statements import Statement, truth
+from data_builders.synthetic.statements import Says, Statement, truth
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Report
@@ -35,12 +35,13 @@ class SyntheticReport:
     """A report, its true labels, and where in its text they are said.
 
     ``evidence`` is ``{observation: [(start, end), …]}``, offsets of every clause that speaks of
-    the observation, whatever it says.
+    the observation, whatever it says; ``clauses`` are all of them with what each says.
     """
 
     report: Report
     labels: dict[str, Certainty]
     evidence: Mapping[str, Sequence[tuple[int, int]]]
+    clauses: Sequence[tuple[int, int, Says]] = ()
 
 
 def write_reports(
@@ -149,7 +150,8 @@ class ReportWriter:
             sections=tuple(page.sections),
             meta={"profile": profile},
         )
-        return SyntheticReport(report, truth(self.label_set, statements), page.evidence)
+        labels = truth(self.label_set, statements)
+        return SyntheticReport(report, labels, page.evidence, page.clauses)
 
     def _noisy(
         self, draw: Draw, manner: Manner, statements: Sequence[Statement]

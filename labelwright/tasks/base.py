@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic
 
 from labelwright.io.jsonl import dumps, read_jsonl
-from labelwright.records import Answer, Entity, Prediction, Span
+from labelwright.records import Answer, Certainty, Entity, Prediction, Span
 from labelwright.tasks.shapes import (
     Chat,
     Choices,
@@ -239,6 +239,19 @@ class TaskKind(ABC, Generic[V]):
         for slot in () if choices is None else choices.slots:
             for option in slot.options.values():
                 yield slot.prefix + option + (choices.end if choices else "")
+
+    def depends_on(self, label_set: LabelSet) -> str:  # noqa: ARG002
+        """The label set whose labels decide what is asked at all; empty for none."""
+        return ""
+
+    def settle(
+        self,
+        label_set: LabelSet,  # noqa: ARG002
+        value: V,
+        labels: Mapping[str, Certainty | None],  # noqa: ARG002
+    ) -> tuple[V, tuple[str, ...]]:
+        """What may be said beside labels of :meth:`depends_on`, with notes of what may not."""
+        return value, ()
 
     # Values
 

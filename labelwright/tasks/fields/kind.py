@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from labelwright.io.delimited import escape
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
-from labelwright.records import Answer, Entity, Prediction, Span
+from labelwright.records import Answer, Certainty, Entity, Prediction, Span
 from labelwright.tasks.base import (
     Choices,
     ClassForm,
@@ -26,7 +26,7 @@ from labelwright.tasks.base import (
     TaskKind,
 )
 from labelwright.tasks.fields import answer as lines
-from labelwright.tasks.fields import branches, gold, questionnaire, schema, values
+from labelwright.tasks.fields import branches, gold, observations, questionnaire, schema, values
 from labelwright.tasks.fields import findings as exported
 from labelwright.tasks.fields.grammar import json_schema
 from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
@@ -223,6 +223,16 @@ class FieldsKind(TaskKind[Fields]):
             else:
                 found[name] = shifted(stated(*kept), -start) if kept else NOT_MENTIONED
         return found
+
+    def depends_on(self, label_set: LabelSet) -> str:
+        """The label set of observations, where fields describe some."""
+        return fields_of(label_set).observations
+
+    def settle(
+        self, label_set: LabelSet, value: Fields, labels: Mapping[str, Certainty | None]
+    ) -> tuple[Fields, tuple[str, ...]]:
+        """Attributes of absent observations are not mentioned."""
+        return observations.settle(label_set, value, labels)
 
     def findings(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
         """All that is stated; a boolean *no* is negative."""

@@ -39,6 +39,7 @@ def test_shipped_label_sets_differ_in_size() -> None:
     assert sizes == {
         "breast-cancer-pt-10": 10,
         "cardiac-discharge-74": 74,
+        "chest-attributes": 28,
         "chexpert-14": 14,
         "chexpert-14-words": 14,
         "disease-1": 1,
