@@ -271,25 +271,16 @@ def load_labeler(settings: LabelerSettings) -> LoadedLabeler:
     loaded = _calibrated(first)
     if second is not None:
         loaded = _both(first, loaded, second)
-    loaded = _dependent(settings, loaded)
     labeler = loaded.labeler
+    if settings.labeler != RULES:  # rules of attributes find the observations themselves
+        from labelwright.labelers.dependent import dependent
+
+        labeler = dependent(labeler, lambda own: _rules(LabelerSettings(label_set=own)).labeler)
     if not settings.unchecked:
         from labelwright.labelers.gate import gated
 
         labeler = gated(labeler)
     return replace(loaded, labeler=labeler)
-
-
-def _dependent(settings: LabelerSettings, loaded: LoadedLabeler) -> LoadedLabeler:
-    """A labeler of attributes beside the rules for their observations; rules have their own."""
-    label_set = loaded.labeler.label_set
-    named = kind_of(label_set).depends_on(label_set)
-    if not named or settings.labeler == RULES:
-        return loaded
-    from labelwright.labelers.dependent import Dependent
-
-    other = _rules(LabelerSettings(model=RULES, label_set=named))
-    return replace(loaded, labeler=Dependent(loaded.labeler, other.labeler))
 
 
 def _calibrated(settings: LabelerSettings) -> LoadedLabeler:

@@ -6,7 +6,7 @@ is, and everything said of what is absent is taken back, with a note.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -50,3 +50,13 @@ class Dependent(Wrapping):
             return replace(result, problems=(*result.problems, UNKNOWN))
         value, notes = self._kind.settle(self.label_set, result.value, other.labels)
         return replace(result, value=value, notes=(*result.notes, *notes))
+
+
+def dependent(labeler: ReportLabeler, load: Callable[[str], ReportLabeler]) -> ReportLabeler:
+    """A labeler beside the one that its label set depends on; itself where it depends on none.
+
+    Args:
+        load: gives the labeler of a label set of this name.
+    """
+    named = kind_of(labeler.label_set).depends_on(labeler.label_set)
+    return Dependent(labeler, load(named)) if named else labeler
