@@ -251,13 +251,21 @@ def settle_queue(connection: Connection, note: int) -> None:
     if final or (done >= place.wanted == 1):
         state = "final"
     elif done >= place.wanted:
-        state = "done"
+        state = "final" if _agreed(connection, note) else "done"
     elif OPEN in states or done:
         state = "open"
     else:
         state = "skipped" if skipped else "new"
     free = max(0, place.wanted - states.count(OPEN) - done)
     connection.execute(update(queue).where(queue.c.note == note).values(state=state, free=free))
+
+
+def _agreed(connection: Connection, note: int) -> bool:
+    """Whether all annotators say the same, so that there is nothing to adjudicate."""
+    said = [
+        {each.key for each in said_by(connection, one.id)} for one, _ in finished(connection, note)
+    ]
+    return all(each == said[0] for each in said)
 
 
 def place(connection: Connection, note: int) -> Any:

@@ -164,6 +164,13 @@ def test_two_annotate_unseen_by_each_other_and_a_third_decides(tmp_path: Path) -
     assert alone.notes["train"] == 1
 
 
+def test_what_two_people_say_alike_needs_no_third(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p", double=1.0)
+    for name in ("anna", "ben"):
+        annotated(store, "n3", "pain", Worker(store, name))
+    assert export(store, tmp_path / "out").items["train"] == 2
+
+
 def test_an_annotator_may_not_adjudicate_the_own_work(tmp_path: Path) -> None:
     store = filled(tmp_path / "p", double=1.0)
     for name in ("anna", "ben"):
