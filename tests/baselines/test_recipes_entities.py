@@ -93,11 +93,13 @@ def test_the_grid_of_cecca_compares_ways_of_reading_the_same_letters() -> None:
     grid = read_grid("cecca2025")
     runs = plan(grid, grid.cells(only={}, given={}), files=[], unlabeled=[], seeds=[1])
     assert grid.page == "eval"
-    ways = {run.cell.options["way"]: run for run in runs}
-    assert list(ways)[:2] == ["patterns", "direct"]
-    assert {"server-a", "server-b"} <= ways.keys()
+    ways = {"-".join(run.cell.options.values()): run for run in runs}
+    models = ("patterns", "small", "server-a", "server-b")
+    assert list(ways) == [f"{model}-{how}" for model in models for how in ("whole", "tagged")]
     assert {run.data for run in runs} == {"data/all"}  # one build for all
     assert "--synthetic=300" in runs[0].steps[0].words
-    assert [step.command for step in ways["patterns"].steps] == ["build", "label"]
-    assert [step.command for step in ways["direct"].steps] == ["build", "train", "label"]
-    assert "--server=http://127.0.0.1:8001/v1" in ways["server-a"].steps[-1].words
+    assert [step.command for step in ways["patterns-whole"].steps] == ["build", "label"]
+    assert [step.command for step in ways["small-whole"].steps] == ["build", "train", "label"]
+    assert ways["small-whole"].steps[1] == ways["small-tagged"].steps[1]  # one training for both
+    assert "--tagger=out/cecca-tagger" in ways["small-tagged"].steps[-1].words
+    assert "--server=http://127.0.0.1:8001/v1" in ways["server-a-whole"].steps[-1].words

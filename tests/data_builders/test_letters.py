@@ -21,6 +21,8 @@ from labelwright.tasks.fields.values import Status, from_json
 
 LABEL_SET = LabelSet.load("cardiac-discharge-74")
 OWN = fields_of(LABEL_SET)
+WHOLE = ("anamnesi", "terapia", "esami_ingresso", "decorso_post_operatorio", "esami_dimissione")
+WHOLE += ("terapia_dimissione",)
 LETTERS = list(write_letters(LABEL_SET, 300, 13))
 
 
@@ -106,7 +108,9 @@ def test_the_same_letter_by_seed_and_index_alone() -> None:
     assert {x.report.meta["manner"] for x in clean} == {"clean"}
     with pytest.raises(ConfigError, match="noise is 2"):
         write_letters(LABEL_SET, 1, 1, noise=2.0)
-    with pytest.raises(LabelSetError, match="there are letters for: cardiac-discharge-74"):
+    with pytest.raises(
+        LabelSetError, match="there are letters for: cardiac-discharge-74, discharge"
+    ):
         write_letters(LabelSet.load("chexpert-14"), 1, 1)
 
 
@@ -127,6 +131,21 @@ def test_the_command_builds_records_and_gold(
     assert main([*words, "--balance", "0.5", "--out", str(tmp_path / "b")]) == 2
     assert "--balance is for reports, not letters" in capsys.readouterr().err
     assert main(["build", "--label-set", "disease-1", "--synthetic", "3", "--out", "x"]) == 2
+    assert "no letters are written for disease-1" in capsys.readouterr().err
+
+
+def test_letters_with_their_targets_marked(tmp_path: Path) -> None:
+    words = ["build", "--label-set", "discharge-target-1", "--synthetic", "12", "--split", "none"]
+    assert main([*words, "--seed", "13", "--out", str(tmp_path)]) == 0
+    lines = (tmp_path / "train.entities.jsonl").read_text().splitlines()
+    marked = {row["id"]: row["entities"] for row in map(json.loads, lines)}
+    for letter in LETTERS[:12]:
+        fields = [n for n in letter.fields if n not in WHOLE and letter.fields[n].items]
+        spans = {span for n in fields for span in letter.fields[n].items[0].spans}
+        found = {tuple(entity["spans"][0]) for entity in marked[letter.report.id]}
+        assert found <= spans
+        for start, end in spans:  # every value is marked, at least as part of a longer one
+            assert any(a <= start and end <= b for a, b in found)
 
 
 def test_markup_of_phrases() -> None:

@@ -50,10 +50,25 @@ def shipped_for(label_set: LabelSet) -> Path:
     for path in sorted(_FOLDER.glob("*.yaml")):
         if _lexicon(path)["label_set"] == label_set.name:
             return path
-    known = ", ".join(sorted(_lexicon(path)["label_set"] for path in _FOLDER.glob("*.yaml")))
+    lexicons = [_lexicon(path) for path in _FOLDER.glob("*.yaml")]
+    known = ", ".join(sorted(one[key] for one in lexicons for key in ("label_set", "targets")))
     raise LabelSetError(
-        f"no letters are written for {label_set.name}", remedy=f"there are letters for: {known}"
+        f"no letters are written for {label_set.name}",
+        remedy=f"there are letters for: {known}; or give files of your own",
     )
+
+
+def fields_for(label_set: LabelSet) -> LabelSet:
+    """The fields of the letters that are written for a label set: its own, or those it marks.
+
+    Raises:
+        LabelSetError: there are none.
+    """
+    for path in sorted(_FOLDER.glob("*.yaml")):
+        if label_set.name == _lexicon(path).get("targets"):
+            return LabelSet.load(_lexicon(path)["label_set"])
+    shipped_for(label_set)
+    return label_set
 
 
 def fingerprint(label_set: LabelSet) -> str:
@@ -229,6 +244,12 @@ def _typed(kind: FieldType, said: str) -> object:
 def _told(manner: Manner) -> str:
     told = [name for name in ("slips", "misread", "wrapped") if getattr(manner, name)]
     return " ".join(told) or "clean"
+
+
+def sections_of(label_set: LabelSet) -> frozenset[str]:
+    """The fields whose value is a whole section."""
+    sections = _lexicon(shipped_for(label_set))["sections"]
+    return frozenset(one["whole"] for one in sections if one.get("whole"))
 
 
 def spoken_of(label_set: LabelSet) -> set[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelwright.annotations.tags import SCHEMES
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.records import Certainty
+from labelwright.records import Certainty, Report
 from labelwright.text.normalise import Normaliser
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ FLAGS = (
     "silver_repair",
     "silver_filter",
     "silver_verdicts",
+    "synthetic",
+    "balance",
+    "noise",
+    "brief",
+    "lexicon",
 )
 """The flags of this kind."""
 NEEDS_LABELS = False
@@ -179,8 +185,24 @@ def check(arguments: argparse.Namespace) -> None:
             f"--sections {arguments.sections} would cut the notes that the entities stand in",
             remedy="leave --sections out; --windows divides long notes",
         )
-    if not arguments.files:
+    if not arguments.files and arguments.synthetic is None:
         raise ConfigError("no annotated notes are given", remedy="name at least one file or folder")
+
+
+def synthetic(
+    arguments: argparse.Namespace, label_set: LabelSet
+) -> tuple[Iterable[Report], dict[str, Any], None]:
+    """Letters of the grammar with what they say of their fields marked.
+
+    Raises:
+        ConfigError: a flag that only the grammar of reports has.
+        LabelSetError: no letters are written for this label set.
+    """
+    from data_builders.synthetic.letters.targets import with_targets
+    from labelwright.commands.building.letters import drawn
+
+    fields, letters, facts = drawn(arguments, label_set)
+    return (with_targets(letter, fields) for letter in letters), facts, None
 
 
 def source(arguments: argparse.Namespace, label_set: LabelSet) -> EntityNotes:

@@ -12,6 +12,7 @@ from labelwright.records import Report
 
 if TYPE_CHECKING:
     from data_builders.sources.base import Source
+    from data_builders.synthetic.letters.writer import Letter
 
 
 def synthetic(
@@ -24,14 +25,29 @@ def synthetic(
         LabelSetError: no letters are written for this label set.
     """
     from data_builders.sources.letters import LetterValues
-    from data_builders.synthetic.letters.writer import fingerprint, write_letters
+
+    _, letters, facts = drawn(arguments, label_set)
+    known = LetterValues(letters)
+    return known.reports(), facts, known
+
+
+def drawn(
+    arguments: argparse.Namespace, label_set: LabelSet
+) -> tuple[LabelSet, Iterable[Letter], dict[str, Any]]:
+    """The label set of the letters' fields, the letters, and what the manifest says of them.
+
+    Raises:
+        ConfigError, LabelSetError: as :func:`synthetic`.
+    """
+    from data_builders.synthetic.letters.writer import fields_for, fingerprint, write_letters
 
     for flag in ("balance", "brief", "lexicon"):
         if getattr(arguments, flag) is not None:
             raise ConfigError(f"--{flag} is for reports, not letters", remedy=f"remove --{flag}")
+    fields = fields_for(label_set)
     noise = 1.0 if arguments.noise is None else float(arguments.noise)
     count, seed = arguments.synthetic, arguments.seed
-    known = LetterValues(write_letters(label_set, count, seed, noise=noise))
-    sha256 = fingerprint(label_set)
-    drawn = {"letters": count, "seed": seed, "noise": noise, "lexicon_sha256": sha256}
-    return known.reports(), {"synthetic": drawn, "inputs": []}, known
+    letters = write_letters(fields, count, seed, noise=noise)
+    sha256 = fingerprint(fields)
+    told = {"letters": count, "seed": seed, "noise": noise, "lexicon_sha256": sha256}
+    return fields, letters, {"synthetic": told, "inputs": []}
