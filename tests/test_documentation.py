@@ -1,0 +1,47 @@
+"""README and pages: short enough, complete, and every link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("[CS]*.md")]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def plain(page: Path) -> str:
+    """The page without what stands in code."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    return re.sub(r"`[^`\n]*`", "`", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings as GitHub and mkdocs name them."""
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    heads = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    named = set(re.findall(r'<a id="([^"]+)"', text))
+    words = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", head).lower() for head in heads)
+    return named | {re.sub(r"[^\w\- ]", "", head).strip().replace(" ", "-") for head in words}
+
+
+def test_every_link_leads_somewhere() -> None:
+    broken = []
+    for page in PAGES:
+        for link in LINK.findall(plain(page)):
+            if re.match(r"https?:|mailto:", link):
+                continue
+            name, _, anchor = link.partition("#")
+            target = (page.parent / name).resolve() if name else page
+            if not target.exists():
+                broken.append(f"{page.name}: {link}")
+            elif anchor and target.suffix == ".md" and anchor not in anchors(target):
+                broken.append(f"{page.name}: {link} (no such heading)")
+    assert broken == []
+
+
+def test_the_index_has_every_page_and_the_readme_is_short() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
+    assert pages - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == set()
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
