@@ -19,7 +19,7 @@ ENV PATH=/opt/labelwright/bin:$PATH \
     OMP_WAIT_POLICY=PASSIVE \
     GOMP_SPINCOUNT=0
 RUN useradd --create-home --uid 1000 labelwright
-USER labelwright
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["labelwright"]
 CMD ["--help"]
