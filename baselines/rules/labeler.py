@@ -24,6 +24,7 @@ from labelwright.labelers.gate import EXAMINATION, LANGUAGE, UNSAID
 from labelwright.records import Certainty, Prediction, Reject, Report, Section
 from labelwright.text.section_headings import CONTEXT
 from labelwright.text.sections import split_sections
+from labelwright.text.sentences import sentence_spans
 
 OTHER_LANGUAGE = f"{LANGUAGE}: not that of the rules"
 OTHER_PART = f"{EXAMINATION}: another part of the body"
@@ -33,6 +34,8 @@ _COMMON = frozenset(
     ["the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for"]
 )
 _MIN_FOREIGN = 2
+_REQUEST = 3
+"""How many sentences a request in one line has at most."""
 _TITLE = 5
 """How many words a title over a report has at most."""
 
@@ -161,7 +164,8 @@ class RulesLabeler:
         """Where the sections stand that count.
 
         Where no section but an impression would, the lines below the first one of a skipped
-        section count: "Clinical details: cough\n<findings without a heading>\nConclusion: …".
+        section count: "Clinical details: cough\n<findings without a heading>\nConclusion: …"; where
+        it is one long line, the sentences after its first.
         """
         sections: Sequence[Section] = report.sections or split_sections(report.text)
         if not sections:
@@ -180,6 +184,10 @@ class RulesLabeler:
                 line = report.text.find("\n", section.start, section.end)
                 if line >= 0:
                     yield line, section.end
+                    continue
+                said = sentence_spans(report.text[section.start : section.end])
+                if len(said) > _REQUEST:
+                    yield section.start + said[1][0], section.end
 
     def _aggregate(
         self, said: _Said

@@ -154,6 +154,9 @@ PLAIN_WORDS = {
     "Pleural effusion in the form of plastering.": "PE+",
 }
 SIGNS = {
+    "The consolidation has cleared almost completely.": "CO+",
+    "Cardiac: Enlarged. Pleura: no fluid.": "CM+ PE-",
+    "No decompensation. Free sinuses.": "ED- PE- NF+",
     "Meniscus sign on the left.": "PE+",
     "A sliver of air along the apex of the lung.": "PT+",
     "Drain in place, no residual air.": "SD+ PT- NF+",
@@ -187,6 +190,9 @@ def test_what_is_said(text: str) -> None:
 
 
 HEADED = {
+    "Clinical details: cough. No edema. No effusion. Heart normal. Conclusion: Normal chest.": (
+        "ED- PE- CM- NF+"
+    ),
     "Priors: None.\nObservations: No effusion. Heart normal.": "PE- CM- NF+",
     "Clinical: SOB ?pneumonia\nThe lungs are clear.": "NF+",
     "Hx: effusion\nResult: Cardiomegaly.": "CM+",
