@@ -62,6 +62,7 @@ def findings(out: Path, *, hub: bool) -> Iterator[Finding]:
     yield from _packages()
     yield from _devices()
     yield from _extras()
+    yield _recognition()
     yield from _folders(out)
     yield from _models()
     yield _hub(ask=hub)
@@ -145,6 +146,18 @@ def _installed(name: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+def _recognition() -> Finding:
+    """The program that reads scans, and its languages."""
+    from labelwright.errors import ConfigError
+    from labelwright.readers.documents.ocr import PROGRAM, installed
+
+    try:
+        number, languages = installed()
+    except ConfigError as error:
+        return Finding(MISSING, PROGRAM, f"not installed: scans are rejected; {error.remedy}")
+    return Finding(GOOD, PROGRAM, f"{number}; reads scans in {', '.join(languages) or 'nothing'}")
 
 
 def _folders(out: Path) -> Iterator[Finding]:

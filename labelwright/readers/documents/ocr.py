@@ -60,7 +60,7 @@ def check(language: str) -> str:
         raise ConfigError(
             "--ocr-language takes tesseract's codes", remedy="give ita, deu+eng or the like"
         )
-    version, known = _installed()
+    version, known = installed()
     if missing := [code for code in language.split("+") if code not in known]:
         raise ConfigError(
             f"tesseract has no data for {', '.join(missing)}",
@@ -70,7 +70,12 @@ def check(language: str) -> str:
 
 
 @cache
-def _installed() -> tuple[str, tuple[str, ...]]:
+def installed() -> tuple[str, tuple[str, ...]]:
+    """The program's version and the languages that it has data for.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
     try:
         version = subprocess.run([PROGRAM, "--version"], capture_output=True, check=True)
         listed = subprocess.run([PROGRAM, "--list-langs"], capture_output=True, check=True)

@@ -250,7 +250,7 @@ def test_three_strokes_are_a_roman_figure() -> None:
 
 @needs_tesseract
 def test_a_scan_is_read_in_its_language(tmp_path: Path) -> None:
-    if "ita" not in ocr._installed()[1]:
+    if "ita" not in ocr.installed()[1]:
         pytest.skip("tesseract has no Italian")
     scan = scanned(tmp_path / "scan.pdf", pdf(tmp_path / "a.pdf", LETTER[1:]))
     assert texts(read(scan)) == ["page 1 is a picture without text; --ocr-language reads it"]
