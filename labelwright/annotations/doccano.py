@@ -6,25 +6,18 @@ doccano runs in a browser and counts UTF-16 code units, so these are what is wri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Sequence
+from typing import Any
 
 from labelwright.annotations.offsets import Utf16
-from labelwright.annotations.writing import Written, count, count_plain, in_one_piece, placed
-from labelwright.io.jsonl import atomic_write, dumps
+from labelwright.annotations.writing import LineWriter, count, count_plain, in_one_piece, placed
 from labelwright.records import Entity, Report, in_order
 
 NAME = "reports.jsonl"
 
 
-class DoccanoWriter:
-    """Writes into an open file; see :func:`open_file`."""
-
-    def __init__(self, handle: IO[Any]) -> None:
-        self._handle = handle
-        self.written = Written()
+class DoccanoWriter(LineWriter):
+    """Mentions as places in UTF-16 code units, and their types."""
 
     def write(self, report: Report, entities: Sequence[Entity] | None) -> Counter[str]:
         """Write one line, without ``label`` if nothing is known of entities.
@@ -33,24 +26,11 @@ class DoccanoWriter:
         """
         kept, left = placed(report.text, entities or ())
         kept = in_order(in_one_piece(kept, left))
-        row: dict[str, Any] = {"id": report.id, "text": report.text}
+        label: dict[str, Any] = {}
         if entities is not None:
             units = Utf16(report.text)
-            row["label"] = [[units.unit(e.start), units.unit(e.end), e.type] for e in kept]
-        if report.patient is not None:
-            row["patient"] = report.patient
-        self._handle.write(dumps(row) + "\n")
+            label["label"] = [[units.unit(e.start), units.unit(e.end), e.type] for e in kept]
+        self._line(report, label)
         count(self.written, report, len(kept), left)
         count_plain(self.written, kept)
         return left
-
-
-@contextmanager
-def open_file(path: Path, *, scheme: str | None = None) -> Iterator[DoccanoWriter]:  # noqa: ARG001
-    """A writer to a file, which is there, whole, when the context ends without an error.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    with atomic_write(path) as handle:
-        yield DoccanoWriter(handle)

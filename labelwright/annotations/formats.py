@@ -29,9 +29,9 @@ class Format:
 WRITERS = {
     "brat": Format(brat.NAME, brat.open_folder),
     "conll": Format(conll.NAME, conll.open_file),
-    "doccano": Format(doccano.NAME, doccano.open_file),
+    "doccano": Format(doccano.NAME, doccano.DoccanoWriter.open),
     "label-studio": Format(label_studio.NAME, label_studio.open_file),
-    "entities": Format(entities_jsonl.NAME, entities_jsonl.open_file),
+    "entities": Format(entities_jsonl.NAME, entities_jsonl.EntitiesWriter.open),
 }
 
 

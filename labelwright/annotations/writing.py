@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Any, Protocol, Self
 
 from labelwright.annotations.offsets import inside
 from labelwright.errors import OutputError
+from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.records import Entity, Report
 
 NOWHERE = "not in the text"
@@ -57,6 +60,37 @@ class Writer(Protocol):
         Args:
             entities: its mentions; ``None`` if nothing is known of them.
         """
+
+
+class LineWriter(ABC):
+    """Writes a line of JSON for each report into an open file."""
+
+    def __init__(self, handle: IO[Any]) -> None:
+        self._handle = handle
+        self.written = Written()
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, *, scheme: str | None = None) -> Iterator[Self]:  # noqa: ARG003
+        """A writer to a file, which is there, whole, when the context ends without an error.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with atomic_write(path) as handle:
+            yield cls(handle)
+
+    @abstractmethod
+    def write(self, report: Report, entities: Sequence[Entity] | None) -> Counter[str]:
+        """As :meth:`Writer.write`."""
+
+    def _line(self, report: Report, known: Mapping[str, Any], *, meta: bool = False) -> None:
+        row: dict[str, Any] = {"id": report.id, "text": report.text, **known}
+        if report.patient is not None:
+            row["patient"] = report.patient
+        if meta and report.meta:
+            row["meta"] = dict(report.meta)
+        self._handle.write(dumps(row) + "\n")
 
 
 def placed(text: str, entities: Sequence[Entity]) -> tuple[list[Entity], Counter[str]]:
