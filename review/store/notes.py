@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from labelwright.records import Reject, Report
-from review.store import events
+from review.store import events, trigrams
 from review.store.events import Happening
 from review.store.store import Store, now
 from review.store.tables import note, queue
@@ -97,7 +97,9 @@ def _add(
             have[report.id] = digest
             fresh.append(_row(report, digest, at))
         if fresh:
+            last = connection.scalar(select(func.max(note.c.id))) or 0
             connection.execute(note.insert(), fresh)
+            trigrams.keep_up(connection, last)
             counts.added += len(fresh)
             after = {"notes": len(fresh)}
             events.append(connection, Happening("notes added", person=person, after=after))

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from starlette.responses import Response
 
-from review.store import notes
+from review.store import notes, trigrams
 from review.store.tables import note, queue
 from review.web.pages import STATES
 from review.web.site import Ask, DeniedError, rows
@@ -50,7 +50,8 @@ def show(ask: Ask) -> Response:
         exact = _exact(connection, words) if words and not start else None
         if words or pattern:
             compiled = _compiled(pattern, words)
-            hits, onward, cut = _scan(connection, compiled, state, start)
+            pieces = trigrams.needed([pattern, *words.split()])
+            hits, onward, cut = _scan(connection, compiled, state, start, pieces)
         else:
             listed = rows(notes.page_of(connection, after=start, state=state))
             onward = listed[-1]["id"] if len(listed) == FOUND else 0
@@ -98,7 +99,11 @@ def _compiled(pattern: str, words: str) -> list[Any]:
 
 
 def _scan(
-    connection: Connection, compiled: Sequence[Any], state: str, start: int
+    connection: Connection,
+    compiled: Sequence[Any],
+    state: str,
+    start: int,
+    pieces: Sequence[str],
 ) -> tuple[list[Hit], int, bool]:
     """The first notes behind ``start`` in which all patterns are found.
 
@@ -115,6 +120,8 @@ def _scan(
     )
     if state:
         wanted = wanted.where(queue.c.state == state)
+    if pieces and trigrams.exists(connection):
+        wanted = wanted.where(trigrams.holding(pieces))
     streamed = connection.execution_options(yield_per=_PART).execute(wanted)
     for number, row in enumerate(streamed):
         matches = [each.search(row.text) for each in compiled]

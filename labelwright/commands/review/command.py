@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--silver", action="store_true", help="what labelers marked, after verdicts on phrases"
     )
     out.add_argument("--overwrite", action="store_true", help="replace an earlier export")
+    _project(verbs.add_parser("index", help="make search for rare patterns quick"))
     _project(verbs.add_parser("phrases", help="wordings of the newest predictions, to decide on"))
     measure = _project(verbs.add_parser("agreement", help="how far people and labelers agree"))
     measure.add_argument("--out", type=Path, metavar="FILE.csv", help="the numbers as a table")
@@ -148,6 +149,7 @@ def run(arguments: argparse.Namespace) -> int:
         "import": _import,
         "serve": serving.run,
         "export": _export,
+        "index": _index,
         "phrases": _phrases,
         "agreement": _agreement,
         "models": lambda given: looping.models(given, _open(given)),
@@ -279,6 +281,14 @@ def _export(arguments: argparse.Namespace) -> int:
         more = "" if items is None else f", {items} items"
         sys.stdout.write(f"{part}: {count} notes{more}\n")
     sys.stdout.write(f"{arguments.out}\n")
+    return 0
+
+
+def _index(arguments: argparse.Namespace) -> int:
+    from review.store.trigrams import build
+
+    build(_open(arguments))
+    sys.stdout.write("the index is there; notes that come are added to it\n")
     return 0
 
 

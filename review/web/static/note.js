@@ -15,6 +15,7 @@ const base = `/note/${data.note}`;
 
 let items = data.items;
 let version = data.version;
+let state = data.state;
 let token = $("form").dataset.token;
 let current = null; // number of the item that keys act on
 let cursor = text.count ? 0 : -1;
@@ -158,6 +159,7 @@ function take(answer) {
   if (!answer.items) return;
   items = answer.items;
   version = answer.version;
+  state = answer.state;
   if (current !== null && !item()) current = null;
   render();
 }
@@ -171,6 +173,8 @@ function render() {
   const focused = list.contains(document.activeElement);
   list.replaceChildren(...items.map(row));
   const open = items.filter((each) => each.state === "open").length;
+  document.querySelector('[data-do="reopen"]').hidden = state === "open";
+  document.querySelector('#tools [data-do="done"]').hidden = state !== "open";
   $("counts").textContent = items.length ? `${items.length} items, ${open} to decide` : "Nothing marked";
   text.draw(items, hueOf);
   if (current === null && items.length) current = (items.find((each) => each.state === "open") || items[0]).id;
@@ -381,6 +385,7 @@ const ACTS = {
   },
   undo: () => send("undo", {}, "undo"),
   redo: () => send("redo", {}, "redo"),
+  reopen: () => send("reopen", {}, "open the note again"),
   done: () => {
     const unseen = items.filter((each) => each.state === "open" && !seen.has(each.id));
     if (!unseen.length) return send("done", { keep: [...seen] }, "finish the note");
