@@ -1,8 +1,8 @@
 """One door to every labeler: rules, models, encoders, taggers, servers, votes of similar reports.
 
 The ``label`` command and the Python API come through here alike. What may be asked of which
-labeler stands in one table (:data:`TAKES`), and one loop refuses everything else, so that no
-setting is ever ignored in silence.
+labeler stands in one table (:mod:`labelwright.labelers.takes`), and one loop refuses everything
+else, so that no setting is ever ignored in silence.
 """
 
 from __future__ import annotations
@@ -17,6 +17,24 @@ from typing import TYPE_CHECKING, Any
 from labelwright.checkpoint import has_heads, has_tags
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
+from labelwright.labelers.takes import (
+    CHOSEN,
+    COMMON,
+    DICTIONARY,
+    ENCODER,
+    GENERATIVE,
+    KNN,
+    MODEL,
+    RULES,
+    SECONDS,
+    SERVED,
+    SERVER,
+    SHOWN,
+    TAGGER,
+    TAKES,
+    WEIGHTS,
+    WORDS,
+)
 from labelwright.shipped import named_model, shipped_model
 from labelwright.tasks import extension, kind_of
 
@@ -25,63 +43,11 @@ if TYPE_CHECKING:
     from retrieval.augment import Recipe
     from retrieval.index_sources import Images
 
-RULES, KNN, SERVER = "rules", "knn", "server"
-MODEL, ENCODER, TAGGER = "model", "encoder", "tagger"
-WORDS = {
-    RULES: "the rules",
-    KNN: "--model knn",
-    SERVER: "a model behind a server",
-    MODEL: "a generative model",
-    ENCODER: "an encoder",
-    TAGGER: "a tagger",
-}
-"""The labelers in words, for messages."""
 RULES_LABEL_SET = "chexpert-14"
 DEFAULT_K = 5
 NO_NEIGHBOURS = "none"
 NOBODY = "none"
 """The second reader where there shall be none."""
-
-SHOWN = ("neighbours", "neighbour_words")
-"""Settings of neighbours in prompts."""
-CHOSEN = ("k", "neighbour_split", "most_similar", "image_column", "image_root")
-"""Settings of which reports are neighbours."""
-_SERVED = {
-    "server_kind": "kind",
-    "concurrency": "concurrency",
-    "server_timeout": "timeout",
-    "allow_remote": "allow_remote",
-    "model_folder": "folder",
-    "prompt": "prompt",
-    "price_in": "price_in",
-    "price_out": "price_out",
-    "answer_tokens": "answer_tokens",
-}
-"""Settings of a server, and what its labeler calls them."""
-_GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
-_WEIGHTS = ("device", "dtype", "batch_size")
-HYBRID = "tagger"
-"""The setting that names a tagger whose sentences alone are read."""
-
-TAKES: Mapping[str, frozenset[str]] = {
-    RULES: frozenset({"label_set", "rules"}),
-    KNN: frozenset({"device", "index", *CHOSEN}),
-    SERVER: frozenset(
-        {"label_set", "decode", "server", "index", HYBRID, *_SERVED, *SHOWN, *CHOSEN}
-    ),
-    MODEL: frozenset(
-        {"label_set", "decode", "index", HYBRID, *_WEIGHTS, *_GENERATIVE, *SHOWN, *CHOSEN}
-    ),
-    ENCODER: frozenset({"label_set", *_WEIGHTS}),
-    TAGGER: frozenset({"label_set", "threshold", *_WEIGHTS}),
-}
-"""What each labeler can be told, beside :data:`COMMON`."""
-COMMON = frozenset({"model", "sections", "calibration", "unchecked", "second_reader", "decide"})
-SECONDS: Mapping[str, frozenset[str]] = {
-    RULES: frozenset({"rules"}),
-    KNN: frozenset({"index", *SHOWN, *CHOSEN}),
-}
-"""What is told to a second reader of a kind, and not to the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +55,8 @@ class LabelerSettings:
     """Which labeler, and what it is told; ``None`` everywhere for its own default.
 
     Attributes:
-        model: a folder that training wrote, a model of the hub or of the server, the name of a
-            shipped model, ``rules`` or ``knn``; if ``None`` the shipped model of the label set
-            and the second reader that it comes with.
+        model: a folder that training wrote, a model of the hub or of the server, a shipped model's
+            name, ``rules``, ``knn``, ``dictionary``; ``None`` for the label set's shipped readers.
         label_set: name, file or label set, for a labeler that brings none.
         sections: what of a report is read, one of
             :data:`labelwright.text.sections.SECTION_CHOICES`.
@@ -125,6 +90,7 @@ class LabelerSettings:
     evidence: str | None = None
     threshold: float | None = None
     tagger: Path | None = None
+    dictionary: Path | None = None
     index: Path | None = None
     neighbours: str | None = None
     k: int | None = None
@@ -191,10 +157,10 @@ class LabelerSettings:
 
     @property
     def labeler(self) -> str:
-        """Which kind of labeler the settings name; a key of :data:`TAKES`."""
+        """Which kind of labeler the settings name; a key of ``TAKES``."""
         if self.server is not None:
             return SERVER
-        if self.model in (RULES, KNN):
+        if self.model in (RULES, KNN, DICTIONARY):
             return self.model
         folder = self._folder()
         return TAGGER if has_tags(folder) else ENCODER if has_heads(folder) else MODEL
@@ -361,10 +327,17 @@ def _knn(settings: LabelerSettings) -> LoadedLabeler:
     return _whole(voters, settings)
 
 
+def _dictionary(settings: LabelerSettings) -> LoadedLabeler:
+    from baselines.dictionary import dictionary as make
+
+    found, sections = make(settings.dictionary, **settings.given(("label_set", "threshold")))
+    return _whole(found, settings, sections)
+
+
 def _server(settings: LabelerSettings) -> LoadedLabeler:
     from inference.server.labeler import ServerLabeler
 
-    named = {own: getattr(settings, name) for name, own in _SERVED.items()}
+    named = {own: getattr(settings, name) for name, own in SERVED.items()}
     named |= {name: getattr(settings, name) for name in ("label_set", "decode", "sections")}
     given: Mapping[str, Any] = {k: v for k, v in named.items() if v is not None}
     served = ServerLabeler.connect(str(settings.server), str(settings.model), **given)
@@ -379,7 +352,7 @@ def _model(settings: LabelerSettings) -> LoadedLabeler:
     from labelwright.labelers.normalising import normalising
 
     folder = settings._folder()
-    names = (*_WEIGHTS, *_GENERATIVE, "decode", "label_set", "sections")
+    names = (*WEIGHTS, *GENERATIVE, "decode", "label_set", "sections")
     model = Labeler.from_checkpoint(folder, **settings.given(names))
     shown = _with_neighbours(model, settings, model.neighbours)
     return LoadedLabeler(
@@ -390,7 +363,7 @@ def _model(settings: LabelerSettings) -> LoadedLabeler:
 def _encoder(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.encoder.labeler import EncoderLabeler
 
-    given = settings.given((*_WEIGHTS, "label_set"))
+    given = settings.given((*WEIGHTS, "label_set"))
     model = EncoderLabeler.from_checkpoint(settings._folder(), **given)
     return _whole(model, settings, model.sections)
 
@@ -400,7 +373,7 @@ def _tagger(settings: LabelerSettings) -> LoadedLabeler:
     from labelwright.labelers.normalising import normalising
 
     folder = settings._folder()
-    given = settings.given((*_WEIGHTS, "label_set", "threshold"))
+    given = settings.given((*WEIGHTS, "label_set", "threshold"))
     model = TaggerLabeler.from_checkpoint(folder, **given)
     return _whole(normalising(model, folder), settings, model.sections)
 
@@ -408,6 +381,7 @@ def _tagger(settings: LabelerSettings) -> LoadedLabeler:
 _LOADERS = {
     RULES: _rules,
     KNN: _knn,
+    DICTIONARY: _dictionary,
     SERVER: _server,
     MODEL: _model,
     ENCODER: _encoder,

@@ -16,7 +16,7 @@ from baselines.epochs import Draws
 from baselines.pretrain.losses import IGNORED
 from baselines.pretrain.marking import Window, every_token, windows, words_of_entities
 from baselines.pretrain.masking import Masker
-from baselines.tagger.data import Note
+from baselines.tagger.notes import Note
 from baselines.tagger.tags import Tagging
 from baselines.tagger.words import BATCH, WordReader
 

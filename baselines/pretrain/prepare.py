@@ -18,7 +18,7 @@ from baselines.pretrain.corpus import Corpus, Counts, MaskedPadding, Reading
 from baselines.pretrain.masking import ALL, BERT, Masker
 from baselines.pretrain.model import PretrainModel
 from baselines.pretrain.sources import Sources
-from baselines.tagger.data import Note
+from baselines.tagger.notes import Note
 from baselines.tagger.tags import Tagging
 from baselines.tagger.words import WordReader
 from labelwright.errors import CheckpointError, ConfigError

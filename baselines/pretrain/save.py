@@ -12,7 +12,7 @@ from baselines.pretrain.arguments import Settings, rate_of
 from baselines.pretrain.model import PretrainModel
 from baselines.pretrain.prepare import Ready
 from baselines.pretrain.sources import TRAIN, VALIDATION, Sources
-from baselines.tagger.data import GOLD
+from baselines.tagger.notes import GOLD
 from labelwright.io.data_folder import REPORTS
 from labelwright.io.jsonl import write_json, write_jsonl, writing
 from labelwright.io.run_folder import DONE, START

@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.pretrain.arguments import DROP, MLM, REFUSE, PretrainArguments
 from baselines.pretrain.corpus import Counts
-from baselines.tagger.data import GOLD, Note, read_split
+from baselines.tagger.notes import GOLD, Note, read_split
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.data_folder import AGAIN, REPORTS, DataFolder, open_data_folder
 from labelwright.io.jsonl import read_jsonl

@@ -22,9 +22,9 @@ from baselines.tagger.data import (
     class_weights,
     encode_split,
     pseudo_labeled,
-    read_split,
     tags_of_types,
 )
+from baselines.tagger.notes import read_split
 from baselines.tagger.scores import Scored, f1_scores, mentions, tune
 from baselines.tagger.sections import Sections, names_in
 from baselines.tagger.tags import Tagging

@@ -16,7 +16,8 @@ from baselines.encoder.model import parameters_of
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves
-from baselines.tagger.data import GOLD, Split
+from baselines.tagger.data import Split
+from baselines.tagger.notes import GOLD
 from baselines.tagger.prepare import Ready, entities_of, judge, read_answers
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
 from labelwright.checkpoint import NORMALISE_FILE, TAGS

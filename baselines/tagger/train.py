@@ -17,7 +17,7 @@ from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
 from baselines.epochs import follow
 from baselines.tagger.arguments import NO_SECTIONS, TAGGER, Settings, TaggerArguments
-from baselines.tagger.data import GOLD, read_split
+from baselines.tagger.notes import GOLD, read_split
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
 from baselines.tagger.save import Validated, finish, validated
 from baselines.tagger.token_classifier import WordPadding

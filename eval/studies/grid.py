@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from eval.comparing import compare
 from eval.kinds import view_of
+from eval.kinds.base import More
 from eval.page.frame import render_page
 from eval.page.tables import Column, Table, Value, main_text
+from eval.page.write import write_report
 from eval.read.aligned import Inputs
+from eval.stats.significance import CompareSettings
 from labelwright.errors import InputError, LabelwrightError
 from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import sha256_file
@@ -25,7 +30,10 @@ from labelwright.version import __version__
 SECONDS = "training seconds"
 PAGE, TABLE, MARKDOWN, TYPES, RUNS = "grid.html", "grid.csv", "grid.md", "types.csv", "runs.csv"
 CURVES = "curves.svg"
+COMPARISON = "comparison"
+"""Folder of the page with the tests."""
 NAME = "run"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class GridRun:
         models: folders of the models trained for it, the one that labeled last.
         finished: whether it was labeled to its end.
         reason: why it failed; empty if it did not.
+        name: of the cell, where the grid gives one.
     """
 
     options: Mapping[str, str]
@@ -48,6 +57,12 @@ class GridRun:
     models: Sequence[Path]
     finished: bool
     reason: str = ""
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The cell's name, or else its options."""
+        return self.name or " · ".join(self.cell)
 
     @property
     def cell(self) -> tuple[str, ...]:
@@ -107,12 +122,13 @@ def write_grid(out: Path, runs: Sequence[GridRun], *, title: str) -> Path:
     """
     scored = [score(run) for run in runs]
     table, types = summary(scored), by_type(scored)
+    beside = _comparison(out, scored, title=title)
     texts = {
         TABLE: table.to_csv(),
         MARKDOWN: markdown(table),
         TYPES: types.to_csv(),
         RUNS: every_run(scored).to_csv(),
-        PAGE: page(scored, title=title),
+        PAGE: page(scored, title=title, comparison=beside),
     }
     for name, text in texts.items():
         with atomic_write(out / name, mode=0o644) as handle:
@@ -123,7 +139,9 @@ def write_grid(out: Path, runs: Sequence[GridRun], *, title: str) -> Path:
 def summary(scored: Sequence[Scored]) -> Table:
     """A row per cell: mean and standard deviation of every score over its finished runs."""
     shown = list(dict.fromkeys(name for s in scored for name in s.scores))
-    columns = [*(Column(axis) for axis in _axes(scored)), Column("runs", "count")]
+    named = any(s.run.name for s in scored)
+    columns = [Column("cell")] * named
+    columns += [*(Column(axis) for axis in _axes(scored)), Column("runs", "count")]
     for name in shown:
         columns += [Column("mean", "score", group=name), Column("sd", "score", group=name)]
     columns += [
@@ -133,7 +151,7 @@ def summary(scored: Sequence[Scored]) -> Table:
     rows: list[tuple[Value, ...]] = []
     for cell, group in _cells(scored).items():
         done = [s for s in group if s.scores]
-        row: list[Value] = [*cell, len(done)]
+        row: list[Value] = [*([group[0].run.name] if named else []), *cell, len(done)]
         for name in shown:
             row += _mean_sd([s.scores[name] for s in done if name in s.scores])
         row += _mean_sd([s.seconds for s in done if s.seconds is not None])
@@ -219,8 +237,12 @@ def markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def page(scored: Sequence[Scored], *, title: str) -> str:
-    """The page: table of cells, types, learning curves, runs."""
+def page(scored: Sequence[Scored], *, title: str, comparison: str | None = None) -> str:
+    """The page: table of cells, types, learning curves, runs.
+
+    Args:
+        comparison: where the page with the tests stands, relative to this one, if there is one.
+    """
     count = [s.status for s in scored].count
     facts = (
         f"{len(_cells(scored)):,} cells; {count('finished'):,} of {len(scored):,} runs finished, "
@@ -235,8 +257,46 @@ def page(scored: Sequence[Scored], *, title: str) -> str:
         "types": by_type(scored),
         "runs": every_run(scored),
         "curves": _curves(scored),
+        "comparison": comparison,
     }
     return render_page("grid", context)
+
+
+def _comparison(out: Path, scored: Sequence[Scored], *, title: str) -> str | None:
+    """Write the comparison of the cells with several runs; where its page is, from ``out``.
+
+    It has what the table of means has not: tests over the runs (ANOVA, Tukey), intervals and
+    tests over the patients of the test notes, kinds of errors. ``None`` where fewer than two cells
+    have several runs, or the test notes differ between them.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    runs = {
+        group[0].run.label: [str(s.run.folder) for s in group if s.scores]
+        for group in _cells(scored).values()
+    }
+    runs = {name: paths for name, paths in runs.items() if len(paths) > 1}
+    golds = {s.run.gold for s in scored if s.scores}
+    if len(runs) < 2 or len(golds) > 1:
+        return None
+    gold = golds.pop()
+    try:
+        found = compare(
+            Inputs(
+                LabelSet.load(gold.parent / "label_set.yaml"),
+                gold,
+                {name: paths[0] for name, paths in runs.items()},
+                patients=gold.parent / "test.reports.jsonl",
+            ),
+            CompareSettings(),
+            more=More(runs=runs, first_only=True),
+            title=f"{title}: tests",
+        )
+    except LabelwrightError as error:  # such as cells that cannot be named in one table
+        log.warning("no comparison of the cells: %s", error.line())
+        return None
+    return write_report(found, out / COMPARISON).relative_to(out).as_posix()
 
 
 def _notices(scored: Sequence[Scored]) -> list[str]:

@@ -271,3 +271,89 @@ def test_mistakes_of_cells_without_a_training(
     path = write(tmp_path, UNTRAINED.replace(old, new))
     with pytest.raises(ConfigError, match=message):
         plan_untrained(path)
+
+
+PRETRAINED = """\
+name: a grid
+build: {label-set: disease-1}
+train: {scratch: tiny}
+axes:
+  start:
+    plain: {}
+    words: {pretrain: {objective: mlm, num_train_epochs: 3}}
+    entities: {pretrain: {objective: emlm, model_name_or_path: other}}
+  notes:
+    labeled: {}
+    more: {train: {pseudo_weight: 0.5}, pseudo: {rounds: 1}}
+cells:
+  base: {start: plain, notes: labeled}
+  both: {start: words, notes: more}
+  last: {start: entities, notes: labeled}
+"""
+
+
+def test_cells_that_are_named_and_pretrained(tmp_path: Path) -> None:
+    """Only those, in their order; an encoder starts where the training would have, reads the
+    unlabeled notes where any text will do, and is where every training of the cell starts."""
+    grid = read_grid(write(tmp_path, PRETRAINED))
+    runs = runs_of(grid, seeds=(1,))
+    assert [grid.name_of(run.cell.options) for run in runs] == ["base", "both", "last"]
+    assert [[s.command for s in run.steps] for run in runs] == [
+        ["build", "train-tagger", "label"],
+        ["build", "pretrain", "train-tagger", "label", "pseudo-label", "train-tagger", "label"],
+        ["build", "pretrain", "train-tagger", "label"],
+    ]
+    lines = [[s.command_line(Path("out")) for s in run.steps] for run in runs]
+    before, first, second = (lines[1][n] for n in (1, 2, 5))
+    assert {"--objective=mlm", "--scratch=tiny", "--texts", "more.jsonl", "--seed=1"} < {*before}
+    encoder = "--model_name_or_path=out/encoders/start=words+seed=1"
+    assert encoder in first
+    assert encoder in second
+    assert "--scratch=tiny" not in [*first, *second]
+    assert ("--pseudo_weight=0.5" in first, "--pseudo_weight=0.5" in second) == (False, True)
+    assert "--model_name_or_path=other" in lines[2][1]
+    assert "--texts" not in lines[2][1]
+    assert runs[1].models[0] == "encoders/start=words+seed=1"
+    assert [c.name for c in grid.cells(only={"start": ["words"]}, given={})] == [
+        "start=words, notes=more"
+    ]
+    with pytest.raises(ConfigError, match="no cell of these options"):
+        list(grid.cells(only={"start": ["words"], "notes": ["labeled"]}, given={}))
+
+
+def test_the_shipped_grid_of_seven_rows() -> None:
+    """Each row of the table is a cell, and every other option of a cell is that of its control."""
+    grid = read_grid("francis2025")
+    given = given_flags(["train.scratch=tiny"])
+    cells = {grid.name_of(c.options): c.options for c in grid.cells(only={}, given=given)}
+    assert list(cells) == [
+        *("FT", "FT-FS", "FT-FS-PL", "MLM-FT-FS-PL"),
+        *("EMLM-FT", "EMLM-FT-FS-PL", "EMLM-CL-FT-FS-PL"),
+    ]
+    for name, control in (("EMLM-FT", "FT"), ("MLM-FT-FS-PL", "FT-FS-PL"), ("FT-FS", "FT")):
+        different = [a for a in cells[name] if cells[name][a] != cells[control][a]]
+        assert len(different) == 1
+    runs = plan(
+        grid,
+        grid.cells(only={}, given=given),
+        files=["examples/letters_nl.jsonl"],
+        unlabeled=["examples/letters_nl_unlabeled.jsonl"],
+        seeds=(1,),
+    )
+    assert len({step.folder for run in runs for step in run.steps}) == 30
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("{base: {start: plain}}", "names an option of each axis: start, notes"),
+        ("{base: {start: plane, notes: more}}", "start has no such option"),
+        ("{a: {start: plain, notes: more}, b: {start: plain, notes: more}}", "appears twice"),
+        ("[]", "cells are a mapping"),
+    ],
+)
+def test_mistakes_in_named_cells(cells: str, message: str, tmp_path: Path) -> None:
+    text = PRETRAINED[: PRETRAINED.index("cells:")] + f"cells: {cells}\n"
+    with pytest.raises(ConfigError) as caught:
+        read_grid(write(tmp_path, text))
+    assert message in caught.value.line()

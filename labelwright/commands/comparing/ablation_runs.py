@@ -13,17 +13,8 @@ from labelwright.commands.comparing.flags import DEFAULT_K, DEFAULT_METHODS, RUN
 from labelwright.commands.flags import Parser
 from labelwright.commands.labeling import command as label
 from labelwright.errors import ConfigError
-from labelwright.loading import (
-    CHOSEN,
-    KNN,
-    MODEL,
-    NO_NEIGHBOURS,
-    NOBODY,
-    SERVER,
-    SHOWN,
-    TAKES,
-    LabelerSettings,
-)
+from labelwright.labelers.takes import CHOSEN, KNN, MODEL, SERVER, SHOWN, TAKES
+from labelwright.loading import NO_NEIGHBOURS, NOBODY, LabelerSettings
 from labelwright.shipped import named_model
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from labelwright.commands.grid.steps import Run
 
 EPILOG = """\
-A grid names flags of build, trainings, pseudo-label and label, and axes whose options change some
-of them; every combination of options is a cell. The same command again goes on; what is
-finished is not made again.
+A grid names flags of build, pretrain, trainings, pseudo-label and label, and axes whose options
+change some of them; every combination of options is a cell, or those that the grid names. The same
+command again goes on; what is finished is not made again.
   labelwright grid almeida2025-imbalance notes/ --set build.label-set=semclinbr-12 --out grid
 """
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "grid",
         metavar="GRID",
         help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025, "
-        "cecca2025",
+        "cecca2025, francis2025",
     )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="annotated notes (default: those of the grid)"
@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STAGE.FLAG=VALUE",
-        help="a flag for all cells, such as train.num_train_epochs=2; stages: build, train, "
-        "pseudo, label; repeatable",
+        help="a flag for all cells, such as train.num_train_epochs=2; stages: build, "
+        "pretrain, train, pseudo, label; repeatable",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="list the cells and what is to be done; stop"
@@ -146,6 +146,7 @@ def _write(
             models=tuple(folder.out / model for model in each.models),
             finished=folder.finished(each.steps[-1]),
             reason=failed.get((each.cell.name, each.seed), ""),
+            name=grid.name_of(each.cell.options),
         )
         for each in runs
     ]

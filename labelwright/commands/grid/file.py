@@ -16,12 +16,13 @@ from labelwright.io.yaml_lines import YamlFile
 
 SHIPPED = "grids"
 """Folder of the shipped grids in the package ``baselines``."""
-STAGES = ("build", "train", "pseudo", "label")
+STAGES = ("build", "pretrain", "train", "pseudo", "label")
 """The stages of a cell, in order; each has flags."""
 STARTS = frozenset({"model_name_or_path", "init_from", "scratch"})
 """Flags of training of which the last one given is the start."""
 OWN: Mapping[str, frozenset[str]] = {
     "build": frozenset({"out", "overwrite", "preview", "debug", "help"}),
+    "pretrain": frozenset({"data", "texts", "output_dir", "seed", "resume", "dry_run"}),
     "train": frozenset({"data", "output_dir", "seed", "resume", "dry_run", "init_from"}),
     "pseudo": frozenset({"data", "pred", "out", "overwrite", "model", "debug", "help"}),
     "label": frozenset({"out", "dry_run", "retry_rejects", "debug", "help"}),
@@ -29,7 +30,7 @@ OWN: Mapping[str, frozenset[str]] = {
 """Flags that the grid gives itself."""
 KEYS = (
     *("name", "about", "files", "unlabeled", "seeds", "new_split_per_seed", "page"),
-    *(*STAGES, "axes"),
+    *(*STAGES, "axes", "cells"),
 )
 PAGES = ("grid", "eval")
 """What scores the runs: the table of a grid of taggers, or the page of `labelwright eval`."""
@@ -68,6 +69,7 @@ class Grid:
         new_split: whether the seed also decides split and copies; otherwise all runs share them.
         base: flags of all cells, by stage.
         axes: flags by axis, option and stage.
+        chosen: the cells that the file names, their options by axis; empty for all combinations.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Grid:
     base: Mapping[str, Flags]
     axes: Mapping[str, Mapping[str, Mapping[str, Flags]]] = field(default_factory=dict)
     page: str = PAGES[0]
+    chosen: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def cells(
         self, *, only: Mapping[str, Sequence[str]], given: Mapping[str, Flags]
@@ -103,10 +106,23 @@ class Grid:
             [(axis, option) for option in options if option in only.get(axis, options)]
             for axis, options in self.axes.items()
         ]
-        for chosen in itertools.product(*choices):
+        wanted = [dict(options) for options in self.chosen.values()]
+        every = [dict(chosen) for chosen in itertools.product(*choices)]
+        found = [own for own in wanted if own in every] if wanted else every
+        if not found:
+            raise ConfigError(
+                "the grid has no cell of these options", remedy="choose others with --only"
+            )
+        for cell in found:
+            chosen = [(axis, cell[axis]) for axis in self.axes]
             levels = [self.base, *(self.axes[axis][option] for axis, option in chosen), given]
             flags = {stage: _merged([level.get(stage, {}) for level in levels]) for stage in STAGES}
-            yield Cell(dict(chosen), flags)
+            yield Cell(cell, flags)
+
+    def name_of(self, options: Mapping[str, str]) -> str:
+        """The name that the file gives a cell; empty where it names none."""
+        found = (name for name, own in self.chosen.items() if dict(own) == dict(options))
+        return next(found, "")
 
     def touching(self, stages: Sequence[str]) -> tuple[str, ...]:
         """The axes that change a flag of one of these stages."""
@@ -195,9 +211,36 @@ def _grid(file: YamlFile) -> Grid:
     if new_split and "seed" in base["build"]:
         file.problem(["build", "seed"], "new_split_per_seed gives this flag; remove one of them")
     axes = _axes(file, value.get("axes"))
+    chosen = _chosen(file, value.get("cells"), axes)
     files, unlabeled = (_paths(file, key, value.get(key)) for key in ("files", "unlabeled"))
     file.finish("mistake in the grid")
-    return Grid(str(name), files, unlabeled, tuple(seeds), new_split, base, axes, page)
+    return Grid(str(name), files, unlabeled, tuple(seeds), new_split, base, axes, page, chosen)
+
+
+def _chosen(
+    file: YamlFile, value: object, axes: Mapping[str, Mapping[str, object]]
+) -> dict[str, dict[str, str]]:
+    """The cells that are named, each with one option of every axis."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not value:
+        file.problem(["cells"], "cells are a mapping; write 'NAME: {AXIS: OPTION, …}' lines")
+        return {}
+    found: dict[str, dict[str, str]] = {}
+    for name, options in value.items():
+        path: list[YamlStep] = ["cells", str(name)]
+        if not isinstance(options, dict) or {str(axis) for axis in options} != axes.keys():
+            file.problem(path, f"a cell names an option of each axis: {', '.join(axes)}")
+            continue
+        wrong = next((a for a, o in options.items() if str(o) not in axes[str(a)]), None)
+        if wrong is not None:
+            known = ", ".join(axes[str(wrong)])
+            file.problem([*path, str(wrong)], f"{wrong} has no such option; choose of: {known}")
+        own = {axis: str(options[axis]) for axis in axes}
+        if own in found.values():
+            file.problem(path, "the cell appears twice; delete one")
+        found[str(name)] = own
+    return found
 
 
 def _axes(file: YamlFile, value: object) -> dict[str, dict[str, dict[str, Flags]]]:

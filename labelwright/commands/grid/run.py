@@ -25,6 +25,7 @@ LOGS = "logs"
 DONE = "manifest.json"
 PRELOADED = (
     "labelwright.commands.labeling.command",
+    "baselines.pretrain.train",
     "baselines.tagger.train",
     "baselines.tagger.labeler",
     "transformers.trainer",

@@ -15,7 +15,7 @@ from labelwright.commands.grid.file import STAGES, STARTS, Cell, Flags, Grid
 from labelwright.commands.labeling import command as label
 from labelwright.errors import ConfigError
 
-DATA, MODELS, RUNS = "data", "models", "runs"
+DATA, ENCODERS, MODELS, RUNS = "data", "encoders", "models", "runs"
 TEST_SPLIT, TEST = "test", "test.reports.jsonl"
 WITH = "with"
 """Flag of the stage ``train`` that is the grid's: what is trained, if anything is."""
@@ -26,7 +26,12 @@ TRAININGS: Mapping[str, str | None] = {
 }
 ROUNDS, START = "rounds", "start"
 """Flags of the stage ``pseudo`` that are the grid's: how often, and from where training starts."""
+OBJECTIVE, NO_OBJECTIVE, OF_ANY_TEXT = "objective", "none", "mlm"
+"""Flag of the stage ``pretrain``, without which nothing is pre-trained; ``mlm`` reads the
+unlabeled notes too."""
 FRESH, GOING_ON = "fresh", "continue"
+OF_PSEUDO = "pseudo_weight"
+"""Flag of training that means nothing before the first round of pseudo-labels."""
 LONGEST = 240
 """Bytes of a folder's name, so that its log has one too."""
 _OF_CHOICE = ("min_prob", "with_empty")
@@ -38,7 +43,8 @@ class Step:
 
     Attributes:
         folder: what it makes, relative to the grid's folder.
-        command: ``build``, ``train-tagger``, ``train``, ``label`` or ``pseudo-label``.
+        command: ``build``, ``pretrain``, ``train-tagger``, ``train``, ``label`` or
+            ``pseudo-label``.
         words: files and flags that do not name folders of the grid.
         inside: files of the grid's folder that are labeled.
         places: flags that name folders of the grid, such as ``--data``.
@@ -86,7 +92,8 @@ class Run:
     @property
     def models(self) -> tuple[str, ...]:
         """The models trained for it, the one that labels last."""
-        return tuple(step.folder for step in self.steps if step.command == "train-tagger")
+        kinds = ("pretrain", "train-tagger")
+        return tuple(step.folder for step in self.steps if step.command in kinds)
 
 
 def plan(
@@ -122,6 +129,7 @@ def check(steps: Iterable[Step]) -> None:
         ConfigError: a flag or a value that the command does not take.
     """
     from baselines.arguments import parse
+    from baselines.pretrain.arguments import PRETRAIN
     from baselines.tagger.arguments import TAGGER
 
     out, seen = Path("out"), set()
@@ -137,6 +145,8 @@ def check(steps: Iterable[Step]) -> None:
             from sft.arguments import parse as parse_training
 
             parse_training(words[1:])
+        elif step.command == "pretrain":
+            parse(PRETRAIN, words[1:])
         else:
             _parser(step.command).parse_args(words[1:])
 
@@ -186,13 +196,23 @@ def _run(grid: Grid, cell: Cell, files: Sequence[str], unlabeled: Sequence[str],
         )
     if rounds and not trained:
         raise ConfigError(f"{cell.name}: pseudo-labels need a training", remedy="name one")
-    model = names.folder(MODELS, STAGES[:2])
+    encoder = None
+    if (before := _pretraining(names, unlabeled, data, seed)) is not None:
+        if _command(cell) != TRAININGS["tagger"]:
+            raise ConfigError(
+                f"{cell.name}: what is pre-trained is an encoder, and no tagger is trained",
+                remedy="leave out the stage pretrain",
+            )
+        steps.append(before)
+        encoder = before.folder
+    model = names.folder(MODELS, STAGES[:3])
     if trained:
-        steps.append(_training(cell, data, model, seed))
+        first = () if not rounds else (OF_PSEUDO,)
+        steps.append(_training(cell, data, model, seed, encoder=encoder, without=first))
     reading = words_of({k: v for k, v in pseudo.items() if k not in _OF_CHOICE})
     for number in range(1, rounds + 1):
         key = f"+round={number}"
-        base = names.folder("", STAGES[:3]).lstrip("/")
+        base = names.folder("", STAGES[:4]).lstrip("/")
         answers, more, fit = (f"{part}/{base}{key}" for part in (f"{RUNS}", DATA, MODELS))
         answers += "+unlabeled"
         steps += [
@@ -208,7 +228,7 @@ def _run(grid: Grid, cell: Cell, files: Sequence[str], unlabeled: Sequence[str],
                 (*unlabeled, *words_of(pseudo)),
                 places=(("--data", data), ("--pred", answers), ("--out", more)),
             ),
-            _training(cell, more, fit, seed, model if start == GOING_ON else None),
+            _training(cell, more, fit, seed, model if start == GOING_ON else None, encoder=encoder),
         ]
         model = fit
     tested = names.folder(RUNS, STAGES)
@@ -248,14 +268,43 @@ def _command(cell: Cell) -> str | None:
     return TRAININGS[kind]
 
 
-def _training(cell: Cell, data: str, model: str, seed: int, before: str | None = None) -> Step:
+def _training(
+    cell: Cell,
+    data: str,
+    model: str,
+    seed: int,
+    before: str | None = None,
+    *,
+    encoder: str | None = None,
+    without: Sequence[str] = (),
+) -> Step:
+    """A training; it starts from ``before``, or from ``encoder``, or where its flags say."""
     places = [("--data", data), ("--output_dir", model)]
-    flags: Flags = {k: v for k, v in cell.flags["train"].items() if k != WITH}
-    if before is not None:
+    given = cell.flags["train"].items()
+    flags: Flags = {k: v for k, v in given if k not in (WITH, *without)}
+    if before is not None or encoder is not None:
         flags = {k: v for k, v in flags.items() if k not in STARTS}
+    if before is not None:
         places.append(("--init_from", before))
+    elif encoder is not None:
+        places.append(("--model_name_or_path", encoder))
     words = (*words_of(flags, training=True), f"--seed={seed}")
     return Step(model, str(_command(cell)), words, places=tuple(places))
+
+
+def _pretraining(names: _Names, unlabeled: Sequence[str], data: str, seed: int) -> Step | None:
+    """The step before training, if the cell has one; it starts where the training would have."""
+    flags = dict(names.cell.flags["pretrain"])
+    if flags.get(OBJECTIVE, NO_OBJECTIVE) == NO_OBJECTIVE:
+        return None
+    if not STARTS & flags.keys():
+        flags |= {k: v for k, v in names.cell.flags["train"].items() if k in STARTS}
+    folder = names.folder(ENCODERS, STAGES[:2])
+    words = words_of(flags, training=True)
+    if flags[OBJECTIVE] == OF_ANY_TEXT and unlabeled:
+        words += ("--texts", *unlabeled)
+    words += (f"--seed={seed}",)
+    return Step(folder, "pretrain", words, places=(("--data", data), ("--output_dir", folder)))
 
 
 def _pseudo(cell: Cell) -> tuple[int, str, dict[str, Any]]:

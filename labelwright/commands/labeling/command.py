@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_reading_flags(parser)
     parser.add_argument(
         "--model",
-        metavar="DIR|HUB_NAME|rules|knn",
+        metavar="DIR|HUB_NAME|rules|knn|dictionary",
         help="a folder that training wrote, a model of the hub, the rule-based labeler, "
         "or the votes of similar reports "
         "(default: for chexpert-14 the small model that comes with labelwright, with the rules as "
@@ -137,8 +137,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=share,
         metavar="P",
-        help="for taggers with several tags a word: from which probability on a tag counts "
-        "(default: as tuned in training)",
+        help="for taggers with several tags a word: from which probability on a tag counts; for "
+        "--model dictionary: in which share of its occurrences a string must have been marked "
+        "(default: as tuned on validation)",
+    )
+    model.add_argument(
+        "--dictionary",
+        type=Path,
+        metavar="DIR",
+        help="with --model dictionary: a folder of labelwright build; the mentions of its training "
+        "notes are looked up",
     )
     model.add_argument(
         "--tagger",

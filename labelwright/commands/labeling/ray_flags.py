@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
-from labelwright.loading import RULES, LabelerSettings, LoadedLabeler, flag, load_labeler
+from labelwright.labelers.takes import RULES
+from labelwright.loading import LabelerSettings, LoadedLabeler, flag, load_labeler
 
 if TYPE_CHECKING:
     from labelwright.labelers.base import ReportLabeler
