@@ -23,6 +23,7 @@ from eval.read.aligned import (
     scored_ids,
 )
 from labelwright.errors import InputError
+from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import LABELS, Prediction
@@ -179,6 +180,14 @@ def _said(path: str | Path, label_set: LabelSet, inputs: Inputs) -> dict[str, Sa
                 source=file,
                 row=line,
             ) from None
+        strange = [name for name in prediction.value or () if name not in label_set.by_name]
+        if strange:
+            raise InputError(
+                f"no field {delimited.shown(strange)} in label set {label_set.name}",
+                remedy="give the label set that the run was made with (--label-set)",
+                source=file,
+                row=line,
+            )
         if prediction.id in found:
             raise InputError(
                 "an id stands twice", remedy="keep one row per document", source=file, row=line
