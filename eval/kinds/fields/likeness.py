@@ -223,7 +223,7 @@ def _map(
     for (side, _), (x, y) in zip(points, flat.tolist(), strict=True):
         by_side[side].append((x, y))
     return both_widths(
-        partial(scatter, by_side),
+        partial(scatter, {side: found for side, found in by_side.items() if found}),
         caption=f"t-SNE of {len(points):,} values of the text fields in {len(kept):,} documents, "
         f"all sides together (seed {seed}, perplexity {perplexity}, scikit-learn): one panel per "
         "side, the same map in each. Distances between groups mean nothing, and another seed "
