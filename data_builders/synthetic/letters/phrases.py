@@ -13,7 +13,7 @@ from functools import cache
 from labelwright.errors import LabelSetError
 
 _SIGN = re.compile(r"[<>{}]|[^<>{}]+")
-_HEAD = re.compile(r"(?P<field>\w+)(?:=(?P<value>\w+))?\|")
+_HEAD = re.compile(r"(?P<field>\w[\w ]*)(?:=(?P<value>\w+))?\|")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,6 @@ _FOLDER = Path(__file__).parent
 HEADER, MENTIONED, YES, OTHERS, BESIDE, DIES = 0.85, 0.5, 0.55, 0.25, 0.06, 0.06
 """Shares: header fields that are there; fields that are mentioned; booleans that are *yes* then;
 fields of which something is said that is not of this patient, unless and if mentioned; deaths."""
-_ALWAYS = frozenset({"nome", "cognome"})
-_OPTIONAL = {"morte": 0.0, "classe_nyha": 0.65, "fumo": 0.65}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +49,9 @@ def shipped_for(label_set: LabelSet) -> Path:
         if _lexicon(path)["label_set"] == label_set.name:
             return path
     lexicons = [_lexicon(path) for path in _FOLDER.glob("*.yaml")]
-    known = ", ".join(sorted(one[key] for one in lexicons for key in ("label_set", "targets")))
+    known = ", ".join(
+        sorted(one[key] for one in lexicons for key in ("label_set", "targets") if key in one)
+    )
     raise LabelSetError(
         f"no letters are written for {label_set.name}",
         remedy=f"there are letters for: {known}; or give files of your own",
@@ -137,18 +137,20 @@ class LetterWriter:
     def _picks(self, draw: Draw, dies: bool) -> dict[str, str]:
         """The value of every field that the sections mention; the others are silent."""
         picks: dict[str, str] = {}
+        death, stay = self._lexicon["death"], self._lexicon["stay"]
+        often = {**self._lexicon["often"], death: 0.0}
         for section in self._lexicon["sections"]:
             for name, values in (section.get("fields") or {}).items():
                 keys = [key for key in values if key != "others"]
-                if draw() >= _OPTIONAL.get(name, MENTIONED):
+                if draw() >= often.get(name, MENTIONED):
                     continue
                 if keys == ["true", "false"]:
                     picks[name] = "true" if draw() < YES else "false"
                 else:
                     picks[name] = pick(draw, keys)
         if dies:
-            picks["morte"] = "true"
-            picks.pop("h_stay_giorni", None)
+            picks[death] = "true"
+            picks.pop(stay, None)
         for one, other in self._lexicon["never_both"]:
             (first, a), (second, b) = one.split("="), other.split("=")
             if picks.get(first) == a and picks.get(second) == b:
@@ -161,9 +163,9 @@ class LetterWriter:
         for name, phrases in self._lexicon["header"].items():
             if name == "others":
                 lines += [(None, p) for p in phrases if draft.draw() < OTHERS]
-            elif dies and name == "data_dimissione_cch":
+            elif dies and name == self._lexicon["discharged"]:
                 continue
-            elif draft.draw() < HEADER or name in _ALWAYS:
+            elif draft.draw() < HEADER or name in self._lexicon["always"]:
                 lines.append((name, pick(draft.draw, phrases)))
         apart = "\n" if draft.draw() < 0.7 else " - "
         for at, (name, phrase) in enumerate(lines):
@@ -176,7 +178,9 @@ class LetterWriter:
     ) -> None:
         draw = draft.draw
         there = draw() >= section["missing"]
-        if (dies and section.get("alive")) or not (there or (dies and "morte" in _of(section))):
+        if (dies and section.get("alive")) or not (
+            there or (dies and self._lexicon["death"] in _of(section))
+        ):
             return
         items = self._items(draw, section, picks)
         if not items:
@@ -202,7 +206,9 @@ class LetterWriter:
             if said is not None:
                 kind = self._own.by_name[name].type
                 value = _typed(kind, said)
-                (last if name == "morte" else items).append((name, value, pick(draw, values[said])))
+                (last if name == self._lexicon["death"] else items).append(
+                    (name, value, pick(draw, values[said]))
+                )
             others = values.get("others")
             if others and draw() < (OTHERS if said is None else BESIDE):
                 items.append((None, None, pick(draw, others)))

@@ -42,6 +42,7 @@ def test_shipped_label_sets_differ_in_size() -> None:
         "chest-attributes": 28,
         "chexpert-14": 14,
         "chexpert-14-words": 14,
+        "discharge-summary-28": 28,
         "discharge-target-1": 1,
         "disease-1": 1,
         "head-ct-5": 5,
