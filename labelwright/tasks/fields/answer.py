@@ -343,8 +343,13 @@ def without_evidence(own: FieldSet, value: Fields, text: str) -> Iterator[str]:
     """The problem of every field that must have a place and has none."""
     for name, one in value.items():
         needs = own.by_name[name].evidence == "required" and text != ""
-        if needs and any(not item.spans for item in one.items):
-            yield f"no evidence: {name}"
+        if not needs or all(item.spans for item in one.items):
+            continue
+        yield f"no evidence: {name}"
+        shown = {" ".join(w.split()).casefold() for _, said in own.examples
+                 for words in said.values() for w in words}  # fmt: skip
+        if any(not item.spans and item.raw.casefold() in shown for item in one.items):
+            yield f"copied from an example: {name}"
 
 
 def _counted(kinds: Counter[str]) -> tuple[str, ...]:

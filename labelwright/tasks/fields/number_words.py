@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 SMALL = {
@@ -75,3 +76,10 @@ def in_words(text: str) -> float | None:
     """What a folded word says, or ``None``."""
     value = WORDS.get(text.strip())
     return None if value is None else float(value)
+
+
+WORDY = re.compile(
+    r"(?<![^\W\d_])(?:" + "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True)) + ")"
+    r"(?![^\W\d_])"
+)
+"""Any of them, as whole words of a folded text; the longest where several fit."""

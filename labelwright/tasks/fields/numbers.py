@@ -11,9 +11,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from labelwright.tasks.fields.dates import find_dates, fold
-from labelwright.tasks.fields.number_words import in_words
+from labelwright.tasks.fields.number_words import WORDY, in_words
 from labelwright.tasks.fields.schema import Field, Unit
 
 _SPACE = "\u00a0\u2007\u2009\u202f"
@@ -30,7 +31,6 @@ _HALVES = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "�
 _RANGE = re.compile(r"\s*(?:-|–|—|/|÷|\bto\b|\ba\b|\bbis\b|\bà\b)\s*", re.IGNORECASE)
 _SMALL_PARTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
 """Denominators of fractions; ``120/80`` is none."""
-_WORD = re.compile(r"[^\W\d_]+(?:[-' ](?:y|e|and|et|und)?[ -]?[^\W\d_]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +96,12 @@ def _words(text: str, field: Field) -> list[NumberMatch]:
     """Numbers in words, where one of the field's units follows ("tres años")."""
     found = []
     plain = fold(text)
-    for match in _WORD.finditer(plain):
-        for end in dict.fromkeys((match.end(), match.start() + len(match[0].split()[0]))):
-            value = in_words(plain[match.start() : end])
-            unit = None if value is None else unit_at(text, end, field)
-            if unit is not None:
-                scaled = _scaled(value, unit[0])
-                found.append(
-                    NumberMatch(match.start(), unit[1], scaled, text[end : unit[1]].strip())
-                )
-                break
+    for match in WORDY.finditer(plain):
+        value = in_words(match[0])
+        unit = None if value is None else unit_at(text, match.end(), field)
+        if unit is not None:
+            end, said = unit[1], text[match.end() : unit[1]].strip(" -\n\t")
+            found.append(NumberMatch(match.start(), end, _scaled(value, unit[0]), said))
     return found
 
 
@@ -124,19 +120,26 @@ def unit_at(text: str, at: int, field: Field) -> tuple[Unit, int] | None:
     while start < len(text) and text[start] in f" \t\n-{_SPACE}" and start - at < 3:
         start += 1
     rest = _unit_form(text[start : start + 40])
-    best: tuple[Unit, int] | None = None
-    for unit in all_units(field):
-        form = _unit_form(unit.name)
-        if not form or not rest.startswith(form):
+    for form, unit in _unit_forms(field.unit, field.units):  # the longest first
+        if not rest.startswith(form):
             continue
         end = start + len(form)
         if end < len(text) and text[end].isalnum() and form[-1].isalnum():
             continue
         if text[end : end + 1] == "/" and text[end + 1 : end + 2].isalpha():
             continue
-        if best is None or end > best[1]:
-            best = unit, end
-    return best
+        return unit, end
+    return None
+
+
+@lru_cache(maxsize=512)
+def _unit_forms(own: str, others: tuple[Unit, ...]) -> tuple[tuple[str, Unit], ...]:
+    """Units by how they are compared, the longest first; the field's own counts before others."""
+    units = (*([Unit(own)] if own else []), *others)
+    forms: dict[str, Unit] = {}
+    for unit in units:
+        forms.setdefault(_unit_form(unit.name), unit)
+    return tuple(sorted(((f, u) for f, u in forms.items() if f), key=lambda pair: -len(pair[0])))
 
 
 def all_units(field: Field) -> Sequence[Unit]:

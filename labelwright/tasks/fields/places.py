@@ -37,7 +37,7 @@ class Places:
 
     def _apart(self, field: Field, found: Sequence[tuple[Span, ...]]) -> list[tuple[Span, ...]]:
         """Those that cut no number or date apart; such as are one first."""
-        known = self._candidates(field)
+        known, firsts = self._candidates(field)
         exact: list[tuple[Span, ...]] = []
         near: list[tuple[Span, ...]] = []
         for place in found:
@@ -46,19 +46,21 @@ class Places:
                 exact.append(place)
                 continue
             mark = "" if field.type is FieldType.DATE else "[.,/]?"
-            whole = not mark or any(start == first for first, _ in known)
+            whole = not mark or start in firsts
             if not _in_figures(self._text, start, end, mark):
                 (exact if whole and mark else near).append(place)
         return exact + near
 
-    def _candidates(self, field: Field) -> list[Span]:
-        key = (field.type, field.name)
+    def _candidates(self, field: Field) -> tuple[frozenset[Span], frozenset[int]]:
+        """The dates or numbers of the text, and where they begin."""
+        key = (field.type, field.dates, field.unit, field.units, field.decimals)
         if key not in self._known:
-            self._known[key] = candidates(field, self._text)
+            spans = frozenset(candidates(field, self._text))
+            self._known[key] = (spans, frozenset(start for start, _ in spans))
         return self._known[key]
 
     @cached_property
-    def _known(self) -> dict[tuple[str, str], list[Span]]:
+    def _known(self) -> dict[tuple[object, ...], tuple[frozenset[Span], frozenset[int]]]:
         return {}
 
     @cached_property

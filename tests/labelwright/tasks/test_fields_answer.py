@@ -157,6 +157,15 @@ def test_numbers_are_not_found_inside_others() -> None:
     assert problems("CR 64") == ("out of range: Creatinine", "no evidence: Creatinine")
 
 
+def test_a_value_of_an_example_that_leaks_is_named() -> None:
+    shown = LabelSet.from_text(
+        LABELS.text + "examples: [{text: Entra il 1/2/2003., fields: {Admitted: 1/2/2003}}]\n"
+    )
+    told = KIND.parse(shown, "AD 1/2/2003", TEXT).problems
+    assert told == ("no evidence: Admitted", "copied from an example: Admitted")
+    assert KIND.parse(shown, "AD 1/2/2004", TEXT).problems == ("no evidence: Admitted",)
+
+
 def test_probabilities_are_those_of_the_lines() -> None:
     value = KIND.parse(
         LABELS, "AD 17/05/18\nDR Furosemide\nPY -", TEXT, probs=[0.5, 0.25, 0.75]
