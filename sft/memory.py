@@ -35,6 +35,9 @@ PAGE = 4096
 KERNELS, SHAPES = 9 << 20, 100
 """On a CPU, oneDNN keeps kernels for every width of a batch that it has seen: so many bytes a width
 were measured, until its cache of 1,024 kernels is full."""
+HELD_BACK = 1.12
+"""On a CPU the C library gives freed memory back late: the peak of the process was so many
+times what is alive."""
 TRAINER = 32 << 20
 """Bytes of what the trainer imports when it starts: loggers and their like."""
 FOUR_BIT, EIGHT_BIT = 0.55, 1.05
@@ -139,6 +142,7 @@ def memory(settings: Settings, prepared: Prepared, rows: Any, steps: int) -> Mem
     with FakeTensorMode(), torch.device(sft.device.type):
         _without_data(model)
         step = _step(settings, model.train(), batch, prepared)
+        step *= HELD_BACK if sft.device.type == "cpu" else 1.0
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     name = str(getattr(sft.optim, "value", sft.optim)).lower()
     each = next((size for part, size in STATES.items() if part in name), 8.0)
