@@ -24,6 +24,7 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, Texts, reports_of, unlabeled
 from labelwright.loading import LabelerSettings, LoadedLabeler, load_labeler
 from labelwright.records import Prediction, Reject, Report
+from labelwright.shown import comparison_html
 from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
@@ -232,6 +233,10 @@ class Comparison:
 
     def __str__(self) -> str:
         return "\n".join(self.verdicts)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        return comparison_html(self.verdicts, str(self.page))
 
 
 def compare(

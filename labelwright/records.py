@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from importlib import import_module
 from typing import Any, Protocol
 
 from labelwright import kinds
@@ -226,6 +227,12 @@ class Prediction(Answer):
     def entities(self) -> tuple[Entity, ...] | None:
         """The mentions that the value marks; ``None`` where the answer determines none."""
         return None if self.value is None else tuple(kinds.load(self.task).marks(self.value))
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it."""
+        shown: Any = import_module("labelwright.shown")
+        html: str = shown.prediction_html(self)
+        return html
 
     def to_json(self) -> dict[str, Any]:
         """The row of ``predictions.jsonl``; parts that the labeler does not give are left out.
