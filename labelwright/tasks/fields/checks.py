@@ -15,7 +15,7 @@ TYPES = ("text", "number", "date", "boolean", "categorical")
 SHARED = ("type", "many", "evidence", "asked_if", "of", "derived", "patterns")
 OWN: Mapping[str, tuple[str, ...]] = {
     "text": ("most", "copy"),
-    "number": ("unit", "units", "range", "decimals", "tolerance", "epsilon", "copy"),
+    "number": ("unit", "units", "bare", "range", "decimals", "tolerance", "epsilon", "copy"),
     "date": ("dates", "precision", "range", "copy"),
     "boolean": ("no_means",),
     "categorical": ("values",),
@@ -92,7 +92,9 @@ def _each(file: YamlFile, path: list[Step], item: Mapping[str, Any], words: Word
     short = item.get("key")
     if isinstance(short, str) and (" " in short or short == EMPTY):
         file.problem([*path, "key"], f"key {short!r} must be one word; shorten it")
-    for name in ("many", "copy"):
+    if item.get("bare") is False and not (item.get("unit") or item.get("units")):
+        file.problem([*path, "bare"], "'bare: false' asks for units; name some")
+    for name in ("many", "copy", "bare"):
         _one_of(file, path, item, name, (True, False))
     _one_of(file, path, item, "evidence", EVIDENCE)
     _one_of(file, path, item, "no_means", ("stated", "closed-world"))

@@ -151,5 +151,6 @@ def candidates(field: Field, text: str) -> list[tuple[int, int]]:
         order, century = field.dates.order, field.dates.century
         return [(one.start, one.end) for one in find_dates(text, order, century)]
     if field.type is FieldType.NUMBER:
-        return [(one.start, one.end) for one in find_numbers(text, field)]
+        found = find_numbers(text, field)
+        return [(one.start, one.end) for one in found if field.bare or one.unit]
     return []

@@ -53,7 +53,7 @@ class Places:
 
     def _candidates(self, field: Field) -> tuple[frozenset[Span], frozenset[int]]:
         """The dates or numbers of the text, and where they begin."""
-        key = (field.type, field.dates, field.unit, field.units, field.decimals)
+        key = (field.type, field.dates, field.unit, field.units, field.decimals, field.bare)
         if key not in self._known:
             spans = frozenset(candidates(field, self._text))
             self._known[key] = (spans, frozenset(start for start, _ in spans))

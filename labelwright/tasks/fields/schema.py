@@ -106,6 +106,7 @@ class Field:
         many: whether it has a list of values.
         unit: that of its numbers; empty for none.
         units: the units that texts may use besides.
+        bare: whether numbers of the text without a unit may be its value.
         range: least and most that is likely: numbers, or dates as ISO text; ``None`` for open.
         decimals: the decimal mark of its numbers: the language's, unless the label set says;
             what can be no other number (``2.64`` with ``,``) is read all the same.
@@ -135,6 +136,7 @@ class Field:
     many: bool = False
     unit: str = ""
     units: tuple[Unit, ...] = ()
+    bare: bool = True
     range: tuple[float | str | None, float | str | None] = (None, None)
     decimals: str | None = None
     tolerance: float = 0.0
@@ -307,6 +309,7 @@ def _field(item: Mapping[str, Any], whole: Mapping[str, Any], home: Mapping[str,
         many=item.get("many", False),
         unit=item.get("unit", ""),
         units=tuple(Unit(*each) for each in units_of(item.get("units") or {})),
+        bare=item.get("bare", True),
         range=(_bound(low), _bound(high)),
         decimals=item.get("decimals", whole.get("decimals", _mark(whole))),
         tolerance=float(tolerance.get("absolute", 0)),

@@ -131,6 +131,7 @@ MISTAKES = {
     "- {name: A, type: money}": "6: type 'money' is none",
     "- {name: A, type: date, unit: mg}": "6: 'unit' is for number fields; delete it",
     "- {name: A, type: number, units: {g: 0}}": "6: unit 'g' needs a factor",
+    "- {name: A, type: number, bare: false}": "6: 'bare: false' asks for units",
     "- {name: A, type: number, range: [9, 1]}": "6: the range runs from 9 down to 1",
     "- {name: A, type: date, range: ['2020-13', null]}": "6: the ends of a range of dates are ISO",
     "- {name: A, type: number, tolerance: -1}": "6: tolerance is a number from 0 on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelwright.tasks.fields.dates import MONTHS, find_dates, fold, read_date
-from labelwright.tasks.fields.normalise import read_boolean, read_value
+from labelwright.tasks.fields.normalise import candidates, read_boolean, read_value
 from labelwright.tasks.fields.number_words import in_words
 from labelwright.tasks.fields.numbers import find_numbers, read_number
 from labelwright.tasks.fields.schema import Category, Field, FieldSet, FieldType, Unit
@@ -131,6 +132,13 @@ def test_numbers_of_a_text() -> None:
         ("58 años", 58.0), ("120", 120.0), ("80", 80.0), ("1.2", 1.2), ("-2", -2.0),
         ("3,000", 3000.0), ("tres meses", 0.25),
     ]  # fmt: skip
+
+
+def test_numbers_without_a_unit_can_be_left_out() -> None:
+    text = "58 años, 3 tablets, 13YOM"
+    age = replace(AGE, bare=False)
+    assert [text[a:b] for a, b in candidates(age, text)] == ["58 años", "13YOM"]
+    assert [text[a:b] for a, b in candidates(AGE, text)] == ["58 años", "3", "13YOM"]
 
 
 @given(st.integers(0, 10**6), st.integers(0, 99))
