@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("[CS]*.md")]
@@ -45,3 +50,25 @@ def test_the_index_has_every_page_and_the_readme_is_short() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert pages - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == set()
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    """Its pages of reference are made of the parsers and docstrings of this version."""
+    pytest.importorskip("mkdocs", reason="mkdocs-material is not installed (extra docs)")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    flags = (tmp_path / "reference-flags.html").read_text(encoding="utf-8")
+    for flag in ("--second-reader", "--near-duplicates", "--help-all", "eval ablation"):
+        assert flag in flags
+    assert "Labeler.label(" in (tmp_path / "reference-python.html").read_text(encoding="utf-8")
+    loaded = r'<(?:script|img|link)[^>]*(?:src|href)="https?://(?!example)'
+    for page in tmp_path.glob("*.html"):
+        fetched = re.findall(loaded, page.read_text(encoding="utf-8"))
+        assert fetched == [], page.name
