@@ -46,6 +46,7 @@ def test_shipped_label_sets_differ_in_size() -> None:
         "discharge-target-1": 1,
         "disease-1": 1,
         "head-ct-5": 5,
+        "ibd-nl-9": 9,
         "radiology-id-5": 5,
         "semclinbr-12": 12,
         "tumour-morphology-1": 1,
