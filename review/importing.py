@@ -63,6 +63,7 @@ def import_all(
     annotator: str = "",
     labels: Path | None = None,
     number: int | None = None,
+    more: Iterable[Report | Reject] = (),
 ) -> Done:
     """Take everything in and put the queue in order.
 
@@ -70,6 +71,7 @@ def import_all(
         annotator: whose finished work the input's annotations are.
         labels: a file of values that are this person's.
         number: the round of training that made the predictions.
+        more: notes from elsewhere than files.
 
     Raises:
         InputError, ConfigError: a file cannot be read, or there is no such person.
@@ -88,6 +90,8 @@ def import_all(
         rows = scan(files, reading).rows
         found = read_reports(files, reading)
         _take(store, done, tqdm(found, "notes", rows, unit=" notes", disable=None, leave=False))
+    if more:
+        _take(store, done, tqdm(more, "notes", unit=" notes", disable=None, leave=False))
     for path in predictions:
         with tqdm(desc="predictions", unit=" notes", disable=None, leave=False) as bar:
             taken = runs.add_run(store, path, number=number, seen=mover(bar))
@@ -117,7 +121,9 @@ def mover(bar: Any) -> Callable[[int], None]:
 def _take(store: Store, done: Done, found: Iterable[Report | Reject]) -> None:
     for each in notes.add_notes(store, found):
         if isinstance(each, Imported):
-            done.notes = each
+            done.notes.added += each.added
+            done.notes.known += each.known
+            done.notes.rejected += each.rejected
         else:
             done.rejects.append(each)
 

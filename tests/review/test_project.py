@@ -302,3 +302,22 @@ def test_projects_that_cannot_be(
     error = capsys.readouterr().err
     assert said in error
     assert "secret" not in error
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("mongodb://someone:secret@db/notes", "holds a password"),
+        ("mongodb://db", "names no database"),
+        ("http://db/notes", "cannot be read"),
+    ],
+)
+def test_addresses_of_a_mongodb_that_are_refused(
+    tmp_path: Path, address: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project(tmp_path / "p")
+    flags = ["--mongo", address, "--mongo-collection", "notes"]
+    assert main(["review", "import", str(tmp_path / "p"), *flags]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "secret" not in error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from labelwright.errors import ConfigError, InputError, MissingExtraError
 from labelwright.label_set import LabelSet
 
 if TYPE_CHECKING:
+    from labelwright.records import Reject, Report
     from review.store.store import Store
 
 EPILOG = """\
@@ -137,6 +138,17 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="with --annotations: the values, as labelwright build takes them",
     )
+    group.add_argument(
+        "--mongo", metavar="URI", help="notes of a MongoDB: mongodb://user@host/database"
+    )
+    group.add_argument("--mongo-collection", metavar="NAME", help="the collection they are in")
+    group.add_argument(
+        "--mongo-fields",
+        type=_fields,
+        default=("_id", "text", ""),
+        metavar="ID,TEXT[,PATIENT]",
+        help="its fields (default: _id,text)",
+    )
     group.add_argument("--round", type=positive, metavar="N", help="round of training of --pred")
 
 
@@ -237,7 +249,9 @@ def _password(arguments: argparse.Namespace) -> str:
 def _import(arguments: argparse.Namespace) -> int:
     from review import importing
 
-    if not arguments.files and not arguments.pred:
+    if (arguments.mongo is None) != (arguments.mongo_collection is None):
+        raise ConfigError("--mongo and --mongo-collection go together", remedy="give both")
+    if not arguments.files and not arguments.pred and arguments.mongo is None:
         raise ConfigError("nothing to import", remedy="name files with notes, or --pred")
     if arguments.labels is not None and not arguments.annotations:
         raise ConfigError("--labels is for --annotations", remedy="say whose annotations they are")
@@ -250,11 +264,34 @@ def _import(arguments: argparse.Namespace) -> int:
         annotator=arguments.annotations,
         labels=arguments.labels,
         number=arguments.round,
+        more=_of_mongo(arguments),
     )
     sys.stdout.write("\n".join(done.lines()) + "\n")
     if done.empty:
         raise InputError("nothing could be imported", remedy="see rejects.jsonl in the project")
     return 0
+
+
+def _of_mongo(arguments: argparse.Namespace) -> Iterable[Report | Reject]:
+    if arguments.mongo is None:
+        return ()
+    from labelwright.commands.review.mongo import read_mongo
+
+    identifier, text, patient = arguments.mongo_fields
+    return read_mongo(
+        arguments.mongo,
+        arguments.mongo_collection,
+        id_field=identifier,
+        text_field=text,
+        patient_field=patient,
+    )
+
+
+def _fields(text: str) -> tuple[str, str, str]:
+    names = [name.strip() for name in text.split(",")]
+    if len(names) not in (2, 3) or not all(names):
+        raise argparse.ArgumentTypeError("must be ID,TEXT or ID,TEXT,PATIENT")
+    return names[0], names[1], names[2] if len(names) == 3 else ""
 
 
 def _export(arguments: argparse.Namespace) -> int:
