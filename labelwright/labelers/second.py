@@ -127,7 +127,12 @@ class TwoReaders:
 
     def __init__(self, first: ReportLabeler, second: ReportLabeler, decision: Decision) -> None:
         one, other = first.label_set, second.label_set
-        if not one.asks_as(other) or kind_of(one).choices(one) is None:
+        if kind_of(one).choices(one) is None:
+            raise ConfigError(
+                f"a second reader is for labels that are picked, not for {one.task}",
+                remedy="leave --second-reader out, and compare the two with labelwright eval",
+            )
+        if not one.asks_as(other):
             raise ConfigError(
                 f"a second reader labels the same observations as the first: {one.name} "
                 f"{one.version}, not {other.name} {other.version}",

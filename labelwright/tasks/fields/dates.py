@@ -109,9 +109,13 @@ def find_dates(text: str, order: str = "dmy", century: int = 1930) -> list[DateM
     for form in FORMS:
         for match in form.finditer(plain):
             start, end = match.span()
-            if not any(taken[start:end]):
-                taken[start:end] = b"\1" * (end - start)
-                found.append(DateMatch(start, end, _iso(match, order, century)))
+            if any(taken[start:end]):
+                continue
+            iso = _iso(match, order, century)
+            if iso is None and match.groupdict().get("whole"):
+                continue  # eight figures that are no day are a number
+            taken[start:end] = b"\1" * (end - start)
+            found.append(DateMatch(start, end, iso))
     return sorted(found, key=lambda one: one.start)
 
 

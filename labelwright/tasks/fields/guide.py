@@ -7,6 +7,7 @@ can be invented and nothing goes on without end.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -45,14 +46,17 @@ class Words(Protocol):
 
 
 class Copied:
-    """Pieces of a text between word borders."""
+    """Pieces of a text between word borders that begin with a letter or figure."""
 
     def __init__(self, text: str, most: int) -> None:
         plain = " ".join(text.split())
         self._text = plain.encode("utf-8", "replace")
-        starts, self._ends = borders(plain)
-        self._starts = tuple(sorted(starts))
         self._most = most
+        starts, ends = borders(plain)
+        self._ends = sorted(ends)
+        self._starts = tuple(
+            at for at in sorted(starts) if self._word(at) and self._reaches(at, at + 1)
+        )
 
     def start(self, cursor: Cursor) -> tuple[int, ...] | None:
         """All word beginnings behind the cursor."""
@@ -60,24 +64,34 @@ class Copied:
         return tuple(place for place in self._starts if place >= at) or None
 
     def step(self, state: tuple[int, ...], length: int, byte: int) -> tuple[int, ...]:
-        """The places whose next byte this is, up to the longest value."""
-        if length >= self._most:
-            return ()
+        """The places whose next byte this is, and from which a value still comes to an end."""
         text = self._text
-        return tuple(p for p in state if p + length < len(text) and text[p + length] == byte)
+        return tuple(
+            place
+            for place in state
+            if place + length < len(text)
+            and text[place + length] == byte
+            and self._reaches(place, place + length + 1)
+        )
 
     def whole(self, state: tuple[int, ...], length: int) -> Cursor | None:
         """Behind the first place that ends at a word border."""
-        for place in state:
-            end = place + length
-            if length and end in self._ends and _says(self._text[place:end]):
-                return (end,)
-        return None
+        ends = (place + length for place in state if length)
+        end = next((one for one in ends if self._next_end(one) == one), None)
+        return None if end is None else (end,)
 
+    def _word(self, at: int) -> bool:
+        return self._text[at] >= 0x80 or chr(self._text[at]).isalnum()
 
-def _says(piece: bytes) -> bool:
-    """Whether a piece holds more than marks."""
-    return any(byte >= 0x80 or chr(byte).isalnum() for byte in piece)
+    def _next_end(self, at: int) -> int | None:
+        """The first word end at or behind a place."""
+        index = bisect_left(self._ends, at)
+        return self._ends[index] if index < len(self._ends) else None
+
+    def _reaches(self, place: int, at: int) -> bool:
+        """Whether a value that begins at ``place`` and is written up to ``at`` can end."""
+        end = self._next_end(at)
+        return end is not None and end <= place + self._most
 
 
 class Listed:
