@@ -98,7 +98,7 @@ def test_a_calibration_of_another_model_or_label_set(tmp_path: Path) -> None:
             Calibrated.from_file(Fixed(), calibration(path, gold_certainties=few))
     for text in ("", "[]", "{}", '{"labelers": 1, "label_set_sha256": "x"}'):
         path.write_text(text)
-        with pytest.raises(InputError, match=r"no calibration\.json"):
+        with pytest.raises(InputError, match=r"not a calibration\.json"):
             Calibrated.from_file(Fixed(), path)
 
 

@@ -54,8 +54,9 @@ else:
 """
 """Runs a program up to its first import of torch, and shows what is set there."""
 TRAINED = ["--data", "examples", "--output_dir", "{out}", "--scratch", "tiny"]
+LABEL = ["labelwright.cli", "label", "examples/reports.csv"]
 PROGRAMS = {
-    "label": ["labelwright.cli", "label", "examples/reports.csv", "--out", "{out}"],
+    "label": [*LABEL, "--model", "labelwright-chest", "--decode", "free", "--out", "{out}"],
     "train": ["labelwright.cli", "train", *TRAINED],
     "train-tagger": ["labelwright.cli", "train-tagger", *TRAINED],
     "train-encoder": ["labelwright.cli", "train-encoder", *TRAINED],
