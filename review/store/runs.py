@@ -20,7 +20,7 @@ from review.kinds.forms import form_of
 from review.store import events, notes
 from review.store.events import Happening
 from review.store.store import Store, now
-from review.store.tables import run, said
+from review.store.tables import assignment, run, said
 
 BATCH = 1000
 
@@ -46,6 +46,8 @@ def add_run(
 ) -> Taken:
     """Take a file of predictions in, all of it or nothing; the same file once only.
 
+    One whose import was killed begins anew when it is repeated.
+
     Rows that are no prediction of this label set, or of an unknown note, are rejects.
 
     Args:
@@ -60,15 +62,13 @@ def add_run(
     if not file.is_file():
         raise InputError("no such file", remedy="give a folder of labelwright label", source=file)
     digest = sha256_file(file)
-    with store.reading() as connection:
-        known = connection.scalar(select(run.c.id).where(run.c.sha256 == digest))
-    if known is not None:
-        taken.run, taken.again = known, True
-        return taken
-    form = form_of(store.label_set)
-    rows = read_jsonl(file)
     with store.writing() as connection:
-        reader = _Reader(form, file, taken)
+        known = connection.execute(select(run).where(run.c.sha256 == digest)).one_or_none()
+        if known is not None and known.notes:
+            taken.run, taken.again = known.id, True
+            return taken
+        if known is not None:
+            _drop(connection, known.id)  # its import was broken off
         taken.run = (connection.scalar(select(func.max(run.c.id))) or 0) + 1
         connection.execute(
             run.insert().values(
@@ -82,24 +82,46 @@ def add_run(
                 at=now(),
             )
         )
-        while batch := list(islice(rows, BATCH)):
+    try:
+        _take(store, file, taken, digest, seen)
+    except BaseException:
+        with store.writing() as connection:
+            _drop(connection, taken.run)
+        raise
+    return taken
+
+
+def _take(store: Store, file: Path, taken: Taken, digest: str, seen: Callable[[int], None]) -> None:
+    """Take the rows in, a thousand at a time, so that people who work meanwhile need not wait."""
+    reader = _Reader(form_of(store.label_set), file, taken)
+    rows = read_jsonl(file)
+    while batch := list(islice(rows, BATCH)):
+        with store.reading() as connection:
             made = list(reader.rows(connection, batch))
-            if made:
+        if made:
+            with store.writing() as connection:
                 connection.execute(said.insert(), made)
-            taken.notes += len(made)
-            seen(len(batch))
-        if not taken.notes:
-            first = taken.rejects[0].reason if taken.rejects else "it is empty"
-            raise InputError(
-                f"no prediction in it can be used: {first}",
-                remedy="import the notes first, and predictions of this label set",
-                source=file,
-            )
+        taken.notes += len(made)
+        seen(len(batch))
+    if not taken.notes:
+        first = taken.rejects[0].reason if taken.rejects else "it is empty"
+        raise InputError(
+            f"no prediction in it can be used: {first}",
+            remedy="import the notes first, and predictions of this label set",
+            source=file,
+        )
+    with store.writing() as connection:
         values = {"notes": taken.notes, "model": ", ".join(sorted(reader.models))[:200]}
         connection.execute(run.update().where(run.c.id == taken.run).values(**values))
         after = {"run": taken.run, "notes": taken.notes, "sha256": digest}
         events.append(connection, Happening("predictions added", after=after))
-    return taken
+
+
+def _drop(connection: Connection, number: int) -> None:
+    """Take a run out that did not come in whole."""
+    connection.execute(assignment.update().where(assignment.c.run == number).values(run=None))
+    connection.execute(said.delete().where(said.c.run == number))
+    connection.execute(run.delete().where(run.c.id == number))
 
 
 class _Reader:

@@ -228,6 +228,8 @@ def _change(change: _Change, given: Mapping[str, Any]) -> str:
     """Another label, certainty, value or place of an item."""
     old = change.item(given)
     what: dict[str, Any] = {}
+    if "name" in given and change.form.mode != "marks":
+        raise RefusedError("a label stays what it is; change what is said of it")
     if "name" in given:
         what["name"] = str(given["name"])
         what["said"] = _fitting(change.form, what["name"], old.item.said)

@@ -222,7 +222,7 @@ def _engine(folder: Path, url: str) -> Engine:
         sa.URL.create("sqlite", database=str(folder / DATABASE)),
         pool_size=12,
         hide_parameters=True,  # they hold text
-        connect_args={"check_same_thread": False, "timeout": 10},
+        connect_args={"check_same_thread": False, "timeout": 30},
     )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

@@ -203,6 +203,25 @@ def add_items(connection: Connection, desk_id: int, rows: Sequence[tuple[Item, s
     return made
 
 
+def release(store: Store, who: Person) -> int:
+    """Give somebody's open notes back to the queue; returns their number."""
+    with store.writing() as connection:
+        rows = connection.execute(
+            select(assignment.c.id, assignment.c.note).where(
+                assignment.c.person == who.id, assignment.c.state == OPEN
+            )
+        ).all()
+        for row in rows:
+            connection.execute(
+                update(assignment)
+                .where(assignment.c.id == row.id)
+                .values(state=SKIPPED, why="released", closed=now())
+            )
+            settle_queue(connection, row.note)
+            events.append(connection, Happening("released", who.id, row.note, row.id))
+    return len(rows)
+
+
 def desk(connection: Connection, note: int, who: int, role: str = ANNOTATE) -> Desk | None:
     """Somebody's work on a note, if there is any."""
     row = connection.execute(

@@ -92,6 +92,11 @@ def change_person(ask: Ask) -> Response:
         people.set_password(store, name, fields.get("password", ""))
     elif fields.get("what") in ("disable", "enable"):
         people.set_disabled(store, name, fields["what"] == "disable")
+        if fields["what"] == "disable":
+            with store.reading() as connection:
+                gone = people.find_person(connection, name)
+            if gone is not None:
+                work.release(store, gone)
     else:
         raise ConfigError("nothing to change", remedy="choose what")
     return ask.go("/people")

@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from labelwright.errors import LabelwrightError
+from labelwright.errors import LabelwrightError, OutputError
 from review.kinds.base import Form
 from review.kinds.forms import form_of
 from review.store import people
@@ -201,6 +201,8 @@ def _answered(
         raise DeniedError(409, "this note was changed in another window") from None
     except RefusedError as refused:
         raise DeniedError(422, str(refused)) from None
+    except OutputError as error:
+        raise DeniedError(503, f"{error.what}; try again", wait=5) from None
     except LabelwrightError as error:
         raise DeniedError(422, error.what + (f"; {error.remedy}" if error.remedy else "")) from None
     if fresh:

@@ -88,7 +88,7 @@ def test_a_written_value_is_read_as_a_labelers_and_found_in_the_text(anna: Worke
         ({"value": {"raw": "  "}}, "write a value"),
         ({"said": "maybe"}, "cannot be said so"),
         ({"value": 7}, "write a value"),
-        ({"name": "Weather"}, "no such label"),
+        ({"name": "Smoker"}, "a label stays what it is"),
     ],
 )
 def test_what_is_no_value_is_refused(anna: Worker, given: dict[str, object], said: str) -> None:

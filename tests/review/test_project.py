@@ -72,6 +72,20 @@ def test_predictions_come_in_once_and_what_does_not_fit_is_said(tmp_path: Path) 
         runs.add_run(store, path)
 
 
+def test_an_import_that_was_killed_begins_anew(tmp_path: Path) -> None:
+    """As it is left: the run without its count, some rows, a note begun with its proposals."""
+    store = filled(tmp_path / "p")
+    anna = Worker(store)
+    anna.take("n1")
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE run SET notes = 0")
+        connection.exec_driver_sql("DELETE FROM said WHERE note > 1")
+    taken = runs.add_run(store, tmp_path / "p" / "predictions.jsonl")
+    assert (taken.notes, taken.again) == (3, False)
+    assert len(anna.placed()) == 2
+    assert list(problems(store)) == []
+
+
 def waiting(number: int, weakest: float, near: str = "", patient: str | None = None) -> Waiting:
     return Waiting(number, f"n{number}", patient, near or str(number), weakest, f"{weakest}")
 

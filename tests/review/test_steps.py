@@ -217,5 +217,11 @@ def test_a_skipped_note_goes_to_somebody_else(anna: Worker) -> None:
         work.take(connection, ben.form, ben.who, skipped)
     ben.note = skipped
     with pytest.raises(RefusedError, match="others work on this note"):
-        Worker(anna.store, "cy").take("n1")
+        Worker(anna.store, "dee").take("n1")
     assert ben.desk().state == "open"
+    assert work.release(ben.store, ben.who) == 1
+    cy = Worker(anna.store, "cy")
+    cy.note = skipped
+    with cy.store.writing() as connection:
+        work.take(connection, cy.form, cy.who, skipped)
+    assert cy.desk().state == "open"

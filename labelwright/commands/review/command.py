@@ -206,7 +206,7 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _user(arguments: argparse.Namespace) -> int:
-    from review.store import people
+    from review.store import people, work
 
     store, action, name = _open(arguments), arguments.action, arguments.name
     if action == "list":
@@ -227,6 +227,11 @@ def _user(arguments: argparse.Namespace) -> int:
         people.set_role(store, name, arguments.role)
     else:
         people.set_disabled(store, name, action == "disable")
+        if action == "disable":
+            with store.reading() as connection:
+                gone = people.find_person(connection, name)
+            if gone is not None:
+                work.release(store, gone)
     sys.stdout.write(f"{name}: {action} done\n")
     return 0
 
