@@ -27,11 +27,11 @@ TEXT = (
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("letters")
-    write_letters(folder, 130)
+    write_letters(folder, 110)
     given = ["--label-set", str(folder / "labels.yaml"), "--labels", str(folder / "gold.jsonl")]
     build = [str(folder / "letters.jsonl"), *given, "--split", "0.8,0.0,0.2"]
     assert main(["build", *build, "--out", str(folder / "data")]) == 0
-    flags = ["--scratch", "tiny", "--num_train_epochs", "8", "--learning_rate", "5e-3"]
+    flags = ["--scratch", "tiny", "--num_train_epochs", "5", "--learning_rate", "5e-3"]
     size = ["--per_device_train_batch_size", "8", *ONCE]
     made = ["--data", str(folder / "data"), "--output_dir", str(folder / "model")]
     assert main(["train", *made, *flags, *size]) == 0
