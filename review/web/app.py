@@ -53,6 +53,7 @@ ROUTES = (
     Route("/note/{id}/steps", "POST", desk.step, WORK),
     Route("/note/{id}/history", "GET", pages.history, DECIDE),
     Route("/notes", "GET", search.show, ROLES),
+    Route("/notes/add", "POST", pages.add_note, ADMIN),
     Route("/adjudicate", "GET", pages.disputed, DECIDE),
     Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDE),
     Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDE),

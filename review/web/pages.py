@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 from starlette.responses import Response
 
 from labelwright.errors import ConfigError
-from review.store import events, notes, people, work
+from labelwright.records import Reject, Report
+from review.store import events, notes, order, people, work
 from review.store.tables import assignment, event, note, person, queue
 from review.web.site import Ask, DeniedError, rows
 
@@ -100,6 +101,22 @@ def change_person(ask: Ask) -> Response:
     else:
         raise ConfigError("nothing to change", remedy="choose what")
     return ask.go("/people")
+
+
+def add_note(ask: Ask) -> Response:
+    """A note that an admin wrote or pasted."""
+    given = ask.fields
+    name, text = given.get("id", "").strip()[:200], given.get("text", "").replace("\r\n", "\n")
+    if not name:
+        raise DeniedError(422, "the note needs an id")
+    report = Report(name, text, f"pasted by {ask.who.name}", 1, given.get("patient") or None)
+    for found in notes.add_notes(ask.site.store, [report], ask.who.id):
+        if isinstance(found, Reject):
+            raise DeniedError(422, f"the note was not taken in: {found.reason}")
+    order.arrange(ask.site.store)
+    with ask.site.store.reading() as connection:
+        number, _ = notes.texts_of(connection, [name])[name]
+    return ask.go(f"/note/{number}")
 
 
 def happenings(ask: Ask) -> Response:

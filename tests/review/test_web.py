@@ -402,3 +402,17 @@ def test_somebody_who_only_reads_gets_no_work(store: Store) -> None:
     assert "breast cancer" in page
     assert "<script" not in page
     assert Worker(store, "anna").next() is not None
+
+
+def test_an_admin_pastes_a_note(store: Store) -> None:
+    browser = Browser(store)
+    browser.login("admin-1")
+    given = {"id": "pasted", "text": "Gout.\r\nNo pain. 🫁", "patient": "p9"}
+    answer = browser.post("/notes/add", data=given)
+    assert answer.status_code == 303
+    with store.reading() as connection:
+        found = connection.exec_driver_sql("SELECT text, patient FROM note WHERE ext = 'pasted'")
+        assert found.one() == ("Gout.\nNo pain. 🫁", "p9")
+    assert "Annotate this note" in browser.get(answer.headers["location"]).text
+    assert browser.post("/notes/add", data=given | {"text": "other"}).status_code == 422
+    assert browser.post("/notes/add", data=given | {"id": " "}).status_code == 422
