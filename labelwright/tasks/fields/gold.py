@@ -120,8 +120,10 @@ def _item(
         return Item(words, None, unit, places)
     reading = _reading(own, field, value)
     if reading.value is None:
-        if raw is None and isinstance(value, str) and field.type is not FieldType.CATEGORICAL:
-            return Item(value, None, unit, places)
+        impossible = reading.wrong == "no such date"  # 29/02/2013: its words stand in the document
+        told = raw is None and field.type is not FieldType.CATEGORICAL
+        if isinstance(value, str) and (impossible or told):
+            return Item(words, None, unit, places)
         raise ValueError(f"{reading.wrong}: a value of field {field.name}")
     return Item(words, reading.value, unit or reading.unit, places)
 

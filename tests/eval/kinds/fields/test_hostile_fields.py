@@ -98,6 +98,16 @@ def test_every_error_has_its_kind(line: str, field: str, kind: list[str]) -> Non
     assert kinds(line, field) == kind
 
 
+def test_an_impossible_date_of_the_gold_is_met_by_its_own_words() -> None:
+    given = {"value": "2013-02-29", "raw": "29/02/2013", "spans": [[0, 10]]}
+    truth = gold({"Day": given})
+    assert truth["Day"].items[0].value is None
+    for answer, right in (("DY 29/02/2013", 1), ("DY 28/02/2013", 0)):
+        said, _ = read(answer, "29/02/2013, 28/02/2013")
+        table, _ = field_counts(ASKED, [truth], [said])
+        assert table[0, 0, Count.RIGHT] == right
+
+
 def test_a_unit_that_nobody_knows_gives_no_number() -> None:
     said, problems = read("CR 2,64 cups", TEXT.replace("mg/dl", "cups"))
     assert said["Crea"].value is None
