@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from data_builders.prepare import Prepared
-from data_builders.splits.split import Item, text_digest
+from data_builders.splits.split import SplitItem, text_digest
 from labelwright.io.jsonl import dumps, writing
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
@@ -38,7 +38,7 @@ class Row:
         test_known: likewise from the source of the test split; ``None`` without one.
     """
 
-    item: Item
+    item: SplitItem
     known: Strata | str
     test_known: Strata | str | None
 
@@ -156,7 +156,7 @@ def collect(
         main, test = strata(item.known), strata(item.test_known)
         classes = main if isinstance(main, tuple) else test
         report = item.report
-        made = Item(report.id, report.patient, text_digest(report.text), classes or ())
+        made = SplitItem(report.id, report.patient, text_digest(report.text), classes or ())
         found.rows.append(Row(made, main, test))
         found.adjusted += item.adjusted
         both = (item.known, item.test_known)

@@ -33,7 +33,7 @@ MADE_FROM = ("variant_of", "copy_of", "window_of")
 
 
 @dataclass
-class Told:
+class NeighbourFacts:
     """What was written.
 
     Attributes:
@@ -49,7 +49,7 @@ class Told:
 
 def with_neighbours(
     data: Path, index: Path, recipe: Recipe, out: Path, *, overwrite: bool = False
-) -> Told:
+) -> NeighbourFacts:
     """Write the folder ``out``: the data folder ``data`` with neighbours in its prompts.
 
     Raises:
@@ -85,7 +85,7 @@ def with_neighbours(
     _same_splits(data, opened)
     with output_folder(out, overwrite=overwrite) as target:
         clear(target)
-        told = Told()
+        told = NeighbourFacts()
         for name in sorted({*names(), *_others(data)} - {MANIFEST}):
             split = name.removesuffix(RECORDS)
             if split in SPLITS and (data / name).is_file():
@@ -147,7 +147,7 @@ def _same_splits(data: Path, index: Index) -> None:
                 )
 
 
-def _write(here: Path, there: Path, split: str, augmenter: Augmenter, told: Told) -> None:
+def _write(here: Path, there: Path, split: str, augmenter: Augmenter, told: NeighbourFacts) -> None:
     rows = read_jsonl(here)
     with atomic_write(there) as handle:
         while batch := [record for _, record in islice(rows, BATCH)]:

@@ -96,7 +96,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class Lead:
     """What stands before a report.
 
     Attributes:
@@ -143,21 +143,21 @@ class Augmenter:
             "index_embedder": dict(self.index.embedder_facts),
         }
 
-    def show(self, reports: Sequence[Report]) -> list[Shown]:
+    def show(self, reports: Sequence[Report]) -> list[Lead]:
         """What stands before each report, in order."""
-        shown: list[Shown] = []
+        shown: list[Lead] = []
         for start in range(0, len(reports), BATCH):
             part = reports[start : start + BATCH]
             shown += [self._shown(found) for found in self._finder.find(part, self.recipe)]
         return shown
 
-    def _shown(self, found: Sequence[Neighbour] | str) -> Shown:
+    def _shown(self, found: Sequence[Neighbour] | str) -> Lead:
         if isinstance(found, str):
-            return Shown(("",), (f"no neighbours: {found}",), ())
+            return Lead(("",), (f"no neighbours: {found}",), ())
         blocks, notes = self._blocks(found)
         leads = [_lead([block for _, block in blocks[:n]]) for n in range(len(blocks), 0, -1)]
         ids = tuple(reversed([identifier for identifier, _ in blocks]))
-        return Shown((*leads, ""), tuple(notes), ids)
+        return Lead((*leads, ""), tuple(notes), ids)
 
     def _blocks(self, found: Sequence[Neighbour]) -> tuple[list[tuple[str, str]], list[str]]:
         """Id and text of each neighbour that fits, the most similar first; notes."""

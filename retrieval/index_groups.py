@@ -29,7 +29,7 @@ Items = Callable[[], Iterable[Item]]
 
 
 @dataclass
-class Written:
+class WrittenGroups:
     """What the groups of one run hold."""
 
     shards: list[Shard] = field(default_factory=list)
@@ -52,7 +52,7 @@ def write_groups(
     rows: int,
     total: int | None,
     first: int = 0,
-) -> Written:
+) -> WrittenGroups:
     """Embed and store all rows in groups of ``rows``; groups that stand already are kept.
 
     Args:
@@ -63,7 +63,7 @@ def write_groups(
     """
     stream = _each_once(items())
     number = first
-    written = Written()
+    written = WrittenGroups()
     with tqdm(total=total, unit="report", desc=embedder.name, disable=None) as bar:
         while group := list(islice(stream, rows)):
             if not (out / f"{number:08d}{TABLE}").exists():
@@ -122,7 +122,7 @@ def _vectors(entries: Sequence[Entry], embedder: Embedder) -> Sequence[NDArray[n
     return [made[place] for place in where]
 
 
-def _count(out: Path, number: int, rows: int, written: Written) -> None:
+def _count(out: Path, number: int, rows: int, written: WrittenGroups) -> None:
     """Add a stored group to the counts.
 
     Raises:
@@ -150,7 +150,7 @@ def _count(out: Path, number: int, rows: int, written: Written) -> None:
     written.rejected += rejected
 
 
-def list_rejects(out: Path, kept: int, written: Written) -> int:
+def list_rejects(out: Path, kept: int, written: WrittenGroups) -> int:
     """Put the rejects behind the first ``kept`` bytes of the list; return its new size."""
     path = out / REJECTS
     before = path.read_bytes()[:kept] if path.is_file() else b""

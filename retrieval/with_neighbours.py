@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from labelwright.labelers.base import TOO_LONG, Ask, LedLabeler, Wrapping, key_of_one
 from labelwright.records import Prediction, Reject, Report
-from retrieval.augment import Augmenter, Shown
+from retrieval.augment import Augmenter, Lead
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ class WithNeighbours(Wrapping):
         """One result per report, in order."""
         able = [index for index, report in enumerate(reports) if report.text.strip()]
         shown = dict(zip(able, self._augmenter.show([reports[i] for i in able]), strict=True))
-        empty = Shown(("",), (), ())
+        empty = Lead(("",), (), ())
         each = [shown.get(index, empty) for index in range(len(reports))]
         level = self._levels(reports, each)
         results: list[Prediction | Reject | None] = [None] * len(reports)
@@ -66,7 +66,7 @@ class WithNeighbours(Wrapping):
             open_ = again
         return [result for result in results if result is not None]
 
-    def _levels(self, reports: Sequence[Report], each: Sequence[Shown]) -> list[int]:
+    def _levels(self, reports: Sequence[Report], each: Sequence[Lead]) -> list[int]:
         """With how many neighbours left out each prompt fits, where the labeler can tell."""
         level = [0] * len(reports)
         if not isinstance(self._labeler, Measures):
@@ -83,7 +83,7 @@ class WithNeighbours(Wrapping):
             ]
         return level
 
-    def _own(self, shown: Shown, level: int, result: Prediction | Reject) -> Prediction | Reject:
+    def _own(self, shown: Lead, level: int, result: Prediction | Reject) -> Prediction | Reject:
         if isinstance(result, Reject):
             return result
         notes = (*result.notes, *shown.notes)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from baselines.course import manifest, write_papers
 from baselines.encoder.arguments import Settings
 from baselines.encoder.checkpoint import save_encoder
 from baselines.encoder.data import LABELS, Lengths
 from baselines.encoder.model import EncoderModel, parameters_of
+from baselines.head_run import manifest, write_papers
 from labelwright.checkpoint import HEADS
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.jsonl import write_json

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from baselines.course import Course, steps_line
 from baselines.encoder.arguments import ENCODER, EncoderArguments, Settings
 from baselines.encoder.data import LABELS
 from baselines.encoder.model import Padding, answers_of, parameters_of, scores, values_of
 from baselines.encoder.prepare import Ready, prepare
 from baselines.encoder.save import finish
+from baselines.head_run import HeadRun, steps_line
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.runtime.learned import REPORTS as REPORTS_READ
 from labelwright.runtime.learned import Learned, measure
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
 
-class EncoderCourse(Course[EncoderArguments, Ready]):
+class EncoderRun(HeadRun[EncoderArguments, Ready]):
     """Reports and labels in, an encoder with heads out."""
 
     kind = ENCODER
@@ -115,4 +115,4 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         LabelwrightError: the user can mend what is wrong.
     """
-    return EncoderCourse().main(argv)
+    return EncoderRun().main(argv)

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from baselines.course import METRICS
 from baselines.encoder.model import parameters_of
+from baselines.head_run import METRICS
 from baselines.pretrain.arguments import Settings, rate_of
 from baselines.pretrain.model import PretrainModel
 from baselines.pretrain.prepare import Ready

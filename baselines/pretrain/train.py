@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines import arguments
-from baselines.course import start_of, steps_line
 from baselines.epochs import follow
+from baselines.head_run import start_of, steps_line
 from baselines.pretrain.arguments import PRETRAIN, PretrainArguments, Settings, rate_of
 from baselines.pretrain.prepare import Ready, held_out_losses, prepare
 from baselines.pretrain.save import finish

@@ -24,7 +24,7 @@ from labelwright.records import Entity
 
 
 @dataclass
-class Counts:
+class EncodingCounts:
     """What was counted while the reports of a split were encoded.
 
     Attributes:
@@ -126,7 +126,7 @@ class Split:
 
     rows: Rows
     notes: Sequence[Tagged]
-    counts: Counts
+    counts: EncodingCounts
 
 
 def encode_split(
@@ -151,7 +151,7 @@ def encode_split(
         InputError: the files are damaged.
         ConfigError: no report has a word.
     """
-    rows, notes, counts = Rows() if rows is None else rows, [], Counts(reader.limit)
+    rows, notes, counts = Rows() if rows is None else rows, [], EncodingCounts(reader.limit)
     places = {name: place for place, name in enumerate(tagging.classes)}
     found = read_split(data, split)
     while batch := list(islice(found, BATCH)):
@@ -205,7 +205,7 @@ def _says(own: NDArray[np.uint16], tags: NDArray[np.int64]) -> NDArray[np.bool_]
     return found
 
 
-def class_weights(counts: Counts, tagging: Tagging, way: str) -> list[float] | None:
+def class_weights(counts: EncodingCounts, tagging: Tagging, way: str) -> list[float] | None:
     """One weight per tag, by how many of the N training reports hold its class (n): (N - n) / n.
 
     A class that no report holds, and ``O``, weigh 1. ``plain`` weights fall below 1 for a class

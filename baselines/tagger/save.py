@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from baselines.course import manifest, write_papers
 from baselines.encoder.model import parameters_of
+from baselines.head_run import manifest, write_papers
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves

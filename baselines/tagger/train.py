@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from baselines.course import Course, steps_line
 from baselines.encoder.model import parameters_of
 from baselines.epochs import follow
+from baselines.head_run import HeadRun, steps_line
 from baselines.tagger.arguments import NO_SECTIONS, TAGGER, Settings, TaggerArguments
 from baselines.tagger.notes import GOLD, read_split
 from baselines.tagger.prepare import Ready, judge, prepare, read_answers
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainerCallback
 
 
-class TaggerCourse(Course[TaggerArguments, Ready]):
+class TaggerRun(HeadRun[TaggerArguments, Ready]):
     """Reports and entities in, a tagger out."""
 
     kind = TAGGER
@@ -149,7 +149,7 @@ def main(argv: Sequence[str]) -> int:
     Raises:
         LabelwrightError: the user can mend what is wrong.
     """
-    return TaggerCourse().main(argv)
+    return TaggerRun().main(argv)
 
 
 def _patient(patience: int) -> TrainerCallback:

@@ -20,7 +20,7 @@ COLUMNS = ("type", "text")
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedNote:
     """The entities of one note.
 
     Attributes:
@@ -40,7 +40,7 @@ class EntitySource(Protocol):
 
     name: str
 
-    def entities(self, report: Report) -> Marked:
+    def entities(self, report: Report) -> MarkedNote:
         """The entities of a note, or why it has none that can be used."""
         ...
 
@@ -54,12 +54,12 @@ class Annotations:
 
     name = "annotations"
 
-    def entities(self, report: Report) -> Marked:
+    def entities(self, report: Report) -> MarkedNote:
         """Those of the report; a note with none at all is a note without mentions."""
         if report.entities is None:
             reason = "no annotations: the input says nothing of entities"
-            return Marked((), 0, reason=reason)
-        return Marked(report.entities, len(report.entities))
+            return MarkedNote((), 0, reason=reason)
+        return MarkedNote(report.entities, len(report.entities))
 
     def describe(self) -> Mapping[str, Any]:
         """Its kind only: the inputs stand beside it in the manifest."""
@@ -111,20 +111,20 @@ class StringTable:
             if row is not None:
                 known.append(row)
 
-    def entities(self, report: Report) -> Marked:
+    def entities(self, report: Report) -> MarkedNote:
         """The strings of the note, found in its text."""
         given = self._found.get(report.id)
         if given is None:
-            return Marked((), 0, reason="no annotations: its id is not in the entity table")
+            return MarkedNote((), 0, reason="no annotations: its id is not in the entity table")
         self._used.add(report.id)
         aligned = align(report.text, given, nesting=self._nesting, places=self._places)
         count = len(aligned.entities) + aligned.missing
         if not aligned.missing:
-            return Marked(aligned.entities, count)
+            return MarkedNote(aligned.entities, count)
         if not self._keep:
             reason = f"words of the entity table are not in the text; {aligned.missing}"
-            return Marked((), count, reason=reason)
-        return Marked(aligned.entities, count, {NOT_FOUND: aligned.missing})
+            return MarkedNote((), count, reason=reason)
+        return MarkedNote(aligned.entities, count, {NOT_FOUND: aligned.missing})
 
     def describe(self) -> Mapping[str, Any]:
         """The file, its hash, and how many of its notes were not among the input."""

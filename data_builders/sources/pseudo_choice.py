@@ -21,7 +21,7 @@ PREDICTIONS = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
-class Choice:
+class SureChoice:
     """Which notes are sure enough.
 
     Attributes:
@@ -98,7 +98,7 @@ def check_run(label_set: LabelSet, run: Path) -> dict[str, Any]:
 
 
 def sure_answers(
-    path: Path, label_set: LabelSet, choice: Choice, this: Round
+    path: Path, label_set: LabelSet, choice: SureChoice, this: Round
 ) -> dict[str, tuple[tuple[Entity, ...], float | None]]:
     """Entities and least probability of the notes that pass, by id."""
     sure: dict[str, tuple[tuple[Entity, ...], float | None]] = {}
@@ -128,7 +128,7 @@ def sure_answers(
     return sure
 
 
-def _objection(prediction: Prediction, label_set: LabelSet, choice: Choice) -> str | None:
+def _objection(prediction: Prediction, label_set: LabelSet, choice: SureChoice) -> str | None:
     """Why a note is not sure enough; ``None`` if it is."""
     entities = prediction.entities
     if entities is None or prediction.problems:

@@ -30,7 +30,13 @@ from data_builders.folder import (
 )
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
-from data_builders.sources.pseudo_choice import PREDICTIONS, Choice, Round, check_run, sure_answers
+from data_builders.sources.pseudo_choice import (
+    PREDICTIONS,
+    Round,
+    SureChoice,
+    check_run,
+    sure_answers,
+)
 from data_builders.splits.split import SPLITS
 from data_builders.targets import ClassTable
 from labelwright.errors import InputError
@@ -46,7 +52,7 @@ RECORDS, TEXTS, GOLD = ".jsonl", ".reports.jsonl", ".entities.jsonl"
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownNotes:
     """Ids and digests of a data folder's notes, and the patients of validation and test."""
 
     ids: set[str]
@@ -59,7 +65,7 @@ def add_pseudo_labels(
     found: Iterable[Report | Reject],
     run: Path,
     out: Path,
-    choice: Choice,
+    choice: SureChoice,
     *,
     overwrite: bool = False,
 ) -> Round:
@@ -119,8 +125,8 @@ def add_pseudo_labels(
     return this
 
 
-def _known(data: DataFolder) -> Known:
-    known = Known(set(), set(), set())
+def _known(data: DataFolder) -> KnownNotes:
+    known = KnownNotes(set(), set(), set())
     for split in SPLITS:
         path = data.file(split + TEXTS)
         for _, row in read_jsonl(path) if path else ():
@@ -158,7 +164,7 @@ class _Adder:
             self._files[kind] = handle
 
     def add(
-        self, report: Report, entities: tuple[Entity, ...], least: float | None, known: Known
+        self, report: Report, entities: tuple[Entity, ...], least: float | None, known: KnownNotes
     ) -> None:
         """Add a note, unless it must not be in training.
 

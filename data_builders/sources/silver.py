@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from data_builders.sources.align_strings import GivenString, align
-from data_builders.sources.entities import NOT_FOUND, Marked
+from data_builders.sources.entities import NOT_FOUND, MarkedNote
 from labelwright.errors import InputError
 from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
@@ -78,16 +78,16 @@ class SilverAnswers:
         self._repaired: dict[str, str] = {}
         self._zeros = 0
 
-    def entities(self, report: Report) -> Marked:
+    def entities(self, report: Report) -> MarkedNote:
         """The entities of a phrase, or why it is left out."""
         row = self._answers.get(report.id)
         if row is None:
-            return Marked((), 0, reason="the teacher said nothing of it")
+            return MarkedNote((), 0, reason="the teacher said nothing of it")
         if self._verdicts.get(report.id) == DISCARD:
-            return Marked((), 0, reason="discarded by a person")
+            return MarkedNote((), 0, reason="discarded by a person")
         marked = self._read(report, row)
         why = None if marked.reason else self._filtered(report.text, marked.entities)
-        return marked if why is None else Marked((), marked.given, reason=why)
+        return marked if why is None else MarkedNote((), marked.given, reason=why)
 
     def describe(self) -> Mapping[str, Any]:
         """The file, the lengths of lists of labels, and every repair."""
@@ -116,14 +116,14 @@ class SilverAnswers:
         }
         return next((FILTERS[name] for name in self._filters if found[name]), None)
 
-    def _read(self, report: Report, row: Mapping[str, Any]) -> Marked:
+    def _read(self, report: Report, row: Mapping[str, Any]) -> MarkedNote:
         if "labels" in row and isinstance(row["labels"], list):
             return self._listed(report, row["labels"])
         if "marked" in row:
             return _tagged(report.text, str(row["marked"]))
         given = row.get("entities")
         if given is None:
-            return Marked((), 0, reason="the teacher's answer could not be read")
+            return MarkedNote((), 0, reason="the teacher's answer could not be read")
         placed = [Entity.from_json(one) for one in given if one.get("spans")]
         loose = [
             GivenString(str(one["type"]), str(one["text"]), _certainty(one))
@@ -131,12 +131,12 @@ class SilverAnswers:
             if not one.get("spans")
         ]
         if any(one.end > len(report.text) for one in placed):
-            return Marked((), len(given), reason="the teacher's places are outside the phrase")
+            return MarkedNote((), len(given), reason="the teacher's places are outside the phrase")
         aligned = align(report.text, loose, nesting=self._nesting, places="one")
         missing = {NOT_FOUND: aligned.missing} if aligned.missing else {}
-        return Marked((*placed, *aligned.entities), len(given), missing)
+        return MarkedNote((*placed, *aligned.entities), len(given), missing)
 
-    def _listed(self, report: Report, labels: Sequence[Any]) -> Marked:
+    def _listed(self, report: Report, labels: Sequence[Any]) -> MarkedNote:
         words = [match.span() for match in _WORD.finditer(report.text)]
         said = [str(label).strip() for label in labels]
         zeros = said.count("0")
@@ -148,13 +148,13 @@ class SilverAnswers:
         if difference:
             able = (PAD, BOTH) if difference < 0 else (CUT, BOTH)
             if self._repair not in able:
-                return Marked((), 0, reason=f"labels {kind} than the phrase has words")
+                return MarkedNote((), 0, reason=f"labels {kind} than the phrase has words")
             done = "padded" if difference < 0 else "cut"
             self._repaired[report.id] = f"{done} by {abs(difference)}"
             said = [*said, *["O"] * -difference][: len(words)]
         return self._joined(report.text, words, said)
 
-    def _joined(self, text: str, words: Sequence[Span], labels: Sequence[str]) -> Marked:
+    def _joined(self, text: str, words: Sequence[Span], labels: Sequence[str]) -> MarkedNote:
         """Labels as entities; an I that follows nothing of its type begins one."""
         entities: list[Entity] = []
         unknown = 0
@@ -170,7 +170,7 @@ class SilverAnswers:
                 entities.append(Entity.of(text, open_[0], (open_[1], open_[2])))
             open_ = None if kind is None else (kind, start, end)
         left = {"a label that is neither B, I nor O": unknown} if unknown else {}
-        return Marked(tuple(entities), len(entities) + unknown, left)
+        return MarkedNote(tuple(entities), len(entities) + unknown, left)
 
 
 def _labels(text: str, entities: Sequence[Entity]) -> int:
@@ -180,7 +180,7 @@ def _labels(text: str, entities: Sequence[Entity]) -> int:
     return sum(any(a < end and start < b for a, b in spans) for start, end in words)
 
 
-def _tagged(text: str, marked: str) -> Marked:
+def _tagged(text: str, marked: str) -> MarkedNote:
     """``Il <Sign>dolore</Sign>``: the tags away, the places kept, if the words are the phrase's."""
     plain: list[str] = []
     found: list[tuple[str, int, int]] = []
@@ -198,7 +198,7 @@ def _tagged(text: str, marked: str) -> Marked:
             found.append((kind, start, size))
     whole = "".join([*plain, marked[at:]])
     if open_ or " ".join(whole.split()) != " ".join(text.split()):
-        return Marked((), len(found), reason="the marked phrase has other words")
+        return MarkedNote((), len(found), reason="the marked phrase has other words")
     places = _same_characters(whole, text)
     entities = []
     for kind, start, end in found:
@@ -207,7 +207,7 @@ def _tagged(text: str, marked: str) -> Marked:
         if first < last:
             span = (places[first], places[last - 1] + 1)
             entities.append(Entity.of(text, kind, span))
-    return Marked(tuple(entities), len(found))
+    return MarkedNote(tuple(entities), len(found))
 
 
 def _same_characters(one: str, other: str) -> dict[int, int]:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from data_builders.splits.split import SPLITS, Item, words
+from data_builders.splits.split import SPLITS, SplitItem, words
 
 THRESHOLD = 0.9
 """Least Jaccard similarity of two near duplicates."""
@@ -41,7 +41,7 @@ class Overlap:
     held_out: str
 
 
-def overlaps(items: Sequence[Item], splits: Sequence[str | None]) -> Iterator[Overlap]:
+def overlaps(items: Sequence[SplitItem], splits: Sequence[str | None]) -> Iterator[Overlap]:
     """The reports whose patient or text also stands in a later split (train < validation < test).
 
     A report is named once for each later split and kind. ``None`` splits are left out.

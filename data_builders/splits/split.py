@@ -16,7 +16,7 @@ _WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SplitItem:
     """What splitting must know of a report.
 
     Attributes:
@@ -40,7 +40,7 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(" ".join(words(text)).encode(), digest_size=16).digest()
 
 
-def groups(items: Sequence[Item]) -> list[int]:
+def groups(items: Sequence[SplitItem]) -> list[int]:
     """For each item the number of its group; items of a group must stay in one split.
 
     Items belong together if they share the patient or the normalised text, directly or
@@ -89,7 +89,7 @@ def parse_ratios(text: str) -> Mapping[str, float]:
 
 
 def split_items(
-    items: Sequence[Item],
+    items: Sequence[SplitItem],
     ratios: Mapping[str, float],
     *,
     seed: int,
@@ -131,7 +131,7 @@ def split_items(
     return found
 
 
-def group_sizes(items: Sequence[Item]) -> Mapping[str, int]:
+def group_sizes(items: Sequence[SplitItem]) -> Mapping[str, int]:
     """How many groups there are and how many reports the largest has, for the manifest."""
     numbers = groups(items)
     sizes = [0] * (max(numbers, default=-1) + 1)
@@ -152,7 +152,7 @@ def _stratified(columns: Any, ratios: Sequence[float], seed: int) -> list[int]:
 
 
 def _shuffled(
-    items: Sequence[Item], numbers: Sequence[int], ratios: Sequence[float], seed: int
+    items: Sequence[SplitItem], numbers: Sequence[int], ratios: Sequence[float], seed: int
 ) -> list[int]:
     """Groups in random order; each goes where the middle of it falls on the line of ratios."""
     import numpy as np
@@ -166,7 +166,7 @@ def _shuffled(
     return [int(fold) for fold in folds]
 
 
-def _presence(items: Sequence[Item], numbers: Sequence[int], strata: Sequence[str]) -> Any:
+def _presence(items: Sequence[SplitItem], numbers: Sequence[int], strata: Sequence[str]) -> Any:
     """One boolean row per group: which classes, which size."""
     import numpy as np
 

@@ -116,7 +116,7 @@ class Promise:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class ThresholdResult:
     """What a threshold does to the scored reports; intervals with the threshold fixed.
 
     ``coverage`` and ``accuracy`` have one part; accuracy is not known if nothing is accepted.
@@ -209,7 +209,7 @@ def guaranteed_threshold(
     return Promise(threshold=threshold, reports=len(order), tested=tested)
 
 
-def outcome(of: Units, threshold: float, resampling: Resampling) -> Outcome:
+def outcome(of: Units, threshold: float, resampling: Resampling) -> ThresholdResult:
     """Coverage and accuracy of a threshold on some units, with intervals over reports.
 
     Where nothing accepted is wrong, the accuracy's lower limit is that of Clopper and Pearson
@@ -252,7 +252,7 @@ def outcome(of: Units, threshold: float, resampling: Resampling) -> Outcome:
             seen = len(np.unique(resampling.clusters[sums[:, 1] > 0]))
             low = np.array([low[0], 1 - clopper_pearson(0, seen, (1 - resampling.level) / 2)])
     yes = np.array([True])
-    return Outcome(
+    return ThresholdResult(
         threshold=threshold,
         coverage=Spread(value[:1], low[:1], high[:1], yes),
         accuracy=Spread(value[1:], low[1:], high[1:], np.array([bool(total[1])])),

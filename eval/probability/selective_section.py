@@ -22,7 +22,7 @@ from eval.probability.probabilities import PRESENCE, Probabilities
 from eval.probability.selective import (
     WAYS,
     Curve,
-    Outcome,
+    ThresholdResult,
     curve,
     guaranteed_threshold,
     outcome,
@@ -52,7 +52,7 @@ Origin = Literal["guaranteed", "plain", "in hindsight"]
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class ThresholdChoice:
     """One threshold of one labeler and way; ``result`` is ``None`` where there is none.
 
     ``independent``: calibration reports that a guarantee counts, one per patient.
@@ -62,7 +62,7 @@ class Choice:
     place: int
     way: str
     origin: Origin
-    result: Outcome | None
+    result: ThresholdResult | None
     independent: int = 0
 
 
@@ -99,7 +99,7 @@ def selective_section(
     Args:
         agreement: whether the confidences come from two readers' agreement.
     """
-    choices: list[Choice] = []
+    choices: list[ThresholdChoice] = []
     curves: list[Risks] = []
     for name, probabilities in given.items():
         for way in WAYS:
@@ -153,7 +153,7 @@ def _of_way(
     way: str,
     wish: float,
     held: HeldOut | None,
-) -> tuple[list[Choice], Risks]:
+) -> tuple[list[ThresholdChoice], Risks]:
     comparison, settings = analysis.comparison, analysis.tests.settings
     place = comparison.names.index(name)
     scored = units(comparison.gold, probabilities.answers, probabilities.confidence, way)
@@ -178,7 +178,7 @@ def _of_way(
             "plain": plain_threshold(chosen_on, wish),
         }
     found = [
-        Choice(
+        ThresholdChoice(
             name,
             place,
             way,
@@ -192,7 +192,7 @@ def _of_way(
 
 
 def _statement(
-    analysis: Analysis, choices: list[Choice], name: str, wish: float, held: HeldOut | None
+    analysis: Analysis, choices: list[ThresholdChoice], name: str, wish: float, held: HeldOut | None
 ) -> str:
     mine = {c.origin: c for c in choices if c.labeler == name and c.way == "labels"}
     wished = percent(wish)
@@ -229,19 +229,19 @@ def _statement(
     )
 
 
-def _shares(result: Outcome) -> tuple[str, str]:
+def _shares(result: ThresholdResult) -> tuple[str, str]:
     alone = float(result.coverage.estimate[0])
     return f"{100 * alone:.1f} %", f"{100 * (1 - alone):.1f} %"
 
 
-def _measured(analysis: Analysis, result: Outcome) -> str:
+def _measured(analysis: Analysis, result: ThresholdResult) -> str:
     mark = result.accuracy.known_mark(shown=analysis.enough)
     if mark is None:
         return "none"
     return f"{main_text('percent', mark)} {span_text('percent', mark)}".strip()
 
 
-def _figure(curves: list[Risks], choices: list[Choice], wish: float) -> Drawing:
+def _figure(curves: list[Risks], choices: list[ThresholdChoice], wish: float) -> Drawing:
     panels = []
     for way in WAYS:
         panel = []
@@ -262,7 +262,7 @@ def _figure(curves: list[Risks], choices: list[Choice], wish: float) -> Drawing:
     )
 
 
-def _mark(choice: Choice) -> tuple[float, float, str] | None:
+def _mark(choice: ThresholdChoice) -> tuple[float, float, str] | None:
     result = choice.result
     if result is None or not result.accuracy.known[0]:
         return None
@@ -277,7 +277,7 @@ def _mark(choice: Choice) -> tuple[float, float, str] | None:
 # Tables
 
 
-def _thresholds_table(analysis: Analysis, choices: list[Choice], wish: float) -> Table:
+def _thresholds_table(analysis: Analysis, choices: list[ThresholdChoice], wish: float) -> Table:
     """What each threshold does to the scored reports."""
     level, results = percent(analysis.tests.settings.level), [c.result for c in choices]
     size, enough = max(1, len(analysis.comparison.ids)), analysis.enough
@@ -357,7 +357,7 @@ def _methods(analysis: Analysis, wish: float, held: HeldOut | None) -> str:
 
 
 def _numbers(
-    analysis: Analysis, choices: list[Choice], curves: list[Risks], wish: float
+    analysis: Analysis, choices: list[ThresholdChoice], curves: list[Risks], wish: float
 ) -> dict[str, Any]:
     return {
         "wish": wish,
@@ -378,7 +378,7 @@ def _numbers(
     }
 
 
-def _result(analysis: Analysis, choice: Choice) -> dict[str, Any]:
+def _result(analysis: Analysis, choice: ThresholdChoice) -> dict[str, Any]:
     if choice.result is None:
         return {"threshold": None}
     result = choice.result
@@ -390,7 +390,9 @@ def _result(analysis: Analysis, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _file(analysis: Analysis, choices: list[Choice], wish: float, held: HeldOut) -> dict[str, Any]:
+def _file(
+    analysis: Analysis, choices: list[ThresholdChoice], wish: float, held: HeldOut
+) -> dict[str, Any]:
     label_set = analysis.comparison.label_set
     chosen = [c for c in choices if c.origin != "in hindsight"]
     return {

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from inference.decode.decoder import DecodeOptions
-from inference.decode.evidence_views import VIEWS, Asked, Questions, Read, segment
+from inference.decode.evidence_views import VIEWS, AskedReport, Questions, Read, segment
 from inference.decode.pack_plan import Memory, Segment
 from inference.decode.packed_reader import PromptReader
 from inference.prompts import Sentence
@@ -103,7 +103,7 @@ class Evidence:
         slot = self._reader.answers.slots[self._slots[name]]
         return SAID if slot.silent is None else CARRIES
 
-    def _views(self, report: Read, names: tuple[str, ...]) -> list[Asked]:
+    def _views(self, report: Read, names: tuple[str, ...]) -> list[AskedReport]:
         """What is asked about a report; if sentences are hidden, first with none hidden.
 
         Views that remember all share a segment, as many as fit into a pass.
@@ -119,7 +119,7 @@ class Evidence:
         if self._view.anew is None:
             most = max(self._reader.budget // len(questions.tokens), 1)
         return [
-            Asked(report, located, shown[start : start + most], questions)
+            AskedReport(report, located, shown[start : start + most], questions)
             for start in range(0, len(shown), most)
         ]
 
@@ -152,7 +152,7 @@ class Evidence:
             weights = np.where(silent, 0.0, weights)
         return weights
 
-    def _probs(self, memory: Memory, wanted: Sequence[Asked]) -> list[np.ndarray]:
+    def _probs(self, memory: Memory, wanted: Sequence[AskedReport]) -> list[np.ndarray]:
         """Per view the probabilities ``[slots, options]``; even where not asked."""
 
         scores = self._reader.scores

@@ -101,7 +101,7 @@ VIEWS: Mapping[str, View] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedReport:
     """Questions about one report, put once for every view of it."""
 
     report: Read
@@ -110,12 +110,12 @@ class Asked:
     questions: Questions
 
 
-def segment(view: View, item: Asked) -> Segment:
+def segment(view: View, item: AskedReport) -> Segment:
     """The questions about a report's views, on top of the memory in which it was read."""
     return _remembering(view, item) if view.anew is None else _reading(view, item, view.anew)
 
 
-def _remembering(view: View, item: Asked) -> Segment:
+def _remembering(view: View, item: AskedReport) -> Segment:
     """All views of a report over what was read of it.
 
     The prompt's end is read again, once for all: what was read of it knows the whole report,
@@ -147,7 +147,7 @@ def _remembering(view: View, item: Asked) -> Segment:
     )
 
 
-def _reading(view: View, item: Asked, anew: Shown) -> Segment:
+def _reading(view: View, item: AskedReport, anew: Shown) -> Segment:
     """One view of a report, parts of which are read once more; what is left out closes up."""
     located, questions = item.located, item.questions
     (sentence,) = item.sentences

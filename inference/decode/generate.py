@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generated:
     """What a model wrote behind one prompt.
 
     Attributes:
@@ -71,7 +71,7 @@ class Greedy:
 
     def write(
         self, prompts: Sequence[Prompt], rooms: Sequence[int], texts: Sequence[str] = ()
-    ) -> list[Written]:
+    ) -> list[Generated]:
         """One answer per prompt, in the order given, each of at most so many tokens.
 
         Prompts are sorted by length so that a batch pads little, the longest first so that a
@@ -82,7 +82,7 @@ class Greedy:
             texts: of the prompts, for the guide.
         """
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i].tokens), reverse=True)
-        written: list[Written | None] = [None] * len(prompts)
+        written: list[Generated | None] = [None] * len(prompts)
         while order:
             batch = order[: self._size]
             try:
@@ -107,7 +107,7 @@ class Greedy:
 
     def _generate(
         self, prompts: Sequence[Prompt], rooms: Sequence[int], texts: Sequence[str]
-    ) -> list[Written]:
+    ) -> list[Generated]:
         import torch
         from transformers import GenerationConfig
 
@@ -162,13 +162,13 @@ def _noting(chances: list[torch.Tensor]) -> Callable[[Any, Any], Any]:
 
 def _written(
     loaded: Loaded, row: list[int], probs: list[float], ends: Sequence[int], seconds: float
-) -> Written:
+) -> Generated:
     stop = next((place for place, token in enumerate(row) if token in ends), None)
     text = loaded.tokenizer.decode(
         row[:stop], skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
     kept = row if stop is None else row[: stop + 1]
-    return Written(str(text), tuple(kept), tuple(probs[: len(kept)]), stop is not None, seconds)
+    return Generated(str(text), tuple(kept), tuple(probs[: len(kept)]), stop is not None, seconds)
 
 
 class Free:
@@ -199,7 +199,7 @@ class Free:
             self._answer(said, prompt.notes) for said, prompt in zip(written, prompts, strict=True)
         ]
 
-    def _answer(self, said: Written, notes: tuple[str, ...]) -> Answer:
+    def _answer(self, said: Generated, notes: tuple[str, ...]) -> Answer:
         parsed = self._kind.parse(self._label_set, said.text, "", ended=said.ended)
         return Answer(
             value=parsed.value,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inference.decode.decoder import DecodeOptions
-from inference.decode.generate import Greedy, Written
+from inference.decode.generate import Generated, Greedy
 from inference.decode.guided import Guided
 from inference.decode.line_probs import line_probs
 from inference.decode.part_reader import Said
@@ -79,7 +79,7 @@ class ModelAsker:
         context = self._loaded.context
         return most if context is None else min(most, context - count)
 
-    def _said(self, written: Written, prompt: Prompt) -> Said:
+    def _said(self, written: Generated, prompt: Prompt) -> Said:
         pieces = [self._loaded.tokenizer.decode([token]) for token in written.tokens]
         return Said(
             raw=written.text,

@@ -26,7 +26,7 @@ Line = tuple[str, dict[str, Any]]
 
 
 @dataclass
-class Counts:
+class RowCounts:
     """Rows by fate; ``undetermined`` ones are rejected although they have a prediction.
 
     Attributes:
@@ -54,7 +54,7 @@ class Counts:
         return value
 
 
-def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]) -> Counts:
+def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]) -> RowCounts:
     """Write the result files from the parts.
 
     Args:
@@ -70,7 +70,7 @@ def merge(out: Path, label_set: LabelSet, *, id_column: str, rows: Sequence[int]
 
 def write_results(
     folder: Path, label_set: LabelSet, lines: Iterable[Line], *, id_column: str, expected: int
-) -> Counts:
+) -> RowCounts:
     """Sort lines of predictions and rejects into the result files.
 
     Args:
@@ -83,7 +83,7 @@ def write_results(
         LabelwrightError: rows in and rows out do not agree.
     """
     kind = kind_of(label_set)
-    counts = Counts(kind.tally(label_set))
+    counts = RowCounts(kind.tally(label_set))
     with ExitStack() as stack:
         *files, predictions, rejects = (
             stack.enter_context(atomic_write(folder / name))
@@ -159,7 +159,7 @@ def _pass_on(
     label_set: LabelSet,
     predictions: IO[str],
     rejects: IO[str],
-    counts: Counts,
+    counts: RowCounts,
 ) -> Iterator[tuple[str, Any]]:
     """Copy every line to its file; yield id and value of the rows that are labeled."""
     kind = kind_of(label_set)

@@ -12,7 +12,7 @@ from inference.prompts import PLACEHOLDER, Refusal
 from inference.server.address import Address, parse_address
 from inference.server.client import Retry, ServerClient
 from inference.server.kinds import AUTO, Served, look
-from inference.server.model import Known, known_model
+from inference.server.model import KnownModel, known_model
 from inference.server.prompts import OWN, check_prompt, version_of
 from inference.server.replies import Prices, Reply, ServerAsker, answer_of
 from inference.server.requests import TRIAL, Asking, Requests
@@ -39,7 +39,7 @@ class ServerLabeler:
         self,
         client: ServerClient,
         model: str,
-        known: Known,
+        known: KnownModel,
         served: Served,
         mode: str,
         asking: Asking | None = None,

@@ -28,7 +28,7 @@ CHAT_TOKENS = re.compile(
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownModel:
     """What a local folder of the model says; all but ``label_set`` may be unknown.
 
     Attributes:
@@ -47,7 +47,7 @@ class Known:
     neighbours: Mapping[str, Any] | None = None
 
 
-def known_model(model: str | Path, label_set: LabelSet | None, sections: str | None) -> Known:
+def known_model(model: str | Path, label_set: LabelSet | None, sections: str | None) -> KnownModel:
     """What there is to know of a model that a server has.
 
     Args:
@@ -66,7 +66,7 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
                 "a model behind a server does not say what it labels",
                 remedy="give --model-folder for a model that training wrote, else --label-set",
             )
-        return Known(
+        return KnownModel(
             label_set, sections or "full", _most_tokens(label_set), CHAT_TOKENS, None, None
         )
     own, task = load_task(folder)
@@ -89,7 +89,7 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
             source=folder,
         )
     room, special = _of_tokenizer(folder / "tokenizer.json", own)
-    return Known(
+    return KnownModel(
         own,
         sections or task.sections,
         room,

@@ -11,7 +11,7 @@ from inference.prompts import Refusal
 from inference.server import answers as server_answers
 from inference.server.client import Failure, ServerClient
 from inference.server.kinds import OPENAI, Served, settings
-from inference.server.model import Known
+from inference.server.model import KnownModel
 from inference.server.prompts import OWN, chat, check_prompt
 from inference.server.replies import Prices, Reply, content, room_for
 from labelwright.errors import ConfigError, ServerError
@@ -50,7 +50,7 @@ class Requests:
     """
 
     def __init__(
-        self, client: ServerClient, model: str, known: Known, served: Served, asking: Asking
+        self, client: ServerClient, model: str, known: KnownModel, served: Served, asking: Asking
     ) -> None:
         check_prompt(asking.prompt, known.label_set)
         self._choices = kind_of(known.label_set).choices(known.label_set)

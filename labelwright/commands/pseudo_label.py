@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the data folder and say what was kept."""
-    from data_builders.sources.pseudo_choice import Choice
+    from data_builders.sources.pseudo_choice import SureChoice
     from data_builders.sources.pseudo_labels import add_pseudo_labels
     from labelwright.io.data_folder import open_data_folder
     from labelwright.readers import read_reports
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         read_reports(arguments.files, read_options(arguments)),
         arguments.pred,
         arguments.out,
-        Choice(arguments.min_prob, arguments.with_empty),
+        SureChoice(arguments.min_prob, arguments.with_empty),
         overwrite=arguments.overwrite,
     )
     lines = [f"round {found.number}: {found.offered} notes offered, {found.kept} kept"]

@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score
 from tagger_tools import label_set
 from torch import nn
 
-from baselines.tagger.data import Counts, class_weights
+from baselines.tagger.data import EncodingCounts, class_weights
 from baselines.tagger.scores import CANDIDATES, Scored, f1_scores, mentions, tune
 from baselines.tagger.tags import Tagging
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
@@ -151,14 +151,14 @@ def test_texts_pass_the_random_field_together_and_long_ones_in_chains(
 
 def test_weights_of_rare_classes() -> None:
     """(N - n) / n of ten reports: 9 / 1 for one that holds Lesion, 2 / 8 for eight with Site."""
-    counts = Counts(512, reports=10)
+    counts = EncodingCounts(512, reports=10)
     counts.with_class.update({0: 1, 1: 8})
     one, several = Tagging(label_set(), "BIO", False), Tagging(label_set(), "IO", True)
     assert class_weights(counts, one, "none") is None
     assert class_weights(counts, one, "plain") == [1, 9, 9, 0.25, 0.25]
     assert class_weights(counts, several, "plain") == [9, 0.25]
     assert class_weights(counts, several, "clamped") == [9, 1]
-    assert class_weights(Counts(512, reports=3), several, "plain") == [1, 1]
+    assert class_weights(EncodingCounts(512, reports=3), several, "plain") == [1, 1]
 
 
 def of(kind: str, first: int, last: int) -> Entity:

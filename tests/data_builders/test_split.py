@@ -18,7 +18,7 @@ from data_builders.splits.leakage import (
     overlaps,
     shingles,
 )
-from data_builders.splits.split import Item, groups, parse_ratios, split_items, text_digest
+from data_builders.splits.split import SplitItem, groups, parse_ratios, split_items, text_digest
 from data_builders.splits.split_file import read_split_file
 from labelwright.errors import ConfigError, InputError
 from labelwright.records import Certainty
@@ -34,7 +34,7 @@ def strata(*said: Certainty) -> tuple[str, ...]:
 
 ITEMS = st.lists(
     st.builds(
-        Item,
+        SplitItem,
         id=st.uuids().map(str),
         patient=st.one_of(st.none(), st.sampled_from("ABCDEFGH")),
         text=st.integers(0, 30).map(lambda n: text_digest(f"text {n}")),
@@ -47,7 +47,7 @@ ITEMS = st.lists(
 @given(ITEMS, st.integers(0, 5), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_no_patient_and_no_text_is_in_two_splits(
-    items: list[Item], seed: int, stratify: bool
+    items: list[SplitItem], seed: int, stratify: bool
 ) -> None:
     try:
         splits = split_items(items, THIRDS, seed=seed, stratify=stratify)
@@ -67,18 +67,18 @@ def test_no_patient_and_no_text_is_in_two_splits(
 
 def test_groups_link_through_others() -> None:
     items = [
-        Item("1", "A", b"x", ()),
-        Item("2", "B", b"y", ()),
-        Item("3", None, b"z", ()),
-        Item("4", "A", b"y", ()),
+        SplitItem("1", "A", b"x", ()),
+        SplitItem("2", "B", b"y", ()),
+        SplitItem("3", None, b"z", ()),
+        SplitItem("4", "A", b"y", ()),
     ]
     assert groups(items) == [0, 0, 1, 0]
 
 
-def _many(count: int) -> list[Item]:
+def _many(count: int) -> list[SplitItem]:
     rng = random.Random(1)
     return [
-        Item(
+        SplitItem(
             str(i),
             str(rng.randrange(count // 2)),
             rng.randbytes(16),
@@ -104,15 +104,15 @@ def test_the_seed_changes_the_split() -> None:
 
 
 def test_a_large_group_does_not_empty_the_other_splits() -> None:
-    items = [Item(str(i), "one", bytes([i]), strata(P)) for i in range(90)]
-    items += [Item(f"o{i}", None, b"o" + bytes([i]), strata(P)) for i in range(10)]
+    items = [SplitItem(str(i), "one", bytes([i]), strata(P)) for i in range(90)]
+    items += [SplitItem(f"o{i}", None, b"o" + bytes([i]), strata(P)) for i in range(10)]
     splits = split_items(items, THIRDS, seed=0)
     assert set(splits[:90]) == {"train"}
     assert {"validation", "test"} <= set(splits[90:])
 
 
 def test_all_of_one_patient_cannot_be_split() -> None:
-    items = [Item(str(i), "one", bytes([i]), strata(P)) for i in range(9)]
+    items = [SplitItem(str(i), "one", bytes([i]), strata(P)) for i in range(9)]
     with pytest.raises(ConfigError, match=r"9 reports form 1 group.*--split none"):
         split_items(items, THIRDS, seed=0)
 
@@ -175,7 +175,11 @@ def test_bad_split_files(tmp_path: Path, content: str, words: str) -> None:
 
 
 def test_overlaps_are_found() -> None:
-    items = [Item("1", "A", b"x", ()), Item("2", "A", b"y", ()), Item("3", None, b"x", ())]
+    items = [
+        SplitItem("1", "A", b"x", ()),
+        SplitItem("2", "A", b"y", ()),
+        SplitItem("3", None, b"x", ()),
+    ]
     found = {
         (o.kind, o.index, o.held_out) for o in overlaps(items, ["train", "test", "validation"])
     }
@@ -213,7 +217,7 @@ def test_near_duplicates_name_every_split() -> None:
 def test_without_stratification_the_split_is_random() -> None:
     """Of 1,000 reports the shares are met exactly, and a rare label falls where it falls."""
     items = [
-        Item(str(i), None, text_digest(f"text {i}"), strata(P if i < 10 else B))
+        SplitItem(str(i), None, text_digest(f"text {i}"), strata(P if i < 10 else B))
         for i in range(1000)
     ]
     held = []

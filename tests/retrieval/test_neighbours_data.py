@@ -16,7 +16,7 @@ from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 from labelwright.tasks.certainty.answer import parse, render
-from retrieval.augment import Augmenter, Recipe, Shown
+from retrieval.augment import Augmenter, Lead, Recipe
 from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
@@ -118,5 +118,5 @@ def test_training_and_labeling_write_the_same_prompt(
 
 
 def test_shown_without_neighbours_is_the_report_alone() -> None:
-    assert Shown(("",), (), ()).leads[-1] == ""
+    assert Lead(("",), (), ()).leads[-1] == ""
     assert render(LabelSet.load("head-ct-5"), {}).endswith(".")

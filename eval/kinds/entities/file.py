@@ -27,7 +27,7 @@ PEEKED = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Marked:
+class MarkedReport:
     """One report's mentions; ``row`` says where it stood.
 
     Attributes:
@@ -53,7 +53,7 @@ class SpanFile:
     """
 
     source: str
-    reports: Mapping[str, Marked]
+    reports: Mapping[str, MarkedReport]
     lacking: int = 0
 
     @property
@@ -84,7 +84,7 @@ def read_spans(
     lacking: list[Reject] = []
     own = _is_own(file, options, gold=gold)
     rows = _own_rows(file, label_set) if own else _read_rows(file, options, lacking, label_set)
-    found: dict[str, Marked] = {}
+    found: dict[str, MarkedReport] = {}
     for identifier, marked in rows:
         if not identifier.strip():
             raise checked.error("empty id", "give every report an id", marked.row)
@@ -127,7 +127,7 @@ class _Checked:
             for form in (*label.synonyms, label.key, label.name)
         }
 
-    def report(self, marked: Marked) -> Marked:
+    def report(self, marked: MarkedReport) -> MarkedReport:
         if marked.entities is None:
             if self.gold:
                 raise self.error(
@@ -227,7 +227,7 @@ def _is_own(file: Path, options: ReadOptions, *, gold: bool = False) -> bool:
     return True
 
 
-def _own_rows(file: Path, label_set: LabelSet) -> Iterator[tuple[str, Marked]]:
+def _own_rows(file: Path, label_set: LabelSet) -> Iterator[tuple[str, MarkedReport]]:
     for line, raw in read_jsonl(file):
         if raw.get("labels"):
             raise InputError(
@@ -249,16 +249,16 @@ def _own_rows(file: Path, label_set: LabelSet) -> Iterator[tuple[str, Marked]]:
             ) from None
 
 
-def _own_row(line: int, raw: Mapping[str, Any]) -> tuple[str, Marked]:
+def _own_row(line: int, raw: Mapping[str, Any]) -> tuple[str, MarkedReport]:
     if isinstance(raw.get("labels"), dict):
         prediction = Prediction.from_json(raw)
         if prediction.labels:
             raise ValueError("labels")
         kinds = frozenset(p.partition(":")[0] for p in prediction.problems)
-        return prediction.id, Marked(line, prediction.entities, problems=kinds)
+        return prediction.id, MarkedReport(line, prediction.entities, problems=kinds)
     rows, text, patient = raw["entities"], raw.get("text"), raw.get("patient")
     entities = None if rows is None else tuple(map(_entity, rows))
-    return str(raw["id"]), Marked(
+    return str(raw["id"]), MarkedReport(
         line, entities, None if text is None else str(text), str(patient or "")
     )
 
@@ -271,7 +271,7 @@ def _entity(row: Mapping[str, Any]) -> Entity:
 
 def _read_rows(
     file: Path, options: ReadOptions, lacking: list[Reject], label_set: LabelSet
-) -> Iterator[tuple[str, Marked]]:
+) -> Iterator[tuple[str, MarkedReport]]:
     """The reports of any annotated input; ``lacking`` is added to where some lost annotations."""
     form = format_of(file, options)
     if form in map(FORMATS.__getitem__, TABLES):
@@ -294,7 +294,7 @@ def _read_rows(
                 source=item.source,
                 row=item.row,
             )
-        found = Marked(item.row, item.entities, item.text, item.patient or "")
+        found = MarkedReport(item.row, item.entities, item.text, item.patient or "")
         yield item.id, replace(found, trimmed=item.trimmed)
 
 
@@ -317,8 +317,8 @@ def without_edges(
 
 
 def _report_without_edges(
-    source: str, marked: Marked, text: str | None, options: ReadOptions, *, gold: bool
-) -> Marked:
+    source: str, marked: MarkedReport, text: str | None, options: ReadOptions, *, gold: bool
+) -> MarkedReport:
     found: list[Entity] = []
     count = 0
     for entity in marked.entities or ():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eval.kinds.entities.file import (
-    Marked,
+    MarkedReport,
     SpanFile,
     format_of_marked,
     outside,
@@ -189,7 +189,7 @@ def _texts(
 
 
 def _mentions(file: SpanFile, ids: Sequence[str]) -> Mentions:
-    nothing = Marked(0, ())
+    nothing = MarkedReport(0, ())
     return tuple(file.reports.get(i, nothing).entities or () for i in ids)
 
 

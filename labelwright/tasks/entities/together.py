@@ -68,7 +68,7 @@ def merged(
             own = _room(entity, part, length)
             if own >= max(_room(entity, span, length) for span in spans[low : high + 1]):
                 found.append((own, number, entity))
-    kept = Kept(nesting=label_set.nesting)
+    kept = KeptEntities(nesting=label_set.nesting)
     found.sort(key=lambda item: (-item[0], item[1], item[2].start))
     return (*in_order(e for _, _, e in found if kept.takes(e)), *elsewhere)
 
@@ -90,7 +90,7 @@ def _room(entity: Entity, span: Span, length: int) -> float:
     return min(left, right)
 
 
-class Kept:
+class KeptEntities:
     """Entities that do not stand in each other's way."""
 
     def __init__(self, *, nesting: bool) -> None:

@@ -22,7 +22,7 @@ METRICS = "metrics.jsonl"
 Ready = TypeVar("Ready")
 
 
-class Course(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
+class HeadRun(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
     """One kind of encoder.
 
     Attributes:
