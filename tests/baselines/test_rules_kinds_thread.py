@@ -154,6 +154,13 @@ PLAIN_WORDS = {
     "Pleural effusion in the form of plastering.": "PE+",
 }
 SIGNS = {
+    "Heart within limits, lungs within limits.": "CM- NF+",
+    "The effusion of May has not come back.": "PE- NF+",
+    "No fracture besides the old one of the clavicle.": "FR+",
+    "No consolidation other than the known one.": "CO+",
+    "Edema? I don't think so.": "ED- NF+",
+    "Consolidation was present in June. Lungs clear now.": "NF+",
+    "ptx neg consolidation pos": "PT- CO+",
     "The consolidation has cleared almost completely.": "CO+",
     "Cardiac: Enlarged. Pleura: no fluid.": "CM+ PE-",
     "No decompensation. Free sinuses.": "ED- PE- NF+",
