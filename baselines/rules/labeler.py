@@ -36,8 +36,6 @@ _COMMON = frozenset(
 _MIN_FOREIGN = 2
 _REQUEST = 3
 """How many sentences a request in one line has at most."""
-_TITLE = 5
-"""How many words a title over a report has at most."""
 
 
 _FINDERS: deque[tuple[RuleBook, Finder]] = deque(maxlen=4)
@@ -174,7 +172,7 @@ class RulesLabeler:
         bare = all(
             section.name in skipped
             or section.name == "impression"
-            or _is_title(report.text[section.start : section.end])
+            or self._says_nothing(report.text, section)
             for section in sections
         )
         for section in sections:
@@ -188,6 +186,11 @@ class RulesLabeler:
                 said = sentence_spans(report.text[section.start : section.end])
                 if len(said) > _REQUEST:
                     yield section.start + said[1][0], section.end
+
+    def _says_nothing(self, text: str, section: Section) -> bool:
+        """Whether a part names no finding and calls nothing normal: a title, the views."""
+        read = [self._finder.read(one) for one in sentences(text, section.start, section.end)]
+        return not any(reading.mentions or reading.named or reading.normal for reading in read)
 
     def _aggregate(
         self, said: _Said
@@ -221,11 +224,6 @@ class RulesLabeler:
                 spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
                 evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
-
-
-def _is_title(text: str) -> bool:
-    """Whether a part is no more than a line in capitals: "RADIOLOGY REPORT"."""
-    return text.isupper() and "\n" not in text and len(text.split()) <= _TITLE
 
 
 class _Said:

@@ -282,7 +282,8 @@ def _choices(scope: Scope, judged: Sequence[_Judged], signs: Collection[str]) ->
         match = row[index][2]
         if group:
             end = row[group[-1]][2].end
-            if scope.alternative_between(end, match.start):
+            explained = row[group[-1]][0] in signs and scope.comma(end, match.start)
+            if not explained and scope.alternative_between(end, match.start):
                 joined = True
             elif match.start < end:
                 continue

@@ -154,6 +154,15 @@ PLAIN_WORDS = {
     "Pleural effusion in the form of plastering.": "PE+",
 }
 SIGNS = {
+    "Opacities, ARDS or edema.": "LO+ ED?",
+    "No other change in the edema.": "ED+",
+    "Partial clearance of the shadowing.": "LO+",
+    "Now resolved edema.": "ED- NF+",
+    "Pneumonia? Didn't see one.": "PN- NF+",
+    "A small effusion would not be visible.": "",
+    "Density at the bases is likely due to overlying soft tissue. No effusion.": "PE- NF+",
+    "Fibroatelectatic changes.": "PO+",
+    "One year after an effusion was drained the lungs are clear.": "NF+",
     "Heart within limits, lungs within limits.": "CM- NF+",
     "The effusion of May has not come back.": "PE- NF+",
     "No fracture besides the old one of the clavicle.": "FR+",
@@ -197,6 +206,9 @@ def test_what_is_said(text: str) -> None:
 
 
 HEADED = {
+    "Chest. Reason for exam: pain. No edema. No effusion. Heart normal. Conclusion: Normal.": (
+        "ED- PE- CM- NF+"
+    ),
     "Clinical details: cough. No edema. No effusion. Heart normal. Conclusion: Normal chest.": (
         "ED- PE- CM- NF+"
     ),
