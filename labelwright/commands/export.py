@@ -1,4 +1,4 @@
-"""``labelwright export``: a trained model as one file for llama.cpp, or as a small adapter."""
+"""``labelwright export``: a model for llama.cpp or as an adapter; records for other trainers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labelwright.commands.export_records import FORMS, export_records
 from labelwright.commands.flags import positive
 from labelwright.errors import CheckpointError, ConfigError, InputError
 
@@ -23,13 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.add_argument(
         "form",
-        choices=("gguf", "adapter"),
-        help="gguf: one file for llama.cpp; adapter: what training changed, as LoRA weights",
+        choices=("gguf", "adapter", *FORMS),
+        help="gguf: one file for llama.cpp; adapter: what training changed, as LoRA weights; trl, "
+        "openai, alpaca, sharegpt: the records of a data folder for other trainers",
     )
     parser.add_argument(
         "model",
         metavar="DIR",
-        help="the folder of a full model (gguf: of the Qwen2 architecture)",
+        help="the folder of a full model (gguf: of the Qwen2 architecture), or of records",
     )
     parser.add_argument(
         "--out", required=True, type=Path, metavar="PATH", help="the file or folder to write"
@@ -68,6 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file or folder; compare if asked to. 0 even where rounding changes an answer."""
+    if arguments.form in FORMS:
+        _refuse(arguments, arguments.form, ("type", "base", "rank", "check", "check_rows"))
+        counts = export_records(arguments.model, arguments.out, arguments.form)
+        said = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        sys.stdout.write(f"{said} -> {arguments.out}\n")
+        return 0
     if arguments.form == "adapter":
         _refuse(arguments, "adapter", ("check", "check_rows"))
         return _adapter(arguments)

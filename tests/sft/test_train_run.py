@@ -122,7 +122,11 @@ def test_frozen_embeddings_stay(
 
 
 def test_model_card_and_metrics(trained: Path) -> None:
+    from huggingface_hub import ModelCard
+
     card = (trained / "README.md").read_text(encoding="utf-8")
+    scores = {r.metric_name: r.metric_value for r in ModelCard(card).data.eval_results}
+    assert scores["micro F1 of findings"] == read(trained)["learned"]["f1_of_findings"]
     assert "Not a medical device" in card
     assert "| Pleural Effusion | PE |" in card
     assert "training records: 24" in card
