@@ -1,43 +1,20 @@
 """The ``labelwright`` command: finds the subcommand, shows errors as one line.
 
-Subcommands live in :mod:`labelwright.commands`; their modules import the stages only when
-they run, so that ``--help`` answers at once.
+Subcommands live in :mod:`labelwright.commands`; a module is imported when its command is asked for,
+and imports the stages when it runs, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
-from labelwright.commands import (
-    completion,
-    convert,
-    doctor,
-    evidence,
-    export,
-    fetch,
-    label_set,
-    phrases,
-    places,
-    pretrain,
-    pseudo_label,
-    train,
-    train_encoder,
-    train_tagger,
-)
-from labelwright.commands.building import command as build
-from labelwright.commands.comparing import ablation
-from labelwright.commands.comparing import command as evaluate
 from labelwright.commands.flags import Parser, meant
-from labelwright.commands.grid import command as grid
-from labelwright.commands.indexing import command as index
-from labelwright.commands.labeling import command as label
-from labelwright.commands.review import command as review
 from labelwright.commands.usual import USUAL
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import quick_products, wait_asleep
@@ -46,116 +23,102 @@ from labelwright.version import __version__
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand: its help line, its flags and what it does (returns the exit code).
+    """One subcommand: its help line, and the module of its flags and of what it does.
+
+    The module, below :mod:`labelwright.commands`, has ``add_arguments(parser)`` and
+    ``run(arguments)``, which returns the exit code; it is imported when it is asked for.
 
     With ``passes_on``, flags that it does not declare reach it as ``arguments.rest``; with
     ``resumes``, it goes on where an interrupted run stopped.
     """
 
     help: str
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+    module: str
     passes_on: bool = False
     resumes: bool = False
 
 
 COMMANDS = {
-    "build": Command("reports and labels -> instruction records", build.add_arguments, build.run),
-    "train": Command(
-        "records -> fine-tuned model", train.add_arguments, train.run, passes_on=True, resumes=True
-    ),
+    "build": Command("reports and labels -> instruction records", "building.command"),
+    "train": Command("records -> fine-tuned model", "train", passes_on=True, resumes=True),
     "train-encoder": Command(
         "reports and labels -> encoder with one head per observation",
-        train_encoder.add_arguments,
-        train_encoder.run,
+        "train_encoder",
         passes_on=True,
         resumes=True,
     ),
     "pretrain": Command(
         "notes -> encoder that was trained on with their masked words",
-        pretrain.add_arguments,
-        pretrain.run,
+        "pretrain",
         passes_on=True,
         resumes=True,
     ),
     "train-tagger": Command(
         "reports and entities -> encoder that finds entities by tagging words",
-        train_tagger.add_arguments,
-        train_tagger.run,
+        "train_tagger",
         passes_on=True,
         resumes=True,
     ),
-    "label": Command("reports -> labels, in batch", label.add_arguments, label.run, resumes=True),
-    "phrases": Command(
-        "documents -> their phrases, for a teacher to label", phrases.add_arguments, phrases.run
-    ),
+    "label": Command("reports -> labels, in batch", "labeling.command", resumes=True),
+    "phrases": Command("documents -> their phrases, for a teacher to label", "phrases"),
     "pseudo-label": Command(
         "sure answers of a labeling run -> more training data",
-        pseudo_label.add_arguments,
-        pseudo_label.run,
+        "pseudo_label",
     ),
-    "eval": Command(
-        "predictions and gold -> comparison page", evaluate.add_arguments, evaluate.run
-    ),
+    "eval": Command("predictions and gold -> comparison page", "comparing.command"),
     "eval ablation": Command(
         "labeling with and without similar reports -> comparison page",
-        ablation.add_arguments,
-        ablation.run,
+        "comparing.ablation",
         passes_on=True,
         resumes=True,
     ),
     "grid": Command(
         "training settings in every combination -> one table of scores",
-        grid.add_arguments,
-        grid.run,
+        "grid.command",
         resumes=True,
     ),
     "evidence": Command(
         "predictions and reports -> page with the sentences that carry each label",
-        evidence.add_arguments,
-        evidence.run,
+        "evidence",
     ),
     "places": Command(
         "predictions and documents -> where on the pages each value stands",
-        places.add_arguments,
-        places.run,
+        "places",
     ),
-    "export": Command(
-        "a trained model -> a file for other programs", export.add_arguments, export.run
-    ),
+    "export": Command("a trained model -> a file for other programs", "export"),
     "fetch": Command(
         "a pretrained language model, by its short name -> the cache",
-        fetch.add_arguments,
-        fetch.run,
+        "fetch",
     ),
     "index": Command(
         "reports -> an index of similar reports; search it",
-        index.add_arguments,
-        index.run,
+        "indexing.command",
         resumes=True,
     ),
     "review": Command(
         "reports and predictions -> pages on which people correct them",
-        review.add_arguments,
-        review.run,
+        "review.command",
     ),
-    "convert": Command(
-        "annotated reports -> another annotation format", convert.add_arguments, convert.run
-    ),
-    "label-set": Command("check and show label sets", label_set.add_arguments, label_set.run),
-    "doctor": Command(
-        "what this machine and this installation have and lack", doctor.add_arguments, doctor.run
-    ),
+    "convert": Command("annotated reports -> another annotation format", "convert"),
+    "label-set": Command("check and show label sets", "label_set"),
+    "doctor": Command("what this machine and this installation have and lack", "doctor"),
     "completion": Command(
         "a script that completes commands and flags in bash, zsh or fish",
-        completion.add_arguments,
-        completion.run,
+        "completion",
     ),
 }
 
 
-def parser() -> Parser:
-    """The whole command line."""
+WHOLE = "completion"
+"""The command that is about all others."""
+
+
+def parser(wanted: Collection[str] = COMMANDS) -> Parser:
+    """The command line.
+
+    Args:
+        wanted: the commands whose flags are known; of the others only names and help lines.
+    """
     top = Parser(
         prog="labelwright",
         description="Instruction-tuned generative labelers for clinical text.",
@@ -164,11 +127,14 @@ def parser() -> Parser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)
+        if name not in wanted:
+            continue
+        module = import_module(f"labelwright.commands.{command.module}")
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
-        command.add_arguments(sub)
+        module.add_arguments(sub)
         if name in USUAL:
             sub.show_usual(USUAL[name])
-        sub.set_defaults(run=command.run, parser=sub)
+        sub.set_defaults(run=module.run, parser=sub)
     return top
 
 
@@ -183,10 +149,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     show_messages()
     words = list(sys.argv[1:] if argv is None else argv)
     if "" in words:
-        parser().error("an argument is empty, as an unset variable of the shell makes it")
+        parser(()).error("an argument is empty, as an unset variable of the shell makes it")
     if (both := " ".join(words[:2])) in COMMANDS:
         words[:2] = [both]
-    top = parser()
+    named = [word for word in words[:1] if word in COMMANDS]
+    top = parser(COMMANDS if named == [WHOLE] else named)
     arguments, rest = top.parse_known_args(words)
     arguments.top = top
     command = COMMANDS[arguments.command]
