@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -62,8 +63,7 @@ def detect(
     """
     found = encoding
     if encoding is None:
-        with opened() as raw:
-            found = detected_encoding(iter(lambda: raw.read(_BLOCK), b""))
+        found = detected_encoding(lambda: _blocks(opened))
     with opened() as raw:
         sample = raw.read(_SAMPLE)
     text = sample.decode(found or "utf-8-sig", errors="replace")
@@ -75,9 +75,20 @@ def detect(
     return Dialect(delimiter or detected_delimiter(text, usual, whole=whole), found)
 
 
-def detected_encoding(blocks: Iterator[bytes]) -> str | None:
-    """``cp1252`` or UTF-16, with its mark or without; ``None`` for UTF-8 and what is no text."""
-    first = next(blocks, b"")
+def _blocks(opened: Callable[[], BinaryIO]) -> Iterator[bytes]:
+    with opened() as raw:
+        while block := raw.read(_BLOCK):
+            yield block
+
+
+def detected_encoding(blocks: Callable[[], Iterator[bytes]]) -> str | None:
+    """``cp1252`` or UTF-16, with its mark or without; ``None`` for UTF-8 and what is no text.
+
+    Args:
+        blocks: gives the bytes from the start; asked again where they are not UTF-8.
+    """
+    stream = blocks()
+    first = next(stream, b"")
     if first.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -89,25 +100,27 @@ def detected_encoding(blocks: Iterator[bytes]) -> str | None:
         little = sample[1::2].count(0) >= sample[::2].count(0)
         name = f"utf-16-{'le' if little else 'be'}"
         return name if _decodes(first[: len(first) // 2 * 2], name) else None
-    high: Counter[int] = Counter()
-    sequences, valid = 0, True
     decoder = codecs.getincrementaldecoder("utf-8")()
-    block = first
-    while block:
-        if valid:
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError:
-                valid = False
-        above = block.translate(None, bytes(range(128)))
-        high.update(above)
-        sequences += sum(len(found) for found in _SEQUENCE.findall(block)) if above else 0
-        block = next(blocks, b"")
+    try:
+        for block in chain((first,), stream):
+            decoder.decode(block)
+    except UnicodeDecodeError:
+        return WINDOWS if _plausible(blocks()) else None
+    return None
+
+
+def _plausible(blocks: Iterator[bytes]) -> bool:
+    """Whether bytes that are not UTF-8 read well in Windows' code page."""
+    high: Counter[int] = Counter()
+    sequences = 0
+    for block in blocks:
+        if above := block.translate(None, bytes(range(128))):
+            high.update(above)
+            sequences += sum(map(len, _SEQUENCE.findall(block)))
     count = sum(high.values())
-    if valid or not count or sequences * 2 > count or _UNDEFINED & high.keys():
-        return None
-    usual = sum(number for byte, number in high.items() if byte in _USUAL)
-    return WINDOWS if usual >= _PLAUSIBLE * count else None
+    if not count or sequences * 2 > count or _UNDEFINED & high.keys():
+        return False
+    return sum(number for byte, number in high.items() if byte in _USUAL) >= _PLAUSIBLE * count
 
 
 def _decodes(data: bytes, name: str) -> bool:

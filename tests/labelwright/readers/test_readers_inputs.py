@@ -63,7 +63,7 @@ def test_a_torn_last_row_does_not_count() -> None:
     ],
 )
 def test_encodings(data: bytes, found: str | None) -> None:
-    assert detected_encoding(iter([data])) == found
+    assert detected_encoding(lambda: iter([data])) == found
 
 
 def test_a_table_of_a_spreadsheet_is_read_and_the_manifest_says_how(
