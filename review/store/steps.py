@@ -147,8 +147,12 @@ class _Change:
             raise RefusedError("this proposal is no longer there")
         return found
 
-    def put(self, made: Item, state: str, old: Placed | None = None, *what: str) -> None:
-        """Add an item, in the place of another where one is given; ``what`` was changed of it."""
+    def put(self, made: Item, state: str, old: Placed | None = None, *what: str) -> Item:
+        """Add an item, in the place of another where one is given; ``what`` was changed of it.
+
+        Returns:
+            The item as the form settled it.
+        """
         try:
             if what:
                 made = self.form.settled(made, self.page.text, frozenset(what))
@@ -169,6 +173,7 @@ class _Change:
         placed = Placed(number, state, made, first)
         self.items[placed.root] = placed
         self.made = self.made or placed.root
+        return made
 
     def spans(self, given: Any) -> tuple[tuple[int, int], ...]:
         """Spans from word numbers ``[[first, last], …]``."""
@@ -244,7 +249,7 @@ def _change(change: _Change, given: Mapping[str, Any]) -> str:
         raise RefusedError("it says so already")
     same = made.key == old.item.key
     state = "added" if old.state == "added" else "kept" if same else "changed"
-    change.put(made if same else replace(made, prob=None), state, old, *what)
+    made = change.put(made if same else replace(made, prob=None), state, old, *what)
     return f"{made.name} {made.said or ''}".strip()
 
 

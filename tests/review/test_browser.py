@@ -159,13 +159,18 @@ class Page:
         self.tab.goto(f"/note/{self.served.number(ext)}")
         if self.tab.query_selector("text=Annotate this note"):
             self.keys("Enter")
-            self.tab.wait_for_selector("#counts")
         self.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
 
     def at(self, ext: str) -> None:
         """Wait until a note is shown."""
         self.tab.wait_for_url(f"**/note/{self.served.number(ext)}")
         self.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
+
+    def seen(self) -> None:
+        """Wait until all items have been on the screen; only those are kept by Enter."""
+        self.tab.wait_for_function(
+            "() => [...document.querySelectorAll('#items li')].every(each => each.dataset.seen)"
+        )
 
     def close(self) -> None:
         self.context.close()
@@ -187,8 +192,10 @@ def test_the_whole_loop_by_keys_alone_and_undo_over_notes(browser: Any, served: 
     page.said("marked Disease")
     page.keys("c", "s")
     page.said("proposed at 2 more places")
+    page.seen()
     page.keys("i", "o", "x", "Enter")
     page.at("n2")
+    page.seen()
     page.keys("Enter")
     page.tab.wait_for_url(lambda url: not url.endswith(f"/{served.number('n2')}"))
     final = served.final()
@@ -198,7 +205,7 @@ def test_the_whole_loop_by_keys_alone_and_undo_over_notes(browser: Any, served: 
         ("Disease", "negative", "diabetes"),
     ]
     assert final["n2"] == [("Disease", "positive", "asthma")]
-    page.tab.wait_for_selector("#counts")
+    page.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
     page.keys("u")
     page.at("n2")
     page.keys("u")
@@ -278,6 +285,7 @@ def test_a_hostile_note_is_shown_as_text_and_nothing_else(browser: Any, served: 
     page = Page(browser, served)
     page.login()
     page.take("n5")
+    assert page.tab.is_hidden("text=Open again")
     shown = page.tab.inner_text("#text")
     assert "<script>document.title='owned'</script>" in shown
     assert "{{ 7*7 }}" in shown

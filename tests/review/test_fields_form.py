@@ -72,7 +72,7 @@ def test_values_come_from_words_writing_and_options(anna: Worker, tmp_path: Path
 
 def test_a_written_value_is_read_as_a_labelers_and_found_in_the_text(anna: Worker) -> None:
     number = root(anna, "Ejection fraction")
-    anna.do("change", item=number, value={"raw": "48 %"})
+    assert anna.do("change", item=number, value={"raw": "48 %"}).said == "Ejection fraction stated"
     [item] = [each.item for each in anna.placed() if each.root == number]
     assert item.value == {"raw": "48 %", "value": 48.0, "unit": "%"}
     assert item.spans == ((TEXT.index("48 %"), TEXT.index("48 %") + 4),)

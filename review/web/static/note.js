@@ -188,6 +188,7 @@ function row(each) {
   const node = element("li", { tabIndex: 0, className: `hue-${hueOf(each.name)}` });
   node.dataset.id = each.id;
   node.dataset.state = each.state;
+  if (seen.has(each.id)) node.dataset.seen = "yes";
   const word = label?.options.find((option) => option.name === each.said)?.word || each.said || "";
   const marks = data.mode === "marks";
   const name = element("span", { className: "name", textContent: marks && word ? `${each.name}: ${word}` : each.name });
@@ -251,7 +252,11 @@ function answer(each, option) {
 }
 
 const watcher = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) seen.add(Number(entry.target.dataset.id));
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.add(Number(target.dataset.id));
+    target.dataset.seen = "yes";
+  }
 }, { threshold: 0.6 });
 
 function select(id, focus, scroll = true) {
