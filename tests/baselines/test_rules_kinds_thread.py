@@ -154,6 +154,8 @@ PLAIN_WORDS = {
     "Pleural effusion in the form of plastering.": "PE+",
 }
 SIGNS = {
+    "Months after surgery a pneumothorax persists.": "PT+",
+    "Evaluation of the lungs shows consolidation.": "CO+",
     "The nodule that was seen in 2019 is unchanged.": "LL+",
     "The tube is out of view.": "SD+",
     "Opacities, ARDS or edema.": "LO+ ED?",
