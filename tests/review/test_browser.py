@@ -158,6 +158,7 @@ class Page:
     def take(self, ext: str) -> None:
         self.tab.goto(f"/note/{self.served.number(ext)}")
         if self.tab.query_selector("text=Annotate this note"):
+            self.tab.wait_for_selector("main button:focus")
             self.keys("Enter")
         self.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
 
@@ -181,6 +182,7 @@ def test_the_whole_loop_by_keys_alone_and_undo_over_notes(browser: Any, served: 
     """The least sure note first; its emoji counts as one for people and two for the browser."""
     page = Page(browser, served)
     page.login()
+    page.tab.wait_for_selector("main button:focus")
     page.keys("Enter")
     page.at("n1")
     page.keys("x")
