@@ -10,11 +10,11 @@ read before is not read again.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from inference.decode.decoder import Decoder
+from inference.decode.remembered import Remembered
 from inference.prompts import PromptWriter, Refusal
 from inference.windows import TextReader
 from labelwright.label_set import LabelSet
@@ -26,10 +26,8 @@ from labelwright.tasks.base import Part
 from labelwright.text.clauses import clause_spans
 from labelwright.text.sentences import sentence_spans
 
-REMEMBERED = 10_000
-"""Sentences whose answers are kept, those used last."""
-LONGEST_REMEMBERED = 500
-"""Characters of a sentence that may come again."""
+REMEMBERED = 50_000
+"""Sentences whose answers are kept, those used last: some 40 MB."""
 MOST_SENTENCES = 1000
 """A text that has more is no report."""
 
@@ -58,7 +56,7 @@ class SentenceReader:
         self._kind = kind_of(label_set)
         self._reader = TextReader(label_set, writer, decoder, long=long)
         self._clauses = clauses
-        self._known: OrderedDict[Ask, Answer | Refusal] = OrderedDict()
+        self._known = Remembered(REMEMBERED)
 
     def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """One answer or refusal per report, in order."""
@@ -66,24 +64,18 @@ class SentenceReader:
         wanted = dict.fromkeys(
             sentence for own in asked if not isinstance(own, Refusal) for sentence in own
         )
-        unknown = [sentence for sentence in wanted if sentence not in self._known]
+        asked_before = {sentence: self._known.get(sentence) for sentence in wanted}
+        found = {sentence: said for sentence, said in asked_before.items() if said is not None}
+        unknown = [sentence for sentence, said in asked_before.items() if said is None]
         fresh = dict(zip(unknown, self._reader.read(unknown), strict=True))
-        found = {**{s: self._known[s] for s in wanted if s in self._known}, **fresh}
+        found |= fresh
         times = {s: a.seconds or 0.0 for s, a in fresh.items() if isinstance(a, Answer)}
-        self._remember(found)
+        for sentence, answer in fresh.items():
+            self._known.put(sentence, answer)
         return [
             own if isinstance(own, Refusal) else self._report(ask.text, own, found, times)
             for ask, own in zip(asks, asked, strict=True)
         ]
-
-    def _remember(self, found: Mapping[Ask, Answer | Refusal]) -> None:
-        for sentence, answer in found.items():
-            if len(sentence.whole) > LONGEST_REMEMBERED:
-                continue
-            self._known[sentence] = answer
-            self._known.move_to_end(sentence)
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
 
     def _report(
         self,
