@@ -23,9 +23,10 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report
 from labelwright.tasks.fields.answer import Reader, render
 from labelwright.tasks.fields.checks import check_patterns
-from labelwright.tasks.fields.normalise import candidates, denies, read_value
+from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of, patterns_of
 from labelwright.tasks.fields.values import Item
+from labelwright.tasks.fields.yes_no import denies
 
 NEAR = 40
 """Characters behind a field's name in which its value stands."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -40,12 +41,21 @@ _YEAR = r"(?P<year>\d{4}|'\d{2})(?!\d)"
 _OF = r"(?:de[l]?|di|of|d'|of the)"
 _LEFT = r"(?<![\d])(?<!\d[.,/-])"
 _RIGHT = r"(?!\d)(?![.,/-]\d)"
+_ONE_YEAR = r"(?<!anni )(?<!anos )(?<!annees )(?<!jahren )(?<!jaren )"
+"""What follows is no decade."""
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
+_FROM = re.compile(r"(?<![\d.,/])\d{1,2} ?(?:[-/+&]|[aeyuo]|et|und|and|to|bis|al?|au|all') ?$")
+_DAY = re.compile(r"(?<![\d.,/])\d{1,2}/\d{1,2}(?![\d/])")
+_BOUND = re.compile(
+    r"\b(?:ante|prima|dopo|oltre|entro|before|after|until|by|antes|despues|hasta|avant|apres|vor|nach)"
+    r"(?: (?:del?|di|il|el|le|l'|dem|the|al))*(?: |(?<='))$"
+)
 
 FORMS = tuple(
     re.compile(form)
     for form in (
         # 2019-08-27, 27/8/19, 27.08.2019; three figures parted by one mark
-        r"(?<![\d])(?<!\d[.,/])(?P<a>\d{1,4}) ?(?P<mark>[-/.]) ?(?P<b>\d{1,2}) ?(?P=mark)"
+        r"(?<![\d])(?<!\d[.,/])(?P<a>\d{1,4})°? ?(?P<mark>[-/.]) ?(?P<b>\d{1,2}) ?(?P=mark)"
         r" ?(?P<c>\d{1,4})(?!\d)(?!(?P=mark)\d)",
         _LEFT + r"(?P<a>\d{1,2})(?P<mark> )(?P<b>\d{1,2}) (?P<c>\d{4})" + _RIGHT,
         _LEFT + r"(?P<whole>(?:18|19|20|21)\d{6})(?!\d)",
@@ -57,10 +67,14 @@ FORMS = tuple(
         r"(?P<year>\d{4}|'\d{2})(?!\d)",
         # agosto 2019, Aug. '19
         rf"(?<![^\W\d_]){_NAME},? *(?:{_OF})? *[-/]? *{_YEAR}",
-        _LEFT + r"(?P<m>0?[1-9]|1[0-2])[-/.](?P<year>(?:18|19|20|21)\d{2})" + _RIGHT,
+        # 4/III/2019
+        _LEFT + r"(?P<day>\d{1,2})(?P<mark>[-/.])(?P<roman>i{1,3}|i?v|vi{1,3}|i?x|xi{1,2})(?P=mark)"
+        r"(?P<year>\d{4}|\d{2})(?!\w)",
+        _LEFT + r"(?<![\w?°*][-/.])(?P<m>0?[1-9]|1[0-2])[-/.]"
+        r"(?P<year>(?:18|19|20|21)\d{2})" + _RIGHT,
         _LEFT + r"(?P<year>(?:18|19|20|21)\d{2})-(?P<m>0[1-9]|1[0-2])" + _RIGHT,
-        r"(?<!\w)(?P<year>'\d{2})(?!\w)",
-        r"(?<![\w.,/-])(?P<year>(?:18|19|20|21)\d{2})(?![\w/]|[.,-]\d)",
+        _ONE_YEAR + r"(?<!\w)(?P<year>'\d{2})(?!\w)",
+        _ONE_YEAR + r"(?<![\w.,/-])(?P<year>(?:18|19|20|21)\d{2})(?![\w/]|[.,-]\d)",
     )
 )  # fmt: skip
 """How dates are written, the most telling forms first."""
@@ -125,6 +139,23 @@ def read_date(raw: str, order: str = "dmy", century: int = 1930) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+def said_around(raw: str, dates: Sequence[DateMatch]) -> str:
+    """Why words that hold one date do not say it: ``several dates``, ``no day but a bound``.
+
+    A day before it that shares its month ("4-8/3/2019") makes two, and so does another without a
+    year; "before 2010" is not 2010. Empty where the date stands for itself.
+    """
+    plain = fold(raw)
+    rest = list(plain)
+    for one in dates:
+        if _BOUND.search(plain[: one.start]):
+            return "no day but a bound"
+        if one.iso and len(one.iso) > 4 and _FROM.search(plain[: one.start]):
+            return "several dates"
+        rest[one.start : one.end] = " " * (one.end - one.start)
+    return "several dates" if _DAY.search("".join(rest)) else ""
+
+
 def at_precision(iso: str, precision: str) -> str:
     """A date without what is finer than the precision."""
     return iso[: {"year": 4, "month": 7, "day": 10}[precision]]
@@ -142,7 +173,10 @@ def _iso(match: re.Match[str], order: str, century: int) -> str | None:
         return _calendar(digits[:4], int(digits[4:6]), int(digits[6:]), century)
     if parts.get("a"):
         return _of_figures(parts["a"], parts["b"], parts["c"], order, century)
-    month = MONTH[parts["month"]] if parts.get("month") else int(parts.get("m") or 0)
+    if parts.get("roman"):
+        month: int = ROMAN.index(parts["roman"]) + 1
+    else:
+        month = MONTH[parts["month"]] if parts.get("month") else int(parts.get("m") or 0)
     day = int(parts["day"]) if parts.get("day") else None
     year = parts.get("year")
     return None if year is None else _calendar(year.lstrip("'"), month or None, day, century)
@@ -171,7 +205,7 @@ def _calendar(year: str, month: int | None, day: int | None, century: int) -> st
     if not OLDEST <= number <= LATEST:
         return None
     try:
-        date(number, month or 1, day or 1)
+        date(number, 1 if month is None else month, 1 if day is None else day)
     except ValueError:
         return None
     parts = [f"{number:04d}", *(f"{part:02d}" for part in (month, day) if part is not None)]

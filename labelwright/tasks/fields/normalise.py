@@ -7,26 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from labelwright.tasks.fields.dates import at_precision, find_dates, finer, fold
+from labelwright.tasks.fields.dates import at_precision, find_dates, finer, fold, said_around
 from labelwright.tasks.fields.numbers import find_numbers, read_number
 from labelwright.tasks.fields.schema import Category, Field, FieldSet, FieldType
 from labelwright.tasks.fields.values import Scalar
+from labelwright.tasks.fields.yes_no import read_boolean
 
-YES = """
-yes y true 1 present positive sì si vero presente positivo positiva verdadero positif oui vrai
-présent présente ja j wahr vorhanden positiv sim verdadeiro
-"""
-"""Words that begin a yes, in seven languages."""
-NO = """
-no n false 0 absent negative none never not without denies denied falso assente negativo negativa
-non nega senza mai nessun nessuna ausente niega sin nunca ningún ninguna faux absente négatif
-négative aucun aucune sans jamais nie nein nicht kein keine keinen ohne falsch negativ verneint
-niemals nee niet geen zonder não sem nenhum nenhuma
-"""
-"""Words that make a no of what they stand in."""
-_YES = frozenset(map(fold, YES.split()))
-_NO = frozenset(map(fold, NO.split()))
 _WORDS = re.compile(r"\w+")
+_MARK = re.compile(r"[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +53,10 @@ def read_value(own: FieldSet, field: Field, raw: str) -> Reading:
 
 
 def _date(field: Field, raw: str) -> Reading:
-    found = {one.iso for one in find_dates(raw, field.dates.order, field.dates.century)}
+    matches = find_dates(raw, field.dates.order, field.dates.century)
+    found = {one.iso for one in matches}
+    if len(found) == 1 and (wrong := said_around(raw, matches)):
+        return Reading(None, wrong=wrong)
     if len(found) != 1:
         return Reading(None, wrong="several dates" if found else "no date")
     iso = found.pop()
@@ -95,33 +86,14 @@ def range_doubt(field: Field, value: float) -> str:
     return "out of range" if below or above else ""
 
 
-def read_boolean(raw: str, yes: str = "yes", no: str = "no") -> bool | None:
-    """Yes or no, by the first word that says either; ``None`` for neither."""
-    plain = fold(raw).strip(" .,;:!\"'()[]")
-    if plain == fold(yes):
-        return True
-    if plain == fold(no):
-        return False
-    words = _WORDS.findall(plain)
-    if not words:
-        return {"+": True, "-": None}.get(plain)
-    if words[0] in _NO or words[0] == fold(no):
-        return False
-    if words[0] in _YES or words[0] == fold(yes):
-        return None if any(word in _NO for word in words[1:]) else True
-    return False if any(word in _NO for word in words) else None
-
-
-def denies(text: str) -> bool:
-    """Whether a word of a text makes a no of what follows."""
-    return any(word in _NO for word in _WORDS.findall(fold(text)))
-
-
 def read_category(field: Field, raw: str) -> Category | None:
     """The category whose value, word or synonym is ``raw``, whatever case, accents and marks."""
     exact, loose = _forms(field.values)
     plain = " ".join(raw.split())
-    return exact.get(plain) or loose.get(_loosely(plain))
+    found = exact.get(plain)
+    if found is None and _MARK.search(plain):
+        found = loose.get(_tightly(plain))
+    return found or loose.get(_loosely(plain))
 
 
 @lru_cache(maxsize=1024)
@@ -134,11 +106,16 @@ def _forms(
     for category in values:
         for form in dict.fromkeys((category.value, category.word, *category.synonyms)):
             exact.setdefault(form, category)
-            plain = _loosely(form)
-            known = loose.setdefault(plain, category)
-            if known is not category:
-                loose[plain] = None
+            for plain in {_tightly(form) if _MARK.search(form) else "", _loosely(form)}:
+                known = loose.setdefault(plain, category)
+                if known is not category:
+                    loose[plain] = None
     return exact, {form: one for form, one in loose.items() if one is not None and form}
+
+
+def _tightly(text: str) -> str:
+    """Without case, accents and blanks; marks count."""
+    return fold("".join(text.split())).replace("−", "-")
 
 
 def _loosely(text: str) -> str:

@@ -23,14 +23,42 @@ _DIGITS = (
 )
 _POWER = r"(?:[eE][+-]?\d{1,3}(?!\w)|\s?[x×*·]\s?10\s?\^?\s?[-−+]?[\d⁰¹²³⁴-⁹]+)?"
 NUMBER = re.compile(
-    rf"(?<![\d])(?<![\d][.,])(?:(?P<frac>(?:\d+ )?\d+[/⁄]\d+(?![/⁄\d]))|(?P<half>\d*\s?[½¼¾⅓⅔⅛])"
+    rf"(?<![\d])(?<![\d][.,])(?<!\b[lIOo|])(?:(?P<lead>(?<![\w.,)])[.,]\d+(?![.,]?\d))"
+    rf"|(?P<frac>(?:\d+ )?\d+[/⁄]\d+(?![/⁄\d]))|(?P<half>\d*\s?[½¼¾⅓⅔⅛])"
     rf"|(?P<plain>{_DIGITS})(?P<power>{_POWER}))"
 )
 """A number, without its sign."""
 _HALVES = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 1 / 8}
 _RANGE = re.compile(r"\s*(?:-|–|—|/|÷|\bto\b|\ba\b|\bbis\b|\bà\b)\s*", re.IGNORECASE)
-_SMALL_PARTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
-"""Denominators of fractions; ``120/80`` is none."""
+PERCENT = ("percent", "per cent", "per cento", "percento", "por ciento", "pour cent", "prozent")
+"""Words for the sign of percent."""
+_SMALL_PARTS = (2, 3, 4, 8)
+"""Denominators of fractions in lowest terms; ``120/80``, ``3/10`` and ``2/6`` are two numbers."""
+
+
+_A_DAY = re.compile(
+    r"/ ?(?:die|d|day|dia|tag|jour|j|dag|24 ?h)$| (?:al giorno|a day|al dia|am tag)$"
+)
+_OFTEN = re.compile(
+    r"[ ,;(-]*(?:[x×*] ?\d+\b(?: ?(?:/|al |vol|mal)[ ]?\w*(?: \w+)?)?|\d+[-+]\d+(?:[-+]\d+)*"
+    r"|(?:\w+ )?(?:volte|vv|times|mal|veces|fois)\b(?: \w+){0,2}"
+    r"|(?:zwei|drei|vier)mal\b(?: \w+)?|(?:twice|thrice)\b(?: \w+)?"
+    r"|(?:b|t|q)\.?[ ]?[id]\.?[ ]?d\b|q ?\d+ ?h\b|(?:ogni|every|alle|cada|toutes les) \d+ ?\w+"
+    r"|(?:a )?(?:giorni|dias) altern\w+|alternate days|every other day|jeden zweiten tag"
+    r"|un jour sur deux)"
+)
+"""How often a dose is taken: it is no amount a day."""
+_LARGE = re.compile(
+    r"(?<![^\W\d_])(?:cento|cien|cientos?|hundred|hundert|cents?|mille|mila|mil|thousand|tausend)"
+    r"(?: ?(?:and|und|et|e|y))?[ -]*$"
+)
+"""A hundred or a thousand before a number in words."""
+_MORE = re.compile(
+    r" ?(?:mila|mil|mille|thousand|tausend|k|milion\w*|million\w*|millon\w*|mld|mio)\b"
+)
+_HALF = re.compile(
+    r"[ -]*(?:e mezz[oa]|and a half|y medi[oa]|et demie?|und ein halb\w*|e mei[oa]|en een half)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +80,9 @@ def find_numbers(text: str, field: Field) -> list[NumberMatch]:
     for one in find_dates(text, field.dates.order, field.dates.century):
         if one.end - one.start > 5:  # a year alone may be a number
             busy[one.start : one.end] = b"\1" * (one.end - one.start)
-    found = []
+    found: list[NumberMatch] = []
     for match in NUMBER.finditer(text):
-        if busy[match.start()]:
+        if busy[match.start()] or (found and match.start() < found[-1].end):
             continue
         value = _value(match, field.decimals)
         if match["frac"] and value is None:  # 120/80 is two numbers
@@ -89,7 +117,14 @@ def _with_unit(text: str, start: int, end: int, value: float | None, field: Fiel
     if unit is None:
         return NumberMatch(start, end, value)
     (named, stop) = unit
-    return NumberMatch(start, stop, _scaled(value, named), text[end:stop].strip(" -\n\t"))
+    said = text[end:stop].strip(" -\n\t")
+    if _A_DAY.search(_unit_form(field.unit)) and not _A_DAY.search(_unit_form(named.name)):
+        often = _OFTEN.match(fold(text[stop : stop + 40]))
+        if often is not None:
+            return NumberMatch(start, stop + often.end(), None, said)
+    if _HALF.match(fold(text[stop : stop + 20])):
+        value = None
+    return NumberMatch(start, stop, _scaled(value, named), said)
 
 
 def _words(text: str, field: Field) -> list[NumberMatch]:
@@ -98,10 +133,10 @@ def _words(text: str, field: Field) -> list[NumberMatch]:
     plain = fold(text)
     for match in WORDY.finditer(plain):
         value = in_words(match[0])
-        unit = None if value is None else unit_at(text, match.end(), field)
-        if unit is not None:
-            end, said = unit[1], text[match.end() : unit[1]].strip(" -\n\t")
-            found.append(NumberMatch(match.start(), end, _scaled(value, unit[0]), said))
+        if value is None or _LARGE.search(plain[max(match.start() - 20, 0) : match.start()]):
+            continue
+        if unit_at(text, match.end(), field) is not None:
+            found.append(_with_unit(text, match.start(), match.end(), value, field))
     return found
 
 
@@ -138,7 +173,8 @@ def _unit_forms(own: str, others: tuple[Unit, ...]) -> tuple[tuple[str, Unit], .
     units = (*([Unit(own)] if own else []), *others)
     forms: dict[str, Unit] = {}
     for unit in units:
-        forms.setdefault(_unit_form(unit.name), unit)
+        for name in (unit.name, *(PERCENT if unit.name == "%" else ())):
+            forms.setdefault(_unit_form(name), unit)
     return tuple(sorted(((f, u) for f, u in forms.items() if f), key=lambda pair: -len(pair[0])))
 
 
@@ -176,9 +212,12 @@ def read_number(raw: str, field: Field) -> ReadNumber:
             why = "two numbers" if ends else "several numbers"
             return ReadNumber(None, first.unit, why)
     if first.value is None:
-        return ReadNumber(None, first.unit, "no number")
+        often = _OFTEN.search(fold(raw[first.start : first.end]).removeprefix("-"))
+        return ReadNumber(None, first.unit, "times a day" if often else "no number")
+    if not first.unit and (more := _MORE.match(fold(raw[first.end :]))):
+        return ReadNumber(None, more[0].strip(), "unknown unit")
     if not first.unit and all_units(field):
-        strange = raw[first.end :].strip(" .,;:)]\n\t")
+        strange = raw[first.end :].strip(" .,;:)]\n\t-")
         if strange and (strange[0].isalpha() or strange[0] in "%°‰µμ"):
             return ReadNumber(None, strange.split()[0], "unknown unit")
     return ReadNumber(first.value, first.unit)
@@ -190,6 +229,8 @@ def _value(match: re.Match[str], decimals: str | None) -> float | None:
         return (float(whole) if whole else 0.0) + _HALVES[match["half"][-1]]
     if match["frac"]:
         return _fraction(match["frac"])
+    if match["lead"]:
+        return _float("0." + match["lead"][1:])
     number = plain_number(match["plain"], decimals)
     if number is None or not match["power"]:
         return number
@@ -206,7 +247,9 @@ def _value(match: re.Match[str], decimals: str | None) -> float | None:
 def _fraction(text: str) -> float | None:
     head, _, last = text.replace("⁄", "/").rpartition(" ")
     above, _, below = last.partition("/")
-    if int(below) not in _SMALL_PARTS or not 0 < int(above) < int(below):
+    if int(below) not in _SMALL_PARTS or math.gcd(int(above), int(below)) != 1:
+        return None
+    if not 0 < int(above) < int(below):
         return None
     return (float(head) if head else 0.0) + int(above) / int(below)
 
