@@ -105,7 +105,8 @@ NONE: list[tuple[Field, str]] = [
            "non solo angina|si dimette|se non|sì/no|non insulin dependent diabetes|"
            "DM non insulino-dipendente|"
            "FA non valvolare|IMA non Q|non assente|nega di non avere|never denied|no longer|"
-           "non più|no, ma in passato sì|No 3|n. 3|1 episodio|sì, mai trattato|present, not severe|-|[x]"),
+           "non più|no, ma in passato sì|No 3|n. 3|1 episodio|"
+           "sì, mai trattato|present, not severe|-|[x]"),
     (NYHA, "NYHA II-III|II/III|IIa|I I|5|non II"),
     (BLOOD, "A|A pos"),
     (SMOKING, "ex-fumatore da 10 aa|non più fumatore|fumatore: no"),
