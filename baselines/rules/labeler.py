@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from baselines.rules import rule_book
+from baselines.rules.boxes import without_unticked
 from baselines.rules.mentions import Finder, Mention, Reading
 from baselines.rules.phrases import Sentence, sentences
 from baselines.rules.rule_book import RuleBook
@@ -108,9 +109,11 @@ class RulesLabeler:
     def _label(self, report: Report) -> Prediction | Reject:
         started = time.perf_counter()
         said = _Said()
+        text = without_unticked(report.text)
+        said.empty = text == report.text
         for start, end in self._body(report):
             thread = Thread()
-            for sentence in sentences(report.text, start, end):
+            for sentence in sentences(text, start, end):
                 said.sentences.append(sentence)
                 said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)
                 reading, answered = thread.next(sentence, self._finder.read(sentence))
