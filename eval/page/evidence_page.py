@@ -54,6 +54,7 @@ class EvidenceData:
         left: reports with a prediction that are beyond the page's limit.
         second: the second reader, where there is one.
         differ: how many labels the two readers differ in.
+        decided: how many of these are shown as the second reader has them.
         nothing: the observations that, when positive, say that nothing was found; the page gives
             them a colour of their own.
     """
@@ -68,6 +69,7 @@ class EvidenceData:
     left: int = 0
     second: str | None = None
     differ: int = 0
+    decided: int = 0
     nothing: tuple[str, ...] = ()
 
     def facts(self) -> str:
@@ -80,7 +82,9 @@ class EvidenceData:
         if self.labels:
             parts.append(f"{self.carried:,} with a place in the text")
         if self.second is not None:
-            parts.append(f"{_counted(self.differ, 'label')} where {self.second} says otherwise")
+            differ = f"{_counted(self.differ, 'label')} where {self.model} and {self.second} differ"
+            as_second = f", {self.decided:,} of them shown as {self.second} reads them"
+            parts.append(differ + (as_second if self.differ else ""))
         if self.left:
             parts.append(f"{_counted(self.left, 'more report')} not on this page")
         if self.missing:
@@ -221,7 +225,9 @@ def _otherwise(prediction: Prediction, data: EvidenceData) -> dict[str, str]:
     found = {}
     for name in second.get("disagree", ()):
         given = second["labels"][name], second["first"][name]
-        said = given[1] if name in second["decided"] else given[0]
+        shown_as_second = name in second["decided"]
+        data.decided += shown_as_second
+        said = given[1] if shown_as_second else given[0]
         found[name] = LETTERS[None if said is None else Certainty(said)]
     data.differ += len(found)
     return found

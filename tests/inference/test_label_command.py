@@ -248,3 +248,35 @@ def test_inputs_without_reports(
     assert label(path, out=tmp_path / "out") == 2
     assert str(path) in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_to_standard_output_without_names_of_files(
+    table: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The table alone; what is said beside it names no file that is gone when the run ends."""
+    assert label(table, out=Path("-")) == 0
+    said = capfd.readouterr()
+    assert [line.split(",")[0] for line in said.out.splitlines()] == [
+        "study_id",
+        "s1",
+        "s2",
+        "'=s3",
+    ]
+    *rejects, last = said.err.splitlines()
+    assert all(json.loads(line)["reason"] for line in rejects)
+    assert len(rejects) == 2
+    assert last.startswith("5 rows: 3 labeled, 2 rejected (why: above); ")
+    assert last.endswith(" rows/s")
+    assert label(table, out=Path("-"), extra=("--dry-run", "1")) == 0
+    assert capfd.readouterr().out.startswith("dry run: 1 of 5 rows: ")
+    for flags in (("--also", "parquet"), ("--retry-rejects",)):
+        assert label(table, out=Path("-"), extra=flags) == 2
+        assert f"{flags[0]} needs a folder" in capfd.readouterr().err
+
+
+def test_one_row_is_a_row(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("study_id,findings,impression\na,Small left effusion.,\n")
+    for said in ("1 row: 1 labeled, 0 rejected", "already finished: 1 row: 1 labeled"):
+        assert label(path, out=tmp_path / "out") == 0
+        assert capfd.readouterr().out.startswith(said)

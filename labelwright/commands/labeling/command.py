@@ -21,6 +21,7 @@ from labelwright.commands.labeling.runs import (
     check_run_flags,
     closing,
     perform,
+    to_standard_output,
 )
 from labelwright.commands.labeling.server import add_server_flags
 from labelwright.errors import ConfigError
@@ -177,7 +178,7 @@ def _add_second_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Label the files; the same command again resumes or says that all is done."""
-    if str(arguments.out) == "-":
+    if to_standard_output(arguments) and not arguments.dry_run:
         return _to_standard_output(arguments)
     line = _label(arguments)
     sys.stdout.write(line + "\n")
@@ -192,6 +193,7 @@ def _to_standard_output(arguments: argparse.Namespace) -> int:
     import shutil
     from tempfile import TemporaryDirectory
 
+    check_run_flags(arguments)
     with TemporaryDirectory(prefix="labelwright-") as folder:
         arguments.out = Path(folder) / "out"
         line = _label(arguments)
@@ -201,7 +203,13 @@ def _to_standard_output(arguments: argparse.Namespace) -> int:
             shutil.copyfileobj(rows, sys.stdout)
         with open(arguments.out / "rejects.jsonl", encoding="utf-8") as rejects:
             shutil.copyfileobj(rejects, sys.stderr)
-    sys.stderr.write(line.replace(f"{arguments.out}/", "") + "\n")
+    for said, instead in {
+        f" (why: {arguments.out}/rejects.jsonl)": " (why: above)",
+        " (disagreements.csv)": "",
+        f" -> {table}": "",
+    }.items():
+        line = line.replace(said, instead)
+    sys.stderr.write(line + "\n")
     return 0
 
 

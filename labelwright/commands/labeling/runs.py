@@ -29,11 +29,11 @@ REMARKS = {
     "unknown words": "mostly of unknown words",
     "nothing said": "not called normal since no sentence says so",
     "rule": "where a rule of the label set overrode the likeliest label",
-    "labels_that_differ": "labels where the two readers differ (disagreements.csv)",
+    "labels_that_differ": "label{s} where the two readers differ (disagreements.csv)",
     "decided_by_second": "of them decided by the second",
     "contradiction": "with labels that a rule of the label set forbids together",
 }
-"""What the closing line says of predictions with a problem or note of a kind."""
+"""What the closing line says of predictions with a problem or note of a kind (``{s}``: plural)."""
 
 
 def add_run_flags(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +73,9 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
 def check_run_flags(arguments: argparse.Namespace) -> None:
     """Refuse flags that do not apply together.
 
+    A table on the standard output is all that stays of its run: nothing is kept that could be
+    retried, and further files would have no place.
+
     Raises:
         ConfigError: there are such.
     """
@@ -82,6 +85,17 @@ def check_run_flags(arguments: argparse.Namespace) -> None:
         raise ConfigError(
             "--dry-run and --retry-rejects exclude each other", remedy="leave one out"
         )
+    if to_standard_output(arguments):
+        kept = {"--also": arguments.also, "--retry-rejects": arguments.retry_rejects}
+        if flags := [flag for flag, given in kept.items() if given]:
+            raise ConfigError(
+                f"{flags[0]} needs a folder, and --out - keeps none", remedy="give --out a folder"
+            )
+
+
+def to_standard_output(arguments: argparse.Namespace) -> bool:
+    """Whether the table goes to the standard output (``--out -``), and not into a folder."""
+    return str(arguments.out) == "-"
 
 
 @dataclass
@@ -166,15 +180,15 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
 def closing(summary: Summary, table: Path, whole: int) -> str:
     """One line on a run that ended, whose table is ``table``."""
     if summary.finished_before:
-        head = f"already finished: {summary.rows:,} rows"
+        head = f"already finished: {_counted(summary.rows, 'row')}"
     else:
-        head = f"{summary.rows:,} rows"
+        head = _counted(summary.rows, "row")
     parts = [_counts(head, summary, table)]
     if whole:
         parts.append(f"{whole:,} without headings read whole")
     for kind, words in REMARKS.items():
         if count := summary.remarks.get(kind):
-            parts.append(f"{count:,} {words}")
+            parts.append(f"{count:,} {words.format(s=_plural(count))}")
     if not summary.finished_before:
         if summary.labeled_now < summary.rows:
             parts.append(f"{summary.rows - summary.labeled_now:,} done by an earlier run")
@@ -188,13 +202,22 @@ def retried(done: Retried, table: Path) -> str:
     if not done.tried:
         head = "no rejected report to try again"
     else:
-        head = f"{done.tried:,} rejected reports tried again, {done.labeled_now:,} labeled"
-    return f"{head}; {_counts(f'{done.rows:,} rows', done, table)} -> {table}"
+        tried = _counted(done.tried, "rejected report")
+        head = f"{tried} tried again, {done.labeled_now:,} labeled"
+    return f"{head}; {_counts(_counted(done.rows, 'row'), done, table)} -> {table}"
 
 
 def _counts(head: str, counts: Summary | Retried, table: Path) -> str:
     why = f" (why: {table.with_name('rejects.jsonl')})" if counts.rejected else ""
     return f"{head}: {counts.labeled:,} labeled, {counts.rejected:,} rejected{why}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{_plural(count)}"
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _also(text: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from labelwright.errors import InputError
 from labelwright.io.delimited import ID_COLUMNS, shown
@@ -16,6 +17,8 @@ _ID_NAMES = frozenset({*ID_COLUMNS, "study", "exam_id", "document_id", "doc_id"}
 _TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "full_text"})
 _PART_NAMES = ("findings", "impression")
 _PATIENT_NAMES = frozenset({"patient", "patient_id", "subject_id", "person_id", "mrn"})
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,18 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
     named = dict.fromkeys(name for name in [*asked, *options.meta_columns] if name is not None)
     if missing := [name for name in named if name not in found]:
         raise _error(f"no column {', '.join(missing)}", found, source)
+    unclear: list[_UnclearError] = []
     columns = Columns(
-        id=options.id_column or _one(found, _ID_NAMES, "id", "--id-column", source),
-        texts=options.text_columns or _texts(found, source),
-        patient=options.patient_column or _patient(found, source),
+        id=options.id_column or _either(_id, found, unclear) or "",
+        texts=options.text_columns or _either(_texts, found, unclear) or (),
+        patient=options.patient_column or _either(_patient, found, unclear),
         meta=options.meta_columns,
     )
+    if unclear:
+        problem = ", and ".join(each.problem for each in unclear)
+        flags = " and ".join(each.flag for each in unclear)
+        them = "it" if len(unclear) == 1 else "them"
+        raise _error(problem, found, source, f"name {them} with {flags}; ")
     if columns.id in columns.texts:
         raise _error(f"the column {columns.id} cannot be both id and text", found, source)
     if twice := [name for name in columns.used if found.count(name) > 1]:
@@ -90,22 +99,44 @@ def usual(found: Sequence[str], what: str) -> str | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _texts(found: Sequence[str], source: str | Path) -> tuple[str, ...]:
+class _UnclearError(Exception):
+    """None of the columns, or several, may hold what is looked for; ``flag`` would name it."""
+
+    def __init__(self, problem: str, flag: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.flag = flag
+
+
+def _either(
+    find: Callable[[Sequence[str]], _Found], found: Sequence[str], unclear: list[_UnclearError]
+) -> _Found | None:
+    """What ``find`` finds; else ``None``, and one more of ``unclear``: all are said at once."""
+    try:
+        return find(found)
+    except _UnclearError as problem:
+        unclear.append(problem)
+        return None
+
+
+def _id(found: Sequence[str]) -> str:
+    return _one(found, _ID_NAMES, "id", "--id-column")
+
+
+def _texts(found: Sequence[str]) -> tuple[str, ...]:
     parts = tuple(name for part in _PART_NAMES for name in found if _folded(name) == part)
     if parts and not any(_folded(name) in _TEXT_NAMES for name in found):
         return parts
-    return (_one(found, _TEXT_NAMES | set(_PART_NAMES), "text", "--text-columns", source),)
+    return (_one(found, _TEXT_NAMES | set(_PART_NAMES), "text", "--text-columns"),)
 
 
-def _patient(found: Sequence[str], source: str | Path) -> str | None:
+def _patient(found: Sequence[str]) -> str | None:
     if not any(_folded(name) in _PATIENT_NAMES for name in found):
         return None
-    return _one(found, _PATIENT_NAMES, "patient", "--patient-column", source)
+    return _one(found, _PATIENT_NAMES, "patient", "--patient-column")
 
 
-def _one(
-    found: Sequence[str], names: frozenset[str], what: str, flag: str, source: str | Path
-) -> str:
+def _one(found: Sequence[str], names: frozenset[str], what: str, flag: str) -> str:
     fitting = [name for name in found if _folded(name) in names]
     if len(fitting) == 1:
         return fitting[0]
@@ -114,13 +145,10 @@ def _one(
         if fitting
         else f"no column looks like the {what}"
     )
-    raise _error(problem, found, source, flag)
+    raise _UnclearError(problem, flag)
 
 
-def _error(
-    what: str, found: Sequence[str], source: str | Path, flag: str | None = None
-) -> InputError:
-    advice = f"name it with {flag}; " if flag else ""
+def _error(what: str, found: Sequence[str], source: str | Path, advice: str = "") -> InputError:
     if len(found) == 1 and (other := next((c for c in ";\t|," if c in found[0]), None)):
         kind = {"\t": "tabs: give --delimiter tab"}.get(other, f"{other!r}: give --delimiter")
         return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)

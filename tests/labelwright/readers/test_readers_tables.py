@@ -40,6 +40,12 @@ def test_columns_by_flag(tmp_path: Path) -> None:
         ("id,text,findings", PLAIN, "columns text, findings may each hold the text"),
         ("id,words", PLAIN, "no column looks like the text; name it with --text-columns"),
         ("number,text", PLAIN, "no column looks like the id; name it with --id-column"),
+        (
+            "number;letter",
+            PLAIN,
+            "no column looks like the id, and no column looks like the text; name them with "
+            "--id-column and --text-columns; columns found: number, letter",
+        ),
         ("id,text", ReadOptions(id_column="ID"), "no column ID; columns found: id, text"),
         ("id,text", ReadOptions(text_columns=("a", "b")), "no column a, b"),
         ("id,text", ReadOptions(patient_column="p"), "no column p"),
