@@ -244,6 +244,8 @@ def html(data: EvidenceData, *, title: str) -> str:
         "title": title,
         "facts": data.facts(),
         "nothing_found": bool(data.nothing),
+        "model": data.model,
+        "probabilities": any(entry[2] is not None for row in data.rows for entry in row["l"]),
         "words": STATED if data.values else WORDS,
         "what": ("Field", "Words") if data.values else ("Observation", "Sentences"),
         "data": script_json(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
+
+MISSING = "the following arguments are required: "
+"""How argparse begins what it says of flags that are not there."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,6 +24,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**(options | {"allow_abbrev": False}))  # type: ignore[arg-type]
+        self._words: Sequence[str] = ()
 
     def show_usual(self, usual: Sequence[str]) -> None:
         """Let ``--help`` show these flags and places alone; ``--help-all`` shows all."""
@@ -63,8 +68,26 @@ class Parser(argparse.ArgumentParser):
             for group, said in zip(empty, texts, strict=True):
                 group.description = said
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does; the words are kept for :meth:`error`."""
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where to read on; exit with code 2."""
+        """Say what is wrong and where to read on; exit with code 2.
+
+        A flag that is said to be missing may be there, mistyped: then this is what is wrong.
+        """
+        if message.startswith(MISSING):
+            required = message.removeprefix(MISSING).split(", ")
+            for word in self._words:
+                flag = word.partition("=")[0]
+                if flag.startswith("-") and flag not in self._option_string_actions:
+                    known = [name for name in required if name.startswith("-")]
+                    if remedy := meant(flag, known):
+                        self.exit(2, f"labelwright: unknown flag {flag}; {remedy}\n")
         self.exit(2, f"labelwright: {message}; see {self.prog} --help\n")
 
     def _check_value(self, action: argparse.Action, value: object) -> None:

@@ -18,6 +18,8 @@ BUILD = ("build", "{r}", "--label-set", "chexpert-14", "--labels", "rules", "--o
         ((), "the following arguments are required: COMMAND; see labelwright --help"),
         (("label",), "are required: FILE, --out; see labelwright label --help"),
         ((*LABEL, "--batchsize", "4"), "unknown flag --batchsize; did you mean --batch-size?"),
+        ((*LABEL[:-2], "--ouut", "{out}"), "unknown flag --ouut; did you mean --out?"),
+        ((*LABEL[:-2], "--colour"), "are required: --out; see labelwright label --help"),
         (("lable", "{r}"), "unknown command 'lable'; did you mean label?"),
         (("nothing",), "unknown command 'nothing'; choose from: build, train, "),
         (("index", "serch"), "unknown command 'serch'; did you mean search?"),

@@ -30,7 +30,7 @@ REMARKS = {
     "nothing said": "not called normal since no sentence says so",
     "rule": "where a rule of the label set overrode the likeliest label",
     "labels_that_differ": "label{s} where the two readers differ (disagreements.csv)",
-    "decided_by_second": "of them decided by the second",
+    "decided_by_second": "of them decided by the second reader",
     "contradiction": "with labels that a rule of the label set forbids together",
 }
 """What the closing line says of predictions with a problem or note of a kind (``{s}``: plural)."""
