@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
+import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +28,8 @@ from review.store.store import Store, now
 from review.store.tables import attempt, person, session
 
 ROLES = ("admin", "adjudicator", "annotator", "reader")
+DECIDERS = ("admin", "adjudicator")
+"""Roles that may adjudicate."""
 IDLE, ABSOLUTE = 30 * 60.0, 12 * 3600.0
 """Seconds after which a session ends: unused, and in any case."""
 SHORTEST, LONGEST = 12, 256
@@ -188,6 +194,11 @@ def _hasher():  # type: ignore[no-untyped-def]
     return PasswordHasher()
 
 
+def ready() -> None:
+    """Make what :func:`verify` compares with where there is no account."""
+    _nobody()
+
+
 @lru_cache(maxsize=1)
 def _nobody() -> str:
     return str(_hasher().hash(secrets.token_hex()))
@@ -210,11 +221,55 @@ def locked_for(connection: Connection, keys: tuple[str, ...], at: float) -> floa
     return max([0.0, *(float(each) - at for each in until)])
 
 
+class Tries:
+    """Passwords that are looked at right now, by account and address.
+
+    One that is not answered yet counts as failed, so many at once are no more guesses than one
+    after the other.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._now: Counter[str] = Counter()
+
+    @contextmanager
+    def held(self, store: Store, keys: tuple[str, ...], at: float) -> Iterator[float]:
+        """Take a place for one try; gives the seconds to wait where there is none, else 0."""
+        with self._lock:
+            with store.reading() as connection:
+                wait = locked_for(connection, keys, at)
+                counts = failures(connection, keys, at)
+            full = [
+                key
+                for key in keys
+                if self._now[key]
+                and counts.get(key, 0) + self._now[key] >= FREE_TRIES[key.partition(":")[0]]
+            ]
+            if wait <= 0 and full:
+                wait = 1.0
+            if wait <= 0:
+                self._now.update(keys)
+        try:
+            yield wait
+        finally:
+            if wait <= 0:
+                with self._lock:
+                    self._now.subtract(keys)
+                    self._now += Counter()  # forgets zeros
+
+
+def failures(connection: Connection, keys: tuple[str, ...], at: float) -> dict[str, int]:
+    """Failed logins that still count."""
+    rows = connection.execute(select(attempt).where(attempt.c.key.in_(keys)))
+    return {row.key: row.failed for row in rows if at - row.last <= FORGOTTEN}
+
+
 def failed(connection: Connection, keys: tuple[str, ...], at: float) -> None:
-    """Count a failed login, and lock what has had too many."""
+    """Count a failed login, and lock what has had too many; old failures are swept away."""
+    connection.execute(delete(attempt).where(attempt.c.last < at - FORGOTTEN))
     for key in keys:
         row = connection.execute(select(attempt).where(attempt.c.key == key)).one_or_none()
-        count = 1 if row is None or at - row.last > FORGOTTEN else row.failed + 1
+        count = 1 if row is None else row.failed + 1
         over = count - FREE_TRIES[key.partition(":")[0]]
         until = at + min(FIRST_LOCK * 2.0**over, LONGEST_LOCK) if over >= 0 else 0.0
         values = {"failed": count, "last": at, "until": until}
@@ -230,8 +285,24 @@ def forget(connection: Connection, key: str) -> None:
 
 
 def attempt_keys(name: str, address: str) -> tuple[str, str]:
-    """What is counted for a login: the account, known or not, and the address."""
-    return (f"account:{hashlib.sha256(name.encode()).hexdigest()}", f"address:{address[:64]}")
+    """What is counted for a login: the account, known or not, and the address.
+
+    Of IPv6 it is the network of 64 bits, since one machine has all addresses of it.
+    """
+    account = hashlib.sha256(name.encode()).hexdigest()
+    return (f"account:{account}", f"address:{_network(address)[:64]}")
+
+
+def _network(address: str) -> str:
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found, 64), strict=False))
 
 
 # Sessions

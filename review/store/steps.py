@@ -17,17 +17,16 @@ from sqlalchemy import Connection, select, update
 from review.kinds.base import Form, Item
 from review.store import events, notes, work
 from review.store.events import Happening
-from review.store.people import Person
+from review.store.people import DECIDERS, Person
 from review.store.store import Store, now
 from review.store.tables import assignment, event, item
+from review.store.undo import revive, undoable
 from review.store.work import Desk, Placed, RefusedError
 from review.text.lines import Page
 from review.text.words import covering, letters
 
 REASONS = ("not readable", "not for this project", "unsure, ask a colleague", "too long now")
 """Why a note is skipped."""
-_MOST_BACK = 5000
-"""Events that undo looks back over."""
 _MOST_SAME = 500
 _LONGEST_VALUE = 2000
 
@@ -61,6 +60,7 @@ class Outcome:
     next: int | None = None
     said: str = ""
     made: int | None = None
+    role: str = work.ANNOTATE
 
 
 class Pages:
@@ -110,7 +110,7 @@ def apply(
         )
         if done is not None:
             after = work.next_in(connection, form, who) if step.op in ("done", "skip") else None
-            return Outcome(done, next=after)
+            return Outcome(done, next=after, role=role)
         if step.op in ("undo", "redo"):
             return _back(connection, found, who, step)
         if step.version != found.version:
@@ -126,7 +126,7 @@ def apply(
         closes = change.state in (work.DONE, work.SKIPPED)
         follows = work.next_in(connection, form, who) if closes and role == work.ANNOTATE else None
         made = change.made if step.op in ("add", "same") else None
-        return Outcome(note, next=follows, said=said, made=made)
+        return Outcome(note, next=follows, said=said, made=made, role=role)
 
 
 class _Change:
@@ -218,9 +218,14 @@ def _write_desk(connection: Connection, on: Desk, state: str, why: str | None = 
 
 def _keep(change: _Change, given: Mapping[str, Any]) -> str:
     old = change.item(given)
-    state = old.state if old.state in ("changed", "added") else "kept"
+    state = old.state if old.state == "changed" else "added" if _own(old) else "kept"
     change.put(old.item, state, old)
     return f"kept {old.item.name}"
+
+
+def _own(old: Placed) -> bool:
+    """Whether what is said is the person's own, not a labeler's."""
+    return old.state in ("added", work.BLANK)
 
 
 def _delete(change: _Change, given: Mapping[str, Any]) -> str:
@@ -248,7 +253,7 @@ def _change(change: _Change, given: Mapping[str, Any]) -> str:
     if made.key == old.item.key and old.state in ("kept", "changed", "added"):
         raise RefusedError("it says so already")
     same = made.key == old.item.key
-    state = "added" if old.state == "added" else "kept" if same else "changed"
+    state = "added" if _own(old) else "kept" if same else "changed"
     made = change.put(made if same else replace(made, prob=None), state, old, *what)
     return f"{made.name} {made.said or ''}".strip()
 
@@ -273,7 +278,7 @@ def _add(change: _Change, given: Mapping[str, Any]) -> str:
         raise RefusedError("this is marked already")
     what = [part for part in ("spans", "value") if getattr(made, part)]
     if change.form.mode == "values" and (old := _instead(change, name)) is not None:
-        change.put(made, "added" if old.state == "added" else "changed", old, *what)
+        change.put(made, "added" if _own(old) else "changed", old, *what)
     else:
         change.put(made, "added", None, *what)
     return f"marked {name}"
@@ -375,8 +380,26 @@ def _side(change: _Change, given: Mapping[str, Any]) -> str:
     return f"took what {name} says"
 
 
+def _rest(change: _Change, _given: Mapping[str, Any]) -> str:
+    """Say of all labels that are left that the note says nothing of them."""
+    left = [each for each in change.items.values() if each.state == work.BLANK]
+    if not left:
+        raise RefusedError("every label is answered")
+    for each in left:
+        change.put(each.item, "added", each)
+    return f"nothing said of {len(left)} label{'s' * (len(left) != 1)}"
+
+
 def _done(change: _Change, given: Mapping[str, Any]) -> str:
-    """Keep what is open and was seen, then finish the note."""
+    """Keep what is open and was seen, then finish the note.
+
+    Labels of a note without proposals are not kept so: silence is no answer until it is given.
+    """
+    left = sum(each.state == work.BLANK for each in change.items.values())
+    if left:
+        raise RefusedError(
+            f"{left} label{'s' * (left != 1)} without an answer: answer, or press n (nothing else)"
+        )
     seen = given.get("keep")
     numbers = {each for each in seen if isinstance(each, int)} if isinstance(seen, list) else set()
     unseen = [e for e in change.items.values() if e.state == "open" and e.root not in numbers]
@@ -403,8 +426,7 @@ def _skip(change: _Change, given: Mapping[str, Any]) -> str:
 
 
 def _reopen(change: _Change, _given: Mapping[str, Any]) -> str:
-    if change.desk.role == work.ANNOTATE and _adjudicated(change.connection, change.desk.note):
-        raise RefusedError("the note is being adjudicated")
+    _free_to_change(change.connection, change.desk)
     change.state = work.OPEN
     return "open again"
 
@@ -418,6 +440,7 @@ OPERATIONS: Mapping[str, Callable[[_Change, Mapping[str, Any]], str]] = {
     "part": _part,
     "same": _same,
     "side": _side,
+    "rest": _rest,
     "done": _done,
     "skip": _skip,
     "reopen": _reopen,
@@ -429,57 +452,36 @@ OPERATIONS: Mapping[str, Callable[[_Change, Mapping[str, Any]], str]] = {
 
 def _back(connection: Connection, on: Desk, who: Person, step: Step) -> Outcome:
     """Undo the person's last step, or redo what was undone last, on whatever note it was."""
-    target = _undoable(connection, who, redo=step.op == "redo")
+    target = undoable(connection, who, redo=step.op == "redo")
     if target is None:
         raise RefusedError(f"nothing to {step.op}")
     there = work.desk_by_id(connection, target.assignment)
     if there.id == on.id and step.version != on.version:
         raise ConflictError
-    if there.role == work.ANNOTATE and _adjudicated(connection, there.note):
-        raise RefusedError("the note is being adjudicated")
+    if there.role == work.ADJUDICATE and who.role not in DECIDERS:
+        raise RefusedError("your role does not allow this")
+    _free_to_change(connection, there)
     before, after = json.loads(target.before), json.loads(target.after)
-    _revive(connection, after.get("items", ()), live=False)
-    _revive(connection, before.get("items", ()), live=True)
+    revive(connection, after.get("items", ()), live=False)
+    revive(connection, before.get("items", ()), live=True)
     state = before.get("state", there.state)
     _write_desk(connection, there, state, before.get("why"))
     happening = Happening(
         step.op, who.id, there.note, there.id, after, before, step.step, target.id
     )
     events.append(connection, happening)
-    return Outcome(there.note, said=f"{step.op}: {target.kind}")
+    return Outcome(there.note, said=f"{step.op}: {target.kind}", role=there.role)
 
 
-def _undoable(connection: Connection, who: Person, *, redo: bool) -> Any:
-    """The event that undo or redo turns back, or ``None``."""
-    rows = connection.execute(
-        select(event)
-        .where(event.c.person == who.id, event.c.assignment.is_not(None), event.c.step.is_not(None))
-        .order_by(event.c.id.desc())
-        .limit(_MOST_BACK)
-    )
-    gone: set[int] = set()
-    for row in rows:
-        if row.id in gone:
-            continue
-        if row.kind == "redo" or (row.kind == "undo" and not redo):
-            gone.add(row.undoes)
-        elif row.kind == "undo":
-            return row
-        else:
-            return None if redo else row
-    return None
+def _free_to_change(connection: Connection, on: Desk) -> None:
+    """Refuse to reopen what somebody adjudicates by now.
 
-
-def _revive(connection: Connection, numbers: Sequence[int], *, live: bool) -> None:
-    if numbers:
-        connection.execute(update(item).where(item.c.id.in_(numbers)).values(live=live))
-
-
-def _adjudicated(connection: Connection, note: int) -> bool:
-    found = select(assignment.c.id).where(
-        assignment.c.note == note, assignment.c.role == work.ADJUDICATE
-    )
-    return connection.scalar(found.limit(1)) is not None
+    Raises:
+        RefusedError: somebody else than the desk's person, or the desk is an annotator's.
+    """
+    adjudicator = work.adjudicator(connection, on.note)
+    if adjudicator is not None and (on.role == work.ANNOTATE or adjudicator != on.person):
+        raise RefusedError("the note is being adjudicated")
 
 
 def _united(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

@@ -18,6 +18,8 @@ from review.store.tables import assignment, item, person, queue
 
 ANNOTATE, ADJUDICATE = "annotate", "adjudicate"
 OPEN, DONE, SKIPPED = "open", "done", "skipped"
+BLANK = "blank"
+"""State of an item that nobody said anything of, neither labeler nor person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def take(connection: Connection, form: Form, who: Person, note: int) -> int:
     connection.execute(
         update(queue).where(queue.c.note == note).values(free=queue.c.free - 1, state=state)
     )
-    rows = [(each, "open") for each in begun] or [(each, "added") for each in form.blank()]
+    rows = [(each, "open") for each in begun] or [(each, BLANK) for each in form.blank()]
     add_items(connection, made, rows)
     after = {"assignment": made, "run": run, "blind": place.blind}
     events.append(connection, Happening("taken", who.id, note, made, after=after))
@@ -122,10 +124,7 @@ def take_disputed(connection: Connection, form: Form, who: Person, note: int) ->
     mine = desk(connection, note, who.id, ADJUDICATE)
     if mine is not None:
         return mine.id
-    other = select(assignment.c.id).where(
-        assignment.c.note == note, assignment.c.role == ADJUDICATE
-    )
-    if connection.scalar(other.limit(1)) is not None:
+    if adjudicator(connection, note) is not None:
         raise RefusedError("somebody else adjudicates this note")
     sides = finished(connection, note)
     if len(sides) < 2:
@@ -151,6 +150,20 @@ def take_disputed(connection: Connection, form: Form, who: Person, note: int) ->
     after = {"assignment": made, "sides": [each.id for each, _ in sides]}
     events.append(connection, Happening("taken", who.id, note, made, after=after))
     return made
+
+
+def adjudicator(connection: Connection, note: int) -> int | None:
+    """Who adjudicates a note or did; who skipped it or was shut out does not count."""
+    found: int | None = connection.scalar(
+        select(assignment.c.person)
+        .where(
+            assignment.c.note == note,
+            assignment.c.role == ADJUDICATE,
+            assignment.c.state != SKIPPED,
+        )
+        .limit(1)
+    )
+    return found
 
 
 def finished(connection: Connection, note: int) -> list[tuple[Desk, str]]:

@@ -12,15 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as Path
 
-from review.store.people import ROLES
+from review.store.people import DECIDERS, ROLES
 from review.store.store import Store
 from review.web import desk, login, measures, pages, search, wordings
 from review.web.colours import stylesheet
 from review.web.options import ServeOptions
-from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint
+from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint, guarded
 
 ADMIN = ("admin",)
-DECIDE = ("admin", "adjudicator")
 WORK = ("admin", "adjudicator", "annotator")
 
 STATIC = {
@@ -51,13 +50,13 @@ ROUTES = (
     Route("/note/{id}/take", "POST", desk.take_this, WORK),
     Route("/note/{id}/state", "GET", desk.state, WORK),
     Route("/note/{id}/steps", "POST", desk.step, WORK),
-    Route("/note/{id}/history", "GET", pages.history, DECIDE),
+    Route("/note/{id}/history", "GET", pages.history, DECIDERS),
     Route("/notes", "GET", search.show, ROLES),
     Route("/notes/add", "POST", pages.add_note, ADMIN),
-    Route("/adjudicate", "GET", pages.disputed, DECIDE),
-    Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDE),
-    Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDE),
-    Route("/agreement", "GET", measures.show, DECIDE),
+    Route("/adjudicate", "GET", pages.disputed, DECIDERS),
+    Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDERS),
+    Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDERS),
+    Route("/agreement", "GET", measures.show, DECIDERS),
     Route("/phrases", "GET", wordings.show, WORK),
     Route("/phrases/{id}", "POST", wordings.decide, WORK),
     Route("/people", "GET", pages.everyone, ADMIN),
@@ -84,20 +83,10 @@ def make_app(store: Store, options: ServeOptions, **more: Any) -> Starlette:
     async def not_found(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         said = "there is no such page" if status == 404 else "this cannot be done here"
-        answer = denied_page(site, request, DeniedError(status, said))
-        for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
+        return guarded(site, denied_page(site, request, DeniedError(status, said)))
 
-    async def broken(request: Request, _error: Exception) -> Response:
-        answer = denied_page(
-            site, request, DeniedError(500, "the server could not do this; try again")
-        )
-        for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
-
-    app = Starlette(routes=found, exception_handlers={HTTPException: not_found, Exception: broken})
+    app = Starlette(routes=found, exception_handlers={HTTPException: not_found})
+    app.router.redirect_slashes = False  # it would send to whatever host the request names
     app.state.site = site
     return app
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from markupsafe import Markup
@@ -10,11 +11,15 @@ from starlette.responses import Response
 
 from review.kinds.base import Form
 from review.store import notes, work
+from review.store.people import DECIDERS
 from review.store.steps import Step, apply
 from review.store.work import ADJUDICATE, ANNOTATE, Desk
 from review.text.lines import Page
 from review.web import view
 from review.web.site import Ask, DeniedError
+
+_NAME = re.compile(r"[\w-]{8,64}\Z", re.ASCII)
+"""Of a step."""
 
 
 def take(ask: Ask) -> Response:
@@ -89,6 +94,8 @@ def _embedded(data: dict[str, Any]) -> Markup:
 def state(ask: Ask) -> Response:
     """The note's items as they are now, for a page that fell behind."""
     role = ask.query("role") or ANNOTATE
+    if role == ADJUDICATE and ask.who.role not in DECIDERS:
+        raise DeniedError(403, "your role does not allow this")
     with ask.site.store.reading() as connection:
         on = work.desk(connection, ask.number(), ask.who.id, role)
         if on is None:
@@ -111,11 +118,11 @@ def step(ask: Ask) -> Response:
     if (
         role not in (ANNOTATE, ADJUDICATE)
         or not isinstance(name, str)
-        or not 8 <= len(name) <= 64
+        or not _NAME.match(name)
         or not isinstance(version, int)
     ):
         raise DeniedError(400, "the step is not understood")
-    if role == ADJUDICATE and ask.who.role not in ("admin", "adjudicator"):
+    if role == ADJUDICATE and ask.who.role not in DECIDERS:
         raise DeniedError(403, "your role does not allow this")
     made = Step(name, version, str(given.get("op")), given)
     done = apply(site.store, site.form, site.pages, ask.who, (number, role), made)
@@ -123,7 +130,8 @@ def step(ask: Ask) -> Response:
     with site.store.reading() as connection:
         on = work.desk(connection, number, ask.who.id, role)
         if done.note != number:
-            answer["go"] = f"/note/{done.note}"
+            page = "adjudicate" if done.role == ADJUDICATE else "note"
+            answer["go"] = f"/{page}/{done.note}"
         elif on is not None:
             answer |= _state(ask, connection, on)
             if on.state != work.OPEN:

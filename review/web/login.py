@@ -45,13 +45,19 @@ def enter(ask: Ask) -> Response:
     if not kept or not people.same(kept, ask.fields.get("login", "")):
         return _form(ask, "The form was too old. Please try again.", 403)
     keys = people.attempt_keys(name, address_of(site, ask.request))
+    with site.tries.held(site.store, keys, at) as wait:
+        if wait > 0:
+            return _form(
+                ask, "Too many failed logins. Please wait, then try again.", 429, int(wait) + 1
+            )
+        return _checked(ask, name, password, keys, at)
+
+
+def _checked(ask: Ask, name: str, password: str, keys: tuple[str, ...], at: float) -> Response:
+    """A session where the password is right, else one more failure counted."""
+    site = ask.site
     with site.store.reading() as connection:
-        wait = people.locked_for(connection, keys, at)
         who, hashed = people.stored_password(connection, name)
-    if wait > 0:
-        return _form(
-            ask, "Too many failed logins. Please wait, then try again.", 429, int(wait) + 1
-        )
     good = _verified(ask, hashed, password)
     with site.store.writing() as connection:
         if not good or who is None:
@@ -90,5 +96,8 @@ def leave(ask: Ask) -> Response:
             people.end(connection, ask.session.token)
             events.append(connection, Happening("logout", ask.session.person.id))
     answer = ask.go("/login")
-    answer.delete_cookie(ask.site.options.cookie, path="/")
+    options = ask.site.options
+    answer.delete_cookie(
+        options.cookie, path="/", secure=options.secure, httponly=True, samesite="strict"
+    )
     return answer

@@ -16,7 +16,7 @@ from review.web.site import Ask, rows
 def show(ask: Ask) -> Response:
     """Agreement of annotators, and scores of labelers over the rounds."""
     site = ask.site
-    with site.store.reading() as connection:
+    with site.measuring, site.store.reading() as connection:
         stand = events.head(connection)
         if site.measured is None or site.measured[0] != stand:
             site.measured = (stand, agreement(connection, site.form, site.interval))

@@ -121,7 +121,7 @@ def add_note(ask: Ask) -> Response:
 
 def happenings(ask: Ask) -> Response:
     """The events, newest first."""
-    before = ask.query("before")
+    before = ask.place("before")
     wanted = (
         select(
             *(event.c[name] for name in ("id", "at", "note", "kind", "before", "after", "undoes")),
@@ -132,8 +132,8 @@ def happenings(ask: Ask) -> Response:
         .order_by(event.c.id.desc())
         .limit(100)
     )
-    if before.isdigit():
-        wanted = wanted.where(event.c.id < int(before[:12]))
+    if before:
+        wanted = wanted.where(event.c.id < before)
     with ask.site.store.reading() as connection:
         found = rows(connection.execute(wanted).all())
         number, digest = events.head(connection)

@@ -39,8 +39,7 @@ class Hit:
 def show(ask: Ask) -> Response:
     """The list, or what a search found."""
     words, pattern, state = ask.query("q"), ask.query("regex"), ask.query("state")
-    after = ask.query("after")
-    start = int(after[:12]) if after.isdigit() else 0
+    start = ask.place("after")
     if state and state not in STATES:
         raise DeniedError(400, "there is no such state")
     hits: list[Hit] = []
@@ -51,7 +50,12 @@ def show(ask: Ask) -> Response:
         if words or pattern:
             compiled = _compiled(pattern, words)
             pieces = trigrams.needed([pattern, *words.split()])
-            hits, onward, cut = _scan(connection, compiled, state, start, pieces)
+            if not ask.site.searches.acquire(blocking=False):
+                raise DeniedError(503, "too many people search at this moment; try again", wait=2)
+            try:
+                hits, onward, cut = _scan(connection, compiled, state, start, pieces)
+            finally:
+                ask.site.searches.release()
         else:
             listed = rows(notes.page_of(connection, after=start, state=state))
             onward = listed[-1]["id"] if len(listed) == FOUND else 0
@@ -123,13 +127,13 @@ def _scan(
     if pieces and trigrams.exists(connection):
         wanted = wanted.where(trigrams.holding(pieces))
     streamed = connection.execution_options(yield_per=_PART).execute(wanted)
-    for number, row in enumerate(streamed):
+    for row in streamed:
         matches = [each.search(row.text) for each in compiled]
         if all(matches):
             found.append(_hit(row, matches[0].span()))
             if len(found) == FOUND:
                 return found, row.id, False
-        if number % 16 == 0 and time.monotonic() > until:
+        if time.monotonic() > until:
             return found, row.id, True
     return found, 0, False
 

@@ -6,6 +6,7 @@ of this checked before. What it may answer to whom stands in the table of routes
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
@@ -14,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -25,7 +26,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from labelwright.errors import LabelwrightError, OutputError
 from review.kinds.base import Form
 from review.kinds.forms import form_of
-from review.store import people
+from review.store import events, people
+from review.store.events import Happening
 from review.store.people import Person, Session
 from review.store.steps import ConflictError, Pages
 from review.store.store import Store
@@ -34,6 +36,10 @@ from review.web.options import ServeOptions
 
 LARGEST = 1 << 20
 """Bytes of a form or step."""
+SLOWEST = 30.0
+"""Seconds within which a body has to arrive."""
+SEARCHES = 4
+"""Searches at the same time; further ones are turned away, so that saving is never kept waiting."""
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -91,7 +97,11 @@ class Site:
         self.interval = interval
         self.measured: tuple[tuple[int, str], Any] | None = None
         self.passwords = ThreadPoolExecutor(2, thread_name_prefix="password")
+        self.passwords.submit(people.ready)  # the first unknown name takes no longer
         self.places = BoundedSemaphore(WAITING)
+        self.searches = BoundedSemaphore(SEARCHES)
+        self.measuring = Lock()
+        self.tries = people.Tries()
         self.clock = people.clock
         self.templates = Environment(
             loader=PackageLoader("review.web"),
@@ -124,6 +134,7 @@ class Ask:
         """The body as a JSON object."""
         try:
             value = json.loads(self.body)
+            json.dumps(value, ensure_ascii=False).encode()  # no half of a character
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
@@ -139,7 +150,15 @@ class Ask:
 
     def query(self, name: str, longest: int = 200) -> str:
         """A value of the query, cut to a length."""
-        return self.request.query_params.get(name, "")[:longest]
+        given = self.request.query_params.get(name, "")[:longest]
+        if "\0" in given:
+            raise DeniedError(400, "the request is not understood")
+        return given
+
+    def place(self, name: str) -> int:
+        """A number of the query to go on behind; 0 where there is none."""
+        given = self.query(name)[:12]
+        return int(given) if given.isascii() and given.isdigit() else 0
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """A page."""
@@ -174,13 +193,32 @@ def endpoint(site: Site, route: Route) -> Callable[[Request], Any]:
             answer = await run_in_threadpool(_answered, site, route, request, body, fields)
         except DeniedError as denied:
             answer = denied_page(site, request, denied)
-        for name, value in HEADERS.items():
-            answer.headers.setdefault(name, value)
-        if site.options.secure:
-            answer.headers.setdefault("strict-transport-security", "max-age=31536000")
-        return answer
+        except Exception as error:  # noqa: BLE001 - its message may hold text
+            log.error("%s %s failed: %s", route.method, route.path, where(error))
+            fault = DeniedError(500, "the server could not do this; try again")
+            answer = denied_page(site, request, fault)
+        return guarded(site, answer)
 
     return handle
+
+
+def guarded(site: Site, answer: Response) -> Response:
+    """An answer with the headers that all bear."""
+    for name, value in HEADERS.items():
+        answer.headers.setdefault(name, value)
+    if site.options.secure:
+        answer.headers.setdefault("strict-transport-security", "max-age=31536000")
+    return answer
+
+
+def where(error: BaseException) -> str:
+    """What kind of fault it was and in which line, without its message, which may hold text."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    code = None if last is None else last.tb_frame.f_code
+    place = "" if last is None or code is None else f" in {code.co_filename}:{last.tb_lineno}"
+    return type(error).__name__ + place
 
 
 def _answered(
@@ -226,7 +264,8 @@ def address_of(site: Site, request: Request) -> str:
     """Where a request comes from: what the proxy says, if it comes from the proxy."""
     near = request.client.host if request.client else ""
     if near in site.options.proxies:
-        far = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        lines = request.headers.getlist("x-forwarded-for") or [""]
+        far = lines[-1].rpartition(",")[2].strip()  # what the proxy added, not what it was sent
         try:
             return str(ipaddress.ip_address(far))
         except ValueError:
@@ -243,7 +282,10 @@ def _session(site: Site, request: Request) -> tuple[Session | None, str]:
     header = site.options.login_header
     if not header or near not in site.options.proxies:
         return session, ""
-    name = request.headers.get(header, "")
+    names = request.headers.getlist(header)
+    if len(names) > 1:
+        raise DeniedError(400, "the proxy names several people")
+    name = names[0] if names else ""
     if session is not None and session.person.name == name:
         return session, ""
     if not name:
@@ -253,6 +295,7 @@ def _session(site: Site, request: Request) -> tuple[Session | None, str]:
         if found is None or found.disabled:
             return None, ""
         token = people.begin(connection, found, at)
+        events.append(connection, Happening("login", found.id))
     return people.resume(site.store, token, at), token
 
 
@@ -297,13 +340,17 @@ async def _body(request: Request) -> bytes:
     """The body, up to :data:`LARGEST`.
 
     Raises:
-        DeniedError: it is longer.
+        DeniedError: it is longer, or takes too long to arrive.
     """
     found = bytearray()
-    async for part in request.stream():
-        found += part
-        if len(found) > LARGEST:
-            raise DeniedError(413, "the request is too large")
+    try:
+        async with asyncio.timeout(SLOWEST):
+            async for part in request.stream():
+                found += part
+                if len(found) > LARGEST:
+                    raise DeniedError(413, "the request is too large")
+    except TimeoutError:
+        raise DeniedError(408, "the request took too long to arrive") from None
     return bytes(found)
 
 
@@ -320,6 +367,8 @@ async def _fields(request: Request, body: bytes) -> Mapping[str, str]:
         )
     except ValueError:
         raise DeniedError(400, "the form is not understood") from None
+    if any("\0" in value for _, value in pairs):
+        raise DeniedError(400, "the form is not understood")
     return dict(pairs)
 
 

@@ -269,6 +269,7 @@ def test_labels_are_choices_one_per_observation(tmp_path: Path) -> None:
     anna.finish()
     anna.take("c2")
     assert {each.item.said for each in anna.placed()} == {"blank"}
+    anna.do("rest")
     anna.finish()
     export(store, tmp_path / "out")
     table = (tmp_path / "out" / "train.labels.csv").read_text().splitlines()

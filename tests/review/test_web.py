@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
+from review_browsing import HOST, JSON, Browser, Clock
 from review_tools import PASSWORD, TEXTS, Worker, filled, take_in
 from starlette.testclient import TestClient
 
@@ -19,17 +20,6 @@ from review.store.store import Store
 from review.web.app import ROUTES, make_app
 from review.web.options import ServeOptions
 from review.web.site import POLICY
-
-HOST = "http://127.0.0.1:8765"
-JSON = {"accept": "application/json"}
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.at = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 @pytest.fixture
@@ -43,41 +33,6 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     add_person(made, "annotator-2", "annotator", PASSWORD)
     yield made
     made.close()
-
-
-class Browser:
-    """A person's browser; posts carry the form's token unless told otherwise."""
-
-    def __init__(self, store: Store, clock: Clock | None = None, **options: Any) -> None:
-        self.app = make_app(store, ServeOptions(**options))
-        if clock is not None:
-            self.app.state.site.clock = clock
-        address = options.pop("address", "127.0.0.1")
-        self.client = TestClient(
-            self.app,
-            HOST,
-            follow_redirects=False,
-            client=(address, 5),
-            raise_server_exceptions=False,
-        )
-        self.token = ""
-
-    def login(self, name: str, password: str = PASSWORD, **headers: str) -> Any:
-        page = self.client.get("/login").text
-        found = re.search(r'name="login" value="([^"]+)"', page)
-        fields = {"name": name, "password": password, "login": found[1] if found else ""}
-        answer = self.client.post("/login", data=fields, headers=headers)
-        if answer.status_code == 303:
-            page = self.client.get("/").text
-            self.token = re.search(r'name="form" value="([^"]+)"', page)[1]  # type: ignore[index]
-        return answer
-
-    def post(self, path: str, data: Any = None, json: Any = None, **headers: str) -> Any:
-        sent = {"x-form": self.token, **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return self.client.post(path, data=data, json=json, headers=sent)
-
-    def get(self, path: str, **headers: str) -> Any:
-        return self.client.get(path, headers=headers)
 
 
 def test_only_the_right_password_lets_in_and_the_session_is_new(store: Store) -> None:

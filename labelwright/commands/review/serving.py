@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             port=options.port,
             ssl_certfile=options.tls_certificate,
             ssl_keyfile=options.tls_key,
+            http="h11",  # the one whose headers have a limit, below
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -10,6 +10,7 @@ export const KEYS = [
   [",", "before", "proposal before"],
   ["o", "nextopen", "next proposal that is not decided"],
   ["c", "certainty", "next certainty"],
+  ["n", "rest", "nothing else: of all labels without an answer the note says nothing"],
   ["v", "value", "change the value"],
   ["s", "same", "propose the same words everywhere in the note"],
   ["d", "part", "add the marked words to the proposal as a further part"],

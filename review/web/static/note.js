@@ -166,21 +166,29 @@ function take(answer) {
 
 // The list
 
-const SIGNS = { open: "to decide", kept: "kept", changed: "changed", added: "added", deleted: "deleted" };
+// Neither decided, if proposed, nor answered, if nothing was proposed.
+const undecided = (each) => each.state === "open" || each.state === "blank";
+
+const SIGNS = { open: "to decide", blank: "not answered", kept: "kept", changed: "changed", added: "added", deleted: "deleted" };
 
 function render() {
   const list = $("items");
   const focused = list.contains(document.activeElement);
   list.replaceChildren(...items.map(row));
-  const open = items.filter((each) => each.state === "open").length;
+  const open = items.filter(undecided).length;
+  document.querySelector('[data-do="rest"]').hidden = state !== "open" || !blanks().length;
   document.querySelector('[data-do="reopen"]').hidden = state === "open";
   document.querySelector('#tools [data-do="done"]').hidden = state !== "open";
   $("counts").textContent = items.length ? `${items.length} items, ${open} to decide` : "Nothing marked";
   text.draw(items, hueOf);
-  if (current === null && items.length) current = (items.find((each) => each.state === "open") || items[0]).id;
+  if (current === null && items.length) current = (items.find(undecided) || items[0]).id;
   shown();
   if (focused) list.querySelector("li.current")?.focus({ preventScroll: true });
   for (const each of list.children) watcher.observe(each);
+}
+
+function blanks() {
+  return items.filter((each) => each.state === "blank");
 }
 
 function row(each) {
@@ -245,10 +253,13 @@ function options(each, label) {
 
 function answer(each, option) {
   if (each.said === option.name) {
-    if (each.state === "open") decide(each.id, "keep");
+    if (undecided(each)) decide(each.id, "keep");
     return;
   }
   send("change", { item: each.id, said: option.name }, `${each.name}: ${option.word}`);
+  if (each.state !== "blank") return;
+  each.state = "added";
+  walk(1, true);
 }
 
 const watcher = new IntersectionObserver((entries) => {
@@ -286,7 +297,7 @@ function walk(by, onlyOpen = false) {
   const at = items.findIndex((each) => each.id === current);
   for (let step = 1; step <= items.length; step += 1) {
     const next = items[(at + by * step + items.length * step) % items.length];
-    if (!onlyOpen || next.state === "open") {
+    if (!onlyOpen || undecided(next)) {
       const focus = document.activeElement !== $("text");
       select(next.id, focus);
       return true;
@@ -391,7 +402,18 @@ const ACTS = {
   undo: () => send("undo", {}, "undo"),
   redo: () => send("redo", {}, "redo"),
   reopen: () => send("reopen", {}, "open the note again"),
+  rest: () => {
+    const left = blanks();
+    if (!left.length) return say("every label is answered");
+    send("rest", {}, "nothing else");
+    for (const each of left) each.state = "added";
+  },
   done: () => {
+    const left = blanks();
+    if (left.length) {
+      select(left[0].id, true);
+      return say(`${left.length} labels without an answer: answer each, or press n if the note says nothing else`);
+    }
     const unseen = items.filter((each) => each.state === "open" && !seen.has(each.id));
     if (!unseen.length) return send("done", { keep: [...seen] }, "finish the note");
     select(unseen[0].id, true);
