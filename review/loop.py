@@ -12,11 +12,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import func, select
 
 from labelwright.errors import ConfigError, OutputError
-from labelwright.io.jsonl import write_jsonl
+from labelwright.io.jsonl import write_jsonl, writing
 from review.exporting import export
 from review.kinds.forms import form_of
 from review.models import Kept, add_model, choose
@@ -62,6 +63,9 @@ def retrain(
         number = (connection.scalar(select(func.max(rounds.c.number))) or 0) + 1
     here = work / f"round-{number}"
     gold, records, made, labeled = (here / n for n in ("gold", "records", "model", "labels"))
+    with writing(here):
+        here.mkdir(parents=True, exist_ok=True)
+        here.chmod(0o700)  # it will hold the texts of all notes
     counts = export(store, gold, overwrite=True)
     if not counts.notes["train"]:
         raise ConfigError(
@@ -114,17 +118,22 @@ def _run(command: Sequence[str], folder: Path, say: Callable[[str], None]) -> No
     log = folder / f"{command[0]}.log"
     with open(log, "wb") as handle:
         log.chmod(0o600)
-        done = subprocess.run(
-            [sys.executable, "-m", "labelwright.cli", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=handle,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+        code = process(command, handle)
+    if code:
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
         raise OutputError(
-            f"labelwright {command[0]} ended with exit code {done.returncode}: {lines[-1][:300]}",
+            f"labelwright {command[0]} ended with exit code {code}: {lines[-1][:300]}",
             remedy="see the log, mend it, and run the same command again",
             source=log,
         )
+
+
+def process(command: Sequence[str], log: IO[bytes]) -> int:
+    """Run a command of labelwright in a process of its own; returns its exit code."""
+    return subprocess.run(
+        [sys.executable, "-m", "labelwright.cli", *command],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        check=False,
+    ).returncode
