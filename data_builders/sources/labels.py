@@ -49,16 +49,26 @@ class TableLabels(LabelSource):
     """Labels of a CSV or TSV in CheXpert's coding, joined by the report's id."""
 
     def __init__(
-        self, path: Path, label_set: LabelSet, *, asked_columns: Sequence[str] = ()
+        self,
+        path: Path,
+        label_set: LabelSet,
+        *,
+        asked_columns: Sequence[str] = (),
+        reports_id: str | None = None,
     ) -> None:
         """Read the table.
+
+        Args:
+            asked_columns: the id columns, if not one of the usual names.
+            reports_id: the column that was named for the id of the reports, which counts where
+                the table has it and no usual one.
 
         Raises:
             InputError: it cannot be read, or says two different things of one report.
         """
         self.name = path.name
         self._path = path
-        self._keys = id_columns(path, asked_columns, "--label-id-columns")
+        self._keys = id_columns(path, asked_columns, "--label-id-columns", reports=reports_id)
         self._used: set[str] = set()
         self._found = kind_of(label_set).values(path, label_set, id_columns=self._keys)
 

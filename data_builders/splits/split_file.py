@@ -21,16 +21,20 @@ WORDS = {
 """How tables write the splits, without case."""
 
 
-def read_split_file(path: str | Path, *, asked: Sequence[str] = ()) -> Mapping[str, str]:
+def read_split_file(
+    path: str | Path, *, asked: Sequence[str] = (), reports_id: str | None = None
+) -> Mapping[str, str]:
     """Split by report id. A report may stand in several rows (one per image) of one split.
 
     Args:
         asked: the id columns, if not one of the usual names.
+        reports_id: the column that was named for the id of the reports, which counts where the
+            table has it and no usual one.
 
     Raises:
         InputError: no column ``split``, an unknown split, or a report in two splits.
     """
-    keys = id_columns(path, asked, "--split-id-columns")
+    keys = id_columns(path, asked, "--split-id-columns", reports=reports_id)
     column = next((c for c in columns(path) if c.strip().casefold() == "split"), None)
     if column is None:
         raise no_column("split", columns(path), path)

@@ -245,9 +245,33 @@ def read_column(
     return values
 
 
-def known_id_columns(found: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
-    """The columns asked for, or ``id`` where a table of ours lacks them."""
-    return ("id",) if "id" in found and not set(wanted) <= set(found) else wanted
+def known_id_columns(
+    found: Sequence[str],
+    wanted: Sequence[str],
+    path: str | Path,
+    others: Collection[str] = (),
+) -> Sequence[str]:
+    """The columns asked for, or ``id`` where a table of ours lacks them.
+
+    Where none is asked for (``id``), it is the only one besides ``others``: a table of labels has
+    the id under the name that the reports had for it.
+
+    Raises:
+        InputError: they cannot be told.
+    """
+    if set(wanted) <= set(found):
+        return wanted
+    if "id" in found:
+        return ("id",)
+    rest = [name for name in found if name not in others]
+    if others and len(rest) == 1 and tuple(wanted) == ("id",):
+        return rest
+    missing = ", ".join(name for name in wanted if name not in found)
+    raise InputError(
+        f"no column {missing}",
+        remedy=f"name the id with --id-column; columns found: {delimited.shown(found)}",
+        source=path,
+    )
 
 
 def _column_rows(
@@ -261,10 +285,9 @@ def _column_rows(
             yield line, str(identifier), "" if value is None else str(value)
         return
     found = delimited.columns(path)
-    ids = known_id_columns(found, id_columns)
-    absent = [name for name in (*ids, column) if name not in found]
-    if absent:
-        raise delimited.no_column(", ".join(absent), found, path)
+    ids = known_id_columns(found, id_columns, path)
+    if column not in found:
+        raise delimited.no_column(column, found, path)
     for row, cells in delimited.rows(path):
         identifier = "/".join(cells[c].strip() for c in ids)
         yield row, unescape_id(identifier), cells[column].strip()

@@ -108,8 +108,12 @@ def rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
             yield row, dict(zip(header, cells, strict=True))
 
 
-def id_columns(path: str | Path, asked: Sequence[str], flag: str) -> list[str]:
+def id_columns(
+    path: str | Path, asked: Sequence[str], flag: str, *, reports: str | None = None
+) -> list[str]:
     """The id columns of a table: those asked for, else the first of :data:`ID_COLUMNS`.
+
+    Where none of these is there, ``reports`` is, the column that holds the id of the reports.
 
     Raises:
         InputError: a column is missing, or none has a known name (``flag`` would name it).
@@ -121,6 +125,8 @@ def id_columns(path: str | Path, asked: Sequence[str], flag: str) -> list[str]:
         return list(asked)
     folded = {column.casefold(): column for column in found}
     known = [folded[name] for name in ID_COLUMNS if name in folded]
+    if not known and reports in found:
+        return [reports]
     if not known:
         raise InputError(
             "no column looks like the report's id",

@@ -178,6 +178,19 @@ def test_mistakes_in_the_label_table(
     assert words in capsys.readouterr().err
 
 
+def test_labels_and_splits_by_the_id_that_the_reports_have(tmp_path: Path) -> None:
+    """``--id-column`` counts for the other tables, too, where they have no usual name."""
+    reports, labels = csv_input(tmp_path, ["1,,,,", ",1,,,"])
+    splits = tmp_path / "splits.csv"
+    splits.write_text("FallNr,split\nr0,test\nr1,train\n")
+    for path in (reports, labels):
+        path.write_text(path.read_text().replace("id,", "FallNr,", 1))
+    flags = ("--id-column", "FallNr", "--label-set", "head-ct-5", "--labels", labels)
+    assert build(reports, *flags, "--split-file", splits, "--out", tmp_path / "out") == 0
+    assert [row["id"] for row in rows(tmp_path / "out" / "train.jsonl")] == ["r1"]
+    assert (tmp_path / "out" / "test.labels.csv").read_text().splitlines()[1:] == ["r0,1.0,,,,"]
+
+
 XML = """<eCitation><pmcId id="{n}"/><Abstract>
 <AbstractText Label="FINDINGS">Finding {n} {canary}.</AbstractText>
 <AbstractText Label="IMPRESSION">Impression {n}.</AbstractText>

@@ -192,6 +192,23 @@ def test_rows_that_are_no_predictions(tmp_path, gold, line):
     assert caught.value.row == 1
 
 
+def test_an_id_by_a_name_of_the_hospital(tmp_path, gold):
+    """The only column besides the observations; where there are two, the flag is named."""
+    own = ["b,,,,,1.0", "a,1.0,0.0,-1.0,,", "c,0.0,,1.0,1.0,"]
+    case = load_comparison(
+        gold, {"p": table(tmp_path / "p.csv", own, header=",".join(["FallNr", *NAMES]))}, HEAD_CT
+    )
+    assert case.ids == ("a", "b", "c")
+    assert (case.pred["p"] == case.gold).all()
+    header = ",".join(["FallNr", "Datum", *NAMES])
+    two = table(tmp_path / "two.csv", [row.replace(",", ",1,", 1) for row in own], header=header)
+    with pytest.raises(InputError) as error:
+        load_comparison(gold, {"p": two}, HEAD_CT)
+    assert "no column id; name the id with --id-column; columns found: FallNr, D" in str(
+        error.value
+    )
+
+
 def test_files_that_are_not_there(tmp_path, gold):
     for path in (tmp_path / "no.csv", tmp_path / "no.jsonl", tmp_path):
         with pytest.raises(InputError, match="no such file"):

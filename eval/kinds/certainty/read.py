@@ -27,7 +27,7 @@ from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
-from labelwright.tasks.certainty.table import read_labels
+from labelwright.tasks.certainty.table import label_columns, read_labels
 
 Codes = NDArray[np.int8]
 INDEX = {certainty: index for index, certainty in enumerate(Certainty)}
@@ -298,8 +298,10 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
 
 
 def _table_rows(path: Path, label_set: LabelSet, id_columns: Sequence[str]) -> Iterator[Row]:
-    columns = known_id_columns(delimited.columns(path), id_columns)
-    for row, identifier, labels in read_labels(
+    found = delimited.columns(path)
+    labels = label_columns(label_set, found).values()
+    columns = known_id_columns(found, id_columns, path, labels)
+    for row, identifier, said in read_labels(
         path, label_set, id_columns=columns, allow_missing=True
     ):
-        yield row, identifier, labels, ()
+        yield row, identifier, said, ()

@@ -97,4 +97,9 @@ def source_of(given: str, arguments: argparse.Namespace, label_set: LabelSet) ->
         return CodeLabels(table, label_set)
     if not Path(given).exists():
         raise InputError("no such label table", remedy=f"give {SOURCES}", source=given)
-    return TableLabels(Path(given), label_set, asked_columns=arguments.label_id_columns)
+    return TableLabels(
+        Path(given),
+        label_set,
+        asked_columns=arguments.label_id_columns,
+        reports_id=arguments.id_column,
+    )

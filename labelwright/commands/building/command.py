@@ -180,7 +180,10 @@ def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
     path = arguments.split_file
     ratios = arguments.split or SplitOptions.ratios
     parse_ratios(ratios)
-    table = None if path is None else read_split_file(path, asked=arguments.split_id_columns)
+    table = None
+    if path is not None:
+        asked, reports_id = arguments.split_id_columns, arguments.id_column
+        table = read_split_file(path, asked=asked, reports_id=reports_id)
     options = SplitOptions(
         ratios=ratios,
         table=table,

@@ -23,6 +23,7 @@ from labelwright.records import Reject, Report
 
 SUFFIXES = (".json", ".ndjson", ".jsonl")
 _LINES = (".ndjson", ".jsonl")
+NO_RESOURCE = "JSON but no FHIR resource; other records are read as JSON lines (.jsonl)"
 _TYPE = re.compile(r"[A-Za-z]{1,64}")
 
 
@@ -53,7 +54,7 @@ def _items(file: Path, options: ReadOptions) -> Iterator[Counted]:
         elif isinstance(kind, str):
             passed_over[kind if _TYPE.fullmatch(kind) else "unknown"] += 1
         else:
-            yield Counted(row, Reject(None, str(file), row, "JSON but no FHIR resource"))
+            yield Counted(row, Reject(None, str(file), row, NO_RESOURCE))
     if passed_over:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(passed_over.items()))
         reason = f"other resources passed over; {counts}"
@@ -87,7 +88,7 @@ def _unbundled(value: Any, url: str = "") -> Iterator[tuple[dict[str, Any] | str
     while waiting:
         found, url = waiting.pop()
         if not isinstance(found, dict):
-            yield "JSON but no FHIR resource", ""
+            yield NO_RESOURCE, ""
         elif not _is_bundle(found):
             yield found, url
         elif isinstance(entries := found.get("entry"), list):

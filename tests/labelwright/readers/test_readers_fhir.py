@@ -16,6 +16,7 @@ from reading_tools import PEAK, STATUS, failure, read, saved, texts
 from labelwright.readers import ReadOptions
 from labelwright.records import Reject, Report
 
+NO_RESOURCE = "JSON but no FHIR resource; other records are read as JSON lines (.jsonl)"
 PATIENT = {"resourceType": "Patient", "id": "p1"}
 
 
@@ -71,7 +72,7 @@ def test_bulk_export(tmp_path: Path) -> None:
     assert [(i.row, t) for i, t in zip(items, texts(items), strict=True)] == [
         (1, FORM),
         (3, "the line is JSON but no object"),
-        (4, "JSON but no FHIR resource"),
+        (4, NO_RESOURCE),
         (5, f"duplicate id; first seen at {tmp_path}/DiagnosticReport.000.ndjson:1"),
         (6, "the line is JSON but no object"),
         (6, "other resources passed over; 1 Patient"),
@@ -112,7 +113,7 @@ def test_entries_without_reports(tmp_path: Path) -> None:
     items = read(written(tmp_path / "a.json", whole))
     assert [i.id for i in items if isinstance(i, Report)] == ["0", "9"]
     assert [i.reason for i in items if isinstance(i, Reject)] == [
-        *["JSON but no FHIR resource"] * 4,
+        *[NO_RESOURCE] * 4,
         "other resources passed over; 1 entryWithoutResource, 1 unknown",
     ]
     assert "secret" not in repr(items)
