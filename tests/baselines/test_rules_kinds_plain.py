@@ -27,7 +27,29 @@ HISTORY_THAT_LASTS = {
     "Previous effusion in 2019.": "",
     "Healed TB with scarring of the left apex.": "LO+",
 }
+PAST_AND_PRESENT = {
+    "The nodule was seen last year and is unchanged.": "LL+",
+    "The infiltrate of last month persists.": "LO+",
+    "Effusion three weeks ago, smaller today.": "PE+",
+    "The edema which was present last week is gone.": "ED- NF+",
+    "Previously clear, the lung shows an infiltrate.": "LO+",
+    "History of asthma, now with a pneumothorax.": "PT+",
+    "History of pneumonia with now clear lungs.": "NF+",
+    "A history of diabetes with a new effusion.": "PE+",
+    "Clinically suspected pneumonia is confirmed.": "PN+",
+    "He had removal of the drain, and now has an effusion.": "SD- PE+",
+    "Three weeks after treatment for pneumonia. Heart normal.": "CM- NF+",
+    "The sternal fracture was fixed; plate in place.": "FR+ SD+",
+    "The heart is no longer enlarged and the effusion is gone.": "CM- PE- NF+",
+}
 ADVICE_ON_WHAT_IS_THERE = {
+    "Recommend withdrawing the endotracheal tube by 3 cm.": "SD+",
+    "Follow-up of the lingular infiltrate in a month is advised.": "LO+",
+    "Follow-up of pneumonia. No infiltrate.": "LO- NF+",
+    "CT would be useful to characterise this nodule.": "LL+",
+    "CT would be useful to exclude a nodule. Heart normal.": "CM- NF+",
+    "Ultrasound could guide aspiration of the effusion.": "PE+",
+    "The effusion may explain the opacity.": "PE+ LO+",
     "Recommend CT for evaluation of the lingular nodule.": "LL+",
     "Recommend CT to look for a nodule. No effusion.": "PE- NF+",
     "Suggest aspiration of this large effusion.": "PE+",
@@ -53,6 +75,10 @@ WHERE_IT_IS_SEEN = {
     "The catheter comes out at the right flank.": "SD+",
     "The chest tube has come out.": "SD-",
     "The mediastinum is no longer widened.": "EC- NF+",
+    "Rib fracture. Not seen on the oblique view.": "FR+",
+    "Edema. Not as marked as yesterday.": "ED+",
+    "Edema? Not that I can see.": "ED- NF+",
+    "Fluid fills the left hemithorax.": "PE+",
     "The heart is no longer large.": "CM- NF+",
 }
 BOXES = {
@@ -66,6 +92,7 @@ BOXES = {
 }
 TABLE = (
     HISTORY_THAT_LASTS
+    | PAST_AND_PRESENT
     | ADVICE_ON_WHAT_IS_THERE
     | SAID_TO_SOMEBODY
     | DATES
