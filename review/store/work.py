@@ -12,7 +12,7 @@ from sqlalchemy import Connection, exists, func, select, update
 from review.kinds.base import Form, Item
 from review.store import events, runs
 from review.store.events import Happening
-from review.store.people import Person
+from review.store.people import DECIDERS, Person, find_person
 from review.store.store import Store, now
 from review.store.tables import assignment, item, person, queue
 
@@ -216,12 +216,18 @@ def add_items(connection: Connection, desk_id: int, rows: Sequence[tuple[Item, s
     return made
 
 
-def release(store: Store, who: Person) -> int:
-    """Give somebody's open notes back to the queue; returns their number."""
+def release(store: Store, who: Person, roles: Sequence[str] = (ANNOTATE, ADJUDICATE)) -> int:
+    """Give somebody's open notes back to the queue; returns their number.
+
+    Args:
+        roles: in which the notes were worked on.
+    """
     with store.writing() as connection:
         rows = connection.execute(
             select(assignment.c.id, assignment.c.note).where(
-                assignment.c.person == who.id, assignment.c.state == OPEN
+                assignment.c.person == who.id,
+                assignment.c.state == OPEN,
+                assignment.c.role.in_(roles),
             )
         ).all()
         for row in rows:
@@ -233,6 +239,19 @@ def release(store: Store, who: Person) -> int:
             settle_queue(connection, row.note)
             events.append(connection, Happening("released", who.id, row.note, row.id))
     return len(rows)
+
+
+def release_unfit(store: Store, name: str) -> int:
+    """Give back the open notes on which somebody may not go on; returns their number.
+
+    That is all of a person who is shut out or only reads, and adjudications of an annotator.
+    """
+    with store.reading() as connection:
+        who = find_person(connection, name)
+    if who is None or (who.role in DECIDERS and not who.disabled):
+        return 0
+    lost = (ANNOTATE, ADJUDICATE) if who.disabled or who.role == "reader" else (ADJUDICATE,)
+    return release(store, who, lost)
 
 
 def desk(connection: Connection, note: int, who: int, role: str = ANNOTATE) -> Desk | None:
@@ -280,7 +299,7 @@ def settle_queue(connection: Connection, note: int) -> None:
     states = [row.state for row in rows if row.role == ANNOTATE]
     done, skipped = states.count(DONE), states.count(SKIPPED)
     final = any(row.role == ADJUDICATE and row.state == DONE for row in rows)
-    if final or (done >= place.wanted == 1):
+    if final or (done == place.wanted == 1):
         state = "final"
     elif done >= place.wanted:
         state = "final" if _agreed(connection, note) else "done"

@@ -89,15 +89,12 @@ def change_person(ask: Ask) -> Response:
         raise DeniedError(422, "an admin cannot shut out or demote themselves")
     if fields.get("what") == "role":
         people.set_role(store, name, fields.get("role", ""))
+        work.release_unfit(store, name)
     elif fields.get("what") == "password":
         people.set_password(store, name, fields.get("password", ""))
     elif fields.get("what") in ("disable", "enable"):
         people.set_disabled(store, name, fields["what"] == "disable")
-        if fields["what"] == "disable":
-            with store.reading() as connection:
-                gone = people.find_person(connection, name)
-            if gone is not None:
-                work.release(store, gone)
+        work.release_unfit(store, name)
     else:
         raise ConfigError("nothing to change", remedy="choose what")
     return ask.go("/people")

@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 from review_tools import PASSWORD, TEXTS, entity, prediction, project, take_in
 
 from labelwright.io.jsonl import write_jsonl
+from labelwright.label_set import LabelSet
 from review.store import order, people, runs
 from review.store.gold import finals
 from review.store.store import Store
@@ -318,3 +319,34 @@ def test_a_long_note_is_marked_on_a_phone_and_every_page_obeys_the_policy(
         page.tab.goto(path)
         assert page.tab.evaluate("document.documentElement.scrollWidth") <= 360, path
     page.close()
+
+
+def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a phone: Enter says what is missing, a digit answers and goes on, n ends the rest."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    store = project(tmp_path / "p", LabelSet.load("head-ct-5"), blind_every=1)
+    take_in(store, {"c1": "Bleeding is seen."})
+    people.add_person(store, "anna", "admin", PASSWORD)
+    served = Served(store)
+    page = Page(browser, served, viewport={"width": 360, "height": 740})
+    page.login()
+    page.take("c1")
+    assert page.tab.query_selector_all("#items [aria-pressed=true]") == []
+    page.keys("Enter")
+    page.said("5 labels without an answer")
+    spot = page.tab.locator("#say").bounding_box()
+    assert spot["y"] >= 0
+    assert spot["y"] + spot["height"] <= 740
+    page.keys("1", "3")
+    page.tab.wait_for_selector("#items li:nth-child(2)[data-state=added]")
+    assert page.tab.evaluate("document.getElementById('items').scrollWidth") <= 360
+    page.keys("n", "Enter")
+    page.tab.wait_for_url("**/?empty=1")
+    first, second = store.label_set.names[:2]
+    said = {name: option for name, option, _ in served.final()["c1"] if option != "blank"}
+    assert said == {first: "positive", second: "uncertain"}
+    page.close()
+    served.stop()

@@ -260,6 +260,41 @@ def test_a_dispute_goes_to_another_when_its_adjudicator_is_shut_out(store: Store
         assert work.place(connection, second.note).state == "final"
 
 
+def test_work_goes_back_with_the_role_that_it_needs(store: Store) -> None:
+    judge, _ = disputed(store)
+    judge.role = work.ANNOTATE
+    judge.take("n1")
+    browser = Browser(store)
+    browser.login("ada")
+    change = {"name": "judge", "what": "role", "role": "annotator"}
+    assert browser.post("/people/change", data=change).status_code == 303
+    with store.reading() as connection:
+        assert work.adjudicator(connection, 3) is None
+    assert judge.desk().state == work.OPEN
+    browser.post("/people/change", data=change | {"role": "reader"})
+    assert judge.desk().state == work.SKIPPED
+
+
+def test_two_who_finish_a_note_for_one_are_adjudicated_if_they_differ(tmp_path: Path) -> None:
+    """The one skipped it, the other finished it, and the one took the skipping back."""
+    store = filled(tmp_path / "p", double=0.0)
+    one, two = Worker(store, "one"), Worker(store, "two")
+    one.take("n3")
+    one.do("skip", why="not readable")
+    two.take("n3")
+    two.finish()
+    one.do("undo")
+    one.do("delete", item=one.item("gout"))
+    one.finish()
+    with store.reading() as connection:
+        assert work.place(connection, one.note).state == "done"
+    one.do("undo")
+    one.do("undo")
+    one.finish()
+    with store.reading() as connection:
+        assert work.place(connection, one.note).state == "final"
+
+
 def test_a_blind_note_of_labels_is_not_done_before_every_label_is_answered(tmp_path: Path) -> None:
     """Enter alone would say "nothing" of all; and that a proposal was kept stays a statement."""
     from labelwright.label_set import LabelSet

@@ -227,11 +227,8 @@ def _user(arguments: argparse.Namespace) -> int:
         people.set_role(store, name, arguments.role)
     else:
         people.set_disabled(store, name, action == "disable")
-        if action == "disable":
-            with store.reading() as connection:
-                gone = people.find_person(connection, name)
-            if gone is not None:
-                work.release(store, gone)
+    if action in ("role", "disable", "enable"):
+        work.release_unfit(store, name)
     sys.stdout.write(f"{name}: {action} done\n")
     return 0
 

@@ -93,7 +93,8 @@ function failed(problem, step) {
     waiting.shift();
     say(`Not done: ${problem.said}`);
     trouble(null);
-    pump();
+    if (waiting.length) pump();
+    else ask(`${base}/state?role=${data.role}`).then(take, () => {}); // what was drawn too soon
   } else if (problem.status === 409) {
     const left = waiting.splice(0);
     conflict(left);
@@ -179,6 +180,7 @@ function render() {
   document.querySelector('[data-do="rest"]').hidden = state !== "open" || !blanks().length;
   document.querySelector('[data-do="reopen"]').hidden = state === "open";
   document.querySelector('#tools [data-do="done"]').hidden = state !== "open";
+  document.querySelector('[data-do="probs"]').hidden = items.every((each) => each.prob === null);
   $("counts").textContent = items.length ? `${items.length} items, ${open} to decide` : "Nothing marked";
   text.draw(items, hueOf);
   if (current === null && items.length) current = (items.find(undecided) || items[0]).id;
@@ -202,8 +204,10 @@ function row(each) {
   const name = element("span", { className: "name", textContent: marks && word ? `${each.name}: ${word}` : each.name });
   const acts = element("span", { className: "acts" },
     element("span", { className: "state", textContent: SIGNS[each.state] }),
-    act("✓", `Keep ${each.name}`, () => decide(each.id, "keep")),
-    act("✕", `Delete ${each.name}`, () => decide(each.id, "delete")));
+    ...(each.state === "blank" ? [] : [
+      act("✓", `Keep ${each.name}`, () => decide(each.id, "keep")),
+      act("✕", `Delete ${each.name}`, () => decide(each.id, "delete")),
+    ]));
   node.append(name, acts);
   if (label && !marks && label.options.length) node.append(options(each, label));
   if (each.value !== null && each.value !== undefined) node.append(element("span", { className: "quote", textContent: shownValue(each.value), dir: "auto" }));
@@ -240,7 +244,7 @@ function options(each, label) {
   group.setAttribute("aria-label", `What is said of ${each.name}`);
   label.options.forEach((option, at) => {
     const button = element("button", { type: "button", textContent: `${at + 1} ${option.word}`, tabIndex: -1 });
-    button.setAttribute("aria-pressed", String(option.name === each.said));
+    button.setAttribute("aria-pressed", String(option.name === each.said && each.state !== "blank"));
     button.addEventListener("click", (event) => {
       event.stopPropagation();
       select(each.id, false);
