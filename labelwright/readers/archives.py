@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from labelwright.errors import InputError
+from labelwright.readers.folders import passed_over
 from labelwright.readers.private import new_folder
 
 LARGEST_MEMBER = 4 * 1024**3
@@ -57,7 +58,7 @@ def _unpacked(path: Path, size: int, _time: int) -> Unpacked:
                 raise _beyond(path, f"holds more than {MOST_MEMBERS} files")
             for member in members:
                 parts = PurePosixPath(member.filename.replace("\\", "/")).parts
-                hidden = any(part.startswith(".") and part != ".." for part in parts)
+                hidden = any(passed_over(part) and part != ".." for part in parts)
                 if member.is_dir() or "__MACOSX" in parts or (hidden and ".." not in parts):
                     continue
                 if reason := _refusal(member, parts):

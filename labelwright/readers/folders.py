@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PACKINGS = ("", ".gz", ".zst")
+_OFFICE = (".docx", ".docm", ".doc", ".rtf", ".xlsx", ".xlsm", ".xls", ".ods", ".odt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ def without_suffix(name: str, suffixes: tuple[str, ...]) -> str:
     return name
 
 
+def passed_over(name: str) -> bool:
+    """Whether no reader looks at files of this name.
+
+    Hidden ones (``.DS_Store``), and those beside a document that somebody has open in Office
+    (``~$letter.docx``), which hold a user's name and nothing of the document.
+    """
+    return name.startswith(".") or (name.startswith("~$") and name.lower().endswith(_OFFICE))
+
+
 def shown(name: str) -> str:
     """A file's name for a message; an odd one could hold anything."""
     plain = name.isprintable() and len(name) <= 200 and ";" not in name
@@ -84,7 +94,7 @@ def _entries(folder: Path, prefix: str) -> Iterator[_Entry]:
         found = [
             (e.name, e.is_dir(follow_symlinks=False), e.is_symlink() and e.is_dir())
             for e in scanned
-            if not e.name.startswith(".")
+            if not passed_over(e.name)
         ]
     for name, is_folder, linked in sorted(found):
         yield _Entry(folder / name, prefix + name, is_folder, linked)

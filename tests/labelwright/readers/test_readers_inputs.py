@@ -217,7 +217,9 @@ def zipped(path: Path, members: Mapping[str, str | bytes]) -> Path:
 
 def test_zip_of_tables_and_of_texts(tmp_path: Path) -> None:
     members = {"a.csv": "id;text\n1;a\n2;\n", "deep/b.jsonl": '{"id": 3, "text": "c"}\n'}
-    path = zipped(tmp_path / "a.zip", {**members, "__MACOSX/a.csv": "x", ".DS_Store": "x"})
+    path = zipped(
+        tmp_path / "a.zip", {**members, "__MACOSX/a.csv": "x", ".DS_Store": "x", "~$a.xlsx": "x"}
+    )
     items = read(path)
     assert texts(items) == ["a", "the report has no text; a.csv:2", "c"]
     assert [(item.source, item.row) for item in items] == [(str(path), n) for n in (1, 2, 3)]

@@ -12,6 +12,7 @@ from reading_tools import PLAIN, failure, read, saved
 
 from labelwright.errors import ConfigError
 from labelwright.readers import ReadOptions, scan
+from labelwright.readers.folders import passed_over
 from labelwright.records import Reject, Report
 
 
@@ -108,6 +109,11 @@ def test_links_pipes_and_odd_names(tmp_path: Path) -> None:
     (folder / "inner").mkdir(parents=True)
     saved(folder, "a.txt", "Clear.")
     saved(folder, ".hidden.txt", "Clear.")
+    assert [passed_over(name) for name in ("~$letter.DOCX", "~$1.txt", "~1.docx")] == [
+        True,
+        False,
+        False,
+    ]
     (folder / "inner" / "circle").symlink_to(folder)
     (folder / "b.txt").symlink_to(folder / "a.txt")
     (folder / "c.txt").symlink_to(tmp_path / "nowhere.txt")
