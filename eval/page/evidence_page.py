@@ -54,7 +54,7 @@ class EvidenceData:
         left: reports with a prediction that are beyond the page's limit.
         second: the second reader, where there is one.
         differ: how many labels the two readers differ in.
-        decided: how many of these are shown as the second reader has them.
+        decided: how many of these are shown as the second reader reads them.
         nothing: the observations that, when positive, say that nothing was found; the page gives
             them a colour of their own.
     """
@@ -83,8 +83,8 @@ class EvidenceData:
             parts.append(f"{self.carried:,} with a place in the text")
         if self.second is not None:
             differ = f"{_counted(self.differ, 'label')} where {self.model} and {self.second} differ"
-            as_second = f", {self.decided:,} of them shown as {self.second} reads them"
-            parts.append(differ + (as_second if self.differ else ""))
+            decided = f", {self.decided:,} of them decided by {self.second}"
+            parts.append(differ + (decided if self.differ else ""))
         if self.left:
             parts.append(f"{_counted(self.left, 'more report')} not on this page")
         if self.missing:

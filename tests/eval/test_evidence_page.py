@@ -180,7 +180,7 @@ def test_two_readers_are_shown_side_by_side(tmp_path: Path) -> None:
     ]
     assert found.facts() == (
         "1 report, 1 label not blank; 0 with a place in the text; "
-        "2 labels where m and rules differ, 1 of them shown as rules reads them."
+        "2 labels where m and rules differ, 1 of them decided by rules."
     )
     assert embedded(html(found, title="t"))["second"] == "rules"
 
