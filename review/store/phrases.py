@@ -45,6 +45,8 @@ def wording(text: str, item: Item) -> str:
 def gather(store: Store, form: Form) -> tuple[int, int]:
     """Collect the wordings of the newest predictions; verdicts given before stay.
 
+    Those of the random share are left out: a phrase shows what was proposed.
+
     Returns:
         How many wordings there are, and how many of them are new.
 
@@ -59,8 +61,9 @@ def gather(store: Store, form: Form) -> tuple[int, int]:
     counts: dict[tuple[str, str], int] = {}
     context: dict[tuple[str, str], str] = {}
     with store.reading() as connection:
+        hidden = _random_share(connection)
         for row, items in _newest(connection):
-            for item in items:
+            for item in () if row.ext in hidden else items:
                 key = (item.name, wording(row.text, item))
                 counts[key] = counts.get(key, 0) + 1
                 if key not in context:
@@ -89,6 +92,14 @@ def gather(store: Store, form: Form) -> tuple[int, int]:
             connection.execute(phrase.insert(), fresh)
         events.append(connection, Happening("phrases gathered", after={"new": len(fresh)}))
     return len(counts), len(fresh)
+
+
+def _random_share(connection: Connection) -> frozenset[str]:
+    """The ids of notes whose proposals stay hidden."""
+    rows = connection.scalars(
+        select(note.c.ext).join(queue, queue.c.note == note.c.id).where(queue.c.blind)
+    )
+    return frozenset(rows)
 
 
 def _newest(connection: Connection) -> Iterator[tuple[Any, list[Item]]]:
@@ -155,11 +166,7 @@ def last_decided(connection: Connection, person: int) -> int | None:
 def silver(connection: Connection) -> Iterator[Silver]:
     """All notes outside the random share that a labeler read, after the verdicts."""
     states = {(row.label, row.text): row.state for row in connection.execute(select(phrase))}
-    blind = set(
-        connection.scalars(
-            select(note.c.ext).join(queue, queue.c.note == note.c.id).where(queue.c.blind)
-        )
-    )
+    blind = _random_share(connection)
     for row, items in _newest(connection):
         if row.ext in blind:
             continue

@@ -69,3 +69,11 @@ def test_phrases_are_for_marks(tmp_path: Path) -> None:
     store = project(tmp_path / "p", LabelSet.load("head-ct-5"))
     with pytest.raises(ConfigError, match="marks in the text"):
         phrases.gather(store, form_of(store.label_set))
+
+
+def test_phrases_show_nothing_of_the_random_share(tmp_path: Path) -> None:
+    """Its proposals are hidden on the notes, so they are on the page of phrases."""
+    store = filled(tmp_path / "p", blind_every=1)
+    assert phrases.gather(store, form_of(store.label_set)) == (0, 0)
+    with store.reading() as connection:
+        assert phrases.following(connection) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from review.store.people import add_person
 from review.store.store import Store
 from review.store.tables import attempt
 from review.store.work import RefusedError
-from review.web import view
+from review.web import site, view
 from review.web.app import make_app
 from review.web.options import ServeOptions
 
@@ -212,6 +213,25 @@ def test_searches_are_bounded(store: Store) -> None:
     places.release()
     assert browser.get("/notes?regex=a").status_code == 200
     assert places.acquire(blocking=False)
+
+
+def test_a_body_that_does_not_arrive_is_given_up(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site, "SLOWEST", 0.01)
+    app = make_app(store, ServeOptions())
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"127.0.0.1")]
+    scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers}
+    asyncio.run(app(scope | {"query_string": b"", "client": ("127.0.0.1", 5)}, receive, send))
+    assert sent[0]["status"] == 408
 
 
 def disputed(store: Store) -> tuple[Worker, Worker]:
