@@ -5,7 +5,8 @@ labeled. A field without expressions is looked for by its forms: a category by i
 by the field's name with a word of negation before it, a date, a number or text behind the field's
 name. Values are read and placed as everywhere else. A field that is ``of`` an observation is looked
 for only where that is positive or uncertain, among the words that belong to it
-(:mod:`baselines.rules.attributes`).
+(:mod:`baselines.rules.attributes`). What is a relative's, only planned or feared, or was stopped is
+no value (:mod:`baselines.rules.clauses`); a field with ``asked_if`` has one only where that holds.
 """
 
 from __future__ import annotations
@@ -13,28 +14,44 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from baselines.rules.attributes import Mentions, Observed
+from baselines.rules.clauses import denied, others
+from baselines.rules.sections_of_groups import Sections
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Reject, Report
+from labelwright.records import Prediction, Reject, Report, Span
 from labelwright.tasks.fields.answer import Reader, render
 from labelwright.tasks.fields.checks import check_patterns
 from labelwright.tasks.fields.normalise import candidates, read_value
-from labelwright.tasks.fields.schema import Field, FieldType, fields_of, patterns_of
+from labelwright.tasks.fields.schema import AskedIf, Field, FieldType, fields_of, patterns_of
 from labelwright.tasks.fields.values import Item
-from labelwright.tasks.fields.yes_no import denies
 
 NEAR = 40
 """Characters behind a field's name in which its value stands."""
-BEFORE = 40
-"""Characters before a boolean's name in which a negation counts."""
 FLAGS = re.IGNORECASE | re.MULTILINE
-_STOP = re.compile(r"[.;:\n]")
 Patterns = Mapping[str, Mapping[str, tuple[re.Pattern[str], ...]]]
+
+
+class Document:
+    """A text, its sections, and the dates and numbers in it, found once per field."""
+
+    def __init__(self, text: str, sections: Sections) -> None:
+        self.text = text
+        self.sections = sections
+        self._places: dict[str, list[Span]] = {}
+
+    def first(self, field: Field, start: int, end: int) -> Span | None:
+        """The first date or number of a field that begins within a place."""
+        if field.name not in self._places:
+            self._places[field.name] = candidates(field, self.text)
+        places = self._places[field.name]
+        at = bisect_left(places, (start, start))
+        return places[at] if at < len(places) and places[at][0] < end else None
 
 
 class FieldRules:
@@ -94,13 +111,15 @@ class FieldRules:
     def _label(self, report: Report) -> Prediction:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
-        found = False
         mentions = None if self._observed is None else self._observed.mentions(report)
-        for field in self._own.asked:
-            for item in self._items(field, report.text, mentions):
-                reader.take(field.name, item)
-                found = True
-        if not found:
+        text = Document(report.text, Sections(self._own, report.text))
+        found = {field.name: self._items(field, text, mentions) for field in self._own.asked}
+        for name in self._unasked(found):
+            found[name] = []
+        for name, items in found.items():
+            for item in items:
+                reader.take(name, item)
+        if not any(found.values()):
             reader.lines([("none", None)])
         parsed = reader.finish()
         return Prediction(
@@ -114,12 +133,29 @@ class FieldRules:
             seconds=time.perf_counter() - began,
         )
 
-    def _items(self, field: Field, text: str, mentions: Mentions | None) -> list[Item]:
+    def _unasked(self, found: Mapping[str, Sequence[Item]]) -> set[str]:
+        """Fields that are not asked, for what they hang on is not so, or is not asked itself."""
+        dropped: set[str] = set()
+        for _ in self._own.asked:
+            more = {
+                field.name
+                for field in self._own.asked
+                if field.asked_if is not None
+                and field.asked_if.field in found
+                and not _holds(field.asked_if, found, dropped)
+            }
+            if more == dropped:
+                break
+            dropped = more
+        return dropped
+
+    def _items(self, field: Field, text: Document, mentions: Mentions | None) -> list[Item]:
         """What the expressions find: the first, or all where a field may have many.
 
         Of an observation's field the nearest to its mention comes first.
         """
         found = sorted(self._all(field, text), key=lambda item: item.spans)
+        found = [item for item in found if text.sections.may_hold(field, item.spans[0][0])]
         if mentions is not None and field.of:
             far = [mentions.distance(field.of, item.spans[0]) for item in found]
             known = [(d, item) for d, item in zip(far, found, strict=True) if d is not None]
@@ -131,22 +167,27 @@ class FieldRules:
             kept.setdefault(item.spans if field.copied else item.value, item)
         return list(kept.values())
 
-    def _all(self, field: Field, text: str) -> Iterator[Item]:
+    def _all(self, field: Field, document: Document) -> Iterator[Item]:
         for value, expressions in self._patterns[field.name].items():
             for expression in expressions:
-                for match in expression.finditer(text):
-                    item = self._item(field, text, value, match)
+                for match in expression.finditer(document.text):
+                    item = self._item(field, document, value, match)
                     if item is not None:
                         yield item
 
-    def _item(self, field: Field, text: str, value: str, match: re.Match[str]) -> Item | None:
+    def _item(
+        self, field: Field, document: Document, value: str, match: re.Match[str]
+    ) -> Item | None:
+        text = document.text
         group = 1 if match.re.groups and match[1] is not None else 0
         start, end = match.span(group)
-        if start == end:
+        if start == end or others(field, text, start, end):
             return None
         if field.type is FieldType.BOOLEAN:
             said = value == "true"
-            if said and _denied(text, match.start()):
+            if said and (no := denied(text, start)) is not False:
+                if no is None:
+                    return None
                 said = False
             return Item(text[start:end], said, "", ((start, end),))
         if field.type is FieldType.CATEGORICAL:
@@ -155,17 +196,19 @@ class FieldRules:
             stop = min(end, start + field.most)
             raw = text[start:stop].rstrip()
             return Item(raw, " ".join(raw.split()), "", ((start, start + len(raw)),))
-        for a, b in candidates(field, text):
-            if start <= a < end:
-                reading = read_value(self._own, field, text[a:b])
-                return Item(text[a:b], reading.value, reading.unit, ((a, b),))
-        return None
+        place = document.first(field, start, end)
+        if place is None:
+            return None
+        words = text[place[0] : place[1]]
+        reading = read_value(self._own, field, words)
+        return Item(words, reading.value, reading.unit, (place,))
 
 
-def _denied(text: str, start: int) -> bool:
-    """Whether a word of negation stands before a place, in its clause."""
-    before = _STOP.split(text[max(start - BEFORE, 0) : start])[-1]
-    return denies(before)
+def _holds(needed: AskedIf, found: Mapping[str, Sequence[Item]], dropped: set[str]) -> bool:
+    if needed.field in dropped:
+        return False
+    values = [item.value for item in found[needed.field]]
+    return any(value in needed.values for value in values) if needed.values else bool(values)
 
 
 def _usual(label_set: LabelSet, field: Field) -> dict[str, tuple[str, ...]]:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from baselines.rules.fields import FieldRules
+from data_builders.synthetic.letters.writer import write_letters
 from labelwright.cli import main
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Report
 from labelwright.tasks import kind_of
-from labelwright.tasks.fields.schema import fields_of
+from labelwright.tasks.fields.normalise import candidates
+from labelwright.tasks.fields.schema import Field, fields_of
 from labelwright.tasks.fields.values import Fields
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -99,3 +101,70 @@ def test_a_frame_has_a_row_for_each_value() -> None:
     values = dict(zip(frame["field"], frame["value"], strict=True))
     assert (values["Age"], values["Sex"], values["Visit date"]) == (27.0, "F", "2023-04-03")
     assert values["Drugs"] is None
+
+
+CARDIAC = LabelSet.load("cardiac-discharge-74")
+LETTERS: dict[str, dict[str, object]] = {
+    "Paziente di 66 anni, non diabete. Il padre è morto d'infarto a 60 anni, madre\ndiabetica.": {
+        "eta_intervento": 66.0, "diabete": False,
+    },
+    "Da valutare impianto di ICD. Profilassi dell'endocardite. In caso di bassa portata: IABP.": {},
+    "Non noto se diabetico. Dubbia BPCO. Ha sospeso il bisoprololo; allergia al ramipril.": {},
+    "Terapia domiciliare: losartan 50 mg; amlodipina sospesa per edemi.\n"
+    "Terapia alla dimissione: ASA 100 mg, Lasix 25 mg.": {
+        "sartanici": True, "terapia_dimissione": "ASA 100 mg, Lasix 25 mg.",
+    },
+    "Terapia domiciliare: Lasix 25 mg x 2/die, nessun nitrato": {
+        "lasix": True, "lasix_dosaggio": None, "nitrati": False,
+    },
+    "Terapia domiciliare:\nnessun diuretico\nperindopril 4 mg\nnon sartani, amlodipina 5 mg": {
+        "lasix": False, "sartanici": False,
+    },
+    "Vaccinazione nel 2019. REDO per disfunzione di protesi impiantata nel 2009. NYHA II-III.": {
+        "redo": True, "anno_redo": "2009",
+    },
+    "La moglie, 45 anni, è fumatrice attiva. Il paziente ha diabete. Senza revisione chirurgica.": {
+        "diabete": True, "secondo_intervento": False,
+    },
+    "Familiarità positiva (padre con infarto). Scompenso cardiaco nel 2010, poi stabile.": {
+        "familiarita_cardiovascolare": True,
+    },
+    "Nega angina, ipertensione e dislipidemia. Radioterapia pelvica. Segreteria tel. 040 399486": {
+        "angor": False, "ipertensione": False, "dislipidemia": False,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LETTERS)
+def test_letters_are_given_nothing_that_they_do_not_say(text: str) -> None:
+    found = said(FieldRules.for_label_set(CARDIAC), text)
+    stated = {name: one.value for name, one in found.items() if one.items}
+    assert stated == LETTERS[text]
+
+
+def test_synthetic_letters_are_given_no_value_that_is_not_theirs() -> None:
+    rules = FieldRules.for_label_set(CARDIAC)
+    right = 0
+    for letter in write_letters(CARDIAC, 30, 501):
+        (found,) = rules.label_reports([letter.report])
+        assert isinstance(found, Prediction)
+        for name, one in found.value.items():
+            known = letter.fields.get(name)
+            assert not one.items or (known is not None and known.items), name
+            right += bool(one.items) and known is not None and one.values == known.values
+    assert right > 800
+
+
+def test_every_match_does_not_search_the_whole_letter_again() -> None:
+    searched = 0
+
+    def counted(field: Field, text: str) -> list[tuple[int, int]]:
+        nonlocal searched
+        searched += 1
+        return candidates(field, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("baselines.rules.fields.candidates", counted)
+        found = said(FieldRules.for_label_set(CARDIAC), "dimesso il 12/03/2021. " * 1000)
+    assert found["data_dimissione_cch"].value == "2021-03-12"
+    assert searched == 1
