@@ -14,6 +14,7 @@ from labelwright.commands.comparing.command import named_label_set
 from labelwright.commands.flags import positive
 from labelwright.commands.input_flags import add_reading_flags, read_options
 from labelwright.errors import ConfigError, InputError
+from labelwright.io.delimited import ID_COLUMNS
 from labelwright.label_set import LabelSet, shipped_names
 from labelwright.text.sections import SECTION_CHOICES
 
@@ -76,8 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     )
     if all(_is_one(path, files) for path in arguments.files):
         # What was said of the labeled files is not said of others that hold the same reports.
+        # An id of a usual name is found again; the manifest has one even where nobody named it.
+        named = known.get("id_column")
         reading = replace(
             reading,
+            id_column=reading.id_column or (None if named in ID_COLUMNS else named),
             encoding=reading.encoding or known.get("encoding"),
             format=reading.format or known.get("format"),
             **{

@@ -191,12 +191,18 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
     with open(table, "w", newline="") as handle:
         rows = [("key", "findings", "impression"), ("r1", "Clear lungs. 🫁", "Small effusion.")]
         csv.writer(handle).writerows([*rows, ("r2", "Heart large.", "No edema.")])
-    flags = [str(table), "--id-column", "key"]
-    columns = ["--text-columns", "findings,impression", "--sections", "impression"]
+    columns = [
+        "--id-column",
+        "key",
+        "--text-columns",
+        "findings,impression",
+        "--sections",
+        "impression",
+    ]
     out, page = tmp_path / "out", tmp_path / "page.html"
-    assert main(["label", *flags, *columns, "--model", "rules", "--out", str(out)]) == 0
+    assert main(["label", str(table), *columns, "--model", "rules", "--out", str(out)]) == 0
     capfd.readouterr()
-    assert main(["evidence", *flags, "--pred", str(out), "--out", str(page)]) == 0
+    assert main(["evidence", str(table), "--pred", str(out), "--out", str(page)]) == 0
     assert capfd.readouterr().out == (
         f"2 reports, 3 labels not blank; 3 with a place in the text.\n{page}\n"
     )
