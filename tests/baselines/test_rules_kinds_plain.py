@@ -42,7 +42,19 @@ PAST_AND_PRESENT = {
     "The sternal fracture was fixed; plate in place.": "FR+ SD+",
     "The heart is no longer enlarged and the effusion is gone.": "CM- PE- NF+",
 }
+WORDS_OF_ABSENCE = {
+    "Nodule of unknown nature in the lingula.": "LL+",
+    "The fracture is of indeterminate age.": "FR+",
+    "It is uncertain whether a nodule is present.": "LL?",
+    "In the absence of injury the rib fracture is old.": "FR+",
+    "In the absence of an effusion there is nothing to drain.": "PE- NF+",
+    "Lack of inflation of the left base from collapse.": "AT+",
+    "No other finding than an effusion.": "PE+",
+    "Resolved: edema.": "ED- NF+",
+}
 ADVICE_ON_WHAT_IS_THERE = {
+    "Awaiting aspiration of the left effusion.": "PE+",
+    "Please drain this large effusion.": "PE+",
     "Recommend withdrawing the endotracheal tube by 3 cm.": "SD+",
     "Follow-up of the lingular infiltrate in a month is advised.": "LO+",
     "Follow-up of pneumonia. No infiltrate.": "LO- NF+",
@@ -93,6 +105,7 @@ BOXES = {
 TABLE = (
     HISTORY_THAT_LASTS
     | PAST_AND_PRESENT
+    | WORDS_OF_ABSENCE
     | ADVICE_ON_WHAT_IS_THERE
     | SAID_TO_SOMEBODY
     | DATES
