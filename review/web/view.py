@@ -77,6 +77,7 @@ def whole(form: Form, page: Page, on: Desk, placed: Sequence[Placed]) -> dict[st
     return state(form, page, on, placed) | {
         "note": on.note,
         "role": on.role,
+        "blind": on.blind,
         "mode": form.mode,
         "labels": labels(form),
         "measures": page.measures(),

@@ -350,3 +350,25 @@ def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(
     assert said == {first: "positive", second: "uncertain"}
     page.close()
     served.stop()
+
+
+def test_a_blind_note_is_left_empty_only_on_purpose(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    store = project(tmp_path / "p", blind_every=1)
+    take_in(store, {"n4": TEXTS["n4"]})
+    people.add_person(store, "anna", "admin", PASSWORD)
+    served = Served(store)
+    page = Page(browser, served)
+    page.login()
+    page.take("n4")
+    page.keys("Enter")
+    page.said("Nothing is marked")
+    assert served.final() == {}
+    page.keys("Enter")
+    page.tab.wait_for_url("**/?empty=1")
+    assert served.final() == {"n4": []}
+    page.close()
+    served.stop()

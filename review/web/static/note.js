@@ -21,6 +21,7 @@ let current = null; // number of the item that keys act on
 let cursor = text.count ? 0 : -1;
 let anchor = null; // where marking began
 let busy = false;
+let surely = false; // a note without proposals is left empty on purpose
 const waiting = []; // steps not yet answered
 const seen = new Set();
 
@@ -159,6 +160,7 @@ function trouble(words, ...buttons) {
 function take(answer) {
   if (!answer.items) return;
   items = answer.items;
+  surely = false;
   version = answer.version;
   state = answer.state;
   if (current !== null && !item()) current = null;
@@ -417,6 +419,10 @@ const ACTS = {
     if (left.length) {
       select(left[0].id, true);
       return say(`${left.length} labels without an answer: answer each, or press n if the note says nothing else`);
+    }
+    if (data.blind && data.mode === "marks" && !surely && items.every((each) => each.state === "deleted")) {
+      surely = true;
+      return say("Nothing is marked. Press Enter once more if the note holds nothing.");
     }
     const unseen = items.filter((each) => each.state === "open" && !seen.has(each.id));
     if (!unseen.length) return send("done", { keep: [...seen] }, "finish the note");
