@@ -363,7 +363,7 @@ class Scope:
         for index, (start, end, hard) in enumerate(self._separators):
             if start >= size:
                 break
-            passed = not hard or kind not in _NEGATIONS
+            passed = not hard or (kind not in _NEGATIONS and self._words[start] != ";")
             if start < low or (start == trigger.end and passed):
                 continue
             hole = self._hole(start)

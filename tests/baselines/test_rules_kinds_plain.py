@@ -43,6 +43,11 @@ PAST_AND_PRESENT = {
     "The heart is no longer enlarged and the effusion is gone.": "CM- PE- NF+",
 }
 WORDS_OF_ABSENCE = {
+    "Exposure to silica with a nodule in the lingula.": "LL+",
+    "Two weeks after the last film the edema is unchanged.": "ED+",
+    "Brought in by his father; large effusion.": "PE+",
+    "The father: large effusion. Heart normal.": "CM- NF+",
+    "She had a scan on Monday showing an effusion.": "PE+",
     "Nodule of unknown nature in the lingula.": "LL+",
     "The fracture is of indeterminate age.": "FR+",
     "It is uncertain whether a nodule is present.": "LL?",
