@@ -29,7 +29,14 @@ _RELATIVE = re.compile(
     r"|hij[oa]s?|espos[oa]|mujer"
     r"|pere|mere|freres?|soeurs?|oncle|tante|grand-(?:pere|mere)|fils|fille|epou(?:x|se)"
     r"|vater|mutter|bruder|schwester|onkel|grossvater|grossmutter|sohn|tochter|ehe(?:frau|mann))\b"
+    r"(?!\s+(?:states?|stated|reports?|reported|says?|said|brought|found|noticed|riferi\w+|dice|refiere"
+    r"|rapporte|berichtet)\b)"
 )
+_BESIDE = re.compile(
+    r"\b(?:by|with|from|vive\s+(?:con|solo\s+con)|accompagnat[oa]\s+d\w*|vit\s+avec|vive\s+con|lebt\s+mit)"
+    r"\s+(?:(?:his|her|the|il|la|i|l'|son|sa|su|der|seiner|ihrem)\s+)?$"
+)
+"""Before a relative who is only there: who brought, hit, or lives with the patient."""
 _SELF = re.compile(
     r"\b(?:pazient[ei]|patient(?:in)?|pac?iente|pz|pt)\b(?!\s+(?:riferi\w+|reports?)\s+(?:che|that))"
 )
@@ -47,7 +54,7 @@ _OPEN = re.compile(
 _OPEN_BEHIND = re.compile(
     r"\s*(?:\d+(?:[.,]\d+)?\s*mg\s*)?,?\s*(?:(?:e|was|fue|wurde)\s+)?(?:sospes[oaie]|non\s+tollerat\w+"
     r"|interrott\w+|disponibil[ei]|da\s+(?:escludere|valutare|confermare)|non\s+(?:documentat|not|"
-    r"confermat|precisat)\w+|stopped|discontinued|not\s+tolerated|on\s+standby|suspendid\w+|arrete\w*"
+    r"confermat|precisat)\w+|stopped|discontinued|not\s+tolerated|(?:was\s+)?ruled\s+out|on\s+standby|suspendid\w+|arrete\w*"
     r"|abgesetzt|in\s+futuro|futur[oa])\b"
 )
 _UNKNOWN = re.compile(r"(?:non|not|nicht)\s+(?:not[oaie]|known|bekannt)\b")
@@ -74,7 +81,11 @@ def others(field: Field, text: str, start: int, end: int) -> bool:
         return False
     before = clause_before(text, start)
     if not _of_relatives(field):
-        ends = [match.end() for match in _RELATIVE.finditer(before)]
+        ends = [
+            match.end()
+            for match in _RELATIVE.finditer(before)
+            if _BESIDE.search(before[: match.start()]) is None
+        ]
         if ends and _SELF.search(before, ends[-1]) is None:
             return True
     if field.type is not FieldType.BOOLEAN:

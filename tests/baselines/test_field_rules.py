@@ -103,6 +103,23 @@ def test_a_frame_has_a_row_for_each_value() -> None:
     assert values["Drugs"] is None
 
 
+@pytest.mark.parametrize(
+    ("text", "stroke"),
+    [
+        ("Mother states stroke last year.", True), ("Hit by his brother, stroke in 2001.", True),
+        ("Her father had a stroke.", None), ("Mother with hypertension and stroke", None),
+        ("Son healthy. Stroke.", True), ("Stroke ruled out.", None), ("Risk of stroke.", None),
+        ("No fever, stroke.", None), ("Denies fever, stroke.", False), ("No stroke.", False),
+    ],
+)  # fmt: skip
+def test_whose_it_is_and_whether(text: str, stroke: bool | None) -> None:
+    label_set = LabelSet.from_text(
+        "name: a\nversion: '1'\ntask: fields\ninstruction: '{fields}'\nfields:\n"
+        "  - {name: Stroke, type: boolean}\n"
+    )
+    assert said(FieldRules.for_label_set(label_set), text)["Stroke"].value is stroke
+
+
 CARDIAC = LabelSet.load("cardiac-discharge-74")
 LETTERS: dict[str, dict[str, object]] = {
     "Paziente di 66 anni, non diabete. Il padre è morto d'infarto a 60 anni, madre\ndiabetica.": {

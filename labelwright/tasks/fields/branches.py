@@ -25,7 +25,9 @@ SAID = "+"
 TRUE, FALSE = "true", "false"
 END = "\n"
 MOST_CANDIDATES = 300
-"""Dates or numbers of one text that are options of a field; the first count."""
+"""Dates or numbers of one text that are options of a field: the first ones. Where a text has more
+the answer's problems say so.
+"""
 
 
 def is_open(field: Field) -> bool:
@@ -68,8 +70,23 @@ def _options(
 
 def copies(field: Field, text: str) -> list[str]:
     """The dates or numbers of a text as answers write them, each once, in order."""
+    return _all_copies(field, text)[:MOST_CANDIDATES]
+
+
+def _all_copies(field: Field, text: str) -> list[str]:
     found = (" ".join(text[start:end].split()) for start, end in candidates(field, text))
-    return [raw for raw in dict.fromkeys(found) if raw != EMPTY][:MOST_CANDIDATES]
+    return [raw for raw in dict.fromkeys(found) if raw != EMPTY]
+
+
+def _left_out(own: FieldSet, text: str, probs: Probabilities) -> list[str]:
+    """A problem for every field that could not choose among all candidates of its text."""
+    full = [
+        field
+        for field in own.asked
+        if _figures(field) and not is_open(field) and len(probs[field.name]) > MOST_CANDIDATES
+    ]
+    found = ((field, len(_all_copies(field, text)) - MOST_CANDIDATES) for field in full)
+    return [f"{more} candidates left out: {field.name}" for field, more in found if more > 0]
 
 
 def picks_in(
@@ -127,7 +144,7 @@ def picked_in(
     return Answer(
         value=parsed.value,
         raw="\n".join(lines) or "none",
-        problems=parsed.problems,
+        problems=(*parsed.problems, *_left_out(own, text, probs)),
         notes=parsed.notes,
     )
 
