@@ -41,14 +41,16 @@ _YEAR = r"(?P<year>\d{4}|'\d{2})(?!\d)"
 _OF = r"(?:de[l]?|di|of|d'|of the)"
 _LEFT = r"(?<![\d])(?<!\d[.,/-])"
 _RIGHT = r"(?!\d)(?![.,/-]\d)"
-_ONE_YEAR = r"(?<!anni )(?<!anos )(?<!annees )(?<!jahren )(?<!jaren )"
+_ONE_YEAR = (
+    r"(?<!\d [ivx] )(?<!\d [ivx][ivx] )(?<!anni )(?<!anos )(?<!annees )(?<!jahren )(?<!jaren )"
+)
 """What follows is no decade."""
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _FROM = re.compile(r"(?<![\d.,/])\d{1,2} ?(?:[-/+&]|[aeyuo]|et|und|and|to|bis|al?|au|all') ?$")
 _DAY = re.compile(r"(?<![\d.,/])\d{1,2}/\d{1,2}(?![\d/])")
 _BOUND = re.compile(
-    r"\b(?:ante|prima|dopo|oltre|entro|before|after|until|by|antes|despues|hasta|avant|apres|vor|nach)"
-    r"(?: (?:del?|di|il|el|le|l'|dem|the|al))*(?: |(?<='))$"
+    r"\b(?:ante|prima|dopo|oltre|entro|before|after|until|by|bis|antes|despues|hasta|avant|apres|vor|nach)"
+    r"(?: (?:del?|di|il|el|le|l'|dem|the|al|christmas|easter|natale|pasqua))*(?: |(?<='))$"
 )
 
 FORMS = tuple(
@@ -56,7 +58,7 @@ FORMS = tuple(
     for form in (
         # 2019-08-27, 27/8/19, 27.08.2019; three figures parted by one mark
         r"(?<![\d])(?<!\d[.,/])(?P<a>\d{1,4})°? ?(?P<mark>[-/.]) ?(?P<b>\d{1,2}) ?(?P=mark)"
-        r" ?(?P<c>\d{1,4})(?!\d)(?!(?P=mark)\d)",
+        r" ?'?(?P<c>\d{1,4})(?!\d)(?!(?P=mark)\d)",
         _LEFT + r"(?P<a>\d{1,2})(?P<mark> )(?P<b>\d{1,2}) (?P<c>\d{4})" + _RIGHT,
         _LEFT + r"(?P<whole>(?:18|19|20|21)\d{6})(?!\d)",
         # 27 agosto 2019, 27th of August '19, 1er mai 2018, 3. Mai 18, 3-May-2018

@@ -45,7 +45,9 @@ _OFTEN = re.compile(
     r"|(?:zwei|drei|vier)mal\b(?: \w+)?|(?:twice|thrice)\b(?: \w+)?"
     r"|(?:b|t|q)\.?[ ]?[id]\.?[ ]?d\b|q ?\d+ ?h\b|(?:ogni|every|alle|cada|toutes les) \d+ ?\w+"
     r"|(?:a )?(?:giorni|dias) altern\w+|alternate days|every other day|jeden zweiten tag"
-    r"|un jour sur deux)"
+    r"|un jour sur deux|(?:a|alla|per) settimana|weekly|(?:a|per|every) week|wochentlich"
+    r"|(?:al|se) bisogno|as needed|prn\b|bei bedarf|si besoin"
+    r"|(?:la |il |al )?(?:mattin[ao]|matin|morgens|morning) (?:e|et|und|and) \w+(?: \w+)?)"
 )
 """How often a dose is taken: it is no amount a day."""
 _LARGE = re.compile(
@@ -205,6 +207,8 @@ def read_number(raw: str, field: Field) -> ReadNumber:
         return ReadNumber(value, "", "" if value is not None else "no number")
     first = found[0]
     rest = found[1:]
+    if rest and "+" in raw[first.end : rest[0].start]:
+        return ReadNumber(None, first.unit, "several numbers")
     if rest:
         between = raw[first.end : rest[0].start]
         if len({one.value for one in found}) > 1:

@@ -35,6 +35,10 @@ _WORDS = re.compile(r"\w+")
 _OPEN = re.compile(
     r"""\b(?:
       n\W{0,2}[da]\b\W*$
+    | (?:prob|mog|vielle|wahrsch|sospett|suspect|possib|posib|forse|quiz|peut-etre|maybe|perhaps)\w*
+    | rule[d]?\ out$ | no\ sabe
+    | (?:non|not|no|nicht|ne)\ (?:\w+\ )?(?:sa|sait|ricord\w*|know|recuerda)\b
+    | wei(?:ss?|ß)\ nicht
     | (?:non|not|no|nicht|ne|pas|niet|nao)\W+(?:\w+\W+){0,2}?(?:
         not[oaie]$ | valuta\w* | determin\w* | escl\w+ | exclu\w+ | escluder\w*
       | rul(?:ed?|ing)\Wout
@@ -69,6 +73,8 @@ _DENIES = frozenset(["denies", "denied", "nega", "niega", "negato", "negata", "v
 def read_boolean(raw: str, yes: str = "yes", no: str = "no") -> bool | None:
     """Yes or no; ``None`` for neither, both, and all that only looks like one of them."""
     plain = fold(raw).strip(" .,;:!\"'()[]")
+    if "?" in plain:
+        return None
     if plain == fold(yes):
         return True
     if plain == fold(no):

@@ -55,6 +55,7 @@ SAID: list[tuple[Field, dict[str, Scalar]]] = [
         "04/03/2019 ore 10.30": "2019-03-04", "ricovero n. 3 del 4/3/2019": "2019-03-04",
         "im Jahr 1990": "1990", "dal 2010": "2010", "4/3/2019 (3 gg)": "2019-03-04",
     }),
+    (DAY, {"nato il 3.5.'54": "1954-05-03", "Ende März 2018": "2018-03", "seit 2018": "2018"}),
     (YEAR, {"nel '98": "1998", "03/O4/2019": "2019"}),
     (AGE, {
         "circa 70 anni": 70, "a 68 y/o": 68, "70 aa": 70, "sessantacinque anni": 65, "6 mesi": 0.5,
@@ -107,6 +108,12 @@ NONE: list[tuple[Field, str]] = [
            "FA non valvolare|IMA non Q|non assente|nega di non avere|never denied|no longer|"
            "non più|no, ma in passato sì|No 3|n. 3|1 episodio|"
            "sì, mai trattato|present, not severe|-|[x]"),
+    (DAY, "3 V 1954|bis 2018|before Christmas 2018|until March 2018|2019-13-01|31/4/2019"),
+    (DOSE, "500 mg + 500 mg|5 mg → 10 mg|10 mg (prima 20 mg)|1 000 mg"),
+    (DAILY, "25 mg mattina e sera|25 mg matin et soir|25 mg a settimana|25 mg weekly|25 mg prn|"
+            "25 mg al bisogno|25 mg tid|25 mg b.i.d.|25 mg 1+1|25 mg 3x/die"),
+    (BOOL, "sì?|no?|no (?)|probabilmente no|yes, ruled out|non ricorda|non sa|weiß nicht|?|"
+           "ne sait pas|does not know|forse sì|k.A.|o.B.|non eseguito|no data|58 ans et demi"),
     (NYHA, "NYHA II-III|II/III|IIa|I I|5|non II"),
     (BLOOD, "A|A pos"),
     (SMOKING, "ex-fumatore da 10 aa|non più fumatore|fumatore: no"),
