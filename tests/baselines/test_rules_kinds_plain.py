@@ -58,6 +58,7 @@ WORDS_OF_ABSENCE = {
     "Resolved: edema.": "ED- NF+",
 }
 ADVICE_ON_WHAT_IS_THERE = {
+    "Drain insertion is advised as the effusion is large.": "PE+",
     "Awaiting aspiration of the left effusion.": "PE+",
     "Please drain this large effusion.": "PE+",
     "Recommend withdrawing the endotracheal tube by 3 cm.": "SD+",
