@@ -19,7 +19,11 @@ BEFORE, BEHIND = 90, 40
 """Characters before and behind a match in which cue words count."""
 NEGATED = 40
 """Characters before a boolean's words in which a negation counts."""
-_END = re.compile(r"(?<!\btel)(?<!\bcell)(?<!\bsig)(?<!\bdr)[.;](?=\s|$)|\n(?!\s*[^\W\dA-Z_])")
+_END = re.compile(
+    r"(?<!\btel)(?<!\bcell)(?<!\bsig)(?<!\bdr)[.;](?=\s|$)"
+    r"|(?<!\bdi)(?<!\bcon)(?<!\bper)(?<!\bof)(?<!\bwith)(?<!\ba)\n(?!\s*[^\W\dA-Z_])"
+)
+"""Where a clause ends: not at an abbreviation, not at a line that a preposition ends."""
 _RELATIVE = re.compile(
     r"\b(?:padre|madre|papa|mamma|frat(?:ell[oi]|elli)|sorell[ae]|zi[oa]|zii|nonn[oaie]|cugin[oaie]"
     r"|figli[oae]?|mogli?e|marito|coniuge|convivente|genitori|parente|nipote|suocer[oa]"

@@ -125,7 +125,8 @@ LETTERS: dict[str, dict[str, object]] = {
     "Paziente di 66 anni, non diabete. Il padre è morto d'infarto a 60 anni, madre\ndiabetica.": {
         "eta_intervento": 66.0, "diabete": False,
     },
-    "Da valutare impianto di ICD. Profilassi dell'endocardite. In caso di bassa portata: IABP.": {},
+    "Da valutare impianto di\nICD. Profilassi dell'endocardite. "
+    "In caso di bassa portata: IABP.": {},
     "Non noto se diabetico. Dubbia BPCO. Ha sospeso il bisoprololo; allergia al ramipril.": {},
     "Terapia domiciliare: losartan 50 mg; amlodipina sospesa per edemi.\n"
     "Terapia alla dimissione: ASA 100 mg, Lasix 25 mg.": {
