@@ -39,4 +39,4 @@ class Sections:
 
 def _heading(words: str) -> re.Pattern[str]:
     plain = r"\s+".join(map(re.escape, words.split()))
-    return re.compile(rf"(?:^|(?<=[.;]\s))\s*{plain}\b", re.IGNORECASE | re.MULTILINE)
+    return re.compile(rf"(?:^|(?<=[.;]\s))[ \t]*{plain}\b", re.IGNORECASE | re.MULTILINE)
