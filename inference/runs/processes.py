@@ -7,11 +7,13 @@ shards. What a run writes does not depend on their number.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 from inference.runs.ask import Result
@@ -30,11 +32,29 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _worker: Worker | None = None
 
 
-def idle_cores() -> int:
-    """Cores that nobody else uses just now, at least one; from the load of the last minute."""
+def idle_cores(statistics: Path = Path("/proc/stat"), seconds: float = 0.2) -> int:
+    """Cores that nobody uses just now, at least one.
+
+    On Linux from what the cores did for a moment; elsewhere from the load of the last minute, which
+    counts what has ended since too.
+    """
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    busy = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1, round(mine - busy))
+    try:
+        before = _times(statistics)
+        time.sleep(seconds)
+        idle, whole = (
+            after - start for after, start in zip(_times(statistics), before, strict=True)
+        )
+        free = mine * idle / whole
+    except (OSError, ValueError, ZeroDivisionError):
+        free = mine - (os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
+    return max(1, round(free))
+
+
+def _times(statistics: Path) -> tuple[int, int]:
+    """Idle time and all time of all cores together, in the system's ticks."""
+    numbers = [int(n) for n in statistics.read_text().splitlines()[0].split()[1:9]]
+    return numbers[3] + numbers[4], sum(numbers)
 
 
 class Processes:

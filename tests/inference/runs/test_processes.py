@@ -68,11 +68,23 @@ def test_a_process_that_dies_or_fails_ends_the_run_with_one_line(tmp_path: Path)
     assert "cannot load the labeler (KeyError)" in failed(tmp_path, "fine", kind="raises").what
 
 
-def test_no_process_is_added_where_all_cores_are_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_is_added_where_all_cores_are_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Idle and all ticks between two looks; without them, the load of the last minute."""
     monkeypatch.setattr(processes.os, "sched_getaffinity", lambda _: set(range(8)))
-    for load, free in ((0.1, 8), (5.2, 3), (40.0, 1)):
-        monkeypatch.setattr(processes.os, "getloadavg", lambda load=load: (load, 0, 0))
-        assert idle_cores() == free
+    statistics = tmp_path / "stat"
+    for busy, idle, free in ((0, 80, 8), (40, 40, 4), (80, 0, 1), (0, 0, 3)):
+        looks = iter(
+            ["cpu  10 0 0 50 0 0 0 0 0 0\n", f"cpu  {10 + busy} 0 0 {50 + idle} 0 0 0 0 0 0\n"]
+        )
+        monkeypatch.setattr(processes.os, "getloadavg", lambda: (5.2, 0, 0))
+        statistics.write_text(next(looks))
+        monkeypatch.setattr(
+            processes.time, "sleep", lambda _, looks=looks: statistics.write_text(next(looks))
+        )
+        assert idle_cores(statistics) == free
+    assert idle_cores(tmp_path / "none") == 3
 
 
 @pytest.mark.parametrize("more", [["--workers", "0"], ["--workers", "2", "--ray-actors", "2"]])
