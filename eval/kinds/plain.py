@@ -33,18 +33,15 @@ from eval.read.aligned import (
     prediction_file,
     scored_ids,
 )
+from eval.read.values import known_values, predictions
 from eval.stats.counts import Bools, cluster_counts
 from eval.stats.significance import CompareSettings, compare_counts
 from eval.stats.tested import Tested, check_settings, checked_reference
-from labelwright.errors import InputError
-from labelwright.io.jsonl import read_jsonl
 from labelwright.records import Prediction
 from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
     from labelwright.label_set import LabelSet
-
-_READ = (KeyError, ValueError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,8 +107,11 @@ class PlainView(KindView):
         """The kind's own files of known values, and ``predictions.jsonl``."""
         check_predictions(inputs.predictions)
         label_set = inputs.label_set
-        gold = _gold(Path(inputs.gold), label_set)
-        files = {n: _predictions(path, label_set) for n, path in inputs.predictions.items()}
+        gold = known_values(Path(inputs.gold), label_set)
+        files = {
+            name: {said.id: said for _, said in predictions(prediction_file(path), label_set)}
+            for name, path in inputs.predictions.items()
+        }
         for name, rows in files.items():
             source = str(inputs.predictions[name])
             check_common(gold, rows, source=source, remedy="check the ids of both files")
@@ -210,47 +210,6 @@ class PlainView(KindView):
             errors=_errors(c, texts),
             labelers={name: _numbers(c.coverage[name]) for name in c.names},
         )
-
-
-def _gold(path: Path, label_set: LabelSet) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    try:
-        for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
-            if identifier in found:
-                raise InputError(
-                    "an id appears twice", remedy="keep one row per report", source=path, row=row
-                )
-            found[identifier] = value
-    except _READ:
-        raise InputError(
-            f"a row is not a known value of label set {label_set.name}",
-            remedy="give the label set of the file (--label-set)",
-            source=path,
-        ) from None
-    if not found:
-        raise InputError("no rows", remedy="give gold with labels", source=path)
-    return found
-
-
-def _predictions(path: str | Path, label_set: LabelSet) -> dict[str, Prediction]:
-    found: dict[str, Prediction] = {}
-    file = prediction_file(path)
-    for line, raw in read_jsonl(file):
-        try:
-            prediction = Prediction.from_json(raw, label_set)
-        except _READ:
-            raise InputError(
-                f"the row is not a prediction of label set {label_set.name}",
-                remedy="give the predictions.jsonl of a labeling run, and its label set",
-                source=file,
-                row=line,
-            ) from None
-        if prediction.id in found:
-            raise InputError(
-                "an id appears twice", remedy="keep one row per report", source=file, row=line
-            )
-        found[prediction.id] = prediction
-    return found
 
 
 def _coverage(

@@ -22,19 +22,18 @@ from eval.read.aligned import (
     read_column,
     scored_ids,
 )
+from eval.read.values import known_values, predictions
 from labelwright.errors import InputError
 from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
-from labelwright.records import LABELS, Prediction
-from labelwright.tasks import kind_of
+from labelwright.records import LABELS
 
 UNKNOWN_FIELD = re.compile(r"unknown field(?: \((\d+)\))?(?![^:])")
 """The problem of a prediction with keys that are no field, and how many they are."""
 _NUMBER = re.compile(r" \(\d+\)$")
 GOLD_ENDING, TEXT_ENDING = ".fields.jsonl", ".reports.jsonl"
 """A data folder keeps the texts of ``test.fields.jsonl`` in ``test.reports.jsonl``."""
-_READ = (KeyError, ValueError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,8 @@ def load(inputs: Inputs) -> FieldComparison:
     """
     check_predictions(inputs.predictions)
     label_set = inputs.label_set
-    gold = _gold(Path(inputs.gold), inputs) if inputs.gold else None
-    files = {name: _said(path, label_set, inputs) for name, path in inputs.predictions.items()}
+    gold = known_values(Path(inputs.gold), label_set) if inputs.gold else None
+    files = {name: _said(path, label_set) for name, path in inputs.predictions.items()}
     known = _every_id(files.values()) if gold is None else tuple(gold)
     for name, rows in files.items():
         check_common(
@@ -144,53 +143,20 @@ def beside(gold: str | Path | None) -> Mapping[str, str]:
     return read_column(reports, "text") if reports.is_file() else {}
 
 
-def _gold(path: Path, inputs: Inputs) -> Mapping[str, Document]:
-    label_set, found = inputs.label_set, dict[str, Document]()
-    try:
-        for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
-            if identifier in found:
-                raise InputError(
-                    "an id stands twice", remedy="keep one row per document", source=path, row=row
-                )
-            found[identifier] = value
-    except _READ:
-        raise InputError(
-            f"a row holds no values of label set {label_set.name}",
-            remedy="give the label set of the file (--label-set)",
-            source=path,
-        ) from None
-    if not found:
-        raise InputError("no rows", remedy="give gold with values", source=path)
-    return found
-
-
-def _said(path: str | Path, label_set: LabelSet, inputs: Inputs) -> dict[str, Said]:
+def _said(path: str | Path, label_set: LabelSet) -> dict[str, Said]:
     """A run's predictions, or a file of values as gold comes in."""
     file = prediction_file(path)
     if file.suffix != ".jsonl" or not _is_run(file):
-        return {i: Said(fields) for i, fields in _gold(file, inputs).items()}
+        return {i: Said(fields) for i, fields in known_values(file, label_set).items()}
     found: dict[str, Said] = {}
-    for line, raw in read_jsonl(file):
-        try:
-            prediction = Prediction.from_json(raw, label_set)
-        except _READ:
-            raise InputError(
-                f"the row is no prediction of label set {label_set.name}",
-                remedy="give the predictions.jsonl of a labeling run, and its label set",
-                source=file,
-                row=line,
-            ) from None
+    for row, prediction in predictions(file, label_set, strange="no prediction"):
         strange = [name for name in prediction.value or () if name not in label_set.by_name]
         if strange:
             raise InputError(
                 f"no field {delimited.shown(strange)} in label set {label_set.name}",
                 remedy="give the label set that the run was made with (--label-set)",
                 source=file,
-                row=line,
-            )
-        if prediction.id in found:
-            raise InputError(
-                "an id stands twice", remedy="keep one row per document", source=file, row=line
+                row=row,
             )
         found[prediction.id] = Said(prediction.value, prediction.problems)
     return found

@@ -59,16 +59,6 @@ def pages_of(path: Path, most_pages: int, recognise: Recognise | None) -> Iterat
             yield _page(document, index, tables, recognise)
 
 
-def page_count(path: Path) -> int:
-    """The number of pages.
-
-    Raises:
-        UnreadableError: as :func:`pages_of`.
-    """
-    with _opened(path) as (document, _):
-        return len(document)
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, _Tables]]:
     try:
