@@ -35,7 +35,7 @@ from eval.kinds.certainty.scores import LEVELS, statistics
 from eval.stats.counts import Bools, Counts, Floats, cluster_counts
 from eval.stats.estimates import Estimate, Interval
 from eval.stats.paired import adjusted
-from eval.stats.resampling import TIE, bootstrap_score
+from eval.stats.resampling import TIE, Sums, bootstrap_score
 from labelwright.records import Certainty
 from labelwright.tasks.shapes import Statistic
 
@@ -246,22 +246,17 @@ class _Tester:
         blocks, place = np.unique(self.clusters * self.size + self.group, return_inverse=True)
         counts = cluster_counts(self.counts, place)
         group = blocks % self.size
-        flat = counts.reshape(len(counts), -1)
-        kept = np.flatnonzero(flat.any(axis=0))
-        # No sum is above the number of reports, so float32 holds it exactly.
-        matrix = flat[:, kept].astype(np.float32)
-        total = flat[:, kept].sum(axis=0)
+        table = Sums(counts)
+        total = counts.sum(axis=0)
         generator = np.random.default_rng(self.settings.seed)
         hits = np.zeros(len(observed), dtype=np.int64)
         rows = max(1, min(128, BLOCK_CELLS // (len(group) * self.size)))
         for start in range(0, self.settings.permutations, rows):
             here = min(rows, self.settings.permutations - start)
             shuffled = generator.permuted(np.tile(group, (here, 1)), axis=1)
-            sums = np.zeros((here, self.size, flat.shape[1]))
-            for g in range(self.size - 1):
-                sums[:, g, kept] = (shuffled == g).astype(np.float32) @ matrix
-            sums[:, -1, kept] = total - sums[:, :-1, kept].sum(axis=1)
-            moved = self._scores(sums.reshape(here, self.size, *counts.shape[1:]))
+            sums = [table.of(shuffled == g) for g in range(self.size - 1)]
+            sums.append(total - np.sum(sums, axis=0))
+            moved = self._scores(np.stack(sums, axis=1))
             spread = np.ptp(moved[:, : self.size], axis=1)
             moved = np.column_stack([moved[:, self.size :], spread])
             hits += (np.abs(moved) >= np.abs(observed) - TIE).sum(axis=0)

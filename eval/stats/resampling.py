@@ -122,7 +122,7 @@ def randomization(
     observed = score(total_a) - score(total_b)
     shape = a.shape[1:]
     delta = (b - a).reshape(len(a), math.prod(shape))
-    sums = _Sums(delta[delta.any(axis=1)].reshape(-1, *shape))
+    sums = Sums(delta[delta.any(axis=1)].reshape(-1, *shape))
     del delta
     differing = len(sums.matrix)
     exact = differing < 63 and 2**differing <= permutations
@@ -220,7 +220,7 @@ def bootstraps(
         pairs: names of a and b; the difference is a minus b.
     """
     names = list(tables)
-    sums = [_Sums(table) for table in tables.values()]
+    sums = [Sums(table) for table in tables.values()]
     size = len(sums[0].matrix)
     drawn: list[list[Floats]] = [[] for _ in names]
     for weights in _draws(size, resamples, seed):
@@ -320,7 +320,7 @@ class _Moments:
         return result
 
 
-class _Sums:
+class Sums:
     """Weighted sums of a table's rows, as exact whole numbers.
 
     Columns that hold nothing are left out, and the rest is kept in the smallest integer type; a

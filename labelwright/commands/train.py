@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from labelwright.commands.flags import add_training_help
+
 EPILOG = """\
 flags (a recipe holds the same names; a flag wins over the recipe)
   --config RECIPE             a YAML file, or a shipped one: abdullah2025, labelwright-chest,
@@ -40,11 +42,10 @@ Several GPUs: accelerate launch --config_file accelerate_config.yaml sft/train.p
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The help; the flags themselves are read by :mod:`sft.arguments`, which needs TRL."""
-    parser.usage = "labelwright train [--config RECIPE] --data DIR --output_dir DIR [flags]"
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
-    parser.add_argument(
-        "--help-all", action="store_true", help="show every flag, TRL's included (takes seconds)"
+    add_training_help(
+        parser,
+        EPILOG,
+        "show every flag, TRL's included (takes seconds)",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from labelwright.commands.flags import add_training_help
 from labelwright.errors import ConfigError
 from labelwright.text.sections import SECTION_CHOICES
 
@@ -47,12 +48,7 @@ released weights of CheXbert
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The conversion's flags and the help; :mod:`baselines.encoder.arguments` has the others."""
-    parser.usage = "labelwright train-encoder [--config RECIPE] --data DIR --output_dir DIR [flags]"
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
-    parser.add_argument(
-        "--help-all", action="store_true", help="show every training flag (takes seconds)"
-    )
+    add_training_help(parser, EPILOG)
     parser.add_argument("--convert-pth", type=Path, metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--tokenizer", metavar="DIR|NAME", help=argparse.SUPPRESS)

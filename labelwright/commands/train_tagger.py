@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from labelwright.commands.flags import add_training_help
+
 EPILOG = """\
 training flags (a recipe holds the same names; a flag wins over the recipe)
   --config RECIPE             a YAML file, or a shipped one: almeida2025, aprilia2025,
@@ -69,12 +71,7 @@ train-tagger [flags]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The help; :mod:`baselines.tagger.arguments` has the flags."""
-    parser.usage = "labelwright train-tagger [--config RECIPE] --data DIR --output_dir DIR [flags]"
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = EPILOG
-    parser.add_argument(
-        "--help-all", action="store_true", help="show every training flag (takes seconds)"
-    )
+    add_training_help(parser, EPILOG)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from labelwright.label_set import LabelSet
+from labelwright.tasks.bytewise import ByteWise
 from labelwright.tasks.entities.answer import NONE
 from labelwright.text.borders import borders
 
@@ -40,7 +41,7 @@ class State:
     used: frozenset[tuple[bytes, int, int]] = frozenset()
 
 
-class MentionGuide:
+class MentionGuide(ByteWise[State]):
     """What may be answered to one text; a :class:`labelwright.tasks.base.Guide`."""
 
     def __init__(self, label_set: LabelSet, text: str) -> None:
@@ -57,18 +58,12 @@ class MentionGuide:
         """The state before the first byte."""
         return State()
 
-    def advance(self, state: State, piece: bytes) -> State | None:
-        """The state behind a token's bytes; ``None`` where they would not be valid."""
-        now: State | None = state
-        for byte in piece:
-            now = None if now is None else self._step(now, byte)
-        return now
-
     def may_end(self, state: State) -> bool:
         """Whether the answer may end here."""
         return state.done or (state.places is not None and self._whole(state) is not None)
 
-    def _step(self, state: State, byte: int) -> State | None:
+    def step(self, state: State, byte: int) -> State | None:
+        """The state behind one byte."""
         if state.done:
             return None
         if state.places is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from labelwright.label_set import LabelSet
+from labelwright.tasks.bytewise import ByteWise
 from labelwright.tasks.fields.answer import NONE
 from labelwright.tasks.fields.gold import PARTED
 from labelwright.tasks.fields.normalise import candidates
@@ -181,7 +182,7 @@ class State:
     done: bool = False
 
 
-class LineGuide:
+class LineGuide(ByteWise[State]):
     """What may stand behind a key, to the end of the line: ``value``, or ``value | value``."""
 
     def __init__(self, own: FieldSet, field: Field, text: str) -> None:
@@ -193,18 +194,12 @@ class LineGuide:
         """The state behind the key."""
         return State()
 
-    def advance(self, state: State, piece: bytes) -> State | None:
-        """The state behind a token's bytes; ``None`` where they would not be valid."""
-        now: State | None = state
-        for byte in piece:
-            now = None if now is None else self._step(now, byte)
-        return now
-
     def may_end(self, state: State) -> bool:
         """Whether the line is complete."""
         return state.done
 
-    def _step(self, state: State, byte: int) -> State | None:
+    def step(self, state: State, byte: int) -> State | None:
+        """The state behind one byte."""
         if state.done:
             return None
         if state.places is None:
@@ -263,7 +258,7 @@ class Written:
     done: bool = False
 
 
-class AnswerGuide:
+class AnswerGuide(ByteWise[Written]):
     """Which answers of lines are valid: fields in order, each with words that it may have."""
 
     def __init__(self, label_set: LabelSet, text: str) -> None:
@@ -282,13 +277,6 @@ class AnswerGuide:
         """The state before the first byte."""
         return Written()
 
-    def advance(self, state: Written, piece: bytes) -> Written | None:
-        """The state behind a token's bytes; ``None`` where they would not be valid."""
-        now: Written | None = state
-        for byte in piece:
-            now = None if now is None else self._step(now, byte)
-        return now
-
     def may_end(self, state: Written) -> bool:
         """Whether the answer may end here."""
         if state.done:
@@ -297,7 +285,8 @@ class AnswerGuide:
             return False
         return self._line(state.field).advance(state.line, b"\n") is not None
 
-    def _step(self, state: Written, byte: int) -> Written | None:
+    def step(self, state: Written, byte: int) -> Written | None:
+        """The state behind one byte."""
         if state.done:
             return None
         if state.line is not None:
