@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -55,33 +56,6 @@ class Segment:
     seen: np.ndarray | None = None
 
 
-class PackEngine(Protocol):
-    """Reads packs of segments with some library."""
-
-    def attending(self) -> AbstractContextManager[None]:
-        """Within the block :meth:`run` may be called."""
-        ...
-
-    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[Any]:
-        """Read segments that see ``memory`` and themselves.
-
-        Args:
-            keep: whether the new tokens are added to the memory, in the order of the segments.
-
-        Returns:
-            Per segment the last hidden states ``[wanted, hidden]`` of its wanted tokens.
-        """
-        ...
-
-    def prefix(self, tokens: Sequence[int]) -> Memory:
-        """The memory of what all prompts begin with."""
-        ...
-
-    def options(self, tokens: Sequence[int]) -> PackHead:
-        """What scores these tokens as the next."""
-        ...
-
-
 class PackHead(Protocol):
     """The rows of the output matrix that decide.
 
@@ -94,6 +68,38 @@ class PackHead(Protocol):
     def __call__(self, hidden: Sequence[Any]) -> np.ndarray:
         """What :meth:`PackEngine.run` returns to logits ``[all rows, tokens]``, float32."""
         ...
+
+
+class PackEngine(ABC):
+    """Reads packs of segments with some library."""
+
+    @abstractmethod
+    def attending(self) -> AbstractContextManager[None]:
+        """Within the block :meth:`run` may be called."""
+
+    @abstractmethod
+    def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[Any]:
+        """Read segments that see ``memory`` and themselves.
+
+        Args:
+            keep: whether the new tokens are added to the memory, in the order of the segments.
+
+        Returns:
+            Per segment the last hidden states ``[wanted, hidden]`` of its wanted tokens.
+        """
+
+    @abstractmethod
+    def options(self, tokens: Sequence[int]) -> PackHead:
+        """What scores these tokens as the next."""
+
+    def prefix(self, tokens: Sequence[int]) -> Memory:
+        """The memory of what all prompts begin with."""
+        memory = Memory()
+        if tokens:
+            nothing = np.empty(0, dtype=np.int64)
+            whole = Segment(tokens, range(len(tokens)), nothing, [len(tokens) - 1])
+            self.run(memory, [whole], keep=True)
+        return memory
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.decode.pack_plan import Memory, Plan, Segment
+from inference.decode.pack_plan import Memory, PackEngine, Plan, Segment
 from inference.decode.packed_attention import ATTENTION, Pack, register
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
@@ -36,7 +36,7 @@ KNOWN_LAYERS = frozenset({"full_attention", "sliding_attention"})
 """The kinds of attention, by their names in a model's configuration, that packs are read with."""
 
 
-class Engine:
+class Engine(PackEngine):
     """A loaded model as a reader of packed sequences."""
 
     def __init__(self, loaded: Loaded) -> None:
@@ -114,15 +114,6 @@ class Engine:
         finally:
             for hook in hooks:
                 hook.remove()
-
-    def prefix(self, tokens: Sequence[int]) -> Memory:
-        """The memory of what all prompts begin with."""
-        memory = Memory()
-        if tokens:
-            count = len(tokens)
-            nothing = np.empty(0, dtype=np.int64)
-            self.run(memory, [Segment(tokens, range(count), nothing, [count - 1])], keep=True)
-        return memory
 
     def options(self, tokens: Sequence[int]) -> OptionHead:
         """What scores these tokens as the next."""

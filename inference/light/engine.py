@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.decode.pack_plan import Memory, Plan, Segment
+from inference.decode.pack_plan import Memory, PackEngine, Plan, Segment
 from inference.light.model import F32, LightModel
 
 
-class LightEngine:
+class LightEngine(PackEngine):
     """A light model as a reader of packed sequences."""
 
     def __init__(self, model: LightModel) -> None:
@@ -42,15 +42,6 @@ class LightEngine:
             memory.keys, memory.values = kept.keys, kept.values
             memory.positions = np.concatenate([memory.positions, plan.positions])
         return np.split(found, np.cumsum([len(segment.wanted) for segment in segments])[:-1])
-
-    def prefix(self, tokens: Sequence[int]) -> Memory:
-        """The memory of what all prompts begin with."""
-        memory = Memory()
-        if tokens:
-            nothing = np.empty(0, dtype=np.int64)
-            whole = Segment(tokens, range(len(tokens)), nothing, [len(tokens) - 1])
-            self.run(memory, [whole], keep=True)
-        return memory
 
     def options(self, tokens: Sequence[int]) -> LightHead:
         """What scores these tokens as the next."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import MutableMapping
+from itertools import takewhile
 from pathlib import Path
 
 WAITING = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
@@ -43,7 +44,9 @@ def quick_products(
     if CORE in environment:
         return
     try:
-        known = processors.read_text(encoding="utf-8", errors="replace")
+        with processors.open(encoding="utf-8", errors="replace") as lines:
+            # the first processor's lines; with hundreds of them the whole takes long
+            known = "".join(takewhile(str.strip, lines))
     except OSError:  # no Linux
         return
     flags = re.search(r"^flags\s*:(.*)$", known, re.MULTILINE)
