@@ -10,7 +10,6 @@ The same command again goes on from the last checkpoint.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -184,8 +183,6 @@ def main(argv: Sequence[str]) -> int:
         LabelwrightError: the user can fix what is wrong.
     """
     wait_asleep()
-    # peft imports it, and it warns of a kernel that would have to come from the hub.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     return FineTuning().main(argv)
 
 

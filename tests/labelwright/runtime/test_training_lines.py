@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainingArguments
 
+from labelwright.cli import main
 from labelwright.program import show_messages
 from labelwright.runtime.training_lines import line, show_lines
 
@@ -71,3 +73,19 @@ def test_only_what_is_worth_a_look() -> None:
     scores = {"eval_loss": 1.25, "eval_macro_f1": 0.5, "eval_runtime": 3.0, "epoch": 1.0}
     assert line(scores) == "eval loss 1.25, eval macro f1 0.5"
     assert line({"train_runtime": 3.0, "train_loss": 0.4}) == ""
+
+
+@pytest.mark.parametrize("command", ["train", "train-encoder", "train-tagger", "pretrain"])
+def test_every_training_keeps_a_library_from_talking_of_its_kernels(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``bitsandbytes`` warns as it is imported, of what would have to come from the hub."""
+    talker = logging.getLogger("bitsandbytes")
+    before = talker.level
+    talker.setLevel(logging.NOTSET)
+    try:
+        assert main([command, "--data", "nowhere", "--output_dir", "nowhere"]) == 2
+        assert not talker.isEnabledFor(logging.WARNING)
+    finally:
+        talker.setLevel(before)
+    assert len(capsys.readouterr().err.splitlines()) == 1
