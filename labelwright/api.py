@@ -199,10 +199,12 @@ def build(
         ConfigError: a flag is unknown or does not fit.
     """
     from labelwright.commands.building import command
+    from labelwright.commands.building.flags import BuildOptions
 
     paths = [files] if isinstance(files, str | Path) else list(files)
     words = [*map(str, paths), "--label-set", _label_set_word(label_set), "--out", str(out)]
-    command.perform(_parsed("build", command.add_arguments, words, flags))
+    parsed = _parsed("build", command.add_arguments, words, flags)
+    command.perform(BuildOptions.from_flags(parsed))
     return Build(Path(out), json.loads((Path(out) / "manifest.json").read_text(encoding="utf-8")))
 
 

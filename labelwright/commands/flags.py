@@ -170,3 +170,11 @@ def seed(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
         raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
     return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
+    parts = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
+    if not all(parts):
+        raise argparse.ArgumentTypeError("an empty name between commas")
+    return tuple(dict.fromkeys(parts))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from labelwright.annotations.edges import EDGES
 from labelwright.annotations.offsets import UNITS
 from labelwright.annotations.tags import SCHEMES
-from labelwright.commands.flags import positive
+from labelwright.commands.flags import names, positive
 from labelwright.readers.annotated.base import BAD_ANNOTATIONS
 from labelwright.readers.annotated.conll import DOCUMENTS
 from labelwright.readers.brought import path_of
@@ -36,7 +36,7 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
     group.add_argument("--id-column", metavar="NAME", help="column of the report's id")
     group.add_argument(
         "--text-columns",
-        type=_names,
+        type=names,
         default=(),
         metavar="A,B",
         help="columns that make the text, such as findings,impression",
@@ -45,7 +45,7 @@ def add_reading_flags(parser: argparse.ArgumentParser, *, required: bool = True)
         "--patient-column", metavar="NAME", help="column of the patient's id, where there is one"
     )
     group.add_argument(
-        "--meta-columns", type=_names, default=(), metavar="A,B", help="columns to keep as metadata"
+        "--meta-columns", type=names, default=(), metavar="A,B", help="columns to keep as metadata"
     )
     add_format_flags(group)
     add_table_flags(group)
@@ -77,7 +77,7 @@ def add_table_flags(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--sheets",
-        type=_names,
+        type=names,
         default=(),
         metavar="A,B|all",
         help="sheets of a workbook (default: the only one that is not empty)",
@@ -189,14 +189,6 @@ def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
         offset_unit=arguments.offset_unit,
         mention_edges=arguments.mention_edges,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
-    names = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError("an empty name between commas")
-    return tuple(dict.fromkeys(names))
 
 
 def _delimiter(text: str) -> str:

@@ -149,7 +149,10 @@ def test_records_are_windows_but_texts_and_the_test_split_are_whole(tmp_path: Pa
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--window-overlap", "3"), "--window-overlap is for --windows; give --windows too"),
+        (
+            ("--window-overlap", "3"),
+            "--window-overlap is for --windows; leave --window-overlap out",
+        ),
         (("--windows", "3", "--window-overlap", "3"), "windows of 3 words cannot overlap by 3"),
         (("--windows", "0"), "argument --windows: must be a whole number of at least 1"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from data_builders.sources.silver import FILTERS, REPAIRS, SilverAnswers
 from labelwright.cli import main
-from labelwright.commands.building import entities as flags
+from labelwright.commands.building import flags
 from labelwright.errors import InputError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.records import Report

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.building.entities import tags_of, windows_of
-from labelwright.commands.building.flags import SOURCES, add_arguments, check
-from labelwright.commands.building.summary import summary
-from labelwright.commands.input_flags import read_options
+from labelwright.commands.building.flags import SOURCES, BuildOptions, add_arguments, check
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject, Report
@@ -29,16 +27,18 @@ BUILDING = "labelwright.commands.building"
 
 def run(arguments: argparse.Namespace) -> int:
     """Build, or show a preview."""
-    if arguments.preview is not None:
-        found, job = _job(arguments, _checked(arguments), scanned=False)
-        _preview(found, job, arguments.preview)
+    options = BuildOptions.from_flags(arguments)
+    if options.preview is not None:
+        found, job = _job(options, _checked(options), scanned=False)
+        _preview(found, job, options.preview)
         return 0
-    sys.stdout.write(summary(perform(arguments), arguments.out))
+    built, out = perform(options)
+    sys.stdout.write(_summary(built, out))
     return 0
 
 
-def perform(arguments: argparse.Namespace) -> Built:
-    """Build the data folder.
+def perform(options: BuildOptions) -> tuple[Built, Path]:
+    """Build the data folder; what is in it, and where it is.
 
     Raises:
         InputError, ConfigError, LabelSetError: reports, labels or options cannot be used.
@@ -46,27 +46,24 @@ def perform(arguments: argparse.Namespace) -> Built:
     """
     from data_builders.build import build
 
-    found, job = _job(arguments, _checked(arguments), scanned=True)
-    return build(found, job, arguments.out, overwrite=arguments.overwrite)
+    if options.out is None:
+        raise ConfigError("--out is missing", remedy="give a folder, or --preview 3 to look first")
+    found, job = _job(options, _checked(options), scanned=True)
+    return build(found, job, options.out, overwrite=options.overwrite), options.out
 
 
-def _checked(arguments: argparse.Namespace) -> LabelSet:
+def _checked(options: BuildOptions) -> LabelSet:
     """The label set, once no flag contradicts it or another flag."""
-    label_set = LabelSet.load(arguments.label_set)
+    label_set = LabelSet.load(options.label_set)
     kind, view = kind_of(label_set), _view(label_set)
     for other in every_kind():
         theirs = None if other is kind else extension(other, BUILDING)
-        for name in () if theirs is None else theirs.FLAGS:
-            if getattr(arguments, name) not in (None, (), []) and name not in _flags(view):
-                flag = f"--{name.replace('_', '-')}"
-                raise ConfigError(
-                    f"{flag} is for label sets of the task {other.name}, and the task of "
-                    f"{label_set.name} is {kind.name}",
-                    remedy=f"remove {flag}",
-                )
+        strange = () if theirs is None else [n for n in theirs.FLAGS if n not in _flags(view)]
+        why = f"of the task {other.name}, and the task of {label_set.name} is {kind.name}"
+        options.refuse(strange, f"is for label sets {why}", remedy="remove {}")
     if view is not None:
-        view.check(arguments)
-    check(arguments, labels_needed=view is None or view.NEEDS_LABELS)
+        view.check(options)
+    check(options, labels_needed=view is None or view.NEEDS_LABELS)
     return label_set
 
 
@@ -81,63 +78,63 @@ def _flags(view: ModuleType | None) -> tuple[str, ...]:
     return flags
 
 
-def _source(arguments: argparse.Namespace, label_set: LabelSet) -> Source | None:
+def _source(options: BuildOptions, label_set: LabelSet) -> Source | None:
     if (view := _view(label_set)) is not None:
-        source: Source | None = view.source(arguments, label_set)
+        source: Source | None = view.source(options, label_set)
         return source
     from data_builders.sources.base import GoldFile
 
-    return None if arguments.labels is None else GoldFile(Path(arguments.labels), label_set)
+    return None if options.labels is None else GoldFile(Path(options.labels), label_set)
 
 
-def _test_source(arguments: argparse.Namespace, label_set: LabelSet) -> Source | None:
+def _test_source(options: BuildOptions, label_set: LabelSet) -> Source | None:
     view = _view(label_set)
-    if arguments.test_labels is None or view is None:
+    if options.test_labels is None or view is None:
         return None
-    source: Source = view.test_source(arguments, label_set)
+    source: Source = view.source_of(options.test_labels, options, label_set)
     return source
 
 
 def _job(
-    arguments: argparse.Namespace, label_set: LabelSet, *, scanned: bool
+    options: BuildOptions, label_set: LabelSet, *, scanned: bool
 ) -> tuple[Iterable[Report | Reject], Job]:
     from data_builders.build import Job
 
-    found, facts, grammar = _reports(arguments, label_set, scanned=scanned)
-    known = _source(arguments, label_set) or grammar
+    found, facts, grammar = _reports(options, label_set, scanned=scanned)
+    known = _source(options, label_set) or grammar
     if known is None:
         raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
-    split, split_facts = _split(arguments)
+    split, split_facts = _split(options)
     job = Job(
         label_set=label_set,
         source=known,
-        test_source=_test_source(arguments, label_set),
-        sections=arguments.sections,
-        layout=arguments.format,
+        test_source=_test_source(options, label_set),
+        sections=options.sections,
+        layout=options.format,
         split=split,
-        augmentation=_augmentation(arguments, label_set),
-        oversample=arguments.oversample,
-        windows=windows_of(arguments),
-        tags=tags_of(arguments),
+        augmentation=_augmentation(options, label_set),
+        oversample=options.oversample,
+        windows=windows_of(options),
+        tags=tags_of(options),
         facts={**facts, **split_facts},
     )
     return found, job
 
 
-def _augmentation(arguments: argparse.Namespace, label_set: LabelSet) -> Augmentation | None:
-    if arguments.augment is None:
+def _augmentation(options: BuildOptions, label_set: LabelSet) -> Augmentation | None:
+    if not options.augment:
         return None
     from data_builders.augment import Augmentation, Augmenter
     from data_builders.synthetic.lexicon import Lexicon
 
-    lexicon = Lexicon.for_label_set(label_set, arguments.lexicon)
-    return Augmentation(Augmenter(lexicon, arguments.seed), arguments.augment)
+    lexicon = Lexicon.for_label_set(label_set, options.lexicon)
+    return Augmentation(Augmenter(lexicon, options.seed), options.augment)
 
 
 def _reports(
-    arguments: argparse.Namespace, label_set: LabelSet, *, scanned: bool
+    options: BuildOptions, label_set: LabelSet, *, scanned: bool
 ) -> tuple[Iterable[Report | Reject], dict[str, Any], Source | None]:
-    if arguments.synthetic is not None:
+    if options.synthetic:
         view = _view(label_set)
         write = getattr(view, "synthetic", None)
         if write is None:
@@ -145,17 +142,16 @@ def _reports(
                 f"no grammar writes texts for the task {label_set.task}",
                 remedy="give files of your own",
             )
-        written, facts, known = write(arguments, label_set)
-        return _bar(written, arguments.synthetic if scanned else None), facts, known
+        written, facts, known = write(options, label_set)
+        return _bar(written, options.synthetic if scanned else None), facts, known
     from labelwright.readers import read_reports, scan
 
-    options = read_options(arguments)
-    found = read_reports(arguments.files, options)
+    found = read_reports(options.files, options.reading)
     if not scanned:
         return found, {}, None
-    seen = scan(arguments.files, options)
+    seen = scan(options.files, options.reading)
     facts = {"inputs": list(seen.inputs)}
-    if annotations := options.annotations():
+    if annotations := options.reading.annotations():
         facts["reading"] = annotations
     return _bar(found, seen.rows), facts, None
 
@@ -171,29 +167,29 @@ def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report
     return bar
 
 
-def _split(arguments: argparse.Namespace) -> tuple[Any, Mapping[str, Any]]:
+def _split(options: BuildOptions) -> tuple[Any, Mapping[str, Any]]:
     from data_builders.splits.split import parse_ratios
     from data_builders.splits.split_file import read_split_file
     from data_builders.splits.split_plan import SplitOptions
     from labelwright.io.manifest import inputs
 
-    path = arguments.split_file
-    ratios = arguments.split or SplitOptions.ratios
+    path = options.split_file
+    ratios = options.split or SplitOptions.ratios
     parse_ratios(ratios)
     table = None
     if path is not None:
-        asked, reports_id = arguments.split_id_columns, arguments.id_column
+        asked, reports_id = options.split_id_columns, options.reading.id_column
         table = read_split_file(path, asked=asked, reports_id=reports_id)
-    options = SplitOptions(
+    plan = SplitOptions(
         ratios=ratios,
         table=table,
-        seed=arguments.seed,
-        duplicates=arguments.duplicates,
-        leakage=arguments.leakage,
-        near_duplicates=arguments.near_duplicates,
-        stratify=arguments.stratify or SplitOptions.stratify,
+        seed=options.seed,
+        duplicates=options.duplicates,
+        leakage=options.leakage,
+        near_duplicates=options.near_duplicates,
+        stratify=options.stratify or SplitOptions.stratify,
     )
-    return options, {} if path is None else {"split_file": inputs([path])[0]}
+    return plan, {} if path is None else {"split_file": inputs([path])[0]}
 
 
 def _parts(report: Report, known: Any, job: Job) -> list[tuple[str, str, Any]]:
@@ -229,3 +225,72 @@ def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
     if not shown:
         what = "annotations" if kind.whole_text else "--labels, --sections"
         raise InputError("no report can be used", remedy=f"check {what} and the ids")
+
+
+def _summary(built: Built, out: Path) -> str:
+    """The lines for the terminal."""
+    return "\n".join([*built.classes.lines(), "", *_told(built.manifest), f"written to {out}", ""])
+
+
+def _told(manifest: Mapping[str, Any]) -> Iterator[str]:
+    counts, split = manifest["counts"], manifest["split"]
+    yield f"{counts['in']} rows in = {counts['records']} records + {counts['rejected']} rejected"
+    for reason, count in counts["rejected_by_reason"].items():
+        yield f"  rejected {count}: {reason}"
+    for key in ("labels", "test_labels"):
+        if left := (manifest[key] or {}).get("labels_without_report"):
+            yield f"  {key} of {left} reports that are not in the input were not used"
+    yield from _told_entities(counts.get("entities"))
+    if counts["negatives_read_as_blank"]:
+        yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
+    if augmentation := manifest["augmentation"]:
+        yield (
+            f"{augmentation['made']} variants of {augmentation['reports']} training reports "
+            "were added to them"
+        )
+    yield from _told_records(manifest)
+    yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
+    if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
+        yield (
+            f"{largest} reports are linked by patient or equal text and stay in one split; "
+            "--duplicates drop loosens them"
+        )
+    for pair, count in split["near_duplicates"]["reports"].items():
+        yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
+
+
+def _told_records(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What the records have beside one for each report."""
+    if copies := manifest["oversampling"]:
+        yield (
+            f"{copies['copies']} copies of {copies['reports_copied']} training reports with rare "
+            "classes were added to them"
+        )
+    if windows := manifest["windows"]:
+        notes, records = (sum(windows[key].values()) for key in ("notes_divided", "windows"))
+        yield f"{notes} notes of train and validation stand in {records} windows"
+        if longer := windows["sentences_longer_than_a_window"]:
+            yield f"  {longer} windows are longer than asked, to keep an entity in one piece"
+    if tags := manifest["tags"]:
+        for reason, count in tags["left_out"].items():
+            yield f"  not in the tag files {count}: {reason}"
+
+
+def _told_entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
+    if counts is None:
+        return
+    left_out = sum(counts["left_out"].values())
+    yield (
+        f"{counts['in']} entities in = {counts['records']} in records + {counts['rejected']} in "
+        f"rejected notes + {left_out} left out"
+    )
+    for reason, count in counts["left_out"].items():
+        yield f"  left out {count}: {reason}"
+    if unasked := counts.get("certainties_not_asked_for"):
+        yield f"  {unasked} have a certainty, which the label set does not ask for"
+    if trimmed := counts.get("white_space_trimmed"):
+        yield f"  {trimmed} had white space at their edges, which was trimmed"
+    if widened := counts.get("widened_by_normalising"):
+        yield f"  {widened} cover a part of what normalising replaced, and now all of it"
+    if unsaid := sum(counts["place_not_said_by_answer"].values()):
+        yield f"  {unsaid} stand where the words of their answer line would not be looked for"

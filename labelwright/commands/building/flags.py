@@ -3,177 +3,353 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from labelwright.commands.building.entities import add_entity_flags
-from labelwright.commands.flags import positive, seed
-from labelwright.commands.input_flags import add_reading_flags
+from labelwright.annotations.tags import SCHEMES
+from labelwright.commands.flags import names, positive, seed
+from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.options import Options, flag, read_by, switch
 from labelwright.errors import ConfigError
+from labelwright.readers.options import ReadOptions
+from labelwright.records import Certainty
 from labelwright.text.sections import SECTION_CHOICES
 
-SOURCES = "a CSV or TSV (.gz) in CheXpert coding, 'rules', or 'openi-mesh'"
+RULES, MESH = "rules", "openi-mesh"
+SOURCES = f"a CSV or TSV (.gz) in CheXpert coding, '{RULES}', or '{MESH}'"
+REPAIRS = ("drop", "pad", "cut", "pad-and-cut")
+FILTERS = ("none", "single", "short", "duplicates")
+"""As :mod:`data_builders.sources.silver` has them, which is loaded where it is used."""
+LABELS, RECORDS, SPLITS = "labels", "records", "splits"
+NOTES = "entities (label sets whose task is entities)"
+
+
+def _filters(text: str) -> tuple[str, ...]:
+    found = names(text)
+    if unknown := [name for name in found if name not in FILTERS]:
+        raise argparse.ArgumentTypeError(
+            f"no filter {unknown[0]!r}; choose some of: {', '.join(FILTERS)}"
+        )
+    return found
+
+
+def _renaming(text: str) -> tuple[str, str]:
+    old, equal, new = (part.strip() for part in text.partition("="))
+    if not equal or not old or not new:
+        raise argparse.ArgumentTypeError("must be OLD=NEW, such as Tumor=Disease")
+    return old, new
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrammarOptions(Options):
+    """Reports of the grammar."""
+
+    synthetic: int = flag(
+        "N reports of the grammar instead of FILE", default=0, type=positive, metavar="N"
+    )
+    balance: float | None = flag(
+        "share of the grammar's reports that draw rare and common certainties alike "
+        "(0 to 1, default 0)",
+        beside="synthetic",
+        type=float,
+        metavar="SHARE",
+    )
+    noise: float | None = flag(
+        "slips in its text (0 to 1, default 1)", beside="synthetic", type=float, metavar="AMOUNT"
+    )
+    brief: float | None = flag(
+        "share of its reports that are of one to three statements (0 to 1, default 0)",
+        beside="synthetic",
+        type=float,
+        metavar="SHARE",
+    )
+    lexicon: Path | None = flag(
+        "the words of --synthetic and --augment (default: those shipped for the label set)",
+        beside=("synthetic", "augment"),
+        type=Path,
+        metavar="FILE",
+    )
+
+    def shares(self) -> dict[str, Any]:
+        """``balance``, ``noise`` and ``brief``, with their defaults."""
+        usual = {"balance": 0.0, "noise": 1.0, "brief": 0.0}
+        given = {name: getattr(self, name) for name in usual}
+        return {k: usual[k] if v is None else float(v) for k, v in given.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityOptions(Options):
+    """Annotated notes."""
+
+    entity_table: Path | None = flag(
+        "mentions as strings, to be found in the notes: CSV or TSV with a row for each, or "
+        "JSON lines with a row per note (default: what the input itself marks)",
+        group=NOTES,
+        type=Path,
+        metavar="FILE",
+    )
+    entity_columns: tuple[str, ...] = flag(
+        "its columns of id, type and mention (default: the id, type, text), and a fourth "
+        "for certainty",
+        group=NOTES,
+        beside="entity_table",
+        default=(),
+        type=names,
+        metavar="A,B,C",
+    )
+    entity_places: str | None = flag(
+        "each string of the table is one mention (default), or stands for all its places",
+        group=NOTES,
+        beside="entity_table",
+        choices=("one", "all"),
+    )
+    entity_missing: str | None = flag(
+        "notes that do not hold all their strings: reject the note (default), or drop these "
+        "strings and keep it; counted",
+        group=NOTES,
+        beside="entity_table",
+        choices=("reject", "drop"),
+    )
+    normalise: Path | None = flag(
+        "a YAML table: lower case, dropped marks, abbreviations, typos, standard terms",
+        group=NOTES,
+        type=Path,
+        metavar="TABLE",
+    )
+    only_types: tuple[str, ...] = flag(
+        "types of the label set to keep; entities of any other type are left out, counted",
+        group=NOTES,
+        default=(),
+        type=names,
+        metavar="A,B",
+    )
+    rename_type: tuple[tuple[str, str], ...] = flag(
+        "a type of the input and the type of the label set that it stands for; repeatable",
+        group=NOTES,
+        default=(),
+        type=_renaming,
+        action="append",
+        metavar="OLD=NEW",
+    )
+    overlaps: str | None = flag(
+        "notes whose entities overlap where the label set has no nesting: reject the note "
+        "(default), or keep the longest of overlapping entities",
+        group=NOTES,
+        choices=("reject", "longest"),
+    )
+    unmarked: Certainty | None = flag(
+        "certainty of entities that have none, where the label set asks for one",
+        group=NOTES,
+        type=Certainty,
+        choices=tuple(Certainty)[:3],
+        metavar="CERTAINTY",
+    )
+    windows: int | None = flag(
+        "divide training and validation records of longer notes into windows of whole "
+        "sentences; texts and entities beside the records stay whole",
+        group=NOTES,
+        type=positive,
+        metavar="WORDS",
+    )
+    window_overlap: int | None = flag(
+        "that two windows share, at most (default: a quarter of --windows)",
+        group=NOTES,
+        beside="windows",
+        type=positive,
+        metavar="WORDS",
+    )
+    silver: Path | None = flag(
+        "what a teacher said of the input's phrases: the folder of a labeling run, or JSON "
+        'lines {"id"} with "entities", "marked" (text with tags) or "labels" (one per word)',
+        group=NOTES,
+        type=Path,
+        metavar="FILE|DIR",
+    )
+    silver_repair: str | None = flag(
+        "lists of labels that have not a label per word: drop the phrase (default), pad "
+        "shorter ones with O, cut longer ones, or both",
+        group=NOTES,
+        beside="silver",
+        choices=REPAIRS,
+    )
+    silver_filter: tuple[str, ...] = flag(
+        f"phrases to leave out, counted each: {', '.join(FILTERS)}",
+        group=NOTES,
+        beside="silver",
+        default=(),
+        type=_filters,
+        metavar="A,B",
+    )
+    silver_verdicts: Path | None = flag(
+        "a table of id and verdict (keep, discard) of people who looked at phrases",
+        group=NOTES,
+        beside="silver",
+        type=Path,
+        metavar="FILE",
+    )
+    tags: str | None = flag(
+        "write every split as a CoNLL file too, each token with its tag of this scheme",
+        group=NOTES,
+        choices=SCHEMES,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(EntityOptions, GrammarOptions):
+    """All flags; those that only some kinds have are named by the kinds."""
+
+    files: tuple[Path, ...] = read_by(lambda given: tuple(given.files))
+    reading: ReadOptions = read_by(read_options)
+    label_set: str = flag("what to ask of a report", required=True, metavar="NAME|FILE")
+    out: Path | None = flag("the data folder to write", type=Path, metavar="DIR")
+    labels: str | None = flag(SOURCES, group=LABELS, metavar="SOURCE")
+    test_labels: str | None = flag(
+        "other labels for the test split", group=LABELS, metavar="SOURCE"
+    )
+    label_id_columns: tuple[str, ...] = flag(
+        "id of label tables",
+        group=LABELS,
+        beside="by_table",
+        use="a label table",
+        default=(),
+        type=names,
+        metavar="A,B",
+    )
+    rules: Path | None = flag(
+        f"a rules file of your own, for --labels {RULES}",
+        group=LABELS,
+        beside="by_rules",
+        use=f"--labels {RULES}",
+        type=Path,
+        metavar="FILE",
+    )
+    openi_table: Path | None = flag(
+        "codes -> observations, as YAML",
+        group=LABELS,
+        beside="by_codes",
+        use=f"--labels {MESH}",
+        type=Path,
+        metavar="FILE",
+    )
+    sections: str = flag(
+        "part of the report to use", group=RECORDS, default="full", choices=SECTION_CHOICES
+    )
+    format: str = flag(
+        "form of the records", group=RECORDS, default="trl", choices=("trl", "alpaca")
+    )
+    augment: int = flag(
+        "add N variants of every training report: other words, order and look, same labels",
+        group=RECORDS,
+        default=0,
+        type=positive,
+        metavar="N",
+    )
+    oversample: str | None = flag(
+        "copies of training reports with rare classes: by the rule of the benchmark of de "
+        "Almeida et al., or a repaired one that reaches every rare class",
+        group=RECORDS,
+        choices=("paper", "rare"),
+    )
+    preview: int | None = flag(
+        "show N records and write nothing", group=RECORDS, type=positive, metavar="N"
+    )
+    split: str | None = flag(
+        "shares (default 0.8,0.1,0.1), or all in one", group=SPLITS, metavar="R,R,R|none|test"
+    )
+    stratify: str | None = flag(
+        "of --split: share out rare labels or types first (default), or split at random",
+        group=SPLITS,
+        choices=("labels", "none"),
+    )
+    split_file: Path | None = flag(
+        "a table with the columns id and split", group=SPLITS, type=Path, metavar="FILE"
+    )
+    split_id_columns: tuple[str, ...] = flag(
+        "id of that table",
+        group=SPLITS,
+        beside="split_file",
+        default=(),
+        type=names,
+        metavar="A,B",
+    )
+    seed: int = flag(
+        "seed of the split and the grammar (default 13)", group=SPLITS, default=13, type=seed
+    )
+    duplicates: str = flag(
+        "reports of equal text", group=SPLITS, default="keep", choices=("keep", "drop")
+    )
+    leakage: str = flag(
+        "where --split-file puts a patient or a text into two splits; keep-texts: stop for "
+        "patients, count and keep equal texts of different patients",
+        group=SPLITS,
+        default="error",
+        choices=("error", "drop", "keep-texts"),
+    )
+    near_duplicates: str = flag(
+        "training reports that nearly repeat a validation or test report",
+        group=SPLITS,
+        default="keep",
+        choices=("keep", "drop"),
+    )
+    overwrite: bool = switch("replace an earlier build")
+
+    @property
+    def by_rules(self) -> bool:
+        """Whether rules give labels."""
+        return RULES in (self.labels, self.test_labels)
+
+    @property
+    def by_codes(self) -> bool:
+        """Whether codes give labels."""
+        return MESH in (self.labels, self.test_labels)
+
+    @property
+    def by_table(self) -> bool:
+        """Whether a table gives labels."""
+        return bool({self.labels, self.test_labels} - {None, RULES, MESH})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     add_reading_flags(parser, required=False)
-    add = parser.add_argument
-    add("--synthetic", type=positive, metavar="N", help="N reports of the grammar instead of FILE")
-    add(
-        "--balance",
-        type=float,
-        metavar="SHARE",
-        help="share of the grammar's reports that draw rare and common certainties alike "
-        "(0 to 1, default 0)",
-    )
-    add("--noise", type=float, metavar="AMOUNT", help="slips in its text (0 to 1, default 1)")
-    add(
-        "--brief",
-        type=float,
-        metavar="SHARE",
-        help="share of its reports that are of one to three statements (0 to 1, default 0)",
-    )
-    add("--label-set", required=True, metavar="NAME|FILE", help="what to ask of a report")
-    add(
-        "--lexicon",
-        type=Path,
-        metavar="FILE",
-        help="the words of --synthetic and --augment (default: those shipped for the label set)",
-    )
-    add("--out", type=Path, metavar="DIR", help="the data folder to write")
-    labels = parser.add_argument_group("labels")
-    add = labels.add_argument
-    add("--labels", metavar="SOURCE", help=SOURCES)
-    add("--test-labels", metavar="SOURCE", help="other labels for the test split")
-    add("--label-id-columns", type=_names, default=(), metavar="A,B", help="id of label tables")
-    add("--rules", type=Path, metavar="FILE", help="a rules file of your own, for --labels rules")
-    add("--openi-table", type=Path, metavar="FILE", help="codes -> observations, as YAML")
-    records = parser.add_argument_group("records")
-    add = records.add_argument
-    add("--sections", choices=SECTION_CHOICES, default="full", help="part of the report to use")
-    add("--format", choices=("trl", "alpaca"), default="trl", help="form of the records")
-    add(
-        "--augment",
-        type=positive,
-        metavar="N",
-        help="add N variants of every training report: other words, order and look, same labels",
-    )
-    add(
-        "--oversample",
-        choices=("paper", "rare"),
-        help="copies of training reports with rare classes: by the rule of the benchmark of de "
-        "Almeida et al., or a repaired one that reaches every rare class",
-    )
-    add("--preview", type=positive, metavar="N", help="show N records and write nothing")
-    add_entity_flags(parser)
-    split = parser.add_argument_group("splits")
-    add = split.add_argument
-    add("--split", metavar="R,R,R|none|test", help="shares (default 0.8,0.1,0.1), or all in one")
-    add(
-        "--stratify",
-        choices=("labels", "none"),
-        help="of --split: share out rare labels or types first (default), or split at random",
-    )
-    add("--split-file", type=Path, metavar="FILE", help="a table with the columns id and split")
-    add("--split-id-columns", type=_names, default=(), metavar="A,B", help="id of that table")
-    add("--seed", type=seed, default=13, help="seed of the split and the grammar (default 13)")
-    add("--duplicates", choices=("keep", "drop"), default="keep", help="reports of equal text")
-    add(
-        "--leakage",
-        choices=("error", "drop", "keep-texts"),
-        default="error",
-        help="where --split-file puts a patient or a text into two splits; keep-texts: stop for "
-        "patients, count and keep equal texts of different patients",
-    )
-    add(
-        "--near-duplicates",
-        choices=("keep", "drop"),
-        default="keep",
-        help="training reports that nearly repeat a validation or test report",
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier build")
+    BuildOptions.add_flags(parser)
 
 
-def check(arguments: argparse.Namespace, *, labels_needed: bool) -> None:
+def check(options: BuildOptions, *, labels_needed: bool) -> None:
     """Refuse flags that do not go together.
 
     Raises:
         ConfigError: there are some, or one that is needed is missing.
     """
-    if bool(arguments.files) == (arguments.synthetic is not None):
+    if bool(options.files) == bool(options.synthetic):
         raise ConfigError("give either files or --synthetic N", remedy="see --help")
-    for flag in ("balance", "noise", "brief"):
-        if getattr(arguments, flag) is not None and arguments.synthetic is None:
-            raise ConfigError(f"--{flag} is for --synthetic", remedy=f"leave --{flag} out")
-    if arguments.augment is not None:
-        _check_augment(arguments)
-    if labels_needed and arguments.labels is None and arguments.synthetic is None:
-        raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
-    if arguments.out is None and arguments.preview is None:
-        raise ConfigError("--out is missing", remedy="give a folder, or --preview 3 to look first")
-    if arguments.split is not None and arguments.split_file is not None:
-        raise ConfigError("--split and --split-file exclude each other", remedy="give one of them")
-    if arguments.stratify is not None and arguments.split_file is not None:
-        raise ConfigError("--stratify is for --split", remedy="leave --stratify out")
-    if arguments.oversample is not None and arguments.split == "test":
-        raise ConfigError(
-            "--oversample is for training reports, and --split test makes none",
-            remedy="leave --oversample out",
-        )
-    _refuse_idle_flags(arguments)
-    _refuse_own_inputs(arguments)
-
-
-def _check_augment(arguments: argparse.Namespace) -> None:
-    if arguments.synthetic is not None:
+    options.refuse_idle()
+    if options.synthetic and options.augment:
         raise ConfigError(
             "--augment is for reports of your own", remedy="raise --synthetic instead"
         )
-    if arguments.preview is not None:
-        raise ConfigError("--preview shows no variants", remedy="leave --augment out")
-    if arguments.split == "test":
-        raise ConfigError(
-            "--augment is for training reports, and --split test makes none",
-            remedy="leave --augment out",
+    if labels_needed and options.labels is None and not options.synthetic:
+        raise ConfigError("--labels is missing", remedy=f"give {SOURCES}")
+    if options.preview is not None:
+        options.refuse(("augment",), "is not for --preview, which shows no variants")
+    if options.split_file is not None:
+        options.refuse(("split", "stratify"), "and --split-file exclude each other")
+    if options.split == "test":
+        options.refuse(
+            ("augment", "oversample"), "is for training reports, and --split test makes none"
         )
+    _refuse_own_inputs(options)
 
 
-def _refuse_idle_flags(arguments: argparse.Namespace) -> None:
-    """A flag that would do nothing shows that the user expects something else."""
-    sources = {arguments.labels, arguments.test_labels} - {None}
-    table = bool(sources - {"rules", "openi-mesh"})
-    split_table = arguments.split_file is not None
-    for flag, used, use in (
-        ("lexicon", arguments.synthetic or arguments.augment, "--synthetic and --augment"),
-        ("rules", "rules" in sources, "--labels rules"),
-        ("openi_table", "openi-mesh" in sources, "--labels openi-mesh"),
-        ("label_id_columns", table, "a label table"),
-        ("split_id_columns", split_table, "--split-file"),
-    ):
-        if getattr(arguments, flag) and not used:
-            name = f"--{flag.replace('_', '-')}"
-            raise ConfigError(f"{name} is for {use}", remedy=f"leave {name} out")
-
-
-def _refuse_own_inputs(arguments: argparse.Namespace) -> None:
+def _refuse_own_inputs(options: BuildOptions) -> None:
     """An input inside the folder that --overwrite empties would be lost."""
-    if arguments.out is None:
+    if options.out is None:
         return
-    read = [
-        *arguments.files,
-        arguments.labels,
-        arguments.test_labels,
-        arguments.split_file,
-        arguments.entity_table,
-        arguments.normalise,
-    ]
-    for path in map(Path, filter(None, read)):
-        if path.is_file() and path.resolve().parent == arguments.out.resolve():
+    tables = (options.labels, options.test_labels, options.entity_table, options.normalise)
+    for path in (Path(each) for each in (*options.files, *tables, options.split_file) if each):
+        if path.is_file() and path.resolve().parent == options.out.resolve():
             raise ConfigError(
                 f"{path} is read and stands in --out, whose files are replaced",
                 remedy="choose another --out",
             )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from labelwright.errors import ConfigError
+from labelwright.commands.building.flags import BuildOptions
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def synthetic(
-    arguments: argparse.Namespace, label_set: LabelSet
+    options: BuildOptions, label_set: LabelSet
 ) -> tuple[Iterable[Report], dict[str, Any], Source]:
     """Letters, what the manifest says of them, and their values.
 
@@ -26,13 +25,13 @@ def synthetic(
     """
     from data_builders.sources.letters import LetterValues
 
-    _, letters, facts = drawn(arguments, label_set)
+    _, letters, facts = drawn(options, label_set)
     known = LetterValues(letters)
     return known.reports(), facts, known
 
 
 def drawn(
-    arguments: argparse.Namespace, label_set: LabelSet
+    options: BuildOptions, label_set: LabelSet
 ) -> tuple[LabelSet, Iterable[Letter], dict[str, Any]]:
     """The label set of the letters' fields, the letters, and what the manifest says of them.
 
@@ -41,12 +40,10 @@ def drawn(
     """
     from data_builders.synthetic.letters.writer import fields_for, fingerprint, write_letters
 
-    for flag in ("balance", "brief", "lexicon"):
-        if getattr(arguments, flag) is not None:
-            raise ConfigError(f"--{flag} is for reports, not letters", remedy=f"remove --{flag}")
+    options.refuse(("balance", "brief", "lexicon"), "is for reports, not letters")
     fields = fields_for(label_set)
-    noise = 1.0 if arguments.noise is None else float(arguments.noise)
-    count, seed = arguments.synthetic, arguments.seed
+    noise = 1.0 if options.noise is None else float(options.noise)
+    count, seed = options.synthetic, options.seed
     letters = write_letters(fields, count, seed, noise=noise)
     sha256 = fingerprint(fields)
     told = {"letters": count, "seed": seed, "noise": noise, "lexicon_sha256": sha256}

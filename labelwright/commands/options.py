@@ -1,0 +1,120 @@
+"""A command's flags as the fields of a frozen class: declared once, read once, at the door."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, Self
+
+from labelwright.errors import ConfigError
+
+HOW, GROUP, BESIDE, USE, READ = "how", "group", "beside", "use", "read"
+
+
+def flag(
+    said: str,
+    *,
+    group: str = "",
+    beside: str | Sequence[str] = (),
+    use: str = "",
+    default: Any = None,
+    **how: Any,
+) -> Any:
+    """A field that is a flag, named after it; with ``nargs`` and ``place=True`` a place.
+
+    Args:
+        said: its help.
+        group: the heading that help puts it under.
+        beside: fields or properties without any of which the flag would do nothing; ``use`` names
+            them to the user, where they are no flags.
+        default: where it is not given; a list of values is a tuple.
+        how: what else ``ArgumentParser.add_argument`` takes.
+    """
+    names = (beside,) if isinstance(beside, str) else tuple(beside)
+    told = {HOW: {"help": said, **how}, GROUP: group, BESIDE: names, USE: use}
+    if default is None and (how.get("required") or how.get("nargs") == "+"):
+        return field(metadata=told)
+    return field(default=default, metadata=told)
+
+
+def switch(said: str, **more: Any) -> Any:
+    """A flag without a value."""
+    return flag(said, action="store_true", default=False, **more)
+
+
+def read_by(read: Callable[[argparse.Namespace], Any]) -> Any:
+    """A field that is read from flags which stand elsewhere."""
+    return field(metadata={READ: read})
+
+
+def as_flag(name: str) -> str:
+    """A field as the flag of the command line."""
+    return "FILE" if name == "files" else f"--{name.replace('_', '-')}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What one command was told; its subclasses declare the flags."""
+
+    @classmethod
+    def add_flags(cls, parser: argparse.ArgumentParser) -> None:
+        """Declare the flags, group by group."""
+        groups: dict[str, Any] = {"": parser}
+        for one in fields(cls):
+            if HOW not in one.metadata:
+                continue
+            group, how = one.metadata[GROUP], dict(one.metadata[HOW])
+            if group not in groups:
+                groups[group] = parser.add_argument_group(group)
+            if not how.get("required") and one.default not in (MISSING, None, ()):
+                how["default"] = one.default
+            name = one.name if how.pop("place", False) else as_flag(one.name)
+            groups[group].add_argument(name, **how)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of its fields."""
+        return tuple(one.name for one in fields(cls))
+
+    @classmethod
+    def from_flags(cls, arguments: argparse.Namespace) -> Self:
+        """The options that a command line gives."""
+        return cls(**{one.name: _value(one, arguments) for one in fields(cls)})
+
+    def given(self, name: str) -> bool:
+        """Whether a flag says something else than its default."""
+        usual = {one.name: one.default for one in fields(self)}
+        return bool(getattr(self, name) != usual.get(name))
+
+    def refuse(self, names: Iterable[str], why: str, *, remedy: str = "leave {} out") -> None:
+        """Refuse each of these flags that is given.
+
+        Raises:
+            ConfigError: one is; ``why`` goes on behind its name.
+        """
+        for name in names:
+            if self.given(name):
+                word = as_flag(name)
+                raise ConfigError(f"{word} {why}", remedy=remedy.format(word))
+
+    def refuse_idle(self) -> None:
+        """Refuse flags that would do nothing without another.
+
+        Raises:
+            ConfigError: there is one: the user expects something else.
+        """
+        for one in fields(self):
+            beside = one.metadata.get(BESIDE, ())
+            if beside and not any(getattr(self, other) for other in beside):
+                use = one.metadata[USE] or " and ".join(map(as_flag, beside))
+                self.refuse((one.name,), f"is for {use}")
+
+
+def _value(one: Any, arguments: argparse.Namespace) -> Any:
+    if READ in one.metadata:
+        return one.metadata[READ](arguments)
+    value = getattr(arguments, one.name)
+    if value is None and one.default is not MISSING:
+        return one.default
+    return tuple(value) if isinstance(value, list) else value
