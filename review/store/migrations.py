@@ -7,11 +7,18 @@ from collections.abc import Callable, Mapping
 from sqlalchemy import Connection, inspect, select
 
 from labelwright.errors import InputError
-from review.store.tables import VERSION, meta, metadata
+from review.store.tables import VERSION, comment, meta, metadata
 
 Step = Callable[[Connection], None]
 
-STEPS: Mapping[int, Step] = {}
+
+def _comments(connection: Connection) -> None:
+    """Comments on notes, and how far in the queue everybody is."""
+    comment.create(connection)
+    connection.exec_driver_sql("ALTER TABLE person ADD passed INTEGER DEFAULT 0 NOT NULL")
+
+
+STEPS: Mapping[int, Step] = {1: _comments}
 """``{version: what brings its tables to the next version}``."""
 
 _SQLITE_GUARDS = (

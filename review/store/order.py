@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from review.store.store import Settings, Store
-from review.store.tables import assignment, note, queue, said
+from review.store.tables import assignment, note, person, queue, said
 
 RANDOM = "drawn at random, without proposals"
 NEAR = "near-copy of another note"
@@ -41,6 +41,7 @@ def arrange(store: Store) -> int:
     with store.writing() as connection:
         begun = select(assignment.c.note)
         connection.execute(queue.delete().where(queue.c.note.not_in(begun)))
+        connection.execute(person.update().values(passed=0))
         waiting = _waiting(connection)
         last = connection.scalar(select(func.max(queue.c.rank))) or 0
         rows = _rows(ordered(waiting, store.settings), store.settings, last + 1)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
+VERSION = 2
 """Of these tables; :mod:`review.store.migrations` brings older ones up to it."""
 
 metadata = MetaData()
@@ -153,7 +153,21 @@ person = Table(
     Column("password", Text),  # argon2id; none where only a proxy lets the person in
     Column("disabled", Boolean, nullable=False),
     Column("created", String(32), nullable=False),
+    # Up to this rank of the queue the person has been given all that is free.
+    Column("passed", Integer, nullable=False, server_default="0"),
 )
+
+comment = Table(
+    "comment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("note", ForeignKey("note.id"), nullable=False),
+    Column("person", ForeignKey("person.id"), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("text", Text),  # none where its author took it back
+)
+"""What people say to each other about a note."""
+Index("comment_note", comment.c.note)
 
 session = Table(
     "session",

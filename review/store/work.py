@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, select, update
 
 from review.kinds.base import Form, Item
 from review.store import events, runs
@@ -70,12 +70,23 @@ def next_in(connection: Connection, form: Form, who: Person) -> int | None:
     found = _resumed(connection, who)
     if found is None:
         mine = exists().where(assignment.c.note == queue.c.note, assignment.c.person == who.id)
-        found = connection.scalar(
-            select(queue.c.note).where(queue.c.free > 0, ~mine).order_by(queue.c.rank).limit(1)
-        )
-        if found is not None:
+        passed = select(person.c.passed).where(person.c.id == who.id).scalar_subquery()
+        place = connection.execute(
+            select(queue.c.note, queue.c.rank)
+            .where(queue.c.free > 0, queue.c.rank > passed, ~mine)
+            .order_by(queue.c.rank)
+            .limit(1)
+        ).one_or_none()
+        if place is not None:
+            found = place.note
             take(connection, form, who, found)
+            _pass(connection, place.rank, person.c.id == who.id)
     return found
+
+
+def _pass(connection: Connection, rank: int, whom: ColumnElement[bool]) -> None:
+    """Note how far in the queue somebody has been given all that is free."""
+    connection.execute(update(person).where(whom).values(passed=rank))
 
 
 def _resumed(connection: Connection, who: Person) -> int | None:
@@ -309,6 +320,8 @@ def settle_queue(connection: Connection, note: int) -> None:
         state = "skipped" if skipped else "new"
     free = max(0, place.wanted - states.count(OPEN) - done)
     connection.execute(update(queue).where(queue.c.note == note).values(state=state, free=free))
+    if free > place.free:
+        _pass(connection, place.rank - 1, person.c.passed >= place.rank)
 
 
 def _agreed(connection: Connection, note: int) -> bool:

@@ -20,7 +20,7 @@ from review.store import migrations, order, runs
 from review.store.notes import Imported
 from review.store.order import Waiting, ordered
 from review.store.store import Settings, open_store
-from review.store.tables import meta
+from review.store.tables import VERSION, meta
 from review.store.work import RefusedError
 
 
@@ -277,23 +277,28 @@ def test_labels_are_choices_one_per_observation(tmp_path: Path) -> None:
 
 
 def test_tables_of_a_newer_program_are_left_alone_and_older_ones_brought_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     store = filled(tmp_path / "p")
     with store.writing() as connection:
         connection.execute(meta.update().where(meta.c.key == "version").values(value="9"))
     with pytest.raises(InputError, match="a newer labelwright"):
         open_store(tmp_path / "p")
-    with store.writing() as connection:
-        connection.execute(meta.update().where(meta.c.key == "version").values(value="1"))
-    monkeypatch.setattr(migrations, "VERSION", 2)
-    monkeypatch.setattr(
-        migrations, "STEPS", {1: lambda to: to.exec_driver_sql("ALTER TABLE note ADD extra TEXT")}
+    older = (
+        "UPDATE meta SET value = '1' WHERE key = 'version'",
+        "DROP TABLE comment",
+        "ALTER TABLE person DROP COLUMN passed",
     )
+    with store.writing() as connection:
+        for statement in older:
+            connection.exec_driver_sql(statement)
     newer = open_store(tmp_path / "p")
     with newer.reading() as connection:
-        assert migrations.version(connection) == 2
-        assert connection.exec_driver_sql("SELECT count(extra), count(*) FROM note").one() == (0, 4)
+        assert migrations.version(connection) == VERSION == 2
+    assert Worker(newer).next() is not None
+    with newer.reading() as connection:
+        assert connection.exec_driver_sql("SELECT passed FROM person").scalar_one() > 0
+        assert connection.exec_driver_sql("SELECT count(*) FROM comment").scalar_one() == 0
     assert (tmp_path / "p" / "before-version-2.db").is_file()
 
 

@@ -225,3 +225,17 @@ def test_a_skipped_note_goes_to_somebody_else(anna: Worker) -> None:
     with cy.store.writing() as connection:
         work.take(connection, cy.form, cy.who, skipped)
     assert cy.desk().state == "open"
+
+
+def test_a_place_that_becomes_free_again_is_found_by_those_who_passed_it(tmp_path: Path) -> None:
+    """Everybody goes on behind the notes they were given, until one of them is free again."""
+    store = filled(tmp_path / "p", double=1.0)
+    people_ = [Worker(store, name) for name in ("anna", "ben", "cleo")]
+    anna, ben, cleo = people_
+    first = [anna.next(), ben.next()]
+    assert first[0] == first[1]
+    given = [cleo.next(), cleo.finish().next]
+    assert first[0] not in given
+    ben.do("skip", why="not readable")
+    cleo.note = given[1] or 0
+    assert cleo.finish().next == first[0]
