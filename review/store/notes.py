@@ -122,8 +122,15 @@ def _row(report: Report, digest: str, at: str) -> dict[str, Any]:
 
 
 def by_id(connection: Connection, identifier: int) -> Row[Any] | None:
-    """One note."""
-    return connection.execute(select(note).where(note.c.id == identifier)).one_or_none()
+    """One note, without its text."""
+    wanted = select(note.c.id, note.c.ext, note.c.patient)
+    return connection.execute(wanted.where(note.c.id == identifier)).one_or_none()
+
+
+def text_of(connection: Connection, identifier: int) -> str | None:
+    """The text of a note."""
+    found: str | None = connection.scalar(select(note.c.text).where(note.c.id == identifier))
+    return found
 
 
 def texts_of(connection: Connection, exts: Sequence[str]) -> dict[str, tuple[int, str]]:

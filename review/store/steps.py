@@ -8,6 +8,7 @@ was lost, is done once. A step's items, its event and the desk's new version are
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,7 +24,7 @@ from review.store.tables import assignment, event, item
 from review.store.undo import revive, undoable
 from review.store.work import Desk, Placed, RefusedError
 from review.text.lines import Page
-from review.text.words import covering, letters
+from review.text.words import letters
 
 REASONS = ("not readable", "not for this project", "unsure, ask a colleague", "too long now")
 """Why a note is skipped."""
@@ -54,20 +55,25 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step did: the note that it was about, the one to go on with, the item it made."""
+    """What a step did: the note that it was about, the one to go on with, the item it made.
+
+    Attributes:
+        touched: the roots of the items that are new or changed; ``None`` where all may be.
+    """
 
     note: int
     next: int | None = None
     said: str = ""
     made: int | None = None
     role: str = work.ANNOTATE
+    touched: frozenset[int] | None = None
 
 
 class Pages:
     """Texts of notes that were worked on last, cut into words once."""
 
-    def __init__(self, most: int = 2_000_000) -> None:
-        self._most, self._kept = most, dict[int, Page]()
+    def __init__(self, most: int = 12_000_000, many: int = 400) -> None:
+        self._most, self._many, self._kept = most, many, dict[int, Page]()
 
     def of(self, connection: Connection, note: int) -> Page:
         """The page of a note.
@@ -77,13 +83,14 @@ class Pages:
         """
         if (page := self._kept.get(note)) is not None:
             return page
-        row = notes.by_id(connection, note)
-        if row is None:
+        text = notes.text_of(connection, note)
+        if text is None:
             raise RefusedError("there is no such note")
-        page = Page(row.text)
+        page = Page(text)
         kept = {**self._kept, note: page}
-        while len(kept) > 1 and sum(len(each.text) for each in kept.values()) > self._most:
-            del kept[next(iter(kept))]
+        size = sum(len(each.text) for each in kept.values())
+        while len(kept) > 1 and (size > self._most or len(kept) > self._many):
+            size -= len(kept.pop(next(iter(kept))).text)
         self._kept = kept
         return page
 
@@ -101,6 +108,8 @@ def apply(
         RefusedError: it cannot be done.
     """
     note, role = desk_key
+    with store.reading() as connection:
+        page = pages.of(connection, note)  # a long one takes a while: not while others wait
     with store.writing() as connection:
         found = work.desk(connection, note, who.id, role)
         if found is None:
@@ -117,7 +126,7 @@ def apply(
             raise ConflictError
         if found.state != work.OPEN and step.op != "reopen":
             raise RefusedError("this note is finished; undo, or open it again")
-        change = _Change(connection, form, pages.of(connection, note), found)
+        change = _Change(connection, form, page, found)
         act = OPERATIONS.get(step.op)
         if act is None:
             raise RefusedError("no such step")
@@ -126,7 +135,8 @@ def apply(
         closes = change.state in (work.DONE, work.SKIPPED)
         follows = work.next_in(connection, form, who) if closes and role == work.ANNOTATE else None
         made = change.made if step.op in ("add", "same") else None
-        return Outcome(note, next=follows, said=said, made=made, role=role)
+        touched = frozenset(change.touched)
+        return Outcome(note, next=follows, said=said, made=made, role=role, touched=touched)
 
 
 class _Change:
@@ -138,6 +148,7 @@ class _Change:
         self.state = on.state
         self.why: str | None = None
         self.made: int | None = None
+        self.touched: set[int] = set()
         self._before: list[int] = []
         self._after: list[int] = []
 
@@ -173,19 +184,19 @@ class _Change:
         placed = Placed(number, state, made, first)
         self.items[placed.root] = placed
         self.made = self.made or placed.root
+        self.touched.add(placed.root)
         return made
 
     def spans(self, given: Any) -> tuple[tuple[int, int], ...]:
         """Spans from word numbers ``[[first, last], …]``."""
-        words = self.page.words
         found = []
         for pair in given if isinstance(given, list) else ():
             if not isinstance(pair, list) or len(pair) != 2:
                 raise RefusedError("mark some words first")
             first, last = sorted((_whole(pair[0]), _whole(pair[1])))
-            if not 0 <= first <= last < len(words):
+            if not 0 <= first <= last < self.page.count:
                 raise RefusedError("there are no such words")
-            found.append((words[first][0], words[last][1]))
+            found.append((self.page.word(first)[0], self.page.word(last)[1]))
         if not found:
             raise RefusedError("mark some words first")
         return _united(found)
@@ -319,8 +330,8 @@ def _border(change: _Change, given: Mapping[str, Any]) -> str:
 
 def _borders(page: Page, spans: Sequence[tuple[int, int]], place: int, *, signs: bool) -> list[int]:
     """Where a border may come to stand: at starts (0) or ends (1) of words, or between signs."""
-    first, last = covering(page.words, (spans[0][0], spans[-1][1])) or (0, 0)
-    near = page.words[max(0, first - 2) : last + 3]
+    at = (page.covering((spans[0][0], spans[-1][1])) or (0, 0))[place]
+    near = [page.word(number) for number in range(max(0, at - 2), min(page.count, at + 3))]
     if signs:
         inner = (letters(page.text, span) for span in near)
         return sorted({border for each in inner for border in (each[1:] if place else each[:-1])})
@@ -349,21 +360,25 @@ def _same(change: _Change, given: Mapping[str, Any]) -> str:
     old = change.item(given)
     if len(old.item.spans) != 1:
         raise RefusedError("only items in one piece can be looked for")
-    words = change.page.words
-    inner = covering(words, old.item.spans[0])
+    page = change.page
+    inner = page.covering(old.item.spans[0])
     if inner is None:
         raise RefusedError("it has no words")
-    text = change.page.text
-    wanted = [text[a:b].casefold() for a, b in words[inner[0] : inner[1] + 1]]
+    wanted = [page.text[slice(*page.word(n))] for n in range(inner[0], inner[1] + 1)]
+    pattern = re.compile(r"\s*".join(re.escape(each) for each in wanted), re.IGNORECASE)
     have = {e.item.spans for e in change.items.values() if e.item.name == old.item.name}
     count = 0
-    for at in range(len(words) - len(wanted) + 1):
-        piece = words[at : at + len(wanted)]
-        if all(text[a:b].casefold() == w for (a, b), w in zip(piece, wanted, strict=True)):
-            spans = ((piece[0][0], piece[-1][1]),)
-            if spans not in have and count < _MOST_SAME:
-                change.put(Item(old.item.name, old.item.said, spans, old.item.value), "open")
-                count += 1
+    for match in pattern.finditer(page.text):
+        first, last = page.covering(match.span()) or (0, -1)
+        whole = last - first + 1 == len(wanted) and match.span() == (
+            page.word(first)[0],
+            page.word(last)[1],
+        )
+        if whole and (match.span(),) not in have:
+            if count == _MOST_SAME:
+                return f"proposed at {count} more places; once more for the next"
+            change.put(Item(old.item.name, old.item.said, (match.span(),), old.item.value), "open")
+            count += 1
     if not count:
         raise RefusedError("these words stand nowhere else unmarked")
     return f"proposed at {count} more place{'s' * (count != 1)}"

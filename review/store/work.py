@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -284,11 +284,14 @@ def _desk(row: Any) -> Desk:
     return Desk(row.id, row.note, row.person, row.role, row.state, row.blind, row.version, row.run)
 
 
-def items_of(connection: Connection, desk_id: int) -> list[Placed]:
-    """The items that count, in order: of the text where they have a place, else as they came."""
-    rows = connection.execute(
-        select(item).where(item.c.assignment == desk_id, item.c.live).order_by(item.c.id)
-    )
+def items_of(
+    connection: Connection, desk_id: int, roots: Collection[int] | None = None
+) -> list[Placed]:
+    """The items that count, as they came; of some roots alone where they are given."""
+    wanted = select(item).where(item.c.assignment == desk_id, item.c.live).order_by(item.c.id)
+    if roots is not None:
+        wanted = wanted.where(func.coalesce(item.c.first, item.c.id).in_(roots))
+    rows = connection.execute(wanted)
     return [
         Placed(row.id, row.state, Item.from_json(json.loads(row.body)), row.first) for row in rows
     ]

@@ -20,20 +20,27 @@ _SPACELESS = (
     "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[{_SPACELESS}]|[^\W{_SPACELESS}]+|[^\w\s]")
-_PLAIN = re.compile(r"[\x00-\x7f]*\Z")
 _JOINER = "\u200d"
 _FLAG = range(0x1F1E6, 0x1F200)
 _SKIN = range(0x1F3FB, 0x1F400)
 
 
-def words(text: str) -> list[Span]:
+def words(text: str, *, plain: bool = False) -> list[Span]:
     """The words of a text, as spans in code points.
+
+    Args:
+        plain: whether it is known to hold nothing that :func:`binds`.
 
     >>> words("2 cm, ok")
     [(0, 1), (2, 4), (4, 5), (6, 8)]
     """
     found = [match.span() for match in _WORD.finditer(text)]
-    return found if _PLAIN.match(text) else _joined(text, found)
+    return found if plain or text.isascii() else _joined(text, found)
+
+
+def count(text: str, *, plain: bool) -> int:
+    """How many words a text has."""
+    return len(_WORD.findall(text)) if plain else len(words(text))
 
 
 def letters(text: str, span: Span) -> list[int]:
@@ -41,7 +48,7 @@ def letters(text: str, span: Span) -> list[int]:
     start, end = span
     borders = [start]
     for at in range(start + 1, end):
-        if not _continues(text, at):
+        if not continues(text, at):
             borders.append(at)
     return [*borders, end]
 
@@ -63,7 +70,7 @@ def _joined(text: str, found: list[Span]) -> list[Span]:
     """Pieces that are shown as one sign, together."""
     whole: list[Span] = []
     for start, end in found:
-        if whole and whole[-1][1] == start and _continues(text, start):
+        if whole and whole[-1][1] == start and continues(text, start):
             whole[-1] = (whole[-1][0], end)
         else:
             whole.append((start, end))
@@ -85,7 +92,17 @@ def _joined(text: str, found: list[Span]) -> list[Span]:
     return merged
 
 
-def _continues(text: str, at: int) -> bool:
+def binds(sign: str) -> bool:
+    """Whether a character may be shown in one sign with another."""
+    return (
+        unicodedata.category(sign)[0] == "M"
+        or sign == _JOINER
+        or ord(sign) in _SKIN
+        or ord(sign) in _FLAG
+    )
+
+
+def continues(text: str, at: int) -> bool:
     """Whether a character is shown in one sign with the one before."""
     here, before = text[at], text[at - 1]
     if unicodedata.category(here)[0] == "M" or here == _JOINER or ord(here) in _SKIN:

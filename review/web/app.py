@@ -47,6 +47,7 @@ ROUTES = (
     Route("/", "GET", pages.home, ROLES),
     Route("/next", "POST", desk.take, WORK),
     Route("/note/{id}", "GET", desk.show, ROLES),
+    Route("/note/{id}/part", "GET", desk.part, ROLES),
     Route("/note/{id}/take", "POST", desk.take_this, WORK),
     Route("/note/{id}/state", "GET", desk.state, WORK),
     Route("/note/{id}/steps", "POST", desk.step, WORK),

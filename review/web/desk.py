@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 from markupsafe import Markup
@@ -20,6 +21,8 @@ from review.web.site import Ask, DeniedError
 
 _NAME = re.compile(r"[\w-]{8,64}\Z", re.ASCII)
 """Of a step."""
+_SOME = 100
+"""Items that a step touched; of more the page gets all there are."""
 
 
 def take(ask: Ask) -> Response:
@@ -65,14 +68,18 @@ def _show(ask: Ask, role: str) -> Response:
         if on is None and role == ADJUDICATE:
             raise DeniedError(404, "you do not adjudicate this note")
         page = site.pages.of(connection, number)
+        part = min(max(ask.place("part"), 1), len(page.parts) - 1) - 1
         placed = [] if on is None else work.items_of(connection, on.id)
         place = work.place(connection, number)
-    data = None if on is None else view.whole(site.form, page, on, placed)
+    data = None if on is None else view.whole(site.form, page, on, placed, part)
     return ask.page(
         "note.html",
         note=row,
-        lines=[line.shown for line in page.lines],
-        sections=page.sections(),
+        lines=[line.shown for line in page.lines(part)],
+        first=page.parts[part],
+        part=part + 1,
+        parts=len(page.parts) - 1,
+        sections=page.sections(part),
         data=data,
         script=None if data is None else _embedded(data),
         labels=view.labels(site.form),
@@ -81,6 +88,20 @@ def _show(ask: Ask, role: str) -> Response:
         role=role,
         sides=sorted({name for each in placed for name in each.item.by}),
     )
+
+
+def part(ask: Ask) -> Response:
+    """Another part of a long note."""
+    number, site = ask.number(), ask.site
+    with site.store.reading() as connection:
+        if notes.by_id(connection, number) is None:
+            raise DeniedError(404, "there is no such note")
+        page = site.pages.of(connection, number)
+    wanted = ask.place("part")
+    if not 1 <= wanted < len(page.parts):
+        raise DeniedError(404, "the note has no such part")
+    lines = [line.shown for line in page.lines(wanted - 1)]
+    return ask.answer(view.part(page, wanted - 1) | {"lines": lines})
 
 
 def _embedded(data: dict[str, Any]) -> Markup:
@@ -104,10 +125,14 @@ def state(ask: Ask) -> Response:
         return ask.answer(_state(ask, connection, on) | {"form": token})
 
 
-def _state(ask: Ask, connection: Any, on: Desk) -> dict[str, Any]:
+def _state(
+    ask: Ask, connection: Any, on: Desk, roots: Collection[int] | None = None
+) -> dict[str, Any]:
+    """All items of a desk, or those that a step touched."""
     page: Page = ask.site.pages.of(connection, on.note)
     form: Form = ask.site.form
-    return view.state(form, page, on, work.items_of(connection, on.id))
+    found = view.state(form, page, on, work.items_of(connection, on.id, roots))
+    return found if roots is None else found | {"only": True}
 
 
 def step(ask: Ask) -> Response:
@@ -133,7 +158,8 @@ def step(ask: Ask) -> Response:
             page = "adjudicate" if done.role == ADJUDICATE else "note"
             answer["go"] = f"/{page}/{done.note}"
         elif on is not None:
-            answer |= _state(ask, connection, on)
+            next_to = on.version == version + 1 and len(done.touched or ()) < _SOME
+            answer |= _state(ask, connection, on, done.touched if next_to else None)
             if on.state != work.OPEN:
                 answer["go"] = _onward(done.next, role)
     return ask.answer(answer)

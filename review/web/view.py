@@ -10,7 +10,6 @@ from review.kinds.base import Form
 from review.store.steps import REASONS
 from review.store.work import Desk, Placed
 from review.text.lines import Page
-from review.text.words import covering
 
 _QUOTED = 160
 """Characters of an item's words in the list."""
@@ -69,17 +68,37 @@ def item(page: Page, each: Placed) -> dict[str, Any]:
 
 
 def _numbers(page: Page, spans: Sequence[Span]) -> list[list[int]]:
-    return [[*found] for span in spans if (found := covering(page.words, span))]
+    return [[*found] for span in spans if (found := page.covering(span))]
 
 
-def whole(form: Form, page: Page, on: Desk, placed: Sequence[Placed]) -> dict[str, Any]:
-    """All that the page's script needs."""
+def part(page: Page, number: int) -> dict[str, Any]:
+    """A part of the text for the page's script."""
+    first = page.parts[number]
+    return {
+        "number": number,
+        "line": first,
+        "word": page.first_word(first),
+        "measures": page.measures(number),
+        "sections": page.sections(number),
+    }
+
+
+def whole(
+    form: Form, page: Page, on: Desk, placed: Sequence[Placed], shown: int = 0
+) -> dict[str, Any]:
+    """All that the page's script needs.
+
+    Args:
+        shown: the part of the text that the page holds.
+    """
     return state(form, page, on, placed) | {
         "note": on.note,
         "role": on.role,
         "blind": on.blind,
         "mode": form.mode,
         "labels": labels(form),
-        "measures": page.measures(),
+        "part": part(page, shown),
+        "parts": page.parts,
+        "firsts": [page.first_word(line) for line in page.parts],
         "reasons": list(REASONS),
     }

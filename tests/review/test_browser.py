@@ -34,7 +34,7 @@ HOSTILE = (
     "</script></p><style>*{display:none}</style> {{ 7*7 }} &lt;b&gt; "
     "\x07\x1b[31m \u202e evil \u2028javascript:alert(1) gout ' \" ` \\ </textarea><!-- gout"
 )
-LONG = " ".join(f"word{n} of gout." for n in range(1500))
+LONG = " ".join(f"word{n} of gout." for n in range(3000))
 MORE = {"n5": HOSTILE, "n6": LONG}
 
 
@@ -309,10 +309,25 @@ def test_a_long_note_is_marked_on_a_phone_and_every_page_obeys_the_policy(
     page.login()
     page.take("n6")
     page.tab.focus("#text")
-    page.keys("Control+End", "ArrowLeft", "1")
+    page.keys("Control+End")
+    page.said("part 2 of 2: .")
+    page.keys("ArrowLeft", "1")
     page.said("marked Disease")
     page.keys("s")
-    page.said("more places")
+    page.said("proposed at 500 more places; once more for the next")
+    assert "501 items, 500 to decide in all" in page.tab.inner_text("#counts")
+    page.keys("Control+Home")
+    page.said("part 1 of 2: word0")
+    page.keys("Shift+ArrowRight", "2")
+    page.said("marked Drug")
+    page.keys(">")
+    page.said("part 2 of 2")
+    assert page.tab.evaluate("document.querySelectorAll('#items li').length") == 1
+    page.tab.goto(f"/note/{served.number('n6')}?part=2")
+    assert page.tab.inner_text("#text").endswith("word2999 of gout.")
+    page.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
+    page.keys("Enter")
+    page.said("1 of the note's 2 parts were not opened")
     for path in ("/", "/notes", "/people", "/events", "/adjudicate", "/agreement", "/login"):
         page.tab.goto(path)
     for path in ("/", "/notes", "/agreement", f"/note/{served.number('n6')}"):

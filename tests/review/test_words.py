@@ -35,9 +35,9 @@ def test_signs_of_a_word() -> None:
 def test_every_word_is_drawn_where_it_stands(text: str) -> None:
     """The browser's own count: UTF-16 units of what it shows of a line."""
     page = Page(text)
-    shown = [line.shown.encode("utf-16-le") for line in page.lines]
-    assert "".join(line.text for line in page.lines) == "".join(
-        text[line.start : line.start + len(line.text)] for line in page.lines
+    shown = [line.shown.encode("utf-16-le") for line in page.lines()]
+    assert "".join(line.text for line in page.lines()) == "".join(
+        text[line.start : line.start + len(line.text)] for line in page.lines()
     )
     measures = page.measures()
     found = []
@@ -48,7 +48,7 @@ def test_every_word_is_drawn_where_it_stands(text: str) -> None:
             found.append(shown[line][2 * at : 2 * (at + length)].decode("utf-16-le"))
             at += length
     control = {chr(c) for c in range(0x20)} | {chr(c) for c in range(0x7F, 0xA0)}
-    for (start, end), drawn in zip(page.words, found, strict=True):
+    for (start, end), drawn in zip(map(page.word, range(page.count)), found, strict=True):
         if not control & set(text[start:end]):
             assert drawn == text[start:end]
         [[line, first, last]] = page.places([(start, end)])
@@ -60,22 +60,43 @@ def test_words_under_a_span_are_those_that_it_touches(text: str, start: int, siz
     found = words(text)
     span = (start, start + size)
     touched = [n for n, (a, b) in enumerate(found) if a < span[1] and b > span[0]]
-    assert covering(found, span) == ((touched[0], touched[-1]) if touched else None)
+    expected = (touched[0], touched[-1]) if touched else None
+    assert covering(found, span) == expected
+    assert Page(text).covering(span) == expected
 
 
 def test_breaks_are_lines_and_control_signs_are_shown() -> None:
     page = Page("a\r\nb\rc\u2028d\x07\te")
-    assert [line.shown for line in page.lines] == ["a", "b", "c", "d\u2407\te"]
+    assert [line.shown for line in page.lines()] == ["a", "b", "c", "d\u2407\te"]
     assert page.places([(0, 4)]) == [[0, 0, 1], [1, 0, 1]]
 
 
 def test_a_line_without_end_is_shown_in_pieces() -> None:
     text = "word " * 2000
     page = Page(text)
-    assert len(page.lines) == 3
-    assert "".join(line.text for line in page.lines) == text
-    assert len(page.words) == 2000
-    assert unicodedata.category(page.lines[1].text[0]) == "Ll"
+    assert len(page) == 3
+    assert "".join(line.text for line in page.lines()) == text
+    assert page.count == 2000
+    assert unicodedata.category(page.line(1).text[0]) == "Ll"
+
+
+@pytest.mark.parametrize("text", ["word " * 30_000, "肺癌e\u0301👍🏽" * 9000, "a b\r\n" * 30_000])
+def test_the_parts_of_a_long_note_hold_all_of_it_and_number_its_words_through(text: str) -> None:
+    page = Page(text)
+    lines = [line for part in range(len(page.parts) - 1) for line in page.lines(part)]
+    assert 2 < len(page.parts) < 8
+    kept = "".join(line.text for line in lines)
+    assert kept == text.replace("\r\n", "")
+    assert page.count == sum(len(words(line.text)) for line in lines)
+    whole = words(text)
+    for number in (0, 1, page.count // 3, page.count - 1):
+        assert page.word(number) == whole[number]
+        assert page.covering(whole[number]) == (number, number)
+    for part, line in enumerate(page.parts[:-1]):
+        rows = page.measures(part)
+        assert page.first_word(line) + sum(len(row) // 2 for row in rows) == page.first_word(
+            page.parts[part + 1]
+        )
 
 
 def test_sections_are_found_with_their_lines() -> None:

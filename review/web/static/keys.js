@@ -20,6 +20,8 @@ export const KEYS = [
   ["i", "list", "to the list"],
   ["← → ↑ ↓", "", "in the text: the cursor by words and lines; with Shift they mark words"],
   ["Esc", "escape", "unmark"],
+  ["<", "partbefore", "of a long note: the part before"],
+  [">", "partafter", "of a long note: the next part"],
   ["u", "undo", "undo, also on notes before (Ctrl+Z)"],
   ["r", "redo", "redo (Ctrl+Y)"],
   ["Enter", "done", "keep all proposals left that you saw, and go to the next note"],

@@ -5,38 +5,92 @@
 const drawn = typeof Highlight === "function" && CSS.highlights;
 
 export class Text {
-  constructor(root, measures) {
+  // count: words of the whole note. What is held is one part of it; numbers of lines and words go
+  // through all parts.
+  constructor(root, count, part) {
     this.root = root;
-    this.lines = [...root.querySelectorAll(".line")];
-    this.number = new Map(this.lines.map((line, at) => [line, at]));
-    const count = measures.reduce((sum, each) => sum + each.length / 2, 0);
-    this.line = new Int32Array(count);
-    this.from = new Int32Array(count);
-    this.to = new Int32Array(count);
-    this.first = new Int32Array(measures.length + 1);
-    let word = 0;
-    measures.forEach((each, line) => {
-      this.first[line] = word;
-      let at = 0;
-      for (let i = 0; i < each.length; i += 2) {
-        this.line[word] = line;
-        this.from[word] = at + each[i];
-        at += each[i] + each[i + 1];
-        this.to[word] = at;
-        word += 1;
-      }
-    });
-    this.first[measures.length] = word;
     this.count = count;
     this.layers = new Map();
     this.items = [];
+    this.hold([...root.querySelectorAll(".line")], part);
+  }
+
+  hold(lines, part) {
+    this.lines = lines;
+    this.top = part.line;
+    this.start = part.word;
+    this.number = new Map(lines.map((line, at) => [line, at + this.top]));
+    const held = part.measures.reduce((sum, each) => sum + each.length / 2, 0);
+    this.end = this.start + held;
+    this.line_ = new Int32Array(held);
+    this.from_ = new Int32Array(held);
+    this.to_ = new Int32Array(held);
+    this.first_ = new Int32Array(part.measures.length + 1);
+    let word = 0;
+    part.measures.forEach((each, line) => {
+      this.first_[line] = this.start + word;
+      let at = 0;
+      for (let i = 0; i < each.length; i += 2) {
+        this.line_[word] = this.top + line;
+        this.from_[word] = at + each[i];
+        at += each[i] + each[i + 1];
+        this.to_[word] = at;
+        word += 1;
+      }
+    });
+    this.first_[part.measures.length] = this.start + word;
+  }
+
+  // Another part, as the server sent it.
+  replace(part) {
+    for (const layer of this.layers.values()) layer.clear();
+    const heads = new Set(part.sections.map(([, line]) => line));
+    const lines = part.lines.map((text, at) => {
+      const line = document.createElement("p");
+      line.className = heads.has(part.line + at) ? "line head" : "line";
+      line.dir = "auto";
+      line.id = `l${part.line + at}`;
+      line.textContent = text;
+      return line;
+    });
+    this.root.replaceChildren(...lines);
+    this.hold(lines, part);
+  }
+
+  has(word) {
+    return word >= this.start && word < this.end;
+  }
+
+  shows(line) {
+    return line >= this.top && line < this.top + this.lines.length;
+  }
+
+  element(line) {
+    return this.lines[line - this.top];
+  }
+
+  line(word) {
+    return this.line_[word - this.start];
+  }
+
+  from(word) {
+    return this.from_[word - this.start];
+  }
+
+  to(word) {
+    return this.to_[word - this.start];
+  }
+
+  // The number of a line's first word, or of the next there is.
+  first(line) {
+    return this.first_[line - this.top];
   }
 
   // The node and offset of a place in a line.
   node(line, at) {
-    const only = this.lines[line].firstChild;
+    const only = this.element(line).firstChild;
     if (only && only.nodeType === 3 && !only.nextSibling) return [only, Math.min(at, only.length)];
-    const walker = document.createTreeWalker(this.lines[line], NodeFilter.SHOW_TEXT);
+    const walker = document.createTreeWalker(this.element(line), NodeFilter.SHOW_TEXT);
     let left = at;
     let last = null;
     while (walker.nextNode()) {
@@ -44,7 +98,7 @@ export class Text {
       if (left <= last.length) return [last, left];
       left -= last.length;
     }
-    return last ? [last, last.length] : [this.lines[line], 0];
+    return last ? [last, last.length] : [this.element(line), 0];
   }
 
   range(line, from, to) {
@@ -54,13 +108,16 @@ export class Text {
     return range;
   }
 
-  // Ranges over the words from one number to another, one per line.
+  // Ranges over the words from one number to another that are held, one per line.
   words(first, last) {
     const found = [];
-    for (let line = this.line[first]; line <= this.line[last]; line += 1) {
-      const a = Math.max(first, this.first[line]);
-      const b = Math.min(last, this.first[line + 1] - 1);
-      if (a <= b) found.push(this.range(line, this.from[a], this.to[b]));
+    const begin = Math.max(first, this.start);
+    const behind = Math.min(last, this.end - 1);
+    if (begin > behind) return found;
+    for (let line = this.line(begin); line <= this.line(behind); line += 1) {
+      const a = Math.max(begin, this.first(line));
+      const b = Math.min(behind, this.first(line + 1) - 1);
+      if (a <= b) found.push(this.range(line, this.from(a), this.to(b)));
     }
     return found;
   }
@@ -93,7 +150,7 @@ export class Text {
     const hues = Array.from({ length: 12 }, () => []);
     const undecided = [];
     for (const item of live) {
-      for (const place of item.at) {
+      for (const place of item.at.filter(([line]) => this.shows(line))) {
         const range = this.range(...place);
         hues[hueOf(item.name)].push(range);
         if (item.state === "open") undecided.push(range);
@@ -112,7 +169,7 @@ export class Text {
       }
     }
     for (const [at, line] of this.lines.entries()) {
-      const marks = per.get(at) || [];
+      const marks = per.get(at + this.top) || [];
       if (!marks.length && !line.firstElementChild) continue;
       const text = line.textContent;
       const cuts = [...new Set([0, text.length, ...marks.flatMap(([a, b]) => [a, b])])].sort((a, b) => a - b);
@@ -133,7 +190,8 @@ export class Text {
   }
 
   place(name, places, priority) {
-    this.layer(name, (places || []).map((place) => this.range(...place)), priority);
+    const held = (places || []).filter(([line]) => this.shows(line));
+    this.layer(name, held.map((place) => this.range(...place)), priority);
   }
 
   // The word at a place of the document, or the nearest one of its line; -1 where there is none.
@@ -148,24 +206,29 @@ export class Text {
       while (walker.nextNode() && walker.currentNode !== node) units += walker.currentNode.length;
     }
     let found = -1;
-    for (let word = this.first[number]; word < this.first[number + 1]; word += 1) {
-      if (found < 0 || this.from[word] <= units) found = word;
+    for (let word = this.first(number); word < this.first(number + 1); word += 1) {
+      if (found < 0 || this.from(word) <= units) found = word;
       else break;
     }
     return found;
   }
 
-  // The word above or below: the one of the next line with words whose start is nearest.
+  // The word above or below: the one of the next line with words whose start is nearest; at an
+  // edge of the part the first word beyond.
   beside(word, down) {
-    let line = this.line[word] + (down ? 1 : -1);
-    while (line >= 0 && line < this.lines.length && this.first[line] === this.first[line + 1]) line += down ? 1 : -1;
-    if (line < 0 || line >= this.lines.length) return word;
-    let found = this.first[line];
-    for (let each = found; each < this.first[line + 1] && this.from[each] <= this.from[word]; each += 1) found = each;
+    const step = down ? 1 : -1;
+    let line = this.line(word) + step;
+    while (this.shows(line) && this.first(line) === this.first(line + 1)) line += step;
+    if (!this.shows(line)) {
+      const beyond = down ? this.end : this.start - 1;
+      return beyond < 0 || beyond >= this.count ? word : beyond;
+    }
+    let found = this.first(line);
+    for (let each = found; each < this.first(line + 1) && this.from(each) <= this.from(word); each += 1) found = each;
     return found;
   }
 
   show(line) {
-    this.lines[line]?.scrollIntoView({ block: "nearest" });
+    this.element(line)?.scrollIntoView({ block: "nearest" });
   }
 }

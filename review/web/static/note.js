@@ -7,7 +7,8 @@ import { Text } from "./marks.js";
 
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
-const text = new Text($("text"), data.measures);
+const text = new Text($("text"), data.firsts.at(-1), data.part);
+const long = data.parts.length > 2;
 const labels = data.labels;
 const labelOf = new Map(labels.map((label, at) => [label.name, at]));
 const hueOf = (name) => labels[labelOf.get(name)]?.hue ?? 0;
@@ -18,10 +19,13 @@ let version = data.version;
 let state = data.state;
 let token = $("form").dataset.token;
 let current = null; // number of the item that keys act on
-let cursor = text.count ? 0 : -1;
+let cursor = text.count ? text.start : -1;
 let anchor = null; // where marking began
 let busy = false;
-let surely = false; // a note without proposals is left empty on purpose
+let surely = false; // what Enter asked back once is meant
+let part = data.part.number;
+let loading = null;
+const opened = new Set([part]); // parts of the note that were on the screen
 const waiting = []; // steps not yet answered
 const seen = new Set();
 
@@ -159,12 +163,24 @@ function trouble(words, ...buttons) {
 
 function take(answer) {
   if (!answer.items) return;
-  items = answer.items;
+  items = answer.only ? merged(answer.items) : answer.items;
   surely = false;
   version = answer.version;
   state = answer.state;
   if (current !== null && !item()) current = null;
   render();
+}
+
+// The items with some of them anew, in the server's order.
+function merged(some) {
+  const anew = new Map(some.map((each) => [each.id, each]));
+  const all = items.filter((each) => !anew.has(each.id));
+  const rank = data.mode === "marks" ? (each) => (each.at.length ? each.at.flat() : [2 ** 30]) : (each) => [labelOf.get(each.name) ?? 0];
+  return [...all, ...some].sort((one, other) => {
+    const [a, b] = [rank(one), rank(other)];
+    for (let i = 0; i < Math.min(a.length, b.length); i += 1) if (a[i] !== b[i]) return a[i] - b[i];
+    return a.length - b.length || one.id - other.id;
+  });
 }
 
 // The list
@@ -177,18 +193,29 @@ const SIGNS = { open: "to decide", blank: "not answered", kept: "kept", changed:
 function render() {
   const list = $("items");
   const focused = list.contains(document.activeElement);
-  list.replaceChildren(...items.map(row));
-  const open = items.filter(undecided).length;
+  const near = items.filter(here);
+  list.replaceChildren(...near.map(row));
   document.querySelector('[data-do="rest"]').hidden = state !== "open" || !blanks().length;
   document.querySelector('[data-do="reopen"]').hidden = state === "open";
   document.querySelector('#tools [data-do="done"]').hidden = state !== "open";
   document.querySelector('[data-do="probs"]').hidden = items.every((each) => each.prob === null);
-  $("counts").textContent = items.length ? `${items.length} items, ${open} to decide` : "Nothing marked";
+  $("counts").textContent = near.length < items.length
+    ? `${told(near)} in this part; ${told(items)} in all`
+    : items.length ? told(items) : "Nothing marked";
   text.draw(items, hueOf);
   if (current === null && items.length) current = (items.find(undecided) || items[0]).id;
   shown();
   if (focused) list.querySelector("li.current")?.focus({ preventScroll: true });
   for (const each of list.children) watcher.observe(each);
+}
+
+function told(some) {
+  return `${some.length} items, ${some.filter(undecided).length} to decide`;
+}
+
+// Whether an item belongs beside what is shown of a long note.
+function here(each) {
+  return !long || data.mode !== "marks" || !each.at.length || each.at.some(([line]) => text.shows(line));
 }
 
 function blanks() {
@@ -280,6 +307,11 @@ function select(id, focus, scroll = true) {
   current = id;
   shown();
   const it = item();
+  const far = scroll && (it?.at[0] || it?.evidence[0]);
+  if (far && !text.shows(far[0])) {
+    open(partOf(far[0])).then((done) => done && current === id && select(id, focus), () => {});
+    return;
+  }
   const node = $("items").querySelector("li.current");
   if (focus) node?.focus({ preventScroll: true });
   if (scroll) node?.scrollIntoView({ block: "nearest" });
@@ -341,25 +373,81 @@ function move({ to, extend, all }) {
   if (cursor < 0) return;
   if (extend && anchor === null) anchor = cursor;
   if (!extend) anchor = null;
-  const line = text.line[cursor];
-  const rtl = getComputedStyle(text.lines[line]).direction === "rtl";
+  if (!text.has(cursor)) {
+    reach();
+    return;
+  }
+  const line = text.line(cursor);
+  const rtl = getComputedStyle(text.element(line)).direction === "rtl";
   const step = { ArrowLeft: rtl ? 1 : -1, ArrowRight: rtl ? -1 : 1 }[to];
   if (step) cursor = Math.min(text.count - 1, Math.max(0, cursor + step));
   else if (to === "ArrowUp" || to === "ArrowDown") cursor = text.beside(cursor, to === "ArrowDown");
-  else if (to === "Home") cursor = all ? 0 : text.first[line];
-  else cursor = all ? text.count - 1 : text.first[line + 1] - 1;
-  moved();
+  else if (to === "Home") cursor = all ? 0 : text.first(line);
+  else cursor = all ? text.count - 1 : text.first(line + 1) - 1;
+  if (text.has(cursor)) moved();
+  else reach();
 }
 
-function moved() {
+// Open the part that the cursor is in.
+function reach() {
+  const to = data.firsts.findIndex((first, at) => first <= cursor && cursor < data.firsts[at + 1]);
+  open(to).then((done) => done && moved(`part ${part + 1} of ${data.parts.length - 1}: `), () => {});
+}
+
+// Parts of a long note
+
+function partOf(line) {
+  return data.parts.findIndex((first, at) => first <= line && line < data.parts[at + 1]);
+}
+
+async function open(wanted) {
+  if (loading) return false;
+  if (wanted === part || wanted < 0 || wanted > data.parts.length - 2) return true;
+  loading = wanted;
+  try {
+    text.replace(await ask(`${base}/part?part=${wanted + 1}`));
+  } catch (problem) {
+    say(`This part could not be opened: ${problem.said}`);
+    throw problem;
+  } finally {
+    loading = null;
+  }
+  $("text").scrollTop = wanted < part ? $("text").scrollHeight : 0;
+  part = wanted;
+  opened.add(part);
+  tellPart();
+  render();
   drawCursor();
-  text.show(text.line[cursor]);
+  say(`part ${part + 1} of ${data.parts.length - 1}`);
+  return true;
+}
+
+function tellPart() {
+  for (const input of document.querySelectorAll("#parts input")) input.value = part + 1;
+  for (const link of document.querySelectorAll("#parts a")) link.hidden = link.dataset.go === "before" ? part < 1 : part > data.parts.length - 3;
+  if (long) $("sections")?.remove(); // those of the part before
+}
+
+function turn(by) {
+  if (!long) return;
+  const to = Math.min(data.parts.length - 2, Math.max(0, part + by));
+  open(to).then((done) => {
+    if (!done) return;
+    cursor = Math.min(data.firsts[to], text.count - 1);
+    anchor = null;
+    drawCursor();
+  }, () => {});
+}
+
+function moved(before = "") {
+  drawCursor();
+  text.show(text.line(cursor));
   const range = marked();
   if (anchor === null) {
     const under = items.filter((each) => each.state !== "deleted" && each.words.some(([a, b]) => a <= cursor && cursor <= b));
     const inner = under.sort((a, b) => size(a) - size(b))[0];
     if (inner) select(inner.id, false, false);
-    say(text.text(cursor, cursor) + (under.length ? ` – ${under.map((each) => each.name).join(", ")}` : ""));
+    say(before + text.text(cursor, cursor) + (under.length ? ` – ${under.map((each) => each.name).join(", ")}` : ""));
   } else say(`marked: ${text.text(...range).slice(0, 200)}`);
 }
 
@@ -407,6 +495,8 @@ const ACTS = {
   },
   undo: () => send("undo", {}, "undo"),
   redo: () => send("redo", {}, "redo"),
+  partafter: () => turn(1),
+  partbefore: () => turn(-1),
   reopen: () => send("reopen", {}, "open the note again"),
   rest: () => {
     const left = blanks();
@@ -423,6 +513,11 @@ const ACTS = {
     if (data.blind && data.mode === "marks" && !surely && items.every((each) => each.state === "deleted")) {
       surely = true;
       return say("Nothing is marked. Press Enter once more if the note holds nothing.");
+    }
+    const closed = data.parts.length - 1 - opened.size;
+    if (closed && !surely) {
+      surely = true;
+      return say(`${closed} of the note's ${data.parts.length - 1} parts were not opened. Press Enter once more if that is meant.`);
     }
     const unseen = items.filter((each) => each.state === "open" && !seen.has(each.id));
     if (!unseen.length) return send("done", { keep: [...seen] }, "finish the note");
@@ -532,12 +627,12 @@ document.addEventListener("selectionchange", () => {
   anchor = selection.isCollapsed ? null : a;
   if (!selection.isCollapsed && a < b) {
     // A selection that ends at the start of a word does not hold it.
-    const line = text.lines[text.line[b]];
-    if (line.contains(selection.focusNode) && selection.focusOffset <= text.from[b]) cursor = Math.max(a, b - 1);
+    const line = text.element(text.line(b));
+    if (line.contains(selection.focusNode) && selection.focusOffset <= text.from(b)) cursor = Math.max(a, b - 1);
   }
   drawCursor();
 });
-$("text").addEventListener("click", () => cursor >= 0 && moved());
+$("text").addEventListener("click", () => text.has(cursor) && moved());
 
 for (const button of $("tools").querySelectorAll("[data-label]")) {
   button.addEventListener("mousedown", (event) => event.preventDefault());
@@ -573,6 +668,17 @@ $("filter").addEventListener("keydown", (event) => {
   }
 });
 
+for (const link of document.querySelectorAll("#parts a")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    turn(link.dataset.go === "before" ? -1 : 1);
+  });
+}
+$("partform")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  turn(Number($("partnumber").value) - 1 - part);
+});
+
 function warn(event) {
   if (waiting.length) event.preventDefault();
 }
@@ -582,5 +688,5 @@ $("valueform").addEventListener("submit", () => {
 });
 
 render();
-if (items.length) select(current, true, false);
+if (items.some(here)) select((items.filter(here).find(undecided) || items.find(here)).id, true, false);
 else $("text").focus();

@@ -141,7 +141,7 @@ class Worker:
         """The number of a word of the note."""
         with self.store.reading() as connection:
             page = self.pages.of(connection, self.note)
-        texts = [page.text[a:b] for a, b in page.words]
+        texts = [page.text[slice(*page.word(number))] for number in range(page.count)]
         return [at for at, each in enumerate(texts) if each == word][nth]
 
     def said(self) -> list[tuple[str, str | None, tuple[str, ...], str]]:
