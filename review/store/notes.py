@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, func, select
 
 from labelwright.records import Reject, Report
 from review.store import events, trigrams
@@ -121,7 +121,7 @@ def _row(report: Report, digest: str, at: str) -> dict[str, Any]:
     }
 
 
-def by_id(connection: Connection, identifier: int) -> Row[Any] | None:
+def by_id(connection: Connection, identifier: int) -> Any:
     """One note, without its text."""
     wanted = select(note.c.id, note.c.ext, note.c.patient)
     return connection.execute(wanted.where(note.c.id == identifier)).one_or_none()

@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from review.kinds.base import Form, Item
-from review.store import events, notes, work
+from review.store import events, work
 from review.store.events import Happening
 from review.store.people import DECIDERS, Person
 from review.store.store import Store, now
 from review.store.tables import assignment, event, item
+from review.store.texts import Pages
 from review.store.undo import revive, undoable
 from review.store.work import Desk, Placed, RefusedError
 from review.text.lines import Page
@@ -67,32 +68,6 @@ class Outcome:
     made: int | None = None
     role: str = work.ANNOTATE
     touched: frozenset[int] | None = None
-
-
-class Pages:
-    """Texts of notes that were worked on last, cut into words once."""
-
-    def __init__(self, most: int = 12_000_000, many: int = 400) -> None:
-        self._most, self._many, self._kept = most, many, dict[int, Page]()
-
-    def of(self, connection: Connection, note: int) -> Page:
-        """The page of a note.
-
-        Raises:
-            RefusedError: there is none.
-        """
-        if (page := self._kept.get(note)) is not None:
-            return page
-        text = notes.text_of(connection, note)
-        if text is None:
-            raise RefusedError("there is no such note")
-        page = Page(text)
-        kept = {**self._kept, note: page}
-        size = sum(len(each.text) for each in kept.values())
-        while len(kept) > 1 and (size > self._most or len(kept) > self._many):
-            size -= len(kept.pop(next(iter(kept))).text)
-        self._kept = kept
-        return page
 
 
 def apply(

@@ -29,8 +29,9 @@ from review.kinds.forms import form_of
 from review.store import events, people
 from review.store.events import Happening
 from review.store.people import Person, Session
-from review.store.steps import ConflictError, Pages
+from review.store.steps import ConflictError
 from review.store.store import Store
+from review.store.texts import Pages
 from review.store.work import RefusedError
 from review.web.options import ServeOptions
 

@@ -13,8 +13,9 @@ from labelwright.records import Reject, Report
 from review.kinds.forms import form_of
 from review.store import notes, order, runs, work
 from review.store.people import Person, add_person
-from review.store.steps import Outcome, Pages, Step, apply
+from review.store.steps import Outcome, Step, apply
 from review.store.store import Settings, Store, create, open_store
+from review.store.texts import Pages
 from review.store.work import Placed
 
 PASSWORD = "four words make one"
