@@ -49,17 +49,26 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One number: how much two sides agree, in one way, on one label or all."""
+    """One number: how much two sides agree, in one way, on one label or all.
+
+    ``value`` is ``None`` where it is not defined: nothing was said by either side, or (kappa) both
+    gave the same answer everywhere, as chance would.
+    """
 
     one: str
     other: str
     measure: str
     label: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     notes: int
     statements: int
+
+    @property
+    def number(self) -> str:
+        """The value to three places, or a dash."""
+        return "–" if self.value is None else f"{self.value:.3f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +138,19 @@ def compared(
 
 def _estimated(
     counts: Counts, score: Callable[[Any], Floats], interval: Interval | None
-) -> list[tuple[float, float | None, float | None]]:
+) -> list[tuple[float | None, float | None, float | None]]:
     """Values with their intervals, where there are enough patients."""
     values = score(counts.sum(axis=0))
     if interval is None or len(counts) < FEWEST:
-        return [(float(each), None, None) for each in values]
+        return [(_finite(each), None, None) for each in values]
+
+    def filled(drawn: Any) -> Floats:  # the resamples that leave nothing to compare
+        return np.nan_to_num(score(drawn), nan=1.0)
+
     with np.errstate(all="ignore"):
-        found = interval(counts, score)
+        found = interval(counts, filled)
     return [
-        (float(value), _finite(low), _finite(high))
+        (float(value), _finite(low), _finite(high)) if np.isfinite(value) else (None, None, None)
         for value, low, high in zip(values, found.low, found.high, strict=True)
     ]
 
@@ -147,18 +160,18 @@ def _finite(value: Any) -> float | None:
 
 
 def _f1(counts: Any) -> Floats:
-    """``[..., labels, (a, b, n, m)]`` to F1 per label; two empty sides agree."""
+    """``[..., labels, (a, b, n, m)]`` to F1 per label; NaN where both sides are empty."""
     total = counts[..., 2] + counts[..., 3]
     both = counts[..., 0] + counts[..., 1]
-    return np.asarray(np.where(total > 0, both / np.maximum(total, 1), 1.0))
+    return np.asarray(np.where(total > 0, both / np.maximum(total, 1), np.nan))
 
 
 def _kappa(counts: Any) -> Floats:
-    """``[..., labels, options, options]`` to Cohen's kappa (1960); 1 where all agree by need."""
+    """``[..., labels, options, options]`` to Cohen's kappa (1960); NaN where it is 0 / 0."""
     total = np.maximum(counts.sum(axis=(-1, -2)), 1)
     seen = np.trace(counts, axis1=-2, axis2=-1) / total
     chance = (counts.sum(axis=-1) * counts.sum(axis=-2)).sum(axis=-1) / total**2
-    return np.asarray(np.where(chance < 1, (seen - chance) / np.maximum(1 - chance, 1e-12), 1.0))
+    return np.asarray(np.where(chance < 1, (seen - chance) / np.maximum(1 - chance, 1e-12), np.nan))
 
 
 def _f1_counts(form: Form, pair: Pair, ways: Sequence[str]) -> Counts:

@@ -109,7 +109,7 @@ def one_way_anova(scores: ScoresByLabeler) -> Anova:
     """
     groups = _groups_of(scores)
     df = float(len(groups) - 1), float(sum(map(len, groups)) - len(groups))
-    if not _spread(groups):
+    if len(groups) < 2 or not _spread(groups):
         return Anova("one-way ANOVA", None, df, None, note="no spread within labelers")
     # Float noise can make the F of equal means a negative zero, whose P value is NaN.
     f = max(float(stats.f_oneway(*groups).statistic), 0.0)

@@ -129,6 +129,29 @@ def test_the_random_field_against_all_paths() -> None:
     assert float(out["loss"]) == pytest.approx(expected / 5, rel=1e-4)
 
 
+def test_the_random_field_by_hand() -> None:
+    """Two words, two tags. Start (1, 0), end (0, 1), from 0 to 1 and back 1 and -1, else 0; words
+    (0, 1) and (2, 0). Paths 00: 1 + 0 + 0 + 2 + 0 = 3; 01: 1 + 0 + 1 + 0 + 1 = 3; 10: 0 + 1 - 1 + 2
+    + 0 = 2; 11: 0 + 1 + 0 + 0 + 1 = 2. So Z = 2 e³ + 2 e² and 01 costs ln Z - 3 = ln(2 + 2/e); the
+    mean over its two words is half of that. Tag 0 of the first word has e³ / (e³ + e²), of the
+    second one half.
+    """
+    made = model("crf", 2)
+    assert made.field is not None
+    with torch.no_grad():
+        made.field.start_transitions.copy_(torch.tensor([1.0, 0.0]))
+        made.field.end_transitions.copy_(torch.tensor([0.0, 1.0]))
+        made.field.transitions.copy_(torch.tensor([[0.0, 1.0], [-1.0, 0.0]]))
+        words = torch.tensor([[[0.0, 1.0], [2.0, 0.0]]])
+        there = torch.ones(1, 2, dtype=torch.bool)
+        loss = made._loss(words, torch.tensor([[0, 1]]), there, None)
+    assert float(loss) == pytest.approx(np.log(2 + 2 / np.e) / 2, abs=1e-6)
+    [(best, sure)] = made.chances([words[0].numpy()])
+    assert best[0] == 0
+    first = np.e / (np.e + 1)
+    assert sure.tolist() == [pytest.approx([first, 1 - first]), pytest.approx([0.5, 0.5])]
+
+
 def test_texts_pass_the_random_field_together_and_long_ones_in_chains(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -20,6 +20,7 @@ from eval.stats.paired import (
 )
 from eval.stats.resampling import (
     bootstrap_difference,
+    bootstrap_runs,
     bootstrap_score,
     bootstraps,
     randomization,
@@ -299,3 +300,32 @@ def test_detectable_effect_is_2_8_standard_errors():
     a, b = counted(8, 400)
     drawn = bootstrap_difference(a, b, micro_f1, resamples=500)
     assert detectable_effect(drawn) / drawn.standard_error[0] == pytest.approx(2.8016, abs=1e-4)
+
+
+def test_means_over_runs_that_are_alike_have_the_interval_of_one_run():
+    """Three equal runs leave the choice of clusters alone: the quantiles of one run's draws."""
+    counts = np.random.default_rng(5).integers(0, 6, (40, 3))
+    single = bootstrap_score(counts, micro_f1, resamples=400, seed=2).draws
+    runs = {"a": np.stack([counts] * 3, axis=1)}
+    found = bootstrap_runs(runs, [], micro_f1, resamples=400, seed=2).single["a"]
+    assert found.estimate == pytest.approx(micro_f1(counts.sum(axis=0)))
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(single, (0.025, 0.975))))
+
+
+def test_means_over_runs_vary_as_the_runs_do_and_their_differences_by_run():
+    """All clusters alike, so that runs alone are drawn. The runs of a have F1 2 · 3 / 10 = .6 and
+    2 · 4 / 10 = .8: both draws are the first in a quarter of cases, so the interval is .6 to .8
+    around .7. Each run of b is .2 below its run of a, hence always the difference .2; the single
+    run of c has F1 1, and a minus c is -.4 to -.2.
+    """
+    one = {"a": [(3, 5, 5), (4, 5, 5)], "b": [(2, 5, 5), (3, 5, 5)], "c": [(5, 5, 5)]}
+    tables = {name: np.array([runs] * 30) for name, runs in one.items()}
+    found = bootstrap_runs(tables, [("a", "b"), ("a", "c")], micro_f1, resamples=400, seed=2)
+    told = {**found.single, **found.paired}
+    assert {key: (each.estimate[0], each.low[0], each.high[0]) for key, each in told.items()} == {
+        "a": pytest.approx((0.7, 0.6, 0.8)),
+        "b": pytest.approx((0.5, 0.4, 0.6)),
+        "c": pytest.approx((1, 1, 1)),
+        ("a", "b"): pytest.approx((0.2, 0.2, 0.2)),
+        ("a", "c"): pytest.approx((-0.3, -0.4, -0.2)),
+    }

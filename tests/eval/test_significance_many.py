@@ -37,6 +37,31 @@ def test_anova_and_tukey_equal_scipy_and_statsmodels(three):
         assert (pair.low, pair.high) == pytest.approx((interval.low[place], interval.high[place]))
 
 
+def test_runs_of_three_methods_by_hand_and_by_the_printed_table():
+    """Means 62, 65, 72, grand mean 66 1/3: between 3 (4.3333² + 1.3333² + 5.6667²) = 158, within
+    3 · 8 = 24, F = (158 / 2) / (24 / 6) = 19.75; with two degrees of freedom above,
+    p = (1 + 2 F / 6)^-3 = .0022931. One unit of Tukey's range is sqrt(4 / 3), the printed table of
+    q(3, 6) has 4.34 at .05 and 6.33 at .01: differences of 3, 7, 10 are 2.60, 6.06, 8.66 units.
+    """
+    runs = {"plain": [60, 62, 64], "more": [63, 65, 67], "most": [70, 72, 74]}
+    one = one_way_anova({name: np.array(each, float) for name, each in runs.items()})
+    assert (one.f, one.df) == (pytest.approx(19.75), (2, 6))
+    assert one.p == pytest.approx((1 + 2 * 19.75 / 6) ** -3)
+    assert one.p == pytest.approx(0.0022931, abs=1e-7)
+    near, far, middle = tukey_hsd({name: np.array(each, float) for name, each in runs.items()})
+    assert [near.difference, far.difference, middle.difference] == [-3, -10, -7]
+    assert near.p > 0.05 > middle.p > 0.01 > far.p
+    assert near.high - near.difference == pytest.approx(4.34 * np.sqrt(4 / 3), abs=0.002)
+
+
+def test_methods_with_one_run_or_alone_have_no_test_over_runs():
+    """Nothing within to compare with; and one method has nothing to be compared with."""
+    single = {"a": np.array([0.7]), "b": np.array([0.8])}
+    assert (one_way_anova(single).p, tukey_hsd(single)) == (None, ())
+    alone = {"a": np.array([0.7, 0.8])}
+    assert (one_way_anova(alone).p, tukey_hsd(alone)) == (None, ())
+
+
 def test_greenhouse_geisser_epsilon():
     """1 for two labelers (nothing to correct); for three between 1/2 and 1, and P grows."""
     rng = np.random.default_rng(3)

@@ -287,7 +287,7 @@ def test_the_section_on_runs(tmp_path: Path) -> None:
         comparison,
         {"a": ["a1", "a2", "a3"], "b": ["b1", "b2"]},
         metric="micro_f1_strict",
-        undefined="zero",
+        settings=FAST,
         shown=["b"],
         first_only=True,
     )
@@ -296,11 +296,14 @@ def test_the_section_on_runs(tmp_path: Path) -> None:
     strict = span_statistics(comparison.types, schemes=SCHEMES)["micro_f1_strict"]
     totals = [counts[name].sum(axis=0) for name in ("a1", "a2", "a3")]
     assert values == pytest.approx([float(strict.of(total)[0]) for total in totals])
-    spread, types, tukey = section.tables
+    spread, types, means, tukey = section.tables
     row = next(r for r in spread.rows if r[0] == "Strict micro F1")
     assert row[1] == pytest.approx(np.mean(values))
     assert row[2] == pytest.approx(np.std(values, ddof=1))
     assert [r[0] for r in types.rows] == list(comparison.types)
+    assert [r[0] for r in means.rows] == ["a", "b", "a − b"]
+    assert means.rows[0][1].value == pytest.approx(np.mean(values))
+    assert section.numbers["means"]["a − b"]["low"] < means.rows[2][2].value
     assert tukey.rows[0][0] == "a − b"
     assert "Tukey's test separates a and b." in section.statements[1]
     assert any("first run" in note for note in section.notes)

@@ -73,6 +73,38 @@ def test_kappa_of_labels(tmp_path: Path) -> None:
     assert found["F1 strict", "all"] == pytest.approx(0.8)
 
 
+def test_three_answers_and_marks_that_meet_in_part(tmp_path: Path) -> None:
+    """Of ten notes seven alike; answers 4, 3, 3 and 4, 3, 3: chance .16 + .09 + .09 = .34, kappa
+    (.7 - .34) / .66 = 6/11. Of three and four marks one is wholly alike (F1 2/7); one more has its
+    place, and one more its type and a part of its place (both 4/7).
+    """
+    form = form_of(LabelSet.load("head-ct-5"))
+    name, words = form.label_set.names[0], {"p": "positive", "n": "negative", "u": "uncertain"}
+    said = zip("ppppnnnuuu", "pppnnnuuup", strict=True)
+    pairs = [
+        Pair(n, f"n{n}", f"p{n}", TEXT, (Item(name, said=words[a]),), (Item(name, said=words[b]),))
+        for n, (a, b) in enumerate(said)
+    ]
+    found = {(r.measure, r.label): r.value for r in compared(form, "a", "b", pairs, None)}
+    assert found["kappa of labels", name] == pytest.approx(6 / 11)
+    only = [Pair(1, "n", "p", TEXT, (Item(name, said="positive"),), (Item(name, said="positive"),))]
+    undefined = {(r.measure, r.label): r.value for r in compared(form, "a", "b", only, None)}
+    assert undefined == {key: None if "kappa" in key[0] else 1 for key in undefined}
+
+    form = form_of(project(tmp_path / "p").label_set)
+    one = (item("Disease", (0, 3)), item("Disease", (4, 7)), item("Drug", (14, 18)))
+    other = (
+        *(item("Disease", (0, 3)), item("Disease", (4, 13)), item("Disease", (14, 18))),
+        item("Drug", (19, 23)),
+    )
+    [*rows] = compared(form, "a", "b", [Pair(1, "n", "p", TEXT, one, other)], None)
+    found = {(r.measure, r.label): r.value for r in rows}
+    values = [found[f"F1 {way}", "all"] for way in ("strict", "place", "overlap")]
+    assert values == pytest.approx([2 / 7, 4 / 7, 4 / 7])
+    [*rows] = compared(form, "a", "b", [Pair(1, "n", "p", TEXT, (), ())], None)
+    assert {r.value for r in rows} == {None}
+
+
 def test_people_are_compared_on_their_common_notes_and_patients_make_the_interval(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,9 +13,11 @@ from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.io.jsonl import read_jsonl, write_jsonl
 from labelwright.label_set import LabelSet
-from labelwright.records import Reject
+from labelwright.records import Prediction, Reject
 from review.checking import backup, problems
 from review.exporting import export
+from review.kinds.base import Item
+from review.kinds.forms import form_of
 from review.store import migrations, order, runs
 from review.store.notes import Imported
 from review.store.order import Waiting, ordered
@@ -114,6 +116,28 @@ def test_all_notes_of_a_patient_are_drawn_together() -> None:
         drawn.setdefault(each.patient, set()).add(is_blind)
     assert {len(kinds) for kinds in drawn.values()} == {1}
     assert {True} in drawn.values()
+
+
+@pytest.mark.parametrize(
+    ("label_set", "sure", "expected"),
+    [
+        ("disease-1", (0.97, 0.55, 0.8), 0.45),
+        ("disease-1", (0.97, None), 0.03),
+        ("head-ct-5", (0.6, 0.9), 0.4),
+        ("disease-1", (None,), 0.5),
+        ("disease-1", (), 0.5),
+    ],
+)
+def test_a_note_is_as_unsure_as_its_least_sure_statement(
+    label_set: str, sure: tuple[float | None, ...], expected: float
+) -> None:
+    """1 - p of the weakest; of a note about which nothing is known one half."""
+    form = form_of(LabelSet.load(label_set))
+    items = [Item(form.label_set.names[0], prob=p) for p in sure]
+    found, _ = form.unsure(
+        Prediction(id="n", model="", task=form.label_set.task, value=None), items
+    )
+    assert found == pytest.approx(expected)
 
 
 def test_two_readers_who_differ_come_before_all(tmp_path: Path) -> None:

@@ -1,30 +1,36 @@
 """Several runs of each labeler, trained with other seeds: means, spread, and who differs.
 
 The runs of a labeler are scored on the same reports, so their spread says what training leaves to
-chance, and nothing of the choice of reports; the tests over reports say that. ANOVA and Tukey's
-test take each run as one independent value of its labeler.
+chance, and nothing of the choice of reports. ANOVA and Tukey's test take each run as one
+independent value of its labeler. The bootstrap of the mean draws patients and runs, so that its
+intervals are of a method, for other patients and another training.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from eval.kinds.base import More
 from eval.kinds.entities.analysis import SpanAnalysis, counted, parts_of, schemes_of_comparison
+from eval.kinds.entities.counts import SpanCounts
 from eval.kinds.entities.metrics import SCHEME_TEXT
 from eval.kinds.entities.read import SpanComparison, load
-from eval.kinds.entities.scores import SpanScores, span_scores
+from eval.kinds.entities.scores import SpanScores, span_scores, span_statistics
 from eval.page.plots import colour
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_equals, sentence
 from eval.read.aligned import Inputs
-from eval.stats.counts import Floats, Undefined
+from eval.stats.counts import Floats, cluster_counts
 from eval.stats.estimates import Estimate
 from eval.stats.multiple import Anova, TukeyPair, one_way_anova, tukey_hsd
+from eval.stats.resampling import bootstrap_runs
+from eval.stats.significance import CompareSettings
+from labelwright.tasks.shapes import Statistic
 from labelwright.version import __version__
 
 
@@ -57,7 +63,7 @@ def runs_section(analysis: SpanAnalysis, inputs: Inputs, more: More) -> Section:
         load(replace(inputs, predictions=every)),
         {name: list(runs) for name, runs in named.items()},
         metric=analysis.metric,
-        undefined=analysis.tests.settings.undefined,
+        settings=analysis.tests.settings,
         shown=analysis.comparison.names,
         first_only=more.first_only,
     )
@@ -68,7 +74,7 @@ def seeds_section(
     groups: Mapping[str, Sequence[str]],
     *,
     metric: str,
-    undefined: Undefined,
+    settings: CompareSettings,
     shown: Sequence[str],
     first_only: bool,
 ) -> Section:
@@ -82,6 +88,7 @@ def seeds_section(
         first_only: whether the page compares the first run of each labeler.
     """
     counts, _ = counted(comparison)
+    undefined = settings.undefined
     schemes = schemes_of_comparison(comparison)
     by_run = {
         run: _values(
@@ -116,6 +123,8 @@ def seeds_section(
     colours = {name: colour(place) for place, name in enumerate([*shown, *others])}
     overall = [score for score in values if ":" not in score]
     each_type = [f"f1_{parts_of(metric)[1]}:{name}" for name in comparison.types]
+    statistic = span_statistics(comparison.types, schemes=schemes, undefined=undefined)[metric]
+    means = _means(counts, groups, comparison, statistic, settings)
     tables = [
         _spread("seeds", "Scores over runs", overall, (values, tests), colours, signature),
         _spread(
@@ -126,12 +135,12 @@ def seeds_section(
             colours,
             signature,
         ),
+        _mean_table(metric, means, f"{signature}|resamples:{settings.resamples}"),
         *([_tukey(metric, tests[metric], signature)] if tests and tests[metric].pairs else []),
     ]
-    means = {name: each.mean() for name, each in values[metric].items()}
     spreads = "; ".join(
-        f"{name} {means[name]:.3f} ± {values[metric][name].std(ddof=1):.3f} ({len(runs)} runs)"
-        for name, runs in groups.items()
+        f"{name} {each.mean():.3f} ± {each.std(ddof=1):.3f} ({len(each)} runs)"
+        for name, each in values[metric].items()
     )
     statements = [f"{_name(metric)}, mean ± standard deviation over runs: {spreads}."]
     if tests:
@@ -150,14 +159,18 @@ def seeds_section(
             ),
             "ANOVA and Tukey's test take each run as one independent value; they say whether "
             "labelers differ by more than their runs do, on these reports.",
+            "Intervals of means over runs: patients and runs are drawn again, both alike for all "
+            "labelers. Few runs make them somewhat too narrow.",
         ),
         tables=tuple(tables),
         data_tables=(_runs_table(groups, by_run),),
         methods="Labelers were trained several times with different seeds; we give the mean and "
         "the standard deviation over runs and compared labelers by one-way ANOVA and Tukey's "
-        "honestly significant difference with runs as replicates.",
+        "honestly significant difference with runs as replicates. Intervals of means and of their "
+        "differences are from a bootstrap over patients and runs.",
         numbers={
             "metric": metric,
+            "means": {" − ".join(names): mean.to_json() for names, mean in means.items()},
             "labelers": {
                 name: {
                     score: {"mean": float(v.mean()), "sd": float(v.std(ddof=1)), "runs": v.tolist()}
@@ -168,6 +181,49 @@ def seeds_section(
             },
             "tests": {score: _test_json(test) for score, test in tests.items()},
         },
+    )
+
+
+def _means(
+    counts: Mapping[str, SpanCounts],
+    groups: Mapping[str, Sequence[str]],
+    comparison: SpanComparison,
+    statistic: Statistic,
+    settings: CompareSettings,
+) -> dict[tuple[str, ...], Estimate]:
+    """Mean over runs of each labeler, and the difference of each pair."""
+    tables = {
+        name: np.stack(
+            [cluster_counts(counts[run], comparison.cluster_index) for run in runs], axis=1
+        )
+        for name, runs in groups.items()
+    }
+    found = bootstrap_runs(
+        tables,
+        list(combinations(groups, 2)),
+        statistic.of,
+        resamples=settings.resamples,
+        level=settings.level,
+        seed=settings.seed,
+    )
+    enough = len(next(iter(tables.values()))) > 1
+    alone = {(name,): each for name, each in found.single.items()}
+    return {key: each.mark(shown=enough) for key, each in (alone | dict(found.paired)).items()}
+
+
+def _mean_table(metric: str, means: Mapping[tuple[str, ...], Estimate], signature: str) -> Table:
+    return Table(
+        name="seeds-means",
+        title="Means over runs, for other patients and another training",
+        columns=(Column("Labeler or pair"), Column("mean", "score"), Column("difference", "delta")),
+        rows=tuple(
+            (" − ".join(names), *((mean, None) if len(names) == 1 else (None, mean)))
+            for names, mean in means.items()
+        ),
+        caption=f"{_name(metric)}, mean over the runs, with bootstrap intervals over patients and "
+        "runs; differences are paired by both.",
+        signature=signature,
+        sortable=False,
     )
 
 

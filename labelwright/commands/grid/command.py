@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "grid",
         metavar="GRID",
         help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025, "
-        "cecca2025, francis2025",
+        "cecca2025, francis2025, francis2025-parts",
     )
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="annotated notes (default: those of the grid)"
@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="STAGE.FLAG=VALUE",
-        help="a flag for all cells, such as train.num_train_epochs=2; stages: build, "
-        "pretrain, train, pseudo, label; repeatable",
+        help="a flag for all cells, such as train.num_train_epochs=2, or null to take one of the "
+        "file away; stages: build, pretrain, train, pseudo, label; repeatable",
     )
     parser.add_argument(
         "--dry-run", action="store_true", help="list the cells and what is to be done; stop"

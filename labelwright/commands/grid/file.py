@@ -159,6 +159,8 @@ def read_grid(path: str | Path) -> Grid:
 def given_flags(values: Sequence[str]) -> dict[str, Flags]:
     """``--set STAGE.FLAG=VALUE`` as flags by stage; the value is read as YAML.
 
+    ``null`` takes a flag of the file away.
+
     Raises:
         ConfigError: a value has another form, or sets what the grid gives itself.
     """
@@ -330,7 +332,7 @@ def _merged(levels: Sequence[Flags]) -> Flags:
         if STARTS & level.keys():
             found = {k: v for k, v in found.items() if k not in STARTS}
         found |= level
-    return found
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _key(name: str) -> str:

@@ -357,7 +357,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
         between = "" if row.low is None else f" ({row.low:.3f} to {row.high:.3f})"
         sys.stdout.write(
             f"{row.one} / {row.other}: {row.measure}, {row.label}: "
-            f"{row.value:.3f}{between}, {row.notes} notes\n"
+            f"{row.number}{between}, {row.notes} notes\n"
         )
     if not found.rows:
         sys.stdout.write("no two sides have finished the same notes yet\n")

@@ -88,6 +88,19 @@ def test_contrast(temperature: float, expected: float, tolerance: float) -> None
     assert contrast(temperature) == pytest.approx(expected, abs=tolerance)
 
 
+def test_a_student_that_is_its_teacher_is_held_to_what_its_tokens_have_in_common() -> None:
+    """Before training, nothing masked away and no dropout: the token's own cosine is 1, so each
+    costs ln sum_j e^(cos_ij - 1). Of (1, 0), (0, 1), (1, 1) the first has the cosines 1, 0, s, the
+    third s, s, 1 with s = 1/sqrt 2.
+    """
+    s = 1 / math.sqrt(2)
+    by_hand = [
+        math.log(1 + math.exp(-1) + math.exp(s - 1)),
+        math.log(2 * math.exp(s - 1) + 1),
+    ]
+    assert contrast(1.0, STUDENT, STUDENT, [0, -1, 2]) == pytest.approx(sum(by_hand) / 2, abs=1e-6)
+
+
 def test_padding_is_no_candidate_of_the_contrast() -> None:
     """With the padded fourth token among the candidates it would be 1.443585."""
     student, teacher = [*STUDENT, [0.0, 1.0]], [*TEACHER, [3.0, 3.0]]
