@@ -163,6 +163,8 @@ class _Files:
     def _record(self, identifier: str, text: str, value: Any, meta: Mapping[str, Any]) -> None:
         writer = self.writer
         answer = writer.targets.answer(value, text, self.split)
+        if gaps := kind_of(writer.label_set).gaps(writer.label_set, value):
+            meta = {**meta, "unknown": list(gaps)}
         made = record(writer.label_set, identifier, text, answer, meta=meta)
         shaped = alpaca(made) if writer.layout == "alpaca" else made
         self.records.write(dumps(shaped) + "\n")

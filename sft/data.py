@@ -41,12 +41,13 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One training record: the chat's two turns and the answer."""
+    """One training record: the chat's two turns, the answer, and the slots it knows nothing of."""
 
     id: str
     system: str
     user: str
     answer: str
+    unknown: tuple[str, ...] = ()
 
 
 def open_records(folder: str | Path) -> Records:
@@ -106,7 +107,8 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
 def value_of(label_set: LabelSet, record: Record) -> Any:
     """What the record's answer says of its text."""
     kind = kind_of(label_set)
-    return kind.parse(label_set, record.answer, record.user, ended=True).value
+    value = kind.parse(label_set, record.answer, record.user, ended=True).value
+    return kind.without(value, record.unknown) if record.unknown else value
 
 
 def _record(path: Path, row: int, value: dict[str, Any]) -> Record:
@@ -118,8 +120,9 @@ def _record(path: Path, row: int, value: dict[str, Any]) -> Record:
         roles = (system["role"], user["role"], answer["role"])
         texts = (system["content"], user["content"], answer["content"])
         identifier = str(value["id"])
-    except (KeyError, TypeError, ValueError):
-        identifier = ""
+        unknown = tuple(map(str, value.get("meta", {}).get("unknown", ())))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        roles, identifier, unknown = (), "", ()
     if roles != ("system", "user", "assistant") or not all(isinstance(t, str) for t in texts):
         raise InputError(
             "the line is not a record",
@@ -127,4 +130,4 @@ def _record(path: Path, row: int, value: dict[str, Any]) -> Record:
             source=path,
             row=row,
         ) from None
-    return Record(identifier, *texts)
+    return Record(identifier, *texts, unknown)

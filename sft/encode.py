@@ -9,7 +9,7 @@ turn. The loss is on the answer and that last token. Branches stand behind it in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -163,10 +163,15 @@ class Encoder:
         return [
             Encoded(
                 record.id,
-                [*prompt, *answer, self.stop] if self._line else prompt,
+                # A line is silent on what nobody knows; branches leave it open.
+                [*prompt, *answer, self.stop]
+                if self._line and not (self._own and record.unknown)
+                else prompt,
                 len(prompt),
                 self._targets(record),
-                None if self._own is None else self._own.of(record.user, record.answer),
+                None
+                if self._own is None
+                else self._own.of(record.user, record.answer, record.unknown),
             )
             for record, prompt, answer in zip(records, prompts, answers, strict=True)
         ]
@@ -214,7 +219,7 @@ class Encoder:
             text = text[: spans[keep - 1][1]].rstrip() if keep > 0 else ""
             if not text:
                 return None
-            (item,) = self._batch([Record(record.id, record.system, text, record.answer)])
+            (item,) = self._batch([replace(record, user=text)])
         return item
 
     def _render(self, system: str, user: str) -> str:

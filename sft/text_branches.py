@@ -64,8 +64,8 @@ class OwnEncoder:
         self._encode = encode
         self._known: dict[Known, SlotTokens] = {}
 
-    def of(self, text: str, answer: str) -> OwnBranches:
-        """The branches of a text, and what its answer makes right in them."""
+    def of(self, text: str, answer: str, unknown: Sequence[str] = ()) -> OwnBranches:
+        """The branches of a text, and what its answer makes right in those that are known."""
         value = self._kind.parse(self._label_set, answer, text, ended=True).value
         choices = self._kind.choices_in(self._label_set, text)
         assert choices is not None  # noqa: S101  (the encoder asks)
@@ -76,7 +76,7 @@ class OwnEncoder:
         behind = []
         for slot, tokens, start in zip(choices.slots, answers.slots, tree.starts, strict=True):
             pick = picks[slot.label]
-            if pick is None:
+            if pick is None or slot.label in unknown:
                 continue
             for choice, option in tokens.paths[pick]:
                 due[start + choice] = option

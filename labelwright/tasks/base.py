@@ -283,6 +283,14 @@ class TaskKind(ABC, Generic[V]):
         """Whether the value leaves nothing open."""
         return value is not None
 
+    def gaps(self, label_set: LabelSet, value: V) -> tuple[str, ...]:  # noqa: ARG002
+        """The slots of which nothing is known, so that no answer is taught or measured there."""
+        return ()
+
+    def without(self, value: V, slots: Sequence[str]) -> V:  # noqa: ARG002
+        """The value with these slots as :meth:`gaps`."""
+        return value
+
     def nothing(self, label_set: LabelSet) -> V | None:  # noqa: ARG002
         """The value of a report of which nothing is known."""
         return None

@@ -178,6 +178,14 @@ class FieldsKind(TaskKind[Fields]):
         del label_set
         return values.from_json(given)
 
+    def gaps(self, label_set: LabelSet, value: Fields) -> tuple[str, ...]:
+        """The fields that gold does not score."""
+        return tuple(one.name for one in fields_of(label_set).asked if one.name not in value)
+
+    def without(self, value: Fields, slots: Sequence[str]) -> Fields:
+        """The other fields."""
+        return {name: one for name, one in value.items() if name not in slots}
+
     def nothing(self, label_set: LabelSet) -> Fields | None:
         """Nothing is known, which is not that nothing is mentioned."""
         del label_set
