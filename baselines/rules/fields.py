@@ -201,7 +201,7 @@ class FieldRules:
             return None
         words = text[place[0] : place[1]]
         reading = read_value(self._own, field, words)
-        return Item(words, reading.value, reading.unit, (place,))
+        return Item(words, reading.value, reading.unit, (place,), reading.comparator)
 
 
 def _holds(needed: AskedIf, found: Mapping[str, Sequence[Item]], dropped: set[str]) -> bool:

@@ -123,7 +123,7 @@ class AttributeValues(Source):
                 reading = read_value(own, field, clause[a:b])
                 if reading.value is not None and reading.unit:
                     place = ((start + a, start + b),)
-                    yield Item(clause[a:b], reading.value, reading.unit, place)
+                    yield Item(clause[a:b], reading.value, reading.unit, place, reading.comparator)
             return
         for value, expression in self._patterns[field.name]:
             for match in expression.finditer(clause):

@@ -96,14 +96,19 @@ class FieldValues(GoldFile):
 
     def _meaning(self, text: str, field: Field, item: Item) -> tuple[tuple[int, int], ...]:
         """The first date or number of the text that means the item's value."""
-        for start, end in candidates(field, text):
-            if self._means(field, text[start:end], item):
-                return ((start, end),)
+        found = candidates(field, text)
+        for signed in (True, False):  # a gold without its sign is looked for all the same
+            for start, end in found:
+                if self._means(field, text[start:end], item, signed=signed):
+                    return ((start, end),)
         return ()
 
-    def _means(self, field: Field, raw: str, item: Item) -> bool:
+    def _means(self, field: Field, raw: str, item: Item, *, signed: bool) -> bool:
         """Whether words mean an item's value, as near as the label set asks."""
-        value = read_value(self._own, field, raw).value
+        read = read_value(self._own, field, raw)
+        value = read.value
+        if signed and read.comparator != item.comparator:
+            return False
         if isinstance(value, float) and isinstance(item.value, float):
             near = max(field.tolerance, field.relative * abs(item.value))
             return abs(value - item.value) <= near + 1e-9

@@ -105,7 +105,7 @@ def _modifiers(label: Label, finding: Finding, context: Context) -> str:
     what = "field" if finding.form else "type" if finding.mention else "observation"
     parts.append(f"{what}={label.name}")
     if finding.form in LABELS or (finding.form and context.text):
-        parts.append(f"value={_written(finding)}")
+        parts.append(f"value={finding.comparator}{_written(finding)}")
         parts += [f"unit={finding.unit}"] if finding.unit else []
     codes = {name: code for name, code in label.codes.items() if name != OMOP_CODE}
     parts += [f"{name}={code}" for name, code in codes.items()]

@@ -98,7 +98,8 @@ def _value(finding: Finding) -> dict[str, Any]:
     if isinstance(value, float):
         number = int(value) if value.is_integer() else value
         unit = {"unit": finding.unit, **(coding(finding.unit) or {})} if finding.unit else {}
-        return {"valueQuantity": {"value": number, **unit}}
+        bound = {"comparator": finding.comparator} if finding.comparator else {}
+        return {"valueQuantity": {"value": number, **bound, **unit}}
     if value is not None:
         plain = escaped(value).strip()
         if finding.form == "date":

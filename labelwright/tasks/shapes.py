@@ -154,6 +154,7 @@ class Finding:
             ``boolean`` or ``categorical``.
         value: the value; of a date ISO text, of a category the label set's value.
         unit: of a number.
+        comparator: of a number that is a bound: ``<``, ``<=``, ``>=`` or ``>``.
         missing: why a value is missing that is asked for: ``unknown`` or ``error`` (FHIR's
             data-absent-reason).
     """
@@ -167,6 +168,7 @@ class Finding:
     value: str | float | bool | None = None
     unit: str = ""
     missing: str = ""
+    comparator: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """When two values of a field are the same, by the field's type; and how near two texts are.
 
 - boolean and category: equal;
-- number: in the field's unit, within its tolerance;
+- number: in the field's unit, within its tolerance, and the same kind of bound (``<``, ``>=``);
 - date: equal at the field's precision; a date that is known to the month or year only is met by
   every date that agrees in the parts it has;
 - text: equal after folding of case, white space and accents.
@@ -87,7 +87,9 @@ class Sameness:
         """The same of items; where the gold's words have no value, the words decide."""
         if gold.value is None:
             return bool(gold.raw.strip()) and folded(gold.raw) == folded(said.raw)
-        return said.value is not None and self.same(gold.value, said.value)
+        if said.value is None or gold.comparator != said.comparator:
+            return False
+        return self.same(gold.value, said.value)
 
 
 def folded(text: str) -> str:
@@ -159,7 +161,9 @@ def distinct(sameness: Sameness, items: Sequence[Item]) -> list[Item]:
 
 def _key(sameness: Sameness, item: Item) -> Hashable:
     """What equal items share; words without a value are no value, whatever they are."""
-    return ("raw", folded(item.raw)) if item.value is None else sameness.key(item.value)
+    if item.value is None:
+        return ("raw", folded(item.raw))
+    return item.comparator, sameness.key(item.value)
 
 
 def all_in(sameness: Sameness, gold: Sequence[Item], said: Sequence[Item]) -> bool:

@@ -195,7 +195,13 @@ def shown_value(asked: Asked, item: Item, *, words: bool) -> str:
     elif not words:
         return "…"
     else:
-        known = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        known = (
+            ""
+            if value is None
+            else f"{item.comparator}{value:g}"
+            if isinstance(value, float)
+            else str(value)
+        )
     raw = " ".join(item.raw.split())[:LONGEST] if words else ""
     if asked.type == "text" or not known:
         return raw or known[:LONGEST] or "…"

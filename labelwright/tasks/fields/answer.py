@@ -20,6 +20,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -239,7 +240,9 @@ class Reader:
         if reading.doubt:
             self.problems[f"{reading.doubt}: {field.name}"] += 1
         spans = place(self._places, self._own, field, words, reading.value)
-        return Item(words, reading.value, reading.unit, spans)
+        if spans and field.type is FieldType.NUMBER and self._places.behind_sign(field, spans):
+            self.problems[f"sign left out: {field.name}"] += 1
+        return Item(words, reading.value, reading.unit, spans, reading.comparator)
 
     def finish(self) -> Parsed[Fields]:
         """All fields, with what is wrong between them."""
@@ -278,7 +281,7 @@ class Reader:
                     self.notes[f"repeated: {field.name}"] += 1
                 else:
                     kept.append(other)
-        if not field.many and len({item.value for item in kept}) > 1:
+        if not field.many and len({item.meaning for item in kept}) > 1:
             self.problems[f"two values: {field.name}"] += 1
         return kept
 
@@ -288,7 +291,7 @@ class Reader:
             return None
         taken = {one.spans for one in kept}
         free = [spans for spans in self._places.find(field, item.raw) if spans not in taken]
-        return Item(item.raw, item.value, item.unit, free[0]) if free else None
+        return replace(item, spans=free[0]) if free else None
 
     def _head(self, line: str) -> tuple[str | None, str]:
         """The field of a line and what follows; no field where none is named."""

@@ -160,8 +160,9 @@ def likeliest(own: FieldSet, field: Field, row: Mapping[str, float]) -> tuple[st
         if option == EMPTY:
             what: object = (EMPTY,)
         else:
-            value = read_value(own, field, option).value
-            what = value if value is not None else (option,)
+            read = read_value(own, field, option)
+            known = read.value is not None
+            what = (read.comparator, read.value) if known else (option,)
         means[option] = what
         meaning[what] = meaning.get(what, 0.0) + prob
     best = max(meaning, key=meaning.__getitem__)

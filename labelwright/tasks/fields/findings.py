@@ -67,6 +67,7 @@ def _finding(field: Field, one: FieldValue, item: Item) -> Finding:
         form=field.type.value,
         value=item.value,
         unit=field.unit,
+        comparator=item.comparator,
         missing="" if item.value is not None else ERROR if item.raw else UNKNOWN,
     )
 
@@ -77,6 +78,7 @@ def _text(item: Item) -> str:
         return "yes" if value else "no"
     raw = " ".join(item.raw.split())
     plain = "" if value is None else f"{value:.15g}" if isinstance(value, float) else str(value)
+    plain = item.comparator + plain
     if not plain or plain == raw:
         return raw
     return f"{plain} ({raw})" if raw else plain
@@ -113,6 +115,8 @@ def arrow_fields(label_set: LabelSet) -> list[Any]:
         ]
         if field.type is FieldType.DATE:
             parts.insert(1, ("date", some(pa.date32())))
+        if field.type is FieldType.NUMBER:
+            parts.insert(1, ("comparator", some(pa.string())))
         return pa.field(field.name, pa.struct(parts))
 
     return [pa.field("fields", pa.struct([column(f) for f in fields_of(label_set).fields]))]
@@ -148,6 +152,8 @@ def _item(field: Field, item: Item) -> dict[str, Any]:
     }
     if field.type is FieldType.DATE:
         cells["date"] = _day(item.value)
+    if field.type is FieldType.NUMBER:
+        cells["comparator"] = item.comparator
     return cells
 
 

@@ -4,12 +4,14 @@ In JSON lines a field is a scalar, a list, ``null`` (the document does not say),
 ``value``, ``raw`` and ``spans``. A field that a row lacks is not scored. In a wide table an empty
 cell says that the field is not mentioned, and a column that is missing is not scored; several
 values stand apart by `` | ``. A long table has the columns ``id``, ``field``, ``value`` and,
-where there are, ``raw``, ``start``, ``end``; its fields are all that any of its rows names.
+where there are, ``comparator``, ``raw``, ``start``, ``end``; its fields are all that any of
+its rows names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from labelwright.tasks.fields.answer import plain_value
 from labelwright.tasks.fields.normalise import Reading, range_doubt, read_value
 from labelwright.tasks.fields.relations import computed
 from labelwright.tasks.fields.schema import Field, FieldSet, FieldType, fields_of
-from labelwright.tasks.fields.values import NOT_MENTIONED, FieldValue, Item, stated
+from labelwright.tasks.fields.values import COMPARATORS, NOT_MENTIONED, FieldValue, Item, stated
 
 PARTED = " | "
 UNREADABLE = ("unreadable", "unparseable")
@@ -83,9 +85,10 @@ def _value(own: FieldSet, field: Field, given: Any) -> FieldValue:
     if given is None:
         return NOT_MENTIONED
     row = given if isinstance(given, dict) else {"value": given}
-    unknown = set(row) - {"value", "raw", "spans", "unit", "status", "prob"}
+    unknown = set(row) - {"value", "raw", "spans", "unit", "status", "prob", "comparator"}
     if unknown:
-        raise ValueError(f"field {field.name} has a key other than value, raw, spans, unit, status")
+        keys = "value, raw, spans, unit, comparator, status"
+        raise ValueError(f"field {field.name} has a key other than {keys}")
     values, raws = row.get("value"), row.get("raw")
     if not isinstance(values, list):
         if values is None and raws is None:
@@ -93,20 +96,24 @@ def _value(own: FieldSet, field: Field, given: Any) -> FieldValue:
         values, raws = [values], [raws]
         spans = [row.get("spans") or ()]
         units = [row.get("unit") or ""]
+        signs = [row.get("comparator")]
     else:
         count = len(values)
         raws = raws if isinstance(raws, list) else [None] * count
         spans = list(row.get("spans") or [()] * count)
         given_units = row.get("unit")
         units = given_units if isinstance(given_units, list) else [given_units or ""] * count
-    if len({len(values), len(raws), len(spans), len(units)}) > 1:
+        signs = list(row.get("comparator") or [None] * count)
+    if len({len(values), len(raws), len(spans), len(units), len(signs)}) > 1:
         raise ValueError(f"value, raw, spans and unit of field {field.name} differ in length")
     if len(values) > 1 and not field.many:
         raise ValueError(f"field {field.name} has several values; add 'many: true' to it")
     unreadable = row.get("status") in UNREADABLE
     items = [
-        _item(own, field, value, raw, places, unit, unreadable=unreadable)
-        for value, raw, places, unit in zip(values, raws, spans, units, strict=True)
+        _signed(
+            own, field, _item(own, field, value, raw, places, unit, unreadable=unreadable), sign
+        )
+        for value, raw, places, unit, sign in zip(values, raws, spans, units, signs, strict=True)
     ]
     return stated(*items) if items else NOT_MENTIONED
 
@@ -125,7 +132,19 @@ def _item(
         if isinstance(value, str) and (impossible or told):
             return Item(words, None, unit, places)
         raise ValueError(f"{reading.wrong}: a value of field {field.name}")
-    return Item(words, reading.value, unit or reading.unit, places)
+    return Item(words, reading.value, unit or reading.unit, places, reading.comparator)
+
+
+def _signed(own: FieldSet, field: Field, item: Item, given: Any) -> Item:
+    """The item as the bound that the row says it is, or that its words say."""
+    if given is None and field.type is FieldType.NUMBER and item.value is not None:
+        read = read_value(own, field, item.raw)
+        given = read.comparator if read.value == item.value else None
+    if given is None:
+        return item
+    if given not in ("", *COMPARATORS):
+        raise ValueError(f"the comparator of field {field.name} is none of <, <=, >=, >")
+    return replace(item, comparator=given)
 
 
 def _pairs(spans: Any) -> list[Any]:
@@ -209,7 +228,9 @@ def _long(path: Path, label_set: LabelSet, columns: list[str]) -> Iterator[tuple
                 continue
             place = [cells.get("start", "").strip(), cells.get("end", "").strip()]
             spans = [[int(each) for each in place]] if all(place) else []
-            items.append(_item(own, field, value or None, raw, spans, "", unreadable=not value))
+            item = _item(own, field, value or None, raw, spans, "", unreadable=not value)
+            sign = cells.get("comparator", "").strip() or None
+            items.append(_signed(own, field, item, sign))
             if len(items) > 1 and not field.many:
                 raise ValueError(f"field {field.name} has several values; add 'many: true' to it")
         except ValueError as error:

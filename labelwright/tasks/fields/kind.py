@@ -43,7 +43,7 @@ from labelwright.tasks.fields.values import (
 from labelwright.text.normalised_text import NormalisedText
 
 WIDE, LONG = "fields.csv", "fields-long.csv"
-COLUMNS = ("field", "value", "raw", "unit", "start", "end", "prob", "status")
+COLUMNS = ("field", "value", "raw", "unit", "comparator", "start", "end", "prob", "status")
 KINDS_OF_VALUES = (FieldType.BOOLEAN, FieldType.CATEGORICAL)
 
 
@@ -302,9 +302,10 @@ class FieldsKind(TaskKind[Fields]):
             for item in one.items:
                 place = [item.spans[0][0], item.spans[-1][1]] if item.spans else [None, None]
                 status = Status.UNREADABLE if item.value is None else Status.STATED
-                yield [name, item.value, item.raw, item.unit, *place, one.prob, status.value]
+                words = (item.value, item.raw, item.unit, item.comparator)
+                yield [name, *words, *place, one.prob, status.value]
             if not one.items:
-                yield [name, None, "", "", None, None, one.prob, one.status.value]
+                yield [name, None, "", "", "", None, None, one.prob, one.status.value]
 
     def tally(self, label_set: LabelSet) -> Tally[Fields]:
         """Stated and unreadable values per field."""
@@ -364,7 +365,8 @@ def _strata(label_set: LabelSet, value: Fields) -> Iterator[str]:
 
 
 def _cell(one: FieldValue) -> str:
-    return gold.PARTED.join(_safe(value) for value in one.values)
+    kept = (item for item in one.items if item.value is not None)
+    return gold.PARTED.join(f"{item.comparator}{_safe(item.value)}" for item in kept)
 
 
 def _safe(value: values.Scalar | None) -> str:
@@ -380,14 +382,15 @@ def _rows(name: str, one: FieldValue | None) -> Iterator[list[str]]:
         return
     prob = "" if one.prob is None else f"{one.prob:.6f}"
     if not one.items:
-        yield [escape(name), "", "", "", "", "", prob, one.status.value]
+        yield [escape(name), "", "", "", "", "", "", prob, one.status.value]
     for item in one.items:
         place = ["", ""]
         if item.spans:
             place = [str(item.spans[0][0]), str(item.spans[-1][1])]
         status = Status.UNREADABLE if item.value is None else Status.STATED
         raw, unit = escape(" ".join(item.raw.split())), escape(item.unit)
-        yield [escape(name), _safe(item.value), raw, unit, *place, prob, status.value]
+        value = (_safe(item.value), raw, unit, item.comparator)
+        yield [escape(name), *value, *place, prob, status.value]
 
 
 class _Stated(Tally[Fields]):

@@ -24,6 +24,7 @@ class Reading:
     Attributes:
         wrong: why they have no value: ``no date``, ``no number``, ``unknown unit``,
             ``outside the values``, …; empty where they have one.
+        comparator: of a number that is a bound.
         doubt: what is odd about a value that they have: ``out of range``, ``partial date``, …
     """
 
@@ -31,6 +32,7 @@ class Reading:
     unit: str = ""
     wrong: str = ""
     doubt: str = ""
+    comparator: str = ""
 
 
 def read_value(own: FieldSet, field: Field, raw: str) -> Reading:
@@ -75,7 +77,8 @@ def _number(field: Field, raw: str) -> Reading:
     found = read_number(raw, field)
     if found.value is None:
         return Reading(None, found.unit, found.wrong)
-    return Reading(found.value, found.unit, doubt=range_doubt(field, found.value))
+    doubt = range_doubt(field, found.value)
+    return Reading(found.value, found.unit, doubt=doubt, comparator=found.comparator)
 
 
 def range_doubt(field: Field, value: float) -> str:

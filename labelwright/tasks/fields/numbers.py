@@ -1,7 +1,7 @@
 """Numbers as documents write them: marks for decimals and thousands, units, fractions, words.
 
-What says two numbers (``10-12``, ``120/80``) has no value of one; signs of inequality and words
-around a number stay in its raw form and change nothing.
+What says two numbers (``10-12``, ``120/80``) has no value of one. A sign of inequality before a
+number is part of it; other words around it stay in its raw form and change nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from labelwright.tasks.fields.dates import find_dates, fold
@@ -30,8 +30,23 @@ NUMBER = re.compile(
 """A number, without its sign."""
 _HALVES = {"½": 1 / 2, "¼": 1 / 4, "¾": 3 / 4, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 1 / 8}
 _RANGE = re.compile(r"\s*(?:-|–|—|/|÷|\bto\b|\ba\b|\bbis\b|\bà\b)\s*", re.IGNORECASE)
+_SIGNS = {"=<": "<=", "≤": "<=", "≥": ">="}
+_SIGN = (
+    r"(?P<sign><=|=<|>=|[<>≤≥])"
+    r"|\b(?P<less>less than|inferiore a|minore di|inferior a|menor (?:de|que)|inferieure? a"
+    r"|moins de|kleiner als|weniger als|lager dan|minder dan)"
+    r"|\b(?P<more>(?:more|greater) than|superiore a|maggiore di|superior a|mayor (?:de|que)"
+    r"|superieure? a|plus de|grosser als|mehr als|hoger dan|meer dan)"
+    r"|\b(?P<least>at least|almeno|al menos|au moins|mindestens|minstens)"
+)
+_SIGN_BEFORE = re.compile(rf"(?<![-=<>≤≥])(?:{_SIGN}) {{0,2}}$")
+"""That a number is a bound; the head of an arrow says no such thing."""
+_SIGN_AT = re.compile(rf"(?:{_SIGN}) {{0,2}}")
+_WORDY_SIGNS = {"less": "<", "more": ">", "least": ">="}
 PERCENT = ("percent", "per cent", "per cento", "percento", "por ciento", "pour cent", "prozent")
 """Words for the sign of percent."""
+_BETWEEN = re.compile(r" ?(?:-|–|—|÷) ?| (?:to|a|bis|à|tot) ", re.IGNORECASE)
+"""Between the two numbers of a range."""
 _SMALL_PARTS = (2, 3, 4, 8)
 """Denominators of fractions in lowest terms; ``120/80``, ``3/10`` and ``2/6`` are two numbers."""
 
@@ -67,13 +82,15 @@ _HALF = re.compile(
 class NumberMatch:
     """``text[start:end]`` is a number with its unit, if one of the field's follows.
 
-    ``value`` is in the field's unit; ``None`` where it is no finite number.
+    ``value`` is in the field's unit; ``None`` where it is no finite number, or a range (``two``).
     """
 
     start: int
     end: int
     value: float | None
     unit: str = ""
+    comparator: str = ""
+    two: bool = False
 
 
 def find_numbers(text: str, field: Field) -> list[NumberMatch]:
@@ -99,7 +116,45 @@ def find_numbers(text: str, field: Field) -> list[NumberMatch]:
         found.append(_with_unit(text, start, match.end(), value, field))
     if field.unit or field.units:
         found += _words(text, field)
-    return sorted(found, key=lambda one: one.start)
+    found = _ranges(text, sorted(found, key=lambda one: one.start))
+    ends = [0, *(one.end for one in found)]
+    return [_bounded(text, one, end) for one, end in zip(found, ends, strict=False)]
+
+
+def _ranges(text: str, found: list[NumberMatch]) -> list[NumberMatch]:
+    """The same with two numbers that are one range (``5-10 mg``) as one without a value."""
+    kept: list[NumberMatch] = []
+    for one in found:
+        last = kept[-1] if kept else None
+        if (
+            last is not None
+            and last.value is not None
+            and one.value is not None
+            and last.unit in ("", one.unit)
+            and _BETWEEN.fullmatch(text, last.end, one.start)
+            and (last.value < one.value or not last.unit)
+        ):
+            kept[-1] = NumberMatch(last.start, one.end, None, one.unit, two=True)
+        else:
+            kept.append(one)
+    return kept
+
+
+def _bounded(text: str, one: NumberMatch, after: int) -> NumberMatch:
+    """The number with the sign before it, unless that parts it from another (``12 > 10``)."""
+    first = max(one.start - 24, 0)
+    sign = _SIGN_BEFORE.search(fold(text[first : one.start]))
+    start = one.start if sign is None else first + sign.start()
+    if sign is None or (after and not text[after:start].strip()):
+        return one
+    written = sign["sign"] or _WORDY_SIGNS[str(sign.lastgroup)]
+    return replace(one, start=start, comparator=_SIGNS.get(written, written))
+
+
+def behind_sign(text: str, start: int) -> int:
+    """Where the number begins whose sign may stand at ``start``."""
+    sign = _SIGN_AT.match(fold(text[start : start + 24]))
+    return start if sign is None else start + sign.end()
 
 
 def _sides(match: re.Match[str]) -> list[tuple[int, int]]:
@@ -197,6 +252,7 @@ class ReadNumber:
     value: float | None
     unit: str = ""
     wrong: str = ""
+    comparator: str = ""
 
 
 def read_number(raw: str, field: Field) -> ReadNumber:
@@ -207,11 +263,13 @@ def read_number(raw: str, field: Field) -> ReadNumber:
         return ReadNumber(value, "", "" if value is not None else "no number")
     first = found[0]
     rest = found[1:]
+    if first.two and not rest:
+        return ReadNumber(None, first.unit, "two numbers")
     if rest and "+" in raw[first.end : rest[0].start]:
         return ReadNumber(None, first.unit, "several numbers")
     if rest:
         between = raw[first.end : rest[0].start]
-        if len({one.value for one in found}) > 1:
+        if len({(one.comparator, one.value) for one in found}) > 1:
             ends = _RANGE.fullmatch(between) is not None
             why = "two numbers" if ends else "several numbers"
             return ReadNumber(None, first.unit, why)
@@ -224,7 +282,7 @@ def read_number(raw: str, field: Field) -> ReadNumber:
         strange = raw[first.end :].strip(" .,;:)]\n\t-")
         if strange and (strange[0].isalpha() or strange[0] in "%°‰µμ"):
             return ReadNumber(None, strange.split()[0], "unknown unit")
-    return ReadNumber(first.value, first.unit)
+    return ReadNumber(first.value, first.unit, comparator=first.comparator)
 
 
 def _value(match: re.Match[str], decimals: str | None) -> float | None:

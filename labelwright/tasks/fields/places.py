@@ -8,6 +8,7 @@ from functools import cached_property
 
 from labelwright.records import Span
 from labelwright.tasks.fields.normalise import candidates
+from labelwright.tasks.fields.numbers import behind_sign
 from labelwright.tasks.fields.schema import Field, FieldType
 from labelwright.text.grounding import Grounder, Mention
 
@@ -51,16 +52,25 @@ class Places:
                 (exact if whole and mark else near).append(place)
         return exact + near
 
-    def _candidates(self, field: Field) -> tuple[frozenset[Span], frozenset[int]]:
-        """The dates or numbers of the text, and where they begin."""
+    def behind_sign(self, field: Field, place: Sequence[Span]) -> bool:
+        """Whether a place leaves out the sign of a number's bound (the ``<`` of ``< 5``)."""
+        _, firsts = self._candidates(field)
+        return firsts.get(place[0][0], False)
+
+    def _candidates(self, field: Field) -> tuple[frozenset[Span], dict[int, bool]]:
+        """The dates or numbers of the text, and where they begin: ``True`` behind a sign."""
         key = (field.type, field.dates, field.unit, field.units, field.decimals, field.bare)
         if key not in self._known:
             spans = frozenset(candidates(field, self._text))
-            self._known[key] = (spans, frozenset(start for start, _ in spans))
+            firsts = {start: False for start, _ in spans}
+            if field.type is FieldType.NUMBER:
+                starts = {start: behind_sign(self._text, start) for start in firsts}
+                firsts |= {number: True for start, number in starts.items() if number > start}
+            self._known[key] = (spans, firsts)
         return self._known[key]
 
     @cached_property
-    def _known(self) -> dict[tuple[object, ...], tuple[frozenset[Span], frozenset[int]]]:
+    def _known(self) -> dict[tuple[object, ...], tuple[frozenset[Span], dict[int, bool]]]:
         return {}
 
     @cached_property

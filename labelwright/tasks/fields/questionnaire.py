@@ -26,7 +26,7 @@ from labelwright.text.ucum import coding
 
 TYPES: Mapping[FieldType, str] = {
     FieldType.TEXT: "text",
-    FieldType.NUMBER: "decimal",
+    FieldType.NUMBER: "quantity",
     FieldType.DATE: "date",
     FieldType.BOOLEAN: "boolean",
     FieldType.CATEGORICAL: "choice",
@@ -121,7 +121,7 @@ def _reply(label_set: LabelSet, field: Field, one: FieldValue) -> Resource:
     if one.status is Status.NOT_MENTIONED and field.closed_world:
         items = (Item("", False),)
     answers = [
-        _answer(label_set, field, each.value)
+        _answer(label_set, field, each.value, each.comparator)
         for each in items
         if each.value is not None and _fits(field, each.value)
     ]
@@ -141,11 +141,15 @@ def _fits(field: Field, value: Scalar) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _answer(label_set: LabelSet, field: Field, value: Scalar) -> Resource:
+def _answer(label_set: LabelSet, field: Field, value: Scalar, comparator: str = "") -> Resource:
     if isinstance(value, bool):
         return {"valueBoolean": value}
     if isinstance(value, float):
-        return {"valueDecimal": int(value) if value.is_integer() else value}
+        bound = {"comparator": comparator} if comparator else {}
+        known = coding(field.unit) or {} if field.unit else {}
+        unit = {"unit": field.unit, **known} if field.unit else {}
+        number = int(value) if value.is_integer() else value
+        return {"valueQuantity": {"value": number, **bound, **unit}}
     if field.type is FieldType.DATE:
         return {"valueDate": value}
     if field.type is FieldType.CATEGORICAL:

@@ -58,7 +58,9 @@ def holds(one: FieldValue, values: tuple[Scalar, ...]) -> bool:
 
 
 def _value(value: Fields, name: str) -> Scalar | None:
-    return value.get(name, NOT_MENTIONED).value
+    """What is said; of a bound (``< 5``) no number follows."""
+    one = value.get(name, NOT_MENTIONED)
+    return None if any(item.comparator for item in one.items) else one.value
 
 
 def _true(value: Fields, condition: Condition) -> bool:

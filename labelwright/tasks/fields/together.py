@@ -71,7 +71,7 @@ def _one(field: Field, each: Sequence[FieldValue]) -> tuple[FieldValue, bool]:
     if not said:
         return _nothing(each), False
     best = max(said, key=lambda one: (one.status is Status.STATED, one.prob or 0.0))
-    return best, len({one.value for one in said if one.value is not None}) > 1
+    return best, len({one.items[0].meaning for one in said if one.value is not None}) > 1
 
 
 def _many(each: Sequence[FieldValue]) -> tuple[FieldValue, bool]:

@@ -38,12 +38,19 @@ class Item:
         value: what they mean; ``None`` where they cannot be read as the field's type.
         unit: the unit as written; empty where none was.
         spans: where the words stand in the text, in code points; empty where they do not.
+        comparator: of a number that is a bound: ``<``, ``<=``, ``>=`` or ``>`` (as in FHIR).
     """
 
     raw: str
     value: Scalar | None
     unit: str = ""
     spans: tuple[Span, ...] = ()
+    comparator: str = ""
+
+    @property
+    def meaning(self) -> tuple[str, Scalar | None]:
+        """What two items share that say the same."""
+        return self.comparator, self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ Fields = Mapping[str, FieldValue]
 
 PARTED = " | "
 """Between several values in one cell."""
+COMPARATORS = ("<", "<=", ">=", ">")
 NOT_MENTIONED = FieldValue(Status.NOT_MENTIONED)
 
 
@@ -88,7 +96,7 @@ def settled(one: FieldValue, *, many: bool) -> tuple[Item, ...]:
     Two different values of a field that has one are none: which of them holds, nobody knows. They
     become an item with the words of both and no value.
     """
-    if many or len({item.value for item in one.items}) < 2:
+    if many or len({item.meaning for item in one.items}) < 2:
         return one.items if many else one.items[:1]
     words = PARTED.join(item.raw for item in one.items)
     return (Item(words, None, "", one.items[0].spans),)
@@ -115,6 +123,9 @@ def _row(one: FieldValue, many: bool) -> dict[str, Any]:
         row["spans"] = spans if listed else spans[0]
         if any(item.unit for item in items):
             row["unit"] = [item.unit for item in items] if listed else items[0].unit
+        if any(item.comparator for item in items):
+            signs = [item.comparator for item in items]
+            row["comparator"] = signs if listed else signs[0]
     if one.prob is not None:
         row["prob"] = round(one.prob, 6)
     row["status"] = one.status.value
@@ -137,6 +148,9 @@ def from_json(given: Mapping[str, Any]) -> dict[str, FieldValue]:
     return {str(name): _field(row) for name, row in given.items()}
 
 
+_PARTS: Mapping[str, Any] = {"raw": "", "unit": "", "spans": (), "comparator": ""}
+
+
 def _field(row: Mapping[str, Any]) -> FieldValue:
     status = Status(row["status"])
     prob = None if row.get("prob") is None else float(row["prob"])
@@ -147,17 +161,14 @@ def _field(row: Mapping[str, Any]) -> FieldValue:
         return FieldValue(status, (), prob)
     items: tuple[Item, ...]
     if not isinstance(value, list):
-        items = (_item(value, row.get("raw", ""), row.get("unit", ""), row.get("spans", ())),)
+        items = (_item(value, *(row.get(key, usual) for key, usual in _PARTS.items())),)
     else:
-        empty = [""] * len(value)
-        units, spans = row.get("unit", empty), row.get("spans", [[]] * len(value))
-        items = tuple(
-            _item(*parts) for parts in zip(value, row.get("raw", empty), units, spans, strict=True)
-        )
+        parts = [row.get(key, [usual] * len(value)) for key, usual in _PARTS.items()]
+        items = tuple(_item(*each) for each in zip(value, *parts, strict=True))
     return FieldValue(status, items, prob)
 
 
-def _item(value: Any, raw: Any, unit: Any, spans: Any) -> Item:
+def _item(value: Any, raw: Any, unit: Any, spans: Any, comparator: Any) -> Item:
     if isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if value is not None and not isinstance(value, (str, float, bool)):
@@ -167,4 +178,6 @@ def _item(value: Any, raw: Any, unit: Any, spans: Any) -> Item:
     places = tuple((int(start), int(end)) for start, end in spans)
     if any(not 0 <= start < end for start, end in places):
         raise ValueError("spans")
-    return Item(str(raw), value, str(unit), places)
+    if comparator not in ("", *COMPARATORS):
+        raise ValueError("a comparator is <, <=, >= or >")
+    return Item(str(raw), value, str(unit), places, comparator)

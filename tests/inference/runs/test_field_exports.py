@@ -136,7 +136,16 @@ def test_responses_are_valid_and_keep_silence_apart_from_no(out: Path) -> None:
     assert answers == {
         "AD": [{"valueDate": "2018-05-17"}],
         "RY": [{"valueDate": "2011"}],
-        "CR": [{"valueDecimal": 2.64}],
+        "CR": [
+            {
+                "valueQuantity": {
+                    "value": 2.64,
+                    "unit": "mg/dl",
+                    "system": "http://unitsofmeasure.org",
+                    "code": "mg/dL",
+                }
+            }
+        ],
         "SM": [{"valueCoding": {"system": f"{URN}:SM", "code": "1", "display": "ex"}}],
         "PY": None,
         # Silence is no where the label set says so, and silence elsewhere.

@@ -200,8 +200,8 @@ def test_tables_hold_no_formula() -> None:
         "'=HYPERLINK(1)", "2018-04-03", "",
     )  # fmt: skip
     rows = {row[0]: row[1:] for row in long.rows(value)}
-    assert rows["Left"] == ["2018-04-03", "3/4/2018", "", "19", "27", "", "stated"]
-    assert rows["Angina"] == ["", "", "", "", "", "", "not mentioned"]
+    assert rows["Left"] == ["2018-04-03", "3/4/2018", "", "", "19", "27", "", "stated"]
+    assert rows["Angina"] == ["", "", "", "", "", "", "", "not mentioned"]
 
 
 def test_gold_files_say_the_same(tmp_path: Path) -> None:
