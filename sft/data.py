@@ -130,4 +130,4 @@ def _record(path: Path, row: int, value: dict[str, Any]) -> Record:
             source=path,
             row=row,
         ) from None
-    return Record(identifier, *texts, unknown=unknown)
+    return Record(identifier, texts[0], texts[1], texts[2], unknown)
