@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.commands.export_records import FORMS, export_records
 from labelwright.commands.flags import positive
+from labelwright.commands.options import Options, flag
 from labelwright.errors import CheckpointError, ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -18,120 +20,120 @@ if TYPE_CHECKING:
 TYPES = ("f32", "f16", "bf16", "q8_0")
 CHECKED_REPORTS = 20
 RANK = 24
+GGUF, ADAPTER = "gguf", "adapter"
+LLAMA = "comparison with llama.cpp (needs llama-cpp-python)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(Options):
+    """What is written, and of what."""
+
+    form: str = flag(
+        "gguf: one file for llama.cpp; adapter: what training changed, as LoRA weights; trl, "
+        "openai, alpaca, sharegpt: the records of a data folder for other trainers",
+        place=True,
+        choices=(GGUF, ADAPTER, *FORMS),
+    )
+    model: str = flag(
+        "the folder of a full model (gguf: of the Qwen2 architecture), or of records",
+        place=True,
+        metavar="DIR",
+    )
+    out: Path = flag("the file or folder to write", required=True, type=Path, metavar="PATH")
+    type: str | None = flag(
+        f"how weights are stored; gguf: {', '.join(TYPES)} (default: f16; norms and biases "
+        "are always f32); adapter: bf16 or f8, half its size (default: bf16)",
+        only=(GGUF, ADAPTER),
+        metavar="TYPE",
+    )
+    base: str | None = flag(
+        "the model that training started from; needed",
+        group="adapter",
+        only=(ADAPTER,),
+        metavar="DIR|NAME",
+    )
+    rank: int | None = flag(
+        f"singular values kept of every matrix (default: {RANK})",
+        group="adapter",
+        only=(ADAPTER,),
+        type=positive,
+        metavar="N",
+    )
+    check: Path | None = flag(
+        "answer reports of this file with both, and say how far they agree; its columns "
+        "must have usual names",
+        group=LLAMA,
+        only=(GGUF,),
+        type=Path,
+        metavar="REPORTS",
+    )
+    check_rows: int | None = flag(
+        f"how many reports (default: {CHECKED_REPORTS})",
+        group=LLAMA,
+        only=(GGUF,),
+        beside="check",
+        type=positive,
+        metavar="N",
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument(
-        "form",
-        choices=("gguf", "adapter", *FORMS),
-        help="gguf: one file for llama.cpp; adapter: what training changed, as LoRA weights; trl, "
-        "openai, alpaca, sharegpt: the records of a data folder for other trainers",
-    )
-    parser.add_argument(
-        "model",
-        metavar="DIR",
-        help="the folder of a full model (gguf: of the Qwen2 architecture), or of records",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="PATH", help="the file or folder to write"
-    )
-    parser.add_argument(
-        "--type",
-        metavar="TYPE",
-        help=f"how weights are stored; gguf: {', '.join(TYPES)} (default: f16; norms and biases "
-        "are always f32); adapter: bf16 or f8, half its size (default: bf16)",
-    )
-    adapter = parser.add_argument_group("adapter")
-    adapter.add_argument(
-        "--base", metavar="DIR|NAME", help="the model that training started from; needed"
-    )
-    adapter.add_argument(
-        "--rank",
-        type=positive,
-        metavar="N",
-        help=f"singular values kept of every matrix (default: {RANK})",
-    )
-    check = parser.add_argument_group("comparison with llama.cpp (needs llama-cpp-python)")
-    check.add_argument(
-        "--check",
-        type=Path,
-        metavar="REPORTS",
-        help="answer reports of this file with both, and say how far they agree; its columns "
-        "must have usual names",
-    )
-    check.add_argument(
-        "--check-rows",
-        type=positive,
-        metavar="N",
-        help=f"how many reports (default: {CHECKED_REPORTS})",
-    )
+    ExportOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the file or folder; compare if asked to. 0 even where rounding changes an answer."""
-    if arguments.form in FORMS:
-        _refuse(arguments, arguments.form, ("type", "base", "rank", "check", "check_rows"))
-        counts = export_records(arguments.model, arguments.out, arguments.form)
+    options = ExportOptions.from_flags(arguments)
+    options.refuse_others(options.form, f"the form {options.form}")
+    options.refuse_idle()
+    if options.form == GGUF:
+        _gguf(options)
+    elif options.form == ADAPTER:
+        _adapter(options)
+    else:
+        counts = export_records(options.model, options.out, options.form)
         said = ", ".join(f"{count:,} {split}" for split, count in counts.items())
-        sys.stdout.write(f"{said} -> {arguments.out}\n")
-        return 0
-    if arguments.form == "adapter":
-        _refuse(arguments, "adapter", ("check", "check_rows"))
-        return _adapter(arguments)
-    _refuse(arguments, "gguf", ("base", "rank"))
-    return _gguf(arguments)
-
-
-def _refuse(arguments: argparse.Namespace, form: str, others: tuple[str, ...]) -> None:
-    for name in others:
-        if getattr(arguments, name) is not None:
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(f"{flag} does not apply to the form {form}", remedy="remove it")
-
-
-def _adapter(arguments: argparse.Namespace) -> int:
-    from inference.exports.adapter_export import extract_adapter
-
-    if arguments.base is None:
-        raise ConfigError("an adapter needs its base", remedy="give --base DIR|NAME")
-    rank = arguments.rank or RANK
-    done = extract_adapter(
-        arguments.model, arguments.base, arguments.out, rank, arguments.type or "bf16"
-    )
-    sys.stdout.write(
-        f"{done.matrices} matrices at rank {rank}, {done.kept:.0%} of the change (squared), "
-        f"{done.bytes / 1e6:,.1f} MB -> {arguments.out}\n"
-    )
+        sys.stdout.write(f"{said} -> {options.out}\n")
     return 0
 
 
-def _gguf(arguments: argparse.Namespace) -> int:
+def _adapter(options: ExportOptions) -> None:
+    from inference.exports.adapter_export import extract_adapter
+
+    if options.base is None:
+        raise ConfigError("an adapter needs its base", remedy="give --base DIR|NAME")
+    rank = options.rank or RANK
+    done = extract_adapter(options.model, options.base, options.out, rank, options.type or "bf16")
+    sys.stdout.write(
+        f"{done.matrices} matrices at rank {rank}, {done.kept:.0%} of the change (squared), "
+        f"{done.bytes / 1e6:,.1f} MB -> {options.out}\n"
+    )
+
+
+def _gguf(options: ExportOptions) -> None:
     from inference.exports.gguf_check import need_llama
     from inference.exports.gguf_export import export_gguf
 
-    if arguments.check is None and arguments.check_rows is not None:
-        raise ConfigError("--check-rows is for --check", remedy="remove it")
     texts: list[str] = []
-    if arguments.check is not None:
+    if options.check is not None:
         need_llama()
-        texts = _texts(arguments)
-    done = export_gguf(arguments.model, arguments.out, arguments.type or "f16")
+        texts = _texts(options.check, options.model, options.check_rows or CHECKED_REPORTS)
+    done = export_gguf(options.model, options.out, options.type or "f16")
     left = (
         f", {done.unquantized} of them f16 (rows not divisible by 32)" if done.unquantized else ""
     )
     sys.stdout.write(
         f"{done.tensors} weights{left}, {done.tokens:,} tokens, {done.bytes / 1e6:,.1f} MB "
-        f"-> {arguments.out}\n"
+        f"-> {options.out}\n"
     )
     if texts:
         from inference.exports.gguf_check import check_gguf
 
-        sys.stdout.write(_agreement(check_gguf(arguments.model, arguments.out, texts)) + "\n")
-    return 0
+        sys.stdout.write(_agreement(check_gguf(options.model, options.out, texts)) + "\n")
 
 
-def _texts(arguments: argparse.Namespace) -> list[str]:
+def _texts(reports: Path, model: str, count: int) -> list[str]:
     """The first reports of the file, cut to the sections that the model reads."""
     from inference.cut import SectionCut
     from labelwright.checkpoint import load_task
@@ -139,12 +141,12 @@ def _texts(arguments: argparse.Namespace) -> list[str]:
     from labelwright.readers.options import ReadOptions
     from labelwright.records import Report
 
-    _, task = load_task(arguments.model)
-    items = SectionCut(task.sections).stream(read_reports([arguments.check], ReadOptions()))
+    _, task = load_task(model)
+    items = SectionCut(task.sections).stream(read_reports([reports], ReadOptions()))
     texts = (item.text for item in items if isinstance(item, Report))
-    found = list(islice(texts, arguments.check_rows or CHECKED_REPORTS))
+    found = list(islice(texts, count))
     if not found:
-        raise InputError("no report to compare with", source=arguments.check)
+        raise InputError("no report to compare with", source=reports)
     return found
 
 

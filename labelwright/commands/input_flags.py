@@ -191,6 +191,13 @@ def annotation_options(arguments: argparse.Namespace) -> ReadOptions:
     )
 
 
+def with_column(reading: ReadOptions, column: str | None) -> ReadOptions:
+    """Reading that keeps one more column, such as that of images, if it is named."""
+    if column is None or column in reading.meta_columns:
+        return reading
+    return replace(reading, meta_columns=(*reading.meta_columns, column))
+
+
 def _delimiter(text: str) -> str:
     sign = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(sign) != 1 or sign.isalnum() or sign in "\"'\r\n":

@@ -9,7 +9,9 @@ from typing import Any, Self
 
 from labelwright.errors import ConfigError
 
-HOW, GROUP, BESIDE, USE, READ = "how", "group", "beside", "use", "read"
+HOW, GROUP, BESIDE, USE, ONLY, READ = "how", "group", "beside", "use", "only", "read"
+ONE_OF = "one of"
+"""The group of flags of which exactly one is given."""
 
 
 def flag(
@@ -18,22 +20,24 @@ def flag(
     group: str = "",
     beside: str | Sequence[str] = (),
     use: str = "",
+    only: Sequence[str] = (),
     default: Any = None,
     **how: Any,
 ) -> Any:
-    """A field that is a flag, named after it; with ``nargs`` and ``place=True`` a place.
+    """A field that is a flag, named after it; with ``place=True`` a place without dashes.
 
     Args:
         said: its help.
         group: the heading that help puts it under.
         beside: fields or properties without any of which the flag would do nothing; ``use`` names
             them to the user, where they are no flags.
+        only: forms, verbs or ways of the command that take it; all where there are none.
         default: where it is not given; a list of values is a tuple.
         how: what else ``ArgumentParser.add_argument`` takes.
     """
     names = (beside,) if isinstance(beside, str) else tuple(beside)
-    told = {HOW: {"help": said, **how}, GROUP: group, BESIDE: names, USE: use}
-    if default is None and (how.get("required") or how.get("nargs") == "+"):
+    told = {HOW: {"help": said, **how}, GROUP: group, BESIDE: names, USE: use, ONLY: tuple(only)}
+    if default is None and (how.get("required") or how.get("place")):
         return field(metadata=told)
     return field(default=default, metadata=told)
 
@@ -65,7 +69,9 @@ class Options:
             if HOW not in one.metadata:
                 continue
             group, how = one.metadata[GROUP], dict(one.metadata[HOW])
-            if group not in groups:
+            if group not in groups and group == ONE_OF:
+                groups[group] = parser.add_mutually_exclusive_group(required=True)
+            elif group not in groups:
                 groups[group] = parser.add_argument_group(group)
             if not how.get("required") and one.default not in (MISSING, None, ()):
                 how["default"] = one.default
@@ -84,8 +90,9 @@ class Options:
 
     def given(self, name: str) -> bool:
         """Whether a flag says something else than its default."""
-        usual = {one.name: one.default for one in fields(self)}
-        return bool(getattr(self, name) != usual.get(name))
+        value = getattr(self, name)
+        usual = next(one.default for one in fields(self) if one.name == name)
+        return bool(value) if usual is MISSING else bool(value != usual)
 
     def refuse(self, names: Iterable[str], why: str, *, remedy: str = "leave {} out") -> None:
         """Refuse each of these flags that is given.
@@ -97,6 +104,16 @@ class Options:
             if self.given(name):
                 word = as_flag(name)
                 raise ConfigError(f"{word} {why}", remedy=remedy.format(word))
+
+    def refuse_others(self, way: str, noun: str) -> None:
+        """Refuse flags that only other ways of the command take.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        for one in fields(self):
+            if (only := one.metadata.get(ONLY)) and way not in only:
+                self.refuse((one.name,), f"does not apply to {noun}", remedy="remove it")
 
     def refuse_idle(self) -> None:
         """Refuse flags that would do nothing without another.

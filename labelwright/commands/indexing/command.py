@@ -5,167 +5,219 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.flags import positive
-from labelwright.commands.indexing import augment as index_augment
-from labelwright.commands.indexing.input import add_source_flags, check_images, names, source_of
-from labelwright.commands.indexing.search import add_embedder_flag, add_search_flags, search
+from labelwright.commands.flags import names, positive
+from labelwright.commands.indexing.input import SourceOptions, check_images, source_of
+from labelwright.commands.indexing.search import SearchOptions, embedder_flag, search
+from labelwright.commands.options import Options, flag, switch
 from labelwright.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
     from retrieval.index_files import Manifest
 
 KINDS = ("flat", "hnsw", "ivfpq")
-PARAMETERS = {
-    "links": "hnsw: links of a report in the graph (default 32)",
-    "ef_construction": "hnsw: reports looked at while building (default 100)",
-    "ef_search": "hnsw: reports looked at by a search (default 96)",
-    "lists": "ivfpq: inverted lists (default: 4 times the root of the number of reports)",
-    "code_bytes": "ivfpq: bytes of a vector's code (default: an eighth of its length)",
-    "probes": "ivfpq: lists looked at by a search (default 32)",
-}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindOptions(Options):
+    """How an index searches."""
+
+    kind: str | None = flag(
+        "of search (default: flat, exact; of rebuild: as it is); hnsw and ivfpq are approximate, "
+        "for millions",
+        choices=KINDS,
+    )
+    links: int | None = flag(
+        "hnsw: links of a report in the graph (default 32)", type=positive, metavar="N"
+    )
+    ef_construction: int | None = flag(
+        "hnsw: reports looked at while building (default 100)", type=positive, metavar="N"
+    )
+    ef_search: int | None = flag(
+        "hnsw: reports looked at by a search (default 96)", type=positive, metavar="N"
+    )
+    lists: int | None = flag(
+        "ivfpq: inverted lists (default: 4 times the root of the number of reports)",
+        type=positive,
+        metavar="N",
+    )
+    code_bytes: int | None = flag(
+        "ivfpq: bytes of a vector's code (default: an eighth of its length)",
+        type=positive,
+        metavar="N",
+    )
+    probes: int | None = flag(
+        "ivfpq: lists looked at by a search (default 32)", type=positive, metavar="N"
+    )
+
+    def parameters(self) -> dict[str, int]:
+        """Those that are given."""
+        given = {name: getattr(self, name) for name in KindOptions.names() if name != "kind"}
+        return {name: int(value) for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(KindOptions, SourceOptions):
+    """Of ``build``."""
+
+    out: Path = flag("the index folder", required=True, type=Path, metavar="DIR")
+    embedder: str | None = flag(
+        "hashed, hashed:DIMENSIONS, minilm, text:FOLDER or clip:FOLDER (default: minilm if "
+        "its package is installed, else hashed)",
+        metavar="NAME",
+    )
+    shard_rows: int | None = flag(
+        "rows stored together (default 8192); a stopped build keeps its first value",
+        type=positive,
+        metavar="N",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexOptions(Options):
+    """An index that is there."""
+
+    index: Path = flag("the index folder", place=True, type=Path, metavar="INDEX")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddOptions(SourceOptions, IndexOptions):
+    """Of ``add``."""
+
+    embedder: str | None = embedder_flag()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions(IndexOptions):
+    """Of ``delete``."""
+
+    ids: tuple[str, ...] = flag("ids of reports", default=(), type=names, metavar="A,B")
+    ids_file: Path | None = flag("ids, one per line", type=Path, metavar="FILE")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebuildOptions(KindOptions, IndexOptions):
+    """Of ``rebuild``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions(IndexOptions):
+    """Of ``info``."""
+
+    verify: bool = switch("read every file, compare SHA-256")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentOptions(Options):
+    """Of ``augment``."""
+
+    data: Path = flag(
+        "the folder that labelwright build wrote", place=True, type=Path, metavar="DATA"
+    )
+    index: Path = flag("an index of this very folder", required=True, type=Path, metavar="DIR")
+    neighbours: str = flag(
+        "show the texts of similar reports, or texts with labels as worked examples",
+        required=True,
+        choices=("context", "few-shot"),
+    )
+    k: int = flag("neighbours per report (default: 3)", default=3, type=positive, metavar="N")
+    neighbour_words: int | None = flag(
+        "words and marks of all neighbours in a prompt (default: 400)", type=positive, metavar="N"
+    )
+    neighbour_split: str = flag(
+        "the split that neighbours may come from (default: %(default)s)",
+        default="train",
+        metavar="NAME",
+    )
+    most_similar: float | None = flag(
+        "reports at least as similar as this (0 to 1) are no neighbours", type=float, metavar="S"
+    )
+    out: Path = flag("the data folder to write", required=True, type=Path, metavar="DIR")
+    overwrite: bool = switch("replace an earlier build")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    build = verbs.add_parser("build", help="reports -> a new index")
-    add_source_flags(build)
-    build.add_argument("--out", required=True, type=Path, metavar="DIR", help="the index folder")
-    build.add_argument(
-        "--embedder",
-        metavar="NAME",
-        help="hashed, hashed:DIMENSIONS, minilm, text:FOLDER or clip:FOLDER (default: minilm if "
-        "its package is installed, else hashed)",
-    )
-    _add_kind_flags(build, default="flat")
-    build.add_argument(
-        "--shard-rows",
-        type=positive,
-        metavar="N",
-        help="rows stored together (default 8192); a stopped build keeps its first value",
-    )
-    add = verbs.add_parser("add", help="more reports into an index")
-    add.add_argument("index", type=Path, metavar="INDEX", help="the index folder")
-    add_source_flags(add)
-    add_embedder_flag(add)
-    delete = verbs.add_parser("delete", help="take reports out of an index, texts too")
-    delete.add_argument("index", type=Path, metavar="INDEX")
-    delete.add_argument("--ids", type=names, default=(), metavar="A,B", help="ids of reports")
-    delete.add_argument("--ids-file", type=Path, metavar="FILE", help="ids, one per line")
-    rebuild = verbs.add_parser("rebuild", help="write it anew: without deleted rows, or as --kind")
-    rebuild.add_argument("index", type=Path, metavar="INDEX")
-    _add_kind_flags(rebuild, default=None)
-    info = verbs.add_parser("info", help="what an index holds")
-    info.add_argument("index", type=Path, metavar="INDEX")
-    info.add_argument("--verify", action="store_true", help="read every file, compare SHA-256")
-    add_search_flags(verbs.add_parser("search", help="the most similar reports of an index"))
-    index_augment.add_arguments(
-        verbs.add_parser("augment", help="a data folder -> the same, similar reports in prompts")
-    )
-    for verb in verbs.choices.values():
-        verb.add_argument("--debug", action="store_true", help="show tracebacks")
+    for name, verb in VERBS.items():
+        sub = verbs.add_parser(name, help=verb.help)
+        verb.options.add_flags(sub)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry out the verb."""
-    if arguments.verb == "augment":
-        return index_augment.run(arguments)
-    verbs: Mapping[str, Callable[[argparse.Namespace], str]] = {
-        "build": _build,
-        "add": _add,
-        "delete": _delete,
-        "rebuild": _rebuild,
-        "info": _info,
-        "search": search,
-    }
-    sys.stdout.write(verbs[arguments.verb](arguments) + "\n")
+    verb = VERBS[arguments.verb]
+    sys.stdout.write(verb.do(verb.options.from_flags(arguments)) + "\n")
     return 0
 
 
-def _add_kind_flags(parser: argparse.ArgumentParser, *, default: str | None) -> None:
-    kept = "flat, exact" if default else "as it is"
-    parser.add_argument(
-        "--kind",
-        choices=KINDS,
-        default=default,
-        help=f"of search (default: {kept}); hnsw and ivfpq are approximate, for millions",
-    )
-    for name, text in PARAMETERS.items():
-        flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, type=positive, metavar="N", help=text)
-
-
-def _parameters(arguments: argparse.Namespace) -> dict[str, int]:
-    given = {name: getattr(arguments, name) for name in PARAMETERS}
-    return {name: int(value) for name, value in given.items() if value is not None}
-
-
-def _build(arguments: argparse.Namespace) -> str:
+def _build(options: BuildOptions) -> str:
     from retrieval.embedders import embedder_for
     from retrieval.index_build import SHARD_ROWS, Plan, build_index
 
-    source = source_of(arguments)
-    name = arguments.embedder or _usual_embedder()
-    embedder = embedder_for(name, device=arguments.device)
+    source = source_of(options)
+    name = options.embedder or _usual_embedder()
+    embedder = embedder_for(name, device=options.device)
     plan = Plan(
         source=source.facts,
         label_set=source.label_set,
-        kind=arguments.kind,
-        parameters=_parameters(arguments),
-        shard_rows=arguments.shard_rows or SHARD_ROWS,
+        kind=options.kind or KINDS[0],
+        parameters=options.parameters(),
+        shard_rows=options.shard_rows or SHARD_ROWS,
         total=source.total,
     )
-    check_images(arguments, embedder)
-    manifest = build_index(arguments.out, source.items, embedder, plan)
-    return _done(manifest, arguments.out, manifest.counts)
+    check_images(options, embedder)
+    manifest = build_index(options.out, source.items, embedder, plan)
+    return _done(manifest, options.out, manifest.counts)
 
 
-def _add(arguments: argparse.Namespace) -> str:
+def _add(options: AddOptions) -> str:
     from retrieval.index import Index
     from retrieval.index_build import Plan, add_to_index
 
-    index = Index.open(arguments.index)
-    source = source_of(arguments)
-    embedder = index.embedder(arguments.device, name=arguments.embedder)
+    index = Index.open(options.index)
+    source = source_of(options)
+    embedder = index.embedder(options.device, name=options.embedder)
     plan = Plan(source=source.facts, label_set=source.label_set, total=source.total)
-    check_images(arguments, embedder)
-    manifest = add_to_index(arguments.index, source.items, embedder, plan)
-    return _done(manifest, arguments.index, manifest.sources[-1]["counts"])
+    check_images(options, embedder)
+    manifest = add_to_index(options.index, source.items, embedder, plan)
+    return _done(manifest, options.index, manifest.sources[-1]["counts"])
 
 
-def _delete(arguments: argparse.Namespace) -> str:
+def _delete(options: DeleteOptions) -> str:
     from retrieval.index_change import delete
 
-    ids = list(arguments.ids)
-    if arguments.ids_file is not None:
-        ids += _lines(arguments.ids_file)
+    ids = list(options.ids)
+    if options.ids_file is not None:
+        ids += _lines(options.ids_file)
     if not ids:
         raise ConfigError("no ids given", remedy="give --ids or --ids-file")
-    manifest = delete(arguments.index, ids)
+    manifest = delete(options.index, ids)
     line = f"{len(set(ids)):,} reports deleted, {manifest.counts['indexed']:,} left"
     if manifest.ann is None:
         return line
     return f"{line}; {manifest.ann.name} keeps traces of their vectors until index rebuild"
 
 
-def _rebuild(arguments: argparse.Namespace) -> str:
+def _rebuild(options: RebuildOptions) -> str:
     from retrieval.index_change import rebuild
 
-    manifest = rebuild(arguments.index, arguments.kind, _parameters(arguments))
-    return f"{manifest.counts['indexed']:,} reports, {manifest.kind}, written to {arguments.index}"
+    manifest = rebuild(options.index, options.kind, options.parameters())
+    return f"{manifest.counts['indexed']:,} reports, {manifest.kind}, written to {options.index}"
 
 
-def _info(arguments: argparse.Namespace) -> str:
+def _info(options: InfoOptions) -> str:
     from retrieval.index import Index
     from retrieval.index_files import verify
 
-    index = Index.open(arguments.index)
+    index = Index.open(options.index)
     found = index.manifest
-    if arguments.verify:
-        verify(arguments.index, found)
+    if options.verify:
+        verify(options.index, found)
     counts = found.counts
     given = ", ".join(f"{name} {value}" for name, value in found.parameters.items())
     splits = ", ".join(f"{name} {count:,}" for name, count in found.splits.items())
@@ -183,7 +235,7 @@ def _info(arguments: argparse.Namespace) -> str:
         f"size              {size / 1e6:,.1f} MB in {len(found.files)} files",
         f"changed           {found.changed} (generation {found.generation})",
     ]
-    if arguments.verify:
+    if options.verify:
         lines.append("files             all as written")
     return "\n".join(lines)
 
@@ -210,3 +262,44 @@ def _lines(path: Path) -> list[str]:
     except (OSError, UnicodeDecodeError):
         raise InputError("cannot be read", remedy="give a text file", source=path) from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _augment(options: AugmentOptions) -> str:
+    from data_builders.neighbours import with_neighbours
+    from retrieval.augment import WORDS, Recipe
+
+    recipe = Recipe(
+        options.neighbours,
+        options.k,
+        words=options.neighbour_words or WORDS,
+        split=options.neighbour_split,
+        most_similar=options.most_similar,
+    )
+    told = with_neighbours(
+        options.data, options.index, recipe, options.out, overwrite=options.overwrite
+    )
+    counts = ", ".join(f"{count:,} {split}" for split, count in told.records.items())
+    shown = ", ".join(f"{count:,} with {k}" for k, count in sorted(told.neighbours.items()))
+    return f"{counts} records; neighbours shown: {shown}\nwritten to {options.out}"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What one verb takes and does."""
+
+    help: str
+    options: type[Options]
+    do: Callable[[Any], str]
+
+
+VERBS = {
+    "build": Verb("reports -> a new index", BuildOptions, _build),
+    "add": Verb("more reports into an index", AddOptions, _add),
+    "delete": Verb("take reports out of an index, texts too", DeleteOptions, _delete),
+    "rebuild": Verb("write it anew: without deleted rows, or as --kind", RebuildOptions, _rebuild),
+    "info": Verb("what an index holds", InfoOptions, _info),
+    "search": Verb("the most similar reports of an index", SearchOptions, search),
+    "augment": Verb(
+        "a data folder -> the same, similar reports in prompts", AugmentOptions, _augment
+    ),
+}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.flags import positive
+from labelwright.commands.options import ONE_OF, Options, flag, switch
 from labelwright.errors import ConfigError, InputError
 
 if TYPE_CHECKING:
@@ -15,46 +17,46 @@ if TYPE_CHECKING:
 
     from retrieval.index import Index, Neighbour
 
-NEIGHBOURS = 5
 
-
-def add_search_flags(parser: argparse.ArgumentParser) -> None:
-    """Flags of the verb."""
-    parser.add_argument("index", type=Path, metavar="INDEX")
-    asked = parser.add_mutually_exclusive_group(required=True)
-    asked.add_argument("--text", metavar="T", help="a report (it stays in the shell's history)")
-    asked.add_argument("--text-file", type=Path, metavar="F", help="a report, UTF-8")
-    asked.add_argument("--image", type=Path, metavar="F", help="an image, for clip embedders")
-    asked.add_argument("--id", metavar="ID", help="a report of the index")
-    parser.add_argument(
-        "--k", type=positive, default=NEIGHBOURS, metavar="N", help="how many (default 5)"
-    )
-    parser.add_argument("--split", metavar="NAME", help="only of this split (default: all)")
-    parser.add_argument("--patient", metavar="ID", help="none of this patient (--id knows its own)")
-    parser.add_argument(
-        "--most-similar",
-        type=_similarity,
-        metavar="S",
-        help="none as similar as this, such as 0.98",
-    )
-    parser.add_argument(
-        "--other-texts", action="store_true", help="none of the same text, case and spaces aside"
-    )
-    parser.add_argument("--show-text", action="store_true", help="print the reports too")
-    parser.add_argument("--device", default="auto", metavar="NAME", help="auto, cpu, cuda or mps")
-    add_embedder_flag(parser)
-
-
-def add_embedder_flag(parser: argparse.ArgumentParser) -> None:
+def embedder_flag() -> Any:
     """``--embedder``, for indexes whose embedder has moved."""
-    parser.add_argument(
-        "--embedder",
-        metavar="NAME",
-        help="the index's own, where its folder has moved: text:FOLDER or clip:FOLDER",
+    return flag(
+        "the index's own, where its folder has moved: text:FOLDER or clip:FOLDER", metavar="NAME"
     )
 
 
-def search(arguments: argparse.Namespace) -> str:
+def _similarity(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 2:
+        raise argparse.ArgumentTypeError("must be a number such as 0.98")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(Options):
+    """Of ``search``; one of text, file, image and id is given."""
+
+    index: Path = flag("the index folder", place=True, type=Path, metavar="INDEX")
+    text: str | None = flag("a report (it stays in the shell's history)", metavar="T", group=ONE_OF)
+    text_file: Path | None = flag("a report, UTF-8", type=Path, metavar="F", group=ONE_OF)
+    image: Path | None = flag("an image, for clip embedders", type=Path, metavar="F", group=ONE_OF)
+    id: str | None = flag("a report of the index", metavar="ID", group=ONE_OF)
+    k: int = flag("how many (default 5)", default=5, type=positive, metavar="N")
+    split: str | None = flag("only of this split (default: all)", metavar="NAME")
+    patient: str | None = flag("none of this patient (--id knows its own)", metavar="ID")
+    most_similar: float | None = flag(
+        "none as similar as this, such as 0.98", type=_similarity, metavar="S"
+    )
+    other_texts: bool = switch("none of the same text, case and spaces aside")
+    show_text: bool = switch("print the reports too")
+    device: str = flag("auto, cpu, cuda or mps", default="auto", metavar="NAME")
+    embedder: str | None = embedder_flag()
+
+
+def search(options: SearchOptions) -> str:
     """A table of the neighbours.
 
     Raises:
@@ -63,39 +65,39 @@ def search(arguments: argparse.Namespace) -> str:
     """
     from retrieval.index import Index
 
-    index = Index.open(arguments.index)
-    vector, text, patient = _query(index, arguments)
-    if arguments.other_texts and text is None:
+    index = Index.open(options.index)
+    vector, text, patient = _query(index, options)
+    if options.other_texts and text is None:
         raise ConfigError("--other-texts needs a text", remedy="remove it with --image")
     (found,) = index.search(
         vector[None],
-        k=arguments.k,
-        ids=[arguments.id],
-        patients=[arguments.patient or patient],
-        split=arguments.split,
-        most_similar=arguments.most_similar,
-        texts=[text] if arguments.other_texts and text is not None else None,
+        k=options.k,
+        ids=[options.id],
+        patients=[options.patient or patient],
+        split=options.split,
+        most_similar=options.most_similar,
+        texts=[text] if options.other_texts and text is not None else None,
     )
     if not found:
         return "no report may be shown for this query"
-    return "\n".join(_table(found, show_text=arguments.show_text))
+    return "\n".join(_table(found, show_text=options.show_text))
 
 
 def _query(
-    index: Index, arguments: argparse.Namespace
+    index: Index, options: SearchOptions
 ) -> tuple[NDArray[np.float32], str | None, str | None]:
     """Vector, text and patient of what is asked for."""
-    if arguments.id is not None:
-        report, vector = index.get(arguments.id), index.vector(arguments.id)
+    if options.id is not None:
+        report, vector = index.get(options.id), index.vector(options.id)
         if report is None or vector is None:
             raise InputError(
-                f"the index holds no report {arguments.id}",
+                f"the index holds no report {options.id}",
                 remedy="check the id, or give --text",
-                source=arguments.index,
+                source=options.index,
             )
         return vector, report.text, report.patient
-    embedder = index.embedder(arguments.device, name=arguments.embedder)
-    if arguments.image is not None:
+    embedder = index.embedder(options.device, name=options.embedder)
+    if options.image is not None:
         from retrieval.embed import ImageEmbedder
 
         if not isinstance(embedder, ImageEmbedder):
@@ -103,11 +105,11 @@ def _query(
                 f"the embedder {embedder.name} of the index reads no images",
                 remedy="give --text, or build the index with --embedder clip:FOLDER",
             )
-        (seen,) = embedder.images([arguments.image])
+        (seen,) = embedder.images([options.image])
         if isinstance(seen, str):
-            raise InputError(seen, remedy="give another image", source=arguments.image)
+            raise InputError(seen, remedy="give another image", source=options.image)
         return seen, None, None
-    text = arguments.text if arguments.text is not None else _read(arguments.text_file)
+    text = _read(options.text_file) if options.text_file is not None else options.text or ""
     if not text.strip():
         raise InputError("the query has no text", remedy="give a report")
     return embedder.texts([text])[0], text, None
@@ -128,13 +130,3 @@ def _table(found: list[Neighbour], *, show_text: bool) -> list[str]:
         if show_text:
             lines += [f"    {line}" for line in one.text.splitlines()]
     return lines
-
-
-def _similarity(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not -1 <= value <= 2:
-        raise argparse.ArgumentTypeError("must be a number such as 0.98")
-    return value

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.commands.flags import positive, share
-from labelwright.commands.input_flags import add_reading_flags, read_options
-from labelwright.commands.labeling.neighbours import add_neighbour_flags, read_with_images
+from labelwright.commands.input_flags import add_reading_flags, read_options, with_column
+from labelwright.commands.labeling.neighbours import add_neighbour_flags
 from labelwright.commands.labeling.ray_flags import RaySettings, add_ray_flags, labeled_by
 from labelwright.commands.labeling.repeated import finished, request_of
 from labelwright.commands.labeling.runs import (
@@ -230,7 +230,7 @@ def _label(arguments: argparse.Namespace) -> str:
         table = arguments.out / _table(done)
         return closing(finished_before(done), table, 0)
     settings = LabelerSettings.from_flags(arguments)
-    reading = read_with_images(read_options(arguments), arguments)
+    reading = with_column(read_options(arguments), arguments.image_column)
     with terminable(), ExitStack() as stack:
         for path in arguments.files:
             format_of(path, reading)  # before a folder that holds no reports is looked through

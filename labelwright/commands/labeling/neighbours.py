@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labelwright.commands.flags import positive
 from labelwright.loading import DEFAULT_K, NO_NEIGHBOURS
-
-if TYPE_CHECKING:
-    from labelwright.readers.options import ReadOptions
 
 
 def add_neighbour_flags(parser: argparse.ArgumentParser) -> None:
@@ -62,11 +57,3 @@ def add_neighbour_flags(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder that the names of images start from (default: here)",
     )
-
-
-def read_with_images(reading: ReadOptions, arguments: argparse.Namespace) -> ReadOptions:
-    """Reading that keeps the column of images, so that they can be found."""
-    column = arguments.image_column
-    if column is None or column in reading.meta_columns:
-        return reading
-    return replace(reading, meta_columns=(*reading.meta_columns, column))
