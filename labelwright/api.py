@@ -22,7 +22,8 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, Texts, reports_of, unlabeled
-from labelwright.loading import LabelerSettings, LoadedLabeler, load_labeler
+from labelwright.labelers.settings import LabelerSettings
+from labelwright.loading import LoadedLabeler, load_labeler
 from labelwright.records import Prediction, Reject, Report
 from labelwright.shown import comparison_html
 from labelwright.tasks import kind_of
@@ -262,6 +263,7 @@ def compare(
         InputError: gold or predictions cannot be read or share no report.
     """
     from labelwright.commands.comparing import command
+    from labelwright.commands.comparing.flags import EvalOptions
 
     if not isinstance(predictions, Mapping):
         raise TypeError("predictions are given by name: {'ours': 'out/labels', …}")
@@ -269,7 +271,8 @@ def compare(
     words += [f"--pred={name}={path}" for name, path in predictions.items()]
     if label_set is not None:
         words += ["--label-set", _label_set_word(label_set)]
-    *verdicts, _ = command.perform(_parsed("eval", command.add_arguments, words, flags))
+    parsed = _parsed("eval", command.add_arguments, words, flags)
+    *verdicts, _ = command.perform(EvalOptions.from_flags(parsed))
     return Comparison(Path(out), tuple(verdicts))
 
 

@@ -1,207 +1,45 @@
 """One door to every labeler: rules, models, encoders, taggers, servers, votes of similar reports.
 
 The ``label`` command and the Python API come through here alike. What may be asked of which
-labeler stands in one table (:mod:`labelwright.labelers.takes`), and one loop refuses everything
+labeler stands in one table (:mod:`labelwright.labelers.settings`), and one loop refuses everything
 else, so that no setting is ever ignored in silence.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.checkpoint import has_heads, has_tags
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.labelers.takes import (
+from labelwright.labelers.settings import (
     CHOSEN,
-    COMMON,
+    DEFAULT_K,
     DICTIONARY,
     ENCODER,
     GENERATIVE,
     KNN,
     MODEL,
+    NO_NEIGHBOURS,
     RULES,
-    SECONDS,
+    RULES_LABEL_SET,
     SERVED,
     SERVER,
     SHOWN,
     TAGGER,
-    TAKES,
     WEIGHTS,
-    WORDS,
+    LabelerSettings,
 )
-from labelwright.shipped import named_model, shipped_model
+from labelwright.options import as_flag
 from labelwright.tasks import extension, kind_of
 
 if TYPE_CHECKING:
     from labelwright.labelers.base import LedLabeler, ReportLabeler
     from retrieval.augment import Recipe
     from retrieval.index_sources import Images
-
-RULES_LABEL_SET = "chexpert-14"
-DEFAULT_K = 5
-NO_NEIGHBOURS = "none"
-NOBODY = "none"
-"""The second reader where there shall be none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelerSettings:
-    """Which labeler, and what it is told; ``None`` everywhere for its own default.
-
-    Attributes:
-        model: a folder that training wrote, a model of the hub or of the server, a shipped model's
-            name, ``rules``, ``knn``, ``dictionary``; ``None`` for the label set's shipped readers.
-        label_set: name, file or label set, for a labeler that brings none.
-        sections: what of a report is read, one of
-            :data:`labelwright.text.sections.SECTION_CHOICES`.
-        calibration: a ``calibration.json`` of a comparison in place of the model's own; ``none``
-            for neither.
-        unchecked: take answers as they are, without the gate (:mod:`labelwright.labelers.gate`).
-        second_reader: another labeler that reads along, named as ``model`` is
-            (:mod:`labelwright.labelers.second`); ``none`` for nobody.
-        decide: which of the two decides where they differ: ``first``, ``second`` or a file.
-
-    The other fields are the flags of ``labelwright label`` of the same names.
-    """
-
-    model: str | None = None
-    label_set: LabelSet | str | Path | None = None
-    sections: str | None = None
-    calibration: str | Path | None = None
-    unchecked: bool | None = None
-    second_reader: str | None = None
-    decide: str | Path | None = None
-    rules: Path | None = None
-    device: str | None = None
-    dtype: str | None = None
-    batch_size: int | None = None
-    decode: str | None = None
-    batch_tokens: int | None = None
-    quantize: str | None = None
-    deterministic: bool | None = None
-    long: str | None = None
-    unit: str | None = None
-    evidence: str | None = None
-    threshold: float | None = None
-    tagger: Path | None = None
-    dictionary: Path | None = None
-    index: Path | None = None
-    neighbours: str | None = None
-    k: int | None = None
-    neighbour_words: int | None = None
-    neighbour_split: str | None = None
-    most_similar: float | None = None
-    image_column: str | None = None
-    image_root: Path | None = None
-    server: str | None = None
-    server_kind: str | None = None
-    concurrency: int | None = None
-    server_timeout: int | None = None
-    allow_remote: bool | None = None
-    model_folder: str | None = None
-    prompt: str | None = None
-    price_in: float | None = None
-    price_out: float | None = None
-    answer_tokens: int | None = None
-
-    @classmethod
-    def from_flags(cls, arguments: argparse.Namespace) -> LabelerSettings:
-        """The settings that a command line gives."""
-        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
-
-    def given(self, names: Iterable[str]) -> dict[str, Any]:
-        """Those of ``names`` that are set."""
-        return {n: value for n in names if (value := getattr(self, n)) is not None}
-
-    def readers(self) -> tuple[LabelerSettings, LabelerSettings | None]:
-        """The settings of the first reader and of the second, if there is one.
-
-        The second is asked in its own usual way; it shares ``device``, unless it has no weights,
-        and takes what :data:`SECONDS` says.
-
-        Raises:
-            ConfigError: ``decide`` without a second reader, or the same one twice.
-        """
-        name = self._second()
-        if name is None:
-            if self.decide is not None:
-                raise ConfigError(
-                    "--decide is for two readers",
-                    remedy="give --second-reader too, or remove --decide",
-                )
-            return self, None
-        if name == self.model:
-            raise ConfigError(
-                f"both readers are {name}", remedy="give another --second-reader, or remove it"
-            )
-        taken = self.given(SECONDS.get(name, ()))
-        device = None if name == RULES else self.device
-        second = LabelerSettings(model=name, device=device, **taken)
-        return replace(self, **dict.fromkeys(taken)), second
-
-    def _second(self) -> str | None:
-        """The second reader asked for, or that of the labeler that nobody named."""
-        if self.second_reader is not None:
-            return None if self.second_reader == NOBODY else self.second_reader
-        if self.model is not None or self.server is not None:
-            return None
-        from labelwright.labelers.second import usual_second
-
-        return usual_second(self._folder())
-
-    @property
-    def labeler(self) -> str:
-        """Which kind of labeler the settings name; a key of ``TAKES``."""
-        if self.server is not None:
-            return SERVER
-        if self.model in (RULES, KNN, DICTIONARY):
-            return self.model
-        folder = self._folder()
-        return TAGGER if has_tags(folder) else ENCODER if has_heads(folder) else MODEL
-
-    @property
-    def folder(self) -> str | None:
-        """The model's folder, if it has one on this machine."""
-        return self._folder() if self.labeler in (MODEL, ENCODER, TAGGER) else None
-
-    def _folder(self) -> str:
-        if self.model is not None:
-            return named_model(self.model)
-        name = self.label_set.name if isinstance(self.label_set, LabelSet) else self.label_set
-        return str(shipped_model(None if name is None else str(name)))
-
-    def refuse_strangers(self) -> None:
-        """Refuse every setting that the labeler does not take.
-
-        Raises:
-            ConfigError: there is one.
-        """
-        labeler = self.labeler
-        strange = [
-            field.name
-            for field in fields(self)
-            if field.name not in COMMON | TAKES[labeler] and getattr(self, field.name) is not None
-        ]
-        if not strange:
-            return
-        takers = [WORDS[name] for name, takes in TAKES.items() if takes.issuperset(strange)]
-        flags = ", ".join(map(flag, strange))
-        only = f" (only to {' or '.join(takers)})" if takers else ""
-        raise ConfigError(
-            f"{flags} {'does' if len(strange) == 1 else 'do'} not apply to {WORDS[labeler]}{only}",
-            remedy=f"remove {flags}",
-        )
-
-
-def flag(name: str) -> str:
-    """A setting as the flag of the command line."""
-    return f"--{name.replace('_', '-')}"
 
 
 @dataclass(frozen=True)
@@ -330,7 +168,7 @@ def _knn(settings: LabelerSettings) -> LoadedLabeler:
 def _dictionary(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.dictionary import dictionary as make
 
-    found, sections = make(settings.dictionary, **settings.given(("label_set", "threshold")))
+    found, sections = make(settings.dictionary, **settings.told(("label_set", "threshold")))
     return _whole(found, settings, sections)
 
 
@@ -351,9 +189,9 @@ def _model(settings: LabelerSettings) -> LoadedLabeler:
     from inference.labeler import Labeler
     from labelwright.labelers.normalising import normalising
 
-    folder = settings._folder()
+    folder = settings.place()
     names = (*WEIGHTS, *GENERATIVE, "decode", "label_set", "sections")
-    model = Labeler.from_checkpoint(folder, **settings.given(names))
+    model = Labeler.from_checkpoint(folder, **settings.told(names))
     shown = _with_neighbours(model, settings, model.neighbours)
     return LoadedLabeler(
         normalising(shown, folder), model.sections, model.window, cheap=model.light
@@ -363,8 +201,8 @@ def _model(settings: LabelerSettings) -> LoadedLabeler:
 def _encoder(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.encoder.labeler import EncoderLabeler
 
-    given = settings.given((*WEIGHTS, "label_set"))
-    model = EncoderLabeler.from_checkpoint(settings._folder(), **given)
+    given = settings.told((*WEIGHTS, "label_set"))
+    model = EncoderLabeler.from_checkpoint(settings.place(), **given)
     return _whole(model, settings, model.sections)
 
 
@@ -372,8 +210,8 @@ def _tagger(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.tagger.labeler import TaggerLabeler
     from labelwright.labelers.normalising import normalising
 
-    folder = settings._folder()
-    given = settings.given((*WEIGHTS, "label_set", "threshold"))
+    folder = settings.place()
+    given = settings.told((*WEIGHTS, "label_set", "threshold"))
     model = TaggerLabeler.from_checkpoint(folder, **given)
     return _whole(normalising(model, folder), settings, model.sections)
 
@@ -465,5 +303,5 @@ def _recipe(settings: LabelerSettings, trained: Mapping[str, Any] | None) -> Rec
 
 
 def _refuse(settings: LabelerSettings, names: Iterable[str], why: str) -> None:
-    if given := settings.given(names):
-        raise ConfigError(f"{', '.join(map(flag, given))} {why}", remedy="remove it")
+    if given := settings.told(names):
+        raise ConfigError(f"{', '.join(map(as_flag, given))} {why}", remedy="remove it")

@@ -24,7 +24,8 @@ from data_builders.synthetic.letters.writer import write_letters
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
 from labelwright.labelers.narrowed import Narrowed, kept_sentences
-from labelwright.loading import LabelerSettings, load_labeler
+from labelwright.labelers.settings import LabelerSettings
+from labelwright.loading import load_labeler
 from labelwright.records import Entity, Prediction, Reject, Report, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.fields.values import Fields

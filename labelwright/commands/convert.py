@@ -4,31 +4,36 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.annotations.formats import WRITERS
 from labelwright.annotations.tags import SCHEMES
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
+from labelwright.options import flag
 from labelwright.readers.formats import FORMATS
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(ReadingOptions):
+    """What is converted, and into what."""
+
+    to: str = flag("format to write", required=True, choices=tuple(WRITERS))
+    scheme: str | None = flag(
+        "of tags, for --to conll (default: as it was read; bio for other formats)",
+        choices=SCHEMES,
+    )
+    out: Path = flag("new folder for the result", required=True, type=Path, metavar="DIR")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    add_reading_flags(parser)
+    ConvertOptions.add_flags(parser)
     parser.add_argument(
         "--from",
         dest="input_format",
         choices=tuple(FORMATS),
         help="the same as --input-format",
-    )
-    parser.add_argument("--to", required=True, choices=tuple(WRITERS), help="format to write")
-    parser.add_argument(
-        "--scheme",
-        choices=SCHEMES,
-        help="of tags, for --to conll (default: as it was read; bio for other formats)",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="new folder for the result"
     )
 
 
@@ -36,13 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Convert and say what was left out."""
     from labelwright.annotations.convert import REJECTS, convert, reasons
 
-    done = convert(
-        arguments.files,
-        read_options(arguments),
-        arguments.out,
-        arguments.to,
-        scheme=arguments.scheme,
-    )
+    options = ConvertOptions.from_flags(arguments)
+    done = convert(options.files, options.reading, options.out, options.to, scheme=options.scheme)
     counts = done.counts
     lines = [
         f"{counts['reports_written']:,} of {counts['reports']:,} reports, "
@@ -53,6 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     if counts["written_otherwise"]:
         lines.append(f"written otherwise: {reasons(counts['written_otherwise'])}")
     if counts["rejects"]:
-        lines.append(f"{counts['rejects']:,} rejects: {arguments.out / REJECTS}")
+        lines.append(f"{counts['rejects']:,} rejects: {options.out / REJECTS}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -5,53 +5,51 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from labelwright.checkpoint import LABEL_SET_FILE
 from labelwright.commands.comparing.command import named_label_set
-from labelwright.commands.flags import positive
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.delimited import ID_COLUMNS
 from labelwright.label_set import LabelSet, shipped_names
+from labelwright.options import flag, positive
 from labelwright.text.sections import SECTION_CHOICES
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    add_reading_flags(parser)
-    parser.add_argument(
-        "--pred",
+@dataclass(frozen=True, kw_only=True)
+class EvidenceOptions(ReadingOptions):
+    """Reports, what was said of them, and the page."""
+
+    pred: Path = flag(
+        "folder that labelwright label wrote, or its predictions.jsonl",
         required=True,
         type=Path,
         metavar="DIR|FILE",
-        help="folder that labelwright label wrote, or its predictions.jsonl",
     )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE.html", help="where the page goes"
-    )
-    parser.add_argument(
-        "--sections",
+    out: Path = flag("where the page goes", required=True, type=Path, metavar="FILE.html")
+    sections: str | None = flag(
+        "what of a report was labeled (default: as the manifest beside the predictions says)",
         choices=SECTION_CHOICES,
-        help="what of a report was labeled (default: as the manifest beside the predictions says)",
     )
-    parser.add_argument(
-        "--limit",
-        type=positive,
-        metavar="N",
-        help="reports in the page at most (default: 5000)",
+    limit: int | None = flag(
+        "reports in the page at most (default: 5000)", type=positive, metavar="N"
     )
-    parser.add_argument(
-        "--label-set",
-        metavar="NAME|FILE",
-        help="what was asked, for the colour of labels that say that nothing was found (default: "
+    label_set: str | None = flag(
+        "what was asked, for the colour of labels that say that nothing was found (default: "
         "that of the run)",
+        metavar="NAME|FILE",
     )
-    parser.add_argument("--title", help="title of the page")
+    title: str | None = flag("title of the page")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    EvidenceOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -61,21 +59,22 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers import read_reports
     from labelwright.readers.formats import READING_FLAGS
 
-    file = arguments.pred / PREDICTIONS if arguments.pred.is_dir() else arguments.pred
-    if arguments.out.suffix.lower() not in (".html", ".htm"):
+    options = EvidenceOptions.from_flags(arguments)
+    file = options.pred / PREDICTIONS if options.pred.is_dir() else options.pred
+    if options.out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError("--out names no HTML file", remedy="give a name such as evidence.html")
-    if arguments.out.is_dir():
+    if options.out.is_dir():
         raise ConfigError("--out is a folder", remedy="give a file such as evidence.html")
     if not file.is_file():
         raise InputError(
             "no such file", remedy="give the folder that labelwright label wrote", source=file
         )
     known, files = _labeled(file.parent)
-    reading = read_options(arguments)
+    reading = options.reading
     reading = replace(
         reading, text_columns=reading.text_columns or tuple(known.get("text_columns") or ())
     )
-    if all(_is_one(path, files) for path in arguments.files):
+    if all(_is_one(path, files) for path in options.files):
         # What was said of the labeled files is not said of others that hold the same reports.
         # An id of a usual name is found again; the manifest has one even where nobody named it.
         named = known.get("id_column")
@@ -90,13 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
                 if known.get(k) and k not in reading.annotations()
             },
         )
-    sections = arguments.sections or known.get("sections") or "full"
-    cut = SectionCut(left_to_cut(arguments.files, sections))
-    reports = cut.stream(read_reports(arguments.files, reading))
-    label_set = run_label_set(arguments.label_set, file.parent)
-    data = collect(file, reports, most=arguments.limit or MOST, label_set=label_set)
-    write_page(data, arguments.out, title=arguments.title or f"Evidence of {data.model}")
-    sys.stdout.write(f"{data.facts()}\n{arguments.out}\n")
+    sections = options.sections or known.get("sections") or "full"
+    cut = SectionCut(left_to_cut(options.files, sections))
+    reports = cut.stream(read_reports(options.files, reading))
+    label_set = run_label_set(options.label_set, file.parent)
+    data = collect(file, reports, most=options.limit or MOST, label_set=label_set)
+    write_page(data, options.out, title=options.title or f"Evidence of {data.model}")
+    sys.stdout.write(f"{data.facts()}\n{options.out}\n")
     return 0
 
 

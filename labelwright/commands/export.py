@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.commands.export_records import FORMS, export_records
-from labelwright.commands.flags import positive
-from labelwright.commands.options import Options, flag
 from labelwright.errors import CheckpointError, ConfigError, InputError
+from labelwright.options import Options, flag, positive
 
 if TYPE_CHECKING:
     from inference.exports.gguf_check import Checked

@@ -145,36 +145,3 @@ def add_training_help(
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = epilog
     parser.add_argument("--help-all", action="store_true", help=every)
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
-    return int(text)
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
-    return value
-
-
-def seed(text: str) -> int:
-    """A whole number that every random generator takes."""
-    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
-    return int(text)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
-    parts = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
-    if not all(parts):
-        raise argparse.ArgumentTypeError("an empty name between commas")
-    return tuple(dict.fromkeys(parts))

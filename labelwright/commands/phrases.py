@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
+from labelwright.options import flag
 from labelwright.text.phrases import LINE, WAYS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhraseOptions(ReadingOptions):
+    """What is cut, and how."""
+
+    by: str = flag("what a phrase is (default: a line)", default=LINE, choices=WAYS)
+    out: Path = flag("the phrases, as JSON lines", required=True, type=Path, metavar="FILE")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    add_reading_flags(parser)
-    parser.add_argument(
-        "--by", choices=WAYS, default=LINE, help="what a phrase is (default: a line)"
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="FILE", help="the phrases, as JSON lines"
-    )
+    PhraseOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,14 +36,15 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.records import Reject
     from labelwright.text.phrases import phrase_spans
 
+    options = PhraseOptions.from_flags(arguments)
     documents = phrases = rejected = 0
-    with atomic_write(arguments.out) as handle:
-        for item in read_reports(arguments.files, read_options(arguments)):
+    with atomic_write(options.out) as handle:
+        for item in read_reports(options.files, options.reading):
             if isinstance(item, Reject):
                 rejected += 1
                 continue
             documents += 1
-            for number, (start, end) in enumerate(phrase_spans(item.text, arguments.by), 1):
+            for number, (start, end) in enumerate(phrase_spans(item.text, options.by), 1):
                 phrases += 1
                 row = {
                     "id": f"{item.id}#{number}",
@@ -48,5 +53,5 @@ def run(arguments: argparse.Namespace) -> int:
                 }
                 handle.write(dumps(row) + "\n")
     told = f", {rejected:,} rejected" if rejected else ""
-    sys.stdout.write(f"{documents:,} documents{told}, {phrases:,} phrases -> {arguments.out}\n")
+    sys.stdout.write(f"{documents:,} documents{told}, {phrases:,} phrases -> {options.out}\n")
     return 0

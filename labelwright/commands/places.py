@@ -8,13 +8,14 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import InputError
 from labelwright.io.delimited import escape
+from labelwright.options import flag
 from labelwright.records import Entity, Prediction, Report
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
@@ -24,24 +25,28 @@ COLUMNS = (
 )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    add_reading_flags(parser)
-    parser.add_argument(
-        "--pred",
+@dataclass(frozen=True, kw_only=True)
+class PlaceOptions(ReadingOptions):
+    """Documents and what was found in them."""
+
+    pred: Path = flag(
+        "folder that labelwright label wrote for these documents, or its predictions.jsonl",
         required=True,
         type=Path,
         metavar="DIR|FILE",
-        help="folder that labelwright label wrote for these documents, or its predictions.jsonl",
     )
-    parser.add_argument(
-        "--out",
+    out: Path = flag(
+        "a row for every piece of a value: its page, box in points (1/72 inch) from the "
+        "page's upper left corner, and the least confidence of recognition",
         required=True,
         type=Path,
         metavar="FILE.csv",
-        help="a row for every piece of a value: its page, box in points (1/72 inch) from the "
-        "page's upper left corner, and the least confidence of recognition",
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    PlaceOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -50,14 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers import read_reports
     from labelwright.readers.documents.reader import WORDS
 
-    marks = _marks(arguments.pred)
-    options = read_options(arguments)
-    options = replace(options, keep_layout=True, **_labeled(arguments.pred, options.annotations()))
+    options = PlaceOptions.from_flags(arguments)
+    marks, reading = _marks(options.pred), options.reading
+    reading = replace(reading, keep_layout=True, **_labeled(options.pred, reading.annotations()))
     counts: Counter[str] = Counter()
-    with atomic_write(arguments.out) as handle:
+    with atomic_write(options.out) as handle:
         table = csv.writer(handle, lineterminator="\n")
         table.writerow(COLUMNS)
-        for item in read_reports(arguments.files, options):
+        for item in read_reports(options.files, reading):
             if not isinstance(item, Report) or item.id not in marks:
                 continue
             words = json.loads(item.meta.get(WORDS, "[]"))
@@ -70,12 +75,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             "none of these documents is in the predictions",
             remedy="give the files that were labeled",
-            source=arguments.pred,
+            source=options.pred,
         )
     told = ", ".join(f"{counts[name]:,} {name}" for name in ("documents", "pieces"))
     missing = counts["without a page"]
     more = f", {missing:,} without a page" if missing else ""
-    sys.stdout.write(f"{told}{more} -> {arguments.out}\n")
+    sys.stdout.write(f"{told}{more} -> {options.out}\n")
     return 0
 
 

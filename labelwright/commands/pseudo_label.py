@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from labelwright.commands.flags import share
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import ConfigError
+from labelwright.options import flag, share, switch
 from labelwright.tasks import kind_of
 
 EPILOG = """\
@@ -25,38 +26,35 @@ GOLD = "train.entities.jsonl"
 """What pseudo-labels are added to: mentions with a probability each."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class PseudoOptions(ReadingOptions):
+    """Which answers are added to which data."""
+
+    data: str = flag("folder that labelwright build wrote", required=True, metavar="DIR")
+    pred: Path = flag(
+        "finished folder of labelwright label over the same files",
+        required=True,
+        type=Path,
+        metavar="DIR",
+    )
+    min_prob: float = flag(
+        "keep a note if its least sure entity has at least this probability (default: %(default)s)",
+        default=0.9,
+        type=share,
+        metavar="P",
+    )
+    with_empty: bool = switch(
+        "keep notes in which nothing was found, too; they have no probability"
+    )
+    out: Path = flag("the data folder to write", required=True, type=Path, metavar="DIR")
+    overwrite: bool = switch("replace an earlier build")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    add_reading_flags(parser)
-    parser.add_argument(
-        "--data", required=True, metavar="DIR", help="folder that labelwright build wrote"
-    )
-    parser.add_argument(
-        "--pred",
-        required=True,
-        type=Path,
-        metavar="DIR",
-        help="finished folder of labelwright label over the same files",
-    )
-    parser.add_argument(
-        "--min-prob",
-        type=share,
-        default=0.9,
-        metavar="P",
-        help="keep a note if its least sure entity has at least this probability "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--with-empty",
-        action="store_true",
-        help="keep notes in which nothing was found, too; they have no probability",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="the data folder to write"
-    )
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier build")
+    PseudoOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,8 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.io.data_folder import open_data_folder
     from labelwright.readers import read_reports
 
+    options = PseudoOptions.from_flags(arguments)
     names = ["train.jsonl", "train.reports.jsonl"]
-    data = open_data_folder(arguments.data, names)
+    data = open_data_folder(options.data, names)
     gold = "train" + kind_of(data.label_set).gold_suffix
     if gold != GOLD:
         raise ConfigError(
@@ -75,19 +74,19 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="pseudo-labels are for label sets of entities",
             source=data.path,
         )
-    open_data_folder(arguments.data, [*names, gold])
-    if arguments.out.resolve() == data.path.resolve():
+    open_data_folder(options.data, [*names, gold])
+    if options.out.resolve() == data.path.resolve():
         raise ConfigError("--out is the folder of --data", remedy="give another --out")
     found = add_pseudo_labels(
         data,
-        read_reports(arguments.files, read_options(arguments)),
-        arguments.pred,
-        arguments.out,
-        SureChoice(arguments.min_prob, arguments.with_empty),
-        overwrite=arguments.overwrite,
+        read_reports(options.files, options.reading),
+        options.pred,
+        options.out,
+        SureChoice(options.min_prob, options.with_empty),
+        overwrite=options.overwrite,
     )
     lines = [f"round {found.number}: {found.offered} notes offered, {found.kept} kept"]
     lines += [f"  {count:>6} not kept: {why}" for why, count in found.reasons.most_common()]
     lines += [f"  {count:>6} entities kept: {name}" for name, count in found.entities.most_common()]
-    sys.stdout.write("\n".join([*lines, f"written to {arguments.out}"]) + "\n")
+    sys.stdout.write("\n".join([*lines, f"written to {options.out}"]) + "\n")
     return 0

@@ -209,7 +209,7 @@ def test_the_rules_need_no_heavy_package(table: Path, tmp_path: Path) -> None:
 WRONG = [
     (
         ("--batch-size", "4", "--dtype", "float32"),
-        "--dtype, --batch-size do not apply to the rules",
+        "--batch-size, --dtype do not apply to the rules",
     ),
     (("--label-set", "nowhere.yaml"), "no label set 'nowhere.yaml'"),
     (("--id-column", "accession"), "no column accession"),

@@ -74,5 +74,5 @@ def source_of(given: str, options: BuildOptions, label_set: LabelSet) -> LabelSo
         Path(given),
         label_set,
         asked_columns=options.label_id_columns,
-        reports_id=options.reading.id_column,
+        reports_id=options.id_column,
     )

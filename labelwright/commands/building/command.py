@@ -178,7 +178,7 @@ def _split(options: BuildOptions) -> tuple[Any, Mapping[str, Any]]:
     parse_ratios(ratios)
     table = None
     if path is not None:
-        asked, reports_id = options.split_id_columns, options.reading.id_column
+        asked, reports_id = options.split_id_columns, options.id_column
         table = read_split_file(path, asked=asked, reports_id=reports_id)
     plan = SplitOptions(
         ratios=ratios,

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.annotations.tags import SCHEMES
-from labelwright.commands.flags import names, positive, seed
-from labelwright.commands.input_flags import add_reading_flags, read_options
-from labelwright.commands.options import Options, flag, read_by, switch
+from labelwright.commands.input_flags import OptionalReadingOptions
 from labelwright.errors import ConfigError
-from labelwright.readers.options import ReadOptions
+from labelwright.options import Options, flag, names, positive, seed, switch
 from labelwright.records import Certainty
 from labelwright.text.sections import SECTION_CHOICES
 
@@ -196,11 +194,9 @@ class EntityOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(EntityOptions, GrammarOptions):
+class BuildOptions(OptionalReadingOptions, EntityOptions, GrammarOptions):
     """All flags; those that only some kinds have are named by the kinds."""
 
-    files: tuple[Path, ...] = read_by(lambda given: tuple(given.files))
-    reading: ReadOptions = read_by(read_options)
     label_set: str = flag("what to ask of a report", required=True, metavar="NAME|FILE")
     out: Path | None = flag("the data folder to write", type=Path, metavar="DIR")
     labels: str | None = flag(SOURCES, group=LABELS, metavar="SOURCE")
@@ -312,7 +308,6 @@ class BuildOptions(EntityOptions, GrammarOptions):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    add_reading_flags(parser, required=False)
     BuildOptions.add_flags(parser)
 
 

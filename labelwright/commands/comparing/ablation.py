@@ -4,31 +4,47 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelwright.checkpoint import TASK_FILE, load_task
 from labelwright.commands.comparing.flags import (
+    ABLATED,
+    CELLS,
     DEFAULT_K,
     DEFAULT_METHODS,
-    RUNS,
-    add_file_flags,
-    add_test_flags,
-    id_columns,
-    settings_of,
+    PATIENT,
+    AblationOptions,
+    add_metric,
 )
+from labelwright.commands.flags import Parser
 from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.labelers.settings import (
+    CHOSEN,
+    KNN,
+    MODEL,
+    NO_NEIGHBOURS,
+    NOBODY,
+    SERVER,
+    SHOWN,
+    LabelerSettings,
+)
+from labelwright.options import as_flag
+from labelwright.shipped import named_model
 
 if TYPE_CHECKING:
     from eval.page.frame import Page
     from eval.stats.significance import CompareSettings
     from eval.studies.ablation_cells import Cell, Run
-    from labelwright.label_set import LabelSet
+    from labelwright.commands.labeling.command import LabelOptions
 
-LABEL_SET = "chexpert-14"
-TITLE = "Ablation of similar reports"
-LABELING = ("index", "model", "methods", "k", "cell")
-"""Flags that mean something beside ``--reports`` only."""
+AROUND = ("calibration", "unchecked", "second_reader", "decide")
+"""Settings that votes of neighbours are labeled without."""
+OWN = ("neighbours", "dry_run", "retry_rejects")
+"""Flags of labeling that an ablation sets itself or cannot bear."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,75 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "With --reports, every further flag is one of labelwright label and holds for each run: "
         "--device, --sections, --batch-size, --neighbour-words, --text-columns …"
     )
-    parser.add_argument(
-        "--gold", required=True, metavar="FILE", help="reference labels in CheXpert's coding"
-    )
-    parser.add_argument(
-        "--pred",
-        action="append",
-        default=[],
-        metavar="[METHOD:K=]RUN",
-        help="a finished run of labelwright label, once per cell; method and k are those of its "
-        "manifest unless given (none=RUN: without neighbours)",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="where the page and the runs go"
-    )
-    parser.add_argument(
-        "--label-set", metavar="FILE|NAME", help=f"of gold and runs (default: {LABEL_SET})"
-    )
-    parser.add_argument(
-        "--id-column",
-        metavar="NAME[,NAME]",
-        help="id column of the gold and the reports, or columns of the gold joined with / "
-        "(default: id)",
-    )
-    parser.add_argument("--title", default=TITLE, help="title of the page")
-    add_file_flags(
-        parser,
-        "cell",
-        column=None,
-        column_help="column of the patient in that file and in the reports (default: patient)",
-    )
-    _add_labeling_flags(parser)
-    add_test_flags(parser, [view for view in views() if view.ablation])
-
-
-def _add_labeling_flags(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group(
-        "labeling", "cells that no --pred gives are labeled into DIR/runs; stopped runs go on"
-    )
-    group.add_argument(
-        "--reports",
-        nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="the reports of the gold, in any format that labelwright label reads",
-    )
-    group.add_argument(
-        "--index", type=Path, metavar="DIR", help="the index that the neighbours come from"
-    )
-    group.add_argument(
-        "--model",
-        metavar="DIR|HUB_NAME|rules",
-        help="labels every cell that has no model of its own",
-    )
-    group.add_argument(
-        "--methods",
-        metavar="A,B",
-        help=f"context, few-shot, knn (default: {DEFAULT_METHODS})",
-    )
-    group.add_argument(
-        "--k", metavar="N,N", help=f"numbers of neighbours, with 0 (default: {DEFAULT_K})"
-    )
-    group.add_argument(
-        "--cell",
-        action="append",
-        default=[],
-        metavar="METHOD:K=MODEL",
-        help="a cell with a model of its own, such as one trained with neighbours (none=MODEL: "
-        "without); once per cell",
-    )
+    AblationOptions.add_flags(parser)
+    add_metric(parser, (view for view in views() if view.ablation))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,26 +65,25 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.page.write import check_folder, write_report
     from eval.read.provenance import read_source
     from eval.studies.ablation_cells import cell_of, read_runs
-    from labelwright.commands.comparing.ablation_runs import label_cells
-    from labelwright.label_set import LabelSet
 
-    settings = settings_of(arguments)
-    _check(arguments)
-    given = given_runs(arguments.pred)
-    check_folder(arguments.out, beside=(RUNS,))
-    label_set = LabelSet.load(arguments.label_set or LABEL_SET)
+    options = AblationOptions.from_flags(arguments)
+    settings = options.settings()
+    _check(options)
+    given = given_runs(options.pred)
+    check_folder(options.out, beside=(CELLS,))
+    label_set = LabelSet.load(options.label_set or ABLATED)
     if not view_of(label_set).ablation:
         raise ConfigError(
             f"{label_set.name} asks for {view_of(label_set).noun}, and an ablation compares "
             "observations",
             remedy="compare such runs with labelwright eval",
         )
-    _check_gold(arguments, label_set)
-    if arguments.reports is not None:
+    _check_gold(options, label_set)
+    if options.reports:
         done = {cell_of(stated, read_source(path, path)) for stated, path in given}
-        given += label_cells(arguments, done, label_set)
-    page = _page(arguments, read_runs(given, label_set), label_set, settings)
-    path = write_report(page, arguments.out, beside=(RUNS,))
+        given += label_cells(options, done, label_set)
+    page = _page(options, read_runs(given, label_set), label_set, settings)
+    path = write_report(page, options.out, beside=(CELLS,))
     sys.stdout.writelines(f"{sentence}\n" for sentence in page.sections[0].statements)
     sys.stdout.writelines(f"Caution: {text}\n" for text in page.notices.grave)
     sys.stdout.write(f"{path}\n")
@@ -163,7 +111,7 @@ def given_runs(values: Sequence[str]) -> list[tuple[Cell | None, str]]:
 
 
 def _page(
-    arguments: argparse.Namespace,
+    options: AblationOptions,
     runs: Sequence[Run],
     label_set: LabelSet,
     settings: CompareSettings,
@@ -176,56 +124,217 @@ def _page(
     view = view_of(label_set)
     inputs = Inputs(
         label_set,
-        arguments.gold,
+        options.gold,
         {run.cell.name: run.source.path for run in runs},
-        id_columns=_id_columns(arguments),
-        missing=arguments.missing,
-        patients=arguments.patients,
-        patient_column=arguments.patient_column or "patient",
+        id_columns=options.id_columns(),
+        missing=options.missing,
+        patients=options.patients,
+        patient_column=options.patient_column or PATIENT,
     )
-    metric = arguments.metric or view.metrics(label_set)[0]
+    metric = options.metric or view.metrics(label_set)[0]
     analysis: Any = view.analyse(view.load(inputs), settings, metric=metric, all_pairs=False)
     section = ablation_section(analysis, runs)
     return Page(
         analysis=analysis,
         contents=view.contents(analysis, None),
         sources=[run.source for run in runs],
-        title=arguments.title,
+        title=options.title,
         sections=[section],
         opening=section.id,
     )
 
 
-def _check(arguments: argparse.Namespace) -> None:
+def _check(options: AblationOptions) -> None:
     """Refuse flags that cannot work before anything is read."""
-    if not 0 < arguments.margin < 1:
+    if not 0 < options.margin < 1:
         raise ConfigError(
-            f"margin {arguments.margin:g} is not between 0 and 1",
+            f"margin {options.margin:g} is not between 0 and 1",
             remedy="give the largest difference that would not matter, such as 0.02",
         )
-    if arguments.reports is not None:
+    options.refuse_idle()
+    if options.reports:
         return
-    lone = [f"--{name}" for name in LABELING if getattr(arguments, name) not in (None, [])]
-    if lone:
-        raise ConfigError(
-            f"{lone[0]} is for labeling, and there are no reports to label",
-            remedy="give them with --reports FILE, or remove it",
-        )
-    if arguments.rest:
-        arguments.parser.refuse_rest(arguments.rest)
-    if not arguments.pred:
+    if options.rest:
+        options.parser.refuse_rest(options.rest)
+    if not options.pred:
         raise ConfigError(
             "neither finished runs nor reports to label",
             remedy="give --pred RUN once per cell, or --reports FILE with --index DIR",
         )
 
 
-def _check_gold(arguments: argparse.Namespace, label_set: LabelSet) -> None:
+def _check_gold(options: AblationOptions, label_set: LabelSet) -> None:
     """A mistake in the gold should not show after hours of labeling only."""
     from eval.kinds.certainty.read import read_table
 
-    read_table(arguments.gold, label_set, id_columns=_id_columns(arguments), undetermined=False)
+    read_table(options.gold, label_set, id_columns=options.id_columns(), undetermined=False)
 
 
-def _id_columns(arguments: argparse.Namespace) -> tuple[str, ...]:
-    return id_columns(arguments.id_column or "id")
+def label_cells(
+    options: AblationOptions, done: Collection[Cell], label_set: LabelSet
+) -> list[tuple[Cell | None, str]]:
+    """Label all cells but those ``done``, or find them finished; return their folders.
+
+    Args:
+        label_set: of the gold; models and index must be of the same.
+
+    Raises:
+        ConfigError: the flags name no cell, or fit neither each other nor a model.
+        InputError: index or reports cannot be read.
+        OutputError: a run's folder belongs to another job.
+    """
+    from inference.decode.memory import free_memory
+    from labelwright.commands.labeling.command import perform
+
+    models = _models(options.cell)
+    cells = [c for c in dict.fromkeys((*_grid(options), *models)) if c not in done]
+    base = _label_options(options)
+    _check_index(options, cells, label_set)
+    _check_models({models.get(c, options.model) for c in cells if c.method != KNN}, label_set)
+    found: list[tuple[Cell | None, str]] = []
+    for cell in cells:
+        own = _of_cell(base, options, cell, models.get(cell, options.model))
+        sys.stdout.write(perform(own) + "\n")
+        free_memory()  # or two large models would stand side by side
+        found.append((cell, str(own.out)))
+    return found
+
+
+def _grid(options: AblationOptions) -> list[Cell]:
+    """All methods with all numbers of neighbours; only ``--cell`` where nothing else is asked."""
+    from eval.studies.ablation_cells import METHODS, WITHOUT, Cell
+
+    if options.cell and options.methods is None and options.k is None:
+        return []
+    methods = _parts(options.methods or DEFAULT_METHODS, "--methods")
+    if unknown := [method for method in methods if method not in METHODS]:
+        raise ConfigError(
+            f"unknown method {unknown[0]!r}", remedy=f"use some of: {', '.join(METHODS)}"
+        )
+    numbers = _parts(options.k or DEFAULT_K, "--k")
+    if wrong := [text for text in numbers if not (text.isascii() and text.isdigit())]:
+        raise ConfigError(
+            f"--k {wrong[0]!r} is not a number of neighbours",
+            remedy="give whole numbers with commas between, such as 0,1,3,5",
+        )
+    counts = sorted({int(text) for text in numbers})
+    grid = [WITHOUT] if counts[0] == 0 else []
+    return [*grid, *(Cell(method, k) for method in methods for k in counts if k)]
+
+
+def _parts(text: str, flag: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise ConfigError(f"{flag} {text!r} has an empty part", remedy="write A,B,C")
+    return list(dict.fromkeys(parts))
+
+
+def _models(values: Sequence[str]) -> dict[Cell, str]:
+    from eval.studies.ablation_cells import KNN, Cell
+
+    found: dict[Cell, str] = {}
+    for value in values:
+        name, _, model = value.partition("=")
+        if not model:
+            raise ConfigError(f"--cell {value!r} names no model", remedy="write METHOD:K=MODEL")
+        cell = Cell.parse(name)
+        if cell.method == KNN:
+            raise ConfigError(
+                f"--cell {value!r}: neighbours that vote need no model",
+                remedy="remove it; --methods knn labels these cells",
+            )
+        if cell in found:
+            raise ConfigError(
+                f"--cell gives two models for {cell.name}", remedy="give each cell one model"
+            )
+        found[cell] = model
+    return found
+
+
+def _label_options(options: AblationOptions) -> LabelOptions:
+    """What ``labelwright label`` would be told for all cells alike.
+
+    Raises:
+        ConfigError: a flag that the ablation sets itself.
+    """
+    from labelwright.commands.labeling import command as label
+
+    if options.rest and not options.rest[0].startswith("-"):
+        options.parser.refuse_rest(options.rest)
+    parser = Parser(prog=options.parser.prog)
+    label.add_arguments(parser)
+    words = [*map(str, options.reports), *options.rest, "--out", str(options.out)]
+    parsed, rest = parser.parse_known_args(words)
+    if rest:
+        parser.refuse_rest(rest)
+    for name in OWN:
+        if getattr(parsed, name):
+            raise ConfigError(
+                f"{as_flag(name)} is not for an ablation",
+                remedy="remove it; --methods and --k say what is labeled",
+            )
+    if options.id_column is not None and "," in options.id_column:
+        raise ConfigError(
+            f"--id-column {options.id_column} joins columns, which reports cannot have",
+            remedy="label with labelwright label, then give the runs with --pred",
+        )
+    base = label.LabelOptions.from_flags(parsed)
+    return replace(
+        base,
+        id_column=options.id_column,
+        patient_column=options.patient_column,
+        settings=replace(base.settings, label_set=options.label_set),
+    )
+
+
+def _check_index(options: AblationOptions, cells: Sequence[Cell], label_set: LabelSet) -> None:
+    """What is wrong with the index should not show after the first run only."""
+    from eval.studies.ablation_cells import WITHOUT
+    from retrieval.index import Index
+
+    if all(cell == WITHOUT for cell in cells):
+        return
+    if options.index is None:
+        raise ConfigError(
+            "cells with neighbours need --index", remedy="make one: labelwright index build"
+        )
+    labels = Index.open(options.index).label_set
+    if labels is not None and any(cell.method == KNN for cell in cells):
+        _check_label_set(labels, label_set, f"the index {options.index}")
+
+
+def _check_models(models: Collection[str | None], label_set: LabelSet) -> None:
+    for model in models:
+        folder = Path(named_model(model)) if model is not None else None
+        if folder is not None and (folder / TASK_FILE).is_file():
+            _check_label_set(load_task(folder)[0], label_set, f"the model {model}")
+
+
+def _check_label_set(found: LabelSet, wanted: LabelSet, whose: str) -> None:
+    if found != wanted:
+        raise ConfigError(
+            f"{whose} is of label set {found.name} {found.version}, the gold is to be read as "
+            f"{wanted.name} {wanted.version}",
+            remedy="give the label set of both: --label-set FILE",
+        )
+
+
+def _of_cell(
+    base: LabelOptions, options: AblationOptions, cell: Cell, model: str | None
+) -> LabelOptions:
+    """What ``labelwright label`` is told for one cell."""
+    from eval.studies.ablation_cells import WITHOUT
+
+    settings = base.settings
+    changes: dict[str, Any] = {"model": model, "second_reader": settings.second_reader or NOBODY}
+    if cell == WITHOUT:
+        reads = LabelerSettings(model=model, server=settings.server).labeler in (MODEL, SERVER)
+        changes |= dict.fromkeys((*SHOWN, *CHOSEN), None)
+        changes |= {"neighbours": NO_NEIGHBOURS if reads else None}
+    elif cell.method == KNN:
+        changes |= dict.fromkeys((*settings.strangers(KNN), *AROUND), None)
+        changes |= {"model": KNN, "index": options.index, "k": cell.k}
+    else:
+        changes |= {"neighbours": cell.method, "index": options.index, "k": cell.k}
+    out = options.out / CELLS / cell.folder
+    return replace(base, out=out, settings=replace(settings, **changes))

@@ -1,20 +1,17 @@
-"""The flags of the commands that compare labelers, and the options that they stand for."""
+"""The flags of the commands that compare labelers."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from labelwright.commands.flags import Parser
-from labelwright.commands.input_flags import (
-    add_annotation_flags,
-    add_format_flags,
-    annotation_options,
-)
+from labelwright.commands.input_flags import ANNOTATED, AnnotationOptions
 from labelwright.errors import ConfigError
-from labelwright.readers.formats import FORMATS
+from labelwright.options import Options, flag, read_by, switch
 
 if TYPE_CHECKING:
     from eval.kinds.base import KindView, More
@@ -24,210 +21,333 @@ if TYPE_CHECKING:
     from labelwright.readers.options import ReadOptions
 
 LONGEST_NAME = 60
-
-# Of an ablation
 DEFAULT_METHODS = "context,few-shot,knn"
 DEFAULT_K = "0,1,3,5"
-RUNS = "runs"
+CELLS = "runs"
 """The folder of the runs beside the page."""
+LABELING = "labeling"
+LONE = "labeling, and there are no reports to label"
+ABLATED = "chexpert-14"
+
+PATIENT, TEXT = "patient", "text"
+"""Usual names of columns."""
+TEXTS, GROUPS, RUNS, TESTS = "report text", "subgroups", "several runs", "scores and tests"
+SURE = "probabilities (of labelers that write them into predictions.jsonl)"
 
 
-def add_file_flags(
-    parser: argparse.ArgumentParser, compared: str, *, column: str | None, column_help: str
-) -> None:
-    """Patients and missing predictions.
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(Options):
+    """What every comparison is told: where the page goes, what scores and tests depend on."""
 
-    Args:
-        compared: what is compared, as help names it: labeler or cell.
-        column: default column of the patient; ``column_help``: its help.
-    """
-    parser.add_argument(
-        "--patients",
-        metavar="FILE",
-        help="table or JSONL file with the patient of each report; tests then resample patients",
+    out: Path = flag(
+        "where the page goes, and all beside it", required=True, type=Path, metavar="DIR"
     )
-    parser.add_argument("--patient-column", default=column, metavar="NAME", help=column_help)
-    parser.add_argument(
-        "--missing",
-        choices=("error", "drop"),
+    patients: str | None = flag(
+        "table or JSONL file with the patient of each report; tests then resample patients",
+        metavar="FILE",
+    )
+    missing: Literal["error", "drop"] = flag(
+        "reports without a prediction: errors of the labeler (default), or left out for all",
         default="error",
-        help=f"reports without a prediction: errors of the {compared} (default), or left out for "
-        "all",
+        choices=("error", "drop"),
     )
-
-
-def add_text_flags(parser: argparse.ArgumentParser) -> None:
-    """Whether the page shows report text, and where the text is."""
-    text = parser.add_argument_group("report text")
-    text.add_argument(
-        "--include-text",
-        action="store_true",
-        help="put the text of wrongly labeled reports into the page (then readable by you only)",
-    )
-    text.add_argument("--reports", metavar="FILE", help="table or JSONL file with the texts")
-    text.add_argument("--text-column", default="text", metavar="NAME", help="default: %(default)s")
-
-
-def add_section_flags(parser: argparse.ArgumentParser) -> None:
-    """Calibration, selective labeling, subgroups, several runs."""
-    sure = parser.add_argument_group(
-        "probabilities (of labelers that write them into predictions.jsonl)"
-    )
-    sure.add_argument(
-        "--calibration-gold",
-        metavar="FILE",
-        help="reference labels of other reports (validation), to fit temperatures and thresholds",
-    )
-    sure.add_argument(
-        "--calibration-pred",
-        action="append",
-        default=[],
-        metavar="NAME=PATH",
-        help="predictions of the labeler NAME for these reports; once per labeler",
-    )
-    sure.add_argument(
-        "--temperature",
-        choices=("model", "observation"),
-        default="model",
-        help="one temperature for the whole model, or one per observation (default: %(default)s)",
-    )
-    sure.add_argument(
-        "--accuracy",
+    metric: str | None = read_by(lambda given: given.metric)
+    margin: float = flag(
+        "largest acceptable loss, chosen before seeing the result (default: %(default)s)",
+        group=TESTS,
+        default=0.02,
         type=float,
-        default=0.99,
-        metavar="SHARE",
-        help="accuracy wished for labels that no person sees (default: %(default)s)",
     )
-    sure.add_argument(
-        "--confidence",
-        choices=("probability", "agreement"),
-        default="probability",
-        help="what tells sure labels from others in selective labeling: their probability, or "
-        "whether two readers agree, then their probability (default: %(default)s)",
+    undefined: Literal["zero", "one", "skip"] = flag(
+        "F1 of what neither gold nor labeler has (default: %(default)s)",
+        group=TESTS,
+        default="zero",
+        choices=("zero", "one", "skip"),
     )
-    groups = parser.add_argument_group("subgroups")
-    groups.add_argument(
-        "--metadata", metavar="FILE", help="table or JSONL file with the columns to group by"
+    seed: int = flag("default: %(default)s", group=TESTS, default=13, type=int)
+    resamples: int = flag(
+        "bootstrap (default: %(default)s)", group=TESTS, default=2_000, type=int, metavar="N"
     )
-    groups.add_argument(
-        "--subgroup",
-        action="append",
-        default=[],
-        metavar="COLUMN[:band=N]",
-        help="score the groups of this column, numbers in bands N wide; once per column",
-    )
-    groups.add_argument(
-        "--subgroup-min",
+    permutations: int = flag(
+        "randomization test (default: %(default)s)",
+        group=TESTS,
+        default=10_000,
         type=int,
-        default=30,
         metavar="N",
-        help="patients (or reports) that a group needs to be scored (default: %(default)s)",
     )
-    entities = parser.add_argument_group("entities")
-    entities.add_argument(
-        "--seeds",
-        action="append",
-        default=[],
-        metavar="NAME=RUN,RUN,…",
-        help="several runs of one labeler, trained with other seeds; once per labeler, at least "
-        "two runs each",
-    )
-    entities.add_argument(
-        "--input-format",
-        choices=tuple(FORMATS),
-        help="of annotated gold, where the suffix does not tell",
-    )
-    entities.add_argument("--encoding", metavar="NAME", help="of annotated gold in text files")
-    entities.add_argument(
-        "--pred-reading",
-        action="append",
-        default=[],
-        metavar="[NAME:]OPTION=VALUE",
-        help="how annotated predictions are read, of the labeler NAME or of all; OPTION is a flag "
-        "of annotated gold without its dashes, such as tag-scheme=bio (default: as their files "
-        "tell); repeatable",
-    )
-    add_annotation_flags(parser, "annotated gold")
+
+    def settings(self) -> CompareSettings:
+        """What tests are told.
+
+        Raises:
+            ConfigError: the seed is negative.
+        """
+        from eval.stats.significance import CompareSettings
+
+        if self.seed < 0:
+            raise ConfigError("--seed is negative", remedy="give a whole number from 0")
+        return CompareSettings(
+            undefined=self.undefined,
+            permutations=self.permutations,
+            resamples=self.resamples,
+            margin=self.margin,
+            seed=self.seed,
+        )
 
 
-def add_test_flags(parser: argparse.ArgumentParser, views: Sequence[KindView]) -> None:
-    """``--metric``, ``--margin`` and what else scores and tests depend on.
-
-    Args:
-        views: the kinds whose metrics help names.
-    """
-    tests = parser.add_argument_group("scores and tests")
+def add_metric(parser: argparse.ArgumentParser, views: Iterable[KindView]) -> None:
+    """``--metric``, whose help says what each of these kinds has."""
     offered = [f"for {view.noun} {view.metrics_help}" for view in views if view.metrics_help]
-    tests.add_argument(
+    parser.add_argument(
         "--metric", metavar="NAME", help=f"what the verdict is about: {'; '.join(offered)}"
     )
-    tests.add_argument(
-        "--margin",
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions(AnnotationOptions, CompareOptions):
+    """Of ``labelwright eval``; flags that only some kinds have are named by their views."""
+
+    gold: str = flag(
+        "reference labels in CheXpert's coding, annotated reports for entities, rows or "
+        "tables of values for fields; labelers of fields can be compared without",
+        default="",
+        metavar="FILE",
+    )
+    pred: tuple[str, ...] = flag(
+        "a labeler's predictions.jsonl, labels table or run folder; once per labeler, the "
+        "first is compared with the others",
+        default=(),
+        action="append",
+        metavar="NAME=PATH",
+    )
+    label_set: str | None = flag(
+        "default: the one that the first run folder names, else chexpert-14", metavar="FILE|NAME"
+    )
+    id_column: str = flag(
+        "id column of the tables, or columns joined with / (default: %(default)s)",
+        default="id",
+        metavar="NAME[,NAME]",
+    )
+    title: str | None = flag("title of the page")
+    reference: str | None = flag("compare this labeler with the others", metavar="NAME")
+    patient_column: str = flag(
+        "default: %(default)s", beside="patients", default=PATIENT, metavar="NAME"
+    )
+    data: str | None = flag(
+        "data folder that a model was trained on, to check that the gold is not in it",
+        metavar="DIR",
+    )
+    include_text: bool = switch(
+        "put the text of wrongly labeled reports into the page (then readable by you only)",
+        group=TEXTS,
+    )
+    reports: str | None = flag("table or JSONL file with the texts", group=TEXTS, metavar="FILE")
+    text_column: str = flag(
+        "default: %(default)s", group=TEXTS, beside="reports", default=TEXT, metavar="NAME"
+    )
+    calibration_gold: str | None = flag(
+        "reference labels of other reports (validation), to fit temperatures and thresholds",
+        group=SURE,
+        metavar="FILE",
+    )
+    calibration_pred: tuple[str, ...] = flag(
+        "predictions of the labeler NAME for these reports; once per labeler",
+        group=SURE,
+        default=(),
+        action="append",
+        metavar="NAME=PATH",
+    )
+    temperature: Literal["model", "observation"] = flag(
+        "one temperature for the whole model, or one per observation (default: %(default)s)",
+        group=SURE,
+        default="model",
+        choices=("model", "observation"),
+    )
+    accuracy: float = flag(
+        "accuracy wished for labels that no person sees (default: %(default)s)",
+        group=SURE,
+        default=0.99,
         type=float,
-        default=0.02,
-        help="largest acceptable loss, chosen before seeing the result (default: %(default)s)",
+        metavar="SHARE",
     )
-    tests.add_argument(
-        "--undefined",
-        choices=("zero", "one", "skip"),
-        default="zero",
-        help="F1 of what neither gold nor labeler has (default: %(default)s)",
+    confidence: Literal["probability", "agreement"] = flag(
+        "what tells sure labels from others in selective labeling: their probability, or "
+        "whether two readers agree, then their probability (default: %(default)s)",
+        group=SURE,
+        default="probability",
+        choices=("probability", "agreement"),
     )
-    tests.add_argument("--seed", type=int, default=13, help="default: %(default)s")
-    tests.add_argument(
-        "--resamples", type=int, default=2_000, metavar="N", help="bootstrap (default: %(default)s)"
+    metadata: str | None = flag(
+        "table or JSONL file with the columns to group by", group=GROUPS, metavar="FILE"
     )
-    tests.add_argument(
-        "--permutations",
+    subgroup: tuple[str, ...] = flag(
+        "score the groups of this column, numbers in bands N wide; once per column",
+        group=GROUPS,
+        default=(),
+        action="append",
+        metavar="COLUMN[:band=N]",
+    )
+    subgroup_min: int = flag(
+        "patients (or reports) that a group needs to be scored (default: %(default)s)",
+        group=GROUPS,
+        default=30,
         type=int,
-        default=10_000,
         metavar="N",
-        help="randomization test (default: %(default)s)",
+    )
+    seeds: tuple[str, ...] = flag(
+        "several runs of one labeler, trained with other seeds; once per labeler, at least "
+        "two runs each",
+        group=RUNS,
+        default=(),
+        action="append",
+        metavar="NAME=RUN,RUN,…",
+    )
+    pred_reading: tuple[str, ...] = flag(
+        "how annotated predictions are read, of the labeler NAME or of all; OPTION is a flag "
+        "of annotated gold without its dashes, such as tag-scheme=bio (default: as their files "
+        "tell); repeatable",
+        group=ANNOTATED,
+        default=(),
+        action="append",
+        metavar="[NAME:]OPTION=VALUE",
     )
 
+    def inputs(self, label_set: LabelSet, predictions: dict[str, str]) -> Inputs:
+        """Gold and predictions, and how they are read.
 
-def settings_of(arguments: argparse.Namespace) -> CompareSettings:
-    """What the flags of :func:`add_test_flags` say.
+        Raises:
+            ConfigError: the columns of the id have an empty name.
+        """
+        from eval.read.aligned import Inputs
 
-    Raises:
-        ConfigError: the seed is negative.
-    """
-    from eval.stats.significance import CompareSettings
+        return Inputs(
+            label_set,
+            self.gold,
+            predictions,
+            id_columns=id_columns(self.id_column),
+            missing=self.missing,
+            patients=self.patients,
+            patient_column=self.patient_column,
+            reports=self.reports,
+            text_column=self.text_column,
+            reading=self.reading,
+            pred_reading=pred_reading(self.pred_reading, predictions),
+        )
 
-    if arguments.seed < 0:
-        raise ConfigError("--seed is negative", remedy="give a whole number from 0")
-    return CompareSettings(
-        undefined=arguments.undefined,
-        permutations=arguments.permutations,
-        resamples=arguments.resamples,
-        margin=arguments.margin,
-        seed=arguments.seed,
+    def more(self, runs: Mapping[str, Sequence[str]]) -> More:
+        """What further sections are made from; ``runs`` are those of ``--seeds``.
+
+        Raises:
+            ConfigError: they do not fit together.
+        """
+        from eval.kinds.base import More
+
+        if bool(self.calibration_gold) != bool(self.calibration_pred):
+            raise ConfigError(
+                "--calibration-gold and --calibration-pred belong together",
+                remedy="give both: gold and predictions of the same reports",
+            )
+        if bool(self.metadata) != bool(self.subgroup):
+            raise ConfigError(
+                "--metadata and --subgroup belong together",
+                remedy="give the file and at least one of its columns",
+            )
+        if not 0.5 <= self.accuracy < 1:
+            raise ConfigError(
+                f"--accuracy {self.accuracy:g} is not between 0.5 and 1",
+                remedy="give a share such as 0.99",
+            )
+        if self.subgroup_min < 2:
+            raise ConfigError("--subgroup-min is below 2", remedy="give at least 2; 30 for a paper")
+        return More(
+            calibration_gold=self.calibration_gold,
+            calibration_pred=named_paths(self.calibration_pred, "--calibration-pred"),
+            temperature=self.temperature,
+            accuracy=self.accuracy,
+            confidence=self.confidence,
+            metadata=self.metadata,
+            subgroups=self.subgroup,
+            subgroup_min=self.subgroup_min,
+            runs=runs,
+            first_only=not self.pred,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationOptions(CompareOptions):
+    """Finished runs, or how cells that no ``--pred`` gives are labeled."""
+
+    gold: str = flag("reference labels in CheXpert's coding", required=True, metavar="FILE")
+    pred: tuple[str, ...] = flag(
+        "a finished run of labelwright label, once per cell; method and k are those of its "
+        "manifest unless given (none=RUN: without neighbours)",
+        default=(),
+        action="append",
+        metavar="[METHOD:K=]RUN",
     )
-
-
-def inputs_of(
-    arguments: argparse.Namespace, label_set: LabelSet, predictions: dict[str, str]
-) -> Inputs:
-    """What the flags say of gold and predictions, and of reading them.
-
-    Raises:
-        ConfigError: the columns of the id have an empty name.
-    """
-    from eval.read.aligned import Inputs
-
-    return Inputs(
-        label_set,
-        arguments.gold,
-        predictions,
-        id_columns=id_columns(arguments.id_column),
-        missing=arguments.missing,
-        patients=arguments.patients,
-        patient_column=arguments.patient_column,
-        reports=arguments.reports,
-        text_column=arguments.text_column,
-        reading=annotation_options(arguments),
-        pred_reading=pred_reading(arguments.pred_reading, predictions),
+    label_set: str | None = flag(f"of gold and runs (default: {ABLATED})", metavar="FILE|NAME")
+    id_column: str | None = flag(
+        "id column of the gold and the reports, or columns of the gold joined with / (default: id)",
+        metavar="NAME[,NAME]",
     )
+    title: str = flag("title of the page", default="Ablation of similar reports")
+    patient_column: str | None = flag(
+        "column of the patient in that file and in the reports (default: patient)", metavar="NAME"
+    )
+    reports: tuple[Path, ...] = flag(
+        "the reports of the gold, in any format that labelwright label reads; cells that no "
+        "--pred gives are labeled into DIR/runs, and stopped runs go on",
+        group=LABELING,
+        default=(),
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+    )
+    index: Path | None = flag(
+        "the index that the neighbours come from",
+        group=LABELING,
+        beside="reports",
+        use=LONE,
+        type=Path,
+        metavar="DIR",
+    )
+    model: str | None = flag(
+        "labels every cell that has no model of its own",
+        group=LABELING,
+        beside="reports",
+        use=LONE,
+        metavar="DIR|HUB_NAME|rules",
+    )
+    methods: str | None = flag(
+        f"context, few-shot, knn (default: {DEFAULT_METHODS})",
+        group=LABELING,
+        beside="reports",
+        use=LONE,
+        metavar="A,B",
+    )
+    k: str | None = flag(
+        f"numbers of neighbours, with 0 (default: {DEFAULT_K})",
+        group=LABELING,
+        beside="reports",
+        use=LONE,
+        metavar="N,N",
+    )
+    cell: tuple[str, ...] = flag(
+        "a cell with a model of its own, such as one trained with neighbours (none=MODEL: "
+        "without); once per cell",
+        group=LABELING,
+        beside="reports",
+        use=LONE,
+        default=(),
+        action="append",
+        metavar="METHOD:K=MODEL",
+    )
+    rest: tuple[str, ...] = read_by(lambda given: tuple(given.rest))
+    parser: Parser = read_by(lambda given: given.parser)
+
+    def id_columns(self) -> tuple[str, ...]:
+        """Of the gold."""
+        return id_columns(self.id_column or "id")
 
 
 def pred_reading(values: Sequence[str], labelers: Collection[str]) -> dict[str, ReadOptions]:
@@ -252,8 +372,7 @@ def pred_reading(values: Sequence[str], labelers: Collection[str]) -> dict[str, 
             )
         words.setdefault(name, []).append(f"--{option}={said}")
     parser = Parser(prog="labelwright eval", add_help=False)
-    add_format_flags(parser)
-    add_annotation_flags(parser)
+    AnnotationOptions.add_flags(parser)
     found = {}
     for name in ["", *words]:
         # What is said of all holds for a named labeler too, unless its own word differs.
@@ -263,47 +382,8 @@ def pred_reading(values: Sequence[str], labelers: Collection[str]) -> dict[str, 
                 f"--pred-reading has no option {rest[0].partition('=')[0].removeprefix('--')!r}",
                 remedy="it takes the flags of annotated gold, such as input-format=label-studio",
             )
-        found[name] = annotation_options(read)
+        found[name] = AnnotationOptions.from_flags(read).reading
     return found
-
-
-def more_of(arguments: argparse.Namespace, runs: Mapping[str, Sequence[str]]) -> More:
-    """What the flags of :func:`add_section_flags` say; ``runs`` are those of ``--seeds``.
-
-    Raises:
-        ConfigError: they do not fit together.
-    """
-    from eval.kinds.base import More
-
-    if bool(arguments.calibration_gold) != bool(arguments.calibration_pred):
-        raise ConfigError(
-            "--calibration-gold and --calibration-pred belong together",
-            remedy="give both: gold and predictions of the same reports",
-        )
-    if bool(arguments.metadata) != bool(arguments.subgroup):
-        raise ConfigError(
-            "--metadata and --subgroup belong together",
-            remedy="give the file and at least one of its columns",
-        )
-    if not 0.5 <= arguments.accuracy < 1:
-        raise ConfigError(
-            f"--accuracy {arguments.accuracy:g} is not between 0.5 and 1",
-            remedy="give a share such as 0.99",
-        )
-    if arguments.subgroup_min < 2:
-        raise ConfigError("--subgroup-min is below 2", remedy="give at least 2; 30 for a paper")
-    return More(
-        calibration_gold=arguments.calibration_gold,
-        calibration_pred=named_paths(arguments.calibration_pred, "--calibration-pred"),
-        temperature=arguments.temperature,
-        accuracy=arguments.accuracy,
-        confidence=arguments.confidence,
-        metadata=arguments.metadata,
-        subgroups=tuple(arguments.subgroup),
-        subgroup_min=arguments.subgroup_min,
-        runs=runs,
-        first_only=not arguments.pred,
-    )
 
 
 def id_columns(text: str) -> tuple[str, ...]:

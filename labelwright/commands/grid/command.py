@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.commands.flags import seed
 from labelwright.errors import ConfigError, OutputError
+from labelwright.options import seed
 
 if TYPE_CHECKING:
     from labelwright.commands.grid.file import Grid

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.flags import names, positive
 from labelwright.commands.indexing.input import SourceOptions, check_images, source_of
 from labelwright.commands.indexing.search import SearchOptions, embedder_flag, search
-from labelwright.commands.options import Options, flag, switch
 from labelwright.errors import ConfigError, InputError
+from labelwright.options import Options, flag, names, positive, switch
 
 if TYPE_CHECKING:
     from retrieval.index_files import Manifest

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.commands.flags import names
-from labelwright.commands.input_flags import add_reading_flags, read_options, with_column
-from labelwright.commands.options import Options, flag, read_by
+from labelwright.commands.input_flags import OptionalReadingOptions, with_column
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
-from labelwright.readers.options import ReadOptions
+from labelwright.options import flag, names
 from labelwright.text.sections import SECTION_CHOICES
 
 if TYPE_CHECKING:
@@ -24,11 +21,9 @@ LABELS, DATA, IMAGES = "labels of FILE", "instead of FILE", "images"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceOptions(Options):
+class SourceOptions(OptionalReadingOptions):
     """Files or a data folder, and what belongs to them."""
 
-    files: tuple[Path, ...] = read_by(lambda given: tuple(given.files))
-    reading: ReadOptions = read_by(read_options)
     sections: str | None = flag(
         "what of a report of FILE to keep (default full)", choices=SECTION_CHOICES
     )
@@ -57,12 +52,6 @@ class SourceOptions(Options):
     )
     image_root: Path | None = flag("folder of the images", group=IMAGES, type=Path, metavar="DIR")
     device: str = flag("auto, cpu, cuda or mps", default="auto", metavar="NAME")
-
-    @classmethod
-    def add_flags(cls, parser: argparse.ArgumentParser) -> None:
-        """Those of reading too."""
-        super().add_flags(parser)
-        add_reading_flags(parser, required=False)
 
 
 def source_of(options: SourceOptions) -> Source:

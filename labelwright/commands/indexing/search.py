@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.flags import positive
-from labelwright.commands.options import ONE_OF, Options, flag, switch
 from labelwright.errors import ConfigError, InputError
+from labelwright.options import ONE_OF, Options, flag, positive, switch
 
 if TYPE_CHECKING:
     import numpy as np

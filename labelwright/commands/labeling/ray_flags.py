@@ -5,62 +5,68 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from labelwright.commands.flags import positive
 from labelwright.errors import ConfigError
-from labelwright.labelers.takes import RULES
-from labelwright.loading import LabelerSettings, LoadedLabeler, flag, load_labeler
+from labelwright.labelers.settings import RULES, LabelerSettings
+from labelwright.loading import LoadedLabeler, load_labeler
+from labelwright.options import Options, flag, positive
 
 if TYPE_CHECKING:
     from labelwright.labelers.base import ReportLabeler
 
 
-def add_ray_flags(parser: argparse.ArgumentParser) -> None:
-    """``--workers``; ``--ray-actors`` and the flags that go with it."""
-    parser.add_argument(
-        "--workers",
-        type=_workers,
-        metavar="auto|N",
-        help="processes of this machine that label, each with a labeler of its own (default: auto, "
-        "which is one, or as many as cores are idle where thousands of reports are labeled by "
-        "rules or by a small model)",
-    )
-    group = parser.add_argument_group("many workers", "needs the extra ray")
-    group.add_argument(
-        "--ray-actors",
-        type=positive,
-        metavar="N",
-        help="label with N worker processes on Ray, each with a labeler of its own",
-    )
-    group.add_argument(
-        "--ray-address",
-        metavar="auto|HOST:PORT",
-        help="a running Ray cluster, which report text is sent to (default: this machine alone)",
-    )
-    group.add_argument(
-        "--gpus-per-actor",
-        type=_share,
-        metavar="X",
-        help="GPUs per worker, such as 1, 0.5 or 0 (default: 1 if there are any, but 0 for rules)",
-    )
+_RAY = "many workers (needs the extra ray)"
+
+
+def _workers(text: str) -> int | None:
+    """A number of processes; ``auto`` is none."""
+    return None if text == "auto" else positive(text)
+
+
+def _share(text: str) -> float:
+    """A whole number of GPUs, or a part of one, as Ray gives them away."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value <= 1 or (value > 1 and value == int(value))) or value == float("inf"):
+        raise argparse.ArgumentTypeError("must be a part of 1, or a whole number")
+    return value
 
 
 @dataclass(frozen=True, kw_only=True)
-class RaySettings:
-    """The flags of :func:`add_ray_flags`."""
+class RaySettings(Options):
+    """How a run is spread over processes, GPUs and machines."""
 
-    workers: int | None = None
-    ray_actors: int | None = None
-    ray_address: str | None = None
-    gpus_per_actor: float | None = None
-
-    @classmethod
-    def from_flags(cls, arguments: argparse.Namespace) -> RaySettings:
-        """The settings that a command line gives."""
-        return cls(**{field.name: getattr(arguments, field.name) for field in fields(cls)})
+    workers: int | None = flag(
+        "processes of this machine that label, each with a labeler of its own (default: auto, "
+        "which is one, or as many as cores are idle where thousands of reports are labeled by "
+        "rules or by a small model)",
+        type=_workers,
+        metavar="auto|N",
+    )
+    ray_actors: int | None = flag(
+        "label with N worker processes on Ray, each with a labeler of its own",
+        group=_RAY,
+        type=positive,
+        metavar="N",
+    )
+    ray_address: str | None = flag(
+        "a running Ray cluster, which report text is sent to (default: this machine alone)",
+        group=_RAY,
+        beside="ray_actors",
+        metavar="auto|HOST:PORT",
+    )
+    gpus_per_actor: float | None = flag(
+        "GPUs per worker, such as 1, 0.5 or 0 (default: 1 if there are any, but 0 for rules)",
+        group=_RAY,
+        beside="ray_actors",
+        type=_share,
+        metavar="X",
+    )
 
 
 @contextmanager
@@ -76,13 +82,8 @@ def labeled_by(
         ConfigError: settings that cannot work.
         MissingExtraError: Ray is not installed.
     """
+    ray.refuse_idle()
     if ray.ray_actors is None:
-        for name in ("ray_address", "gpus_per_actor"):
-            if getattr(ray, name) is not None:
-                raise ConfigError(
-                    f"{flag(name)} means something beside --ray-actors only",
-                    remedy="give --ray-actors N as well, or remove it",
-                )
         yield _here(settings, ray.workers, rows)
         return
     if ray.workers is not None:
@@ -123,22 +124,6 @@ def _here(settings: LabelerSettings, workers: int | None, rows: int) -> LoadedLa
     return replace(loaded, labeler=several)
 
 
-def _workers(text: str) -> int | None:
-    """A number of processes; ``auto`` is none."""
-    return None if text == "auto" else positive(text)
-
-
 def _in_worker(settings: LabelerSettings) -> tuple[ReportLabeler, str, int]:
     loaded = load_labeler(settings)
     return loaded.labeler, loaded.sections, loaded.window
-
-
-def _share(text: str) -> float:
-    """A whole number of GPUs, or a part of one, as Ray gives them away."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not (0 <= value <= 1 or (value > 1 and value == int(value))) or value == float("inf"):
-        raise argparse.ArgumentTypeError("must be a part of 1, or a whole number")
-    return value

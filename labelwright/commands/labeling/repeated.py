@@ -7,7 +7,6 @@ compares contents.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 from collections.abc import Iterator
@@ -16,8 +15,9 @@ from typing import Any
 
 from labelwright.io.jsonl import write_json
 from labelwright.io.manifest import versions
+from labelwright.options import Options
 
-_NO_CHOICE = frozenset({"out", "debug", "run", "parser", "command", "rest", "workers"})
+_NO_CHOICE = frozenset({"out", "workers", "settings", "spread"})
 _ELSEWHERE = ("server", "index", "retry_rejects", "dry_run", "also", "ray_actors")
 """Flags with which the result depends on more than files that are named, or more is to be done."""
 _MODELS = ("model", "second_reader")
@@ -25,9 +25,10 @@ _BY_RULE = (None, "rules", "none")
 REQUEST = "request"
 
 
-def request_of(arguments: argparse.Namespace) -> str | None:
+def request_of(*options: Options) -> str | None:
     """The digest of a command; ``None`` where it depends on more than files that are here."""
-    given = {k: v for k, v in vars(arguments).items() if k not in _NO_CHOICE}
+    told = {k: v for each in options for k, v in vars(each).items()}
+    given = {k: v for k, v in told.items() if k not in _NO_CHOICE}
     if any(given.get(name) for name in _ELSEWHERE):
         return None
     for model in (given.get(name) for name in _MODELS):
@@ -37,9 +38,9 @@ def request_of(arguments: argparse.Namespace) -> str | None:
     trees = [own / name for name in ("labelwright", "inference", "baselines")]
     for value in given.values():
         trees += [path for path in _paths(value) if path.exists()]
-    told = [sorted((k, repr(v)) for k, v in given.items()), dict(versions())]
+    facts = [sorted((k, repr(v)) for k, v in given.items()), dict(versions())]
     marks = [sorted(_marks(tree)) for tree in trees]
-    return hashlib.sha256(json.dumps([told, marks]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([facts, marks]).encode()).hexdigest()
 
 
 def finished(out: Path, request: str) -> dict[str, Any] | None:

@@ -9,9 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.flags import positive
+from labelwright.commands.input_flags import ReadingOptions
 from labelwright.commands.labeling.repeated import remember
 from labelwright.errors import ConfigError
+from labelwright.options import flag, positive, switch
 
 if TYPE_CHECKING:
     from inference.runs.batch import Summary
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 ALSO = ("parquet", "omop", "fhir", "brat", "questionnaire")
 DRY_ROWS = 20
+RESULTS = "results"
+KEPT = "give --out a folder"
 REMARKS = {
     "language": "in another language",
     "examination": "of another examination",
@@ -36,66 +39,86 @@ REMARKS = {
 """What the closing line says of predictions with a problem or note of a kind (``{s}``: plural)."""
 
 
-def add_run_flags(parser: argparse.ArgumentParser) -> None:
-    """``--also``, ``--also-text``, ``--retry-rejects`` and ``--dry-run``."""
-    group = parser.add_argument_group("results")
-    group.add_argument(
-        "--also",
-        type=_also,
-        default=(),
-        metavar="A,B",
-        help="further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
+def _also(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    if unknown := [name for name in names if name not in ALSO]:
+        raise argparse.ArgumentTypeError(
+            f"unknown {unknown[0]!r}; choose from: {', '.join(ALSO)}, with commas between"
+        )
+    return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(ReadingOptions):
+    """What is labeled, and what becomes of it."""
+
+    out: Path = flag(
+        "where the results go; - writes the table of results alone to the standard output",
+        required=True,
+        type=Path,
+        metavar="DIR",
+    )
+    limit: int | None = flag("stop after N rows", type=positive, metavar="N")
+    shard_rows: int | None = flag(
+        "rows stored together; a stopped job keeps its first value", type=positive, metavar="N"
+    )
+    also: tuple[str, ...] = flag(
+        "further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
         "(observations.ndjson), brat (a folder of texts and mentions, for entities), "
         "questionnaire (a FHIR form with a response per document, for fields); also for a "
         "finished folder, without labeling again",
+        group=RESULTS,
+        default=(),
+        type=_also,
+        metavar="A,B",
     )
-    group.add_argument(
-        "--also-text",
-        action="store_true",
-        help="let the omop file hold the words of the report that speak for a label",
+    also_text: bool = switch(
+        "let the omop file hold the words of the report that speak for a label",
+        group=RESULTS,
+        beside="to_omop",
+        use="--also omop",
     )
-    group.add_argument(
-        "--retry-rejects",
-        action="store_true",
-        help="label the rejected reports of a finished folder again, with this model and flags",
+    retry_rejects: bool = switch(
+        "label the rejected reports of a finished folder again, with this model and flags",
+        group=RESULTS,
     )
-    group.add_argument(
-        "--dry-run",
+    dry_run: int | None = flag(
+        f"label N rows spread over the input (default: {DRY_ROWS}), write nothing, say what "
+        "all would take",
+        group=RESULTS,
         type=positive,
         nargs="?",
         const=DRY_ROWS,
         metavar="N",
-        help=f"label N rows spread over the input (default: {DRY_ROWS}), write nothing, say what "
-        "all would take",
     )
 
+    @property
+    def to_omop(self) -> bool:
+        """Whether the OMOP file is written."""
+        return "omop" in self.also
 
-def check_run_flags(arguments: argparse.Namespace) -> None:
-    """Refuse flags that do not apply together.
+    @property
+    def to_output(self) -> bool:
+        """Whether the table goes to the standard output (``--out -``), and not into a folder."""
+        return str(self.out) == "-"
 
-    A table on the standard output is all that stays of its run: nothing is kept that could be
-    retried, and further files would have no place.
+    def check(self) -> None:
+        """Refuse flags that do not apply together.
 
-    Raises:
-        ConfigError: there are such.
-    """
-    if arguments.also_text and "omop" not in arguments.also:
-        raise ConfigError("--also-text is for --also omop", remedy="remove it")
-    if arguments.dry_run and arguments.retry_rejects:
-        raise ConfigError(
-            "--dry-run and --retry-rejects exclude each other", remedy="leave one out"
-        )
-    if to_standard_output(arguments):
-        kept = {"--also": arguments.also, "--retry-rejects": arguments.retry_rejects}
-        if flags := [flag for flag, given in kept.items() if given]:
+        A table on the standard output is all that stays of its run: nothing is kept that could be
+        retried, and further files would have no place.
+
+        Raises:
+            ConfigError: there are such.
+        """
+        self.refuse_idle()
+        if self.dry_run and self.retry_rejects:
             raise ConfigError(
-                f"{flags[0]} needs a folder, and --out - keeps none", remedy="give --out a folder"
+                "--dry-run and --retry-rejects exclude each other", remedy="leave one out"
             )
-
-
-def to_standard_output(arguments: argparse.Namespace) -> bool:
-    """Whether the table goes to the standard output (``--out -``), and not into a folder."""
-    return str(arguments.out) == "-"
+        if self.to_output:
+            kept = ("also", "retry_rejects")
+            self.refuse(kept, "needs a folder, and --out - keeps none", remedy=KEPT)
 
 
 @dataclass
@@ -134,19 +157,19 @@ class Task:
         self.whole = cut.whole
 
 
-def perform(task: Task, arguments: argparse.Namespace) -> str:
+def carry_out(task: Task, options: RunOptions) -> str:
     """Do what the flags ask; return the closing line."""
     from inference.exports.export import check_also
     from inference.runs.tables import tables_of
 
-    out: Path = arguments.out
-    check_also(arguments.also, task.labeler.label_set)
+    out = options.out
+    check_also(options.also, task.labeler.label_set)
     table = out / tables_of(task.labeler.label_set)[0]
-    if arguments.dry_run:
+    if options.dry_run:
         from inference.runs.dry_run import dry_run
 
-        return dry_run(task.labeler, task.reports(), total=task.rows, rows=arguments.dry_run).line()
-    if arguments.retry_rejects:
+        return dry_run(task.labeler, task.reports(), total=task.rows, rows=options.dry_run).line()
+    if options.retry_rejects:
         from inference.runs.retry import retry
 
         again = retry(task.labeler, task.reports, out, shard_rows=task.shard_rows, **task.settings)
@@ -169,10 +192,10 @@ def perform(task: Task, arguments: argparse.Namespace) -> str:
 
     written = export(
         out,
-        arguments.also,
+        options.also,
         label_set=task.labeler.label_set,
         reports=task.reports,
-        text=arguments.also_text,
+        text=options.also_text,
     )
     return line + "".join(f", {path}" for path in written)
 
@@ -218,12 +241,3 @@ def _counted(count: int, what: str) -> str:
 
 def _plural(count: int) -> str:
     return "" if count == 1 else "s"
-
-
-def _also(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
-    if unknown := [name for name in names if name not in ALSO]:
-        raise argparse.ArgumentTypeError(
-            f"unknown {unknown[0]!r}; choose from: {', '.join(ALSO)}, with commas between"
-        )
-    return names

@@ -9,11 +9,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labelwright.commands.flags import positive, seed, share
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import OptionalReadingOptions
 from labelwright.commands.review import looping, serving
 from labelwright.errors import ConfigError, InputError, MissingExtraError
 from labelwright.label_set import LabelSet
+from labelwright.options import positive, seed, share
 
 if TYPE_CHECKING:
     from labelwright.records import Reject, Report
@@ -116,7 +116,7 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
     _project(parser)
-    add_reading_flags(parser, required=False)
+    OptionalReadingOptions.add_flags(parser)
     group = parser.add_argument_group("review")
     group.add_argument(
         "--pred",
@@ -261,7 +261,7 @@ def _import(arguments: argparse.Namespace) -> int:
     done = importing.import_all(
         store,
         arguments.files,
-        read_options(arguments),
+        OptionalReadingOptions.from_flags(arguments).reading,
         predictions=arguments.pred,
         annotator=arguments.annotations,
         labels=arguments.labels,

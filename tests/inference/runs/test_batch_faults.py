@@ -51,7 +51,8 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
         place=tmp_path_factory.mktemp("said"),
         cwd=Path(),
         env=os.environ,
-        before="from labelwright.loading import LabelerSettings, load_labeler\n"
+        before="from labelwright.labelers.settings import LabelerSettings\n"
+        "from labelwright.loading import load_labeler\n"
         "load_labeler(LabelerSettings(model='rules'))",
     )
     yield made

@@ -18,7 +18,8 @@ from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
 from labelwright.labelers.calibrated import FILE, Calibrated, calibrated, tempered
 from labelwright.labelers.second import Decision
-from labelwright.loading import LabelerSettings, load_labeler
+from labelwright.labelers.settings import LabelerSettings
+from labelwright.loading import load_labeler
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.shipped import MODELS
 

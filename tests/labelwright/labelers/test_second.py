@@ -18,7 +18,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.gate import Gated
 from labelwright.labelers.second import Decision, TwoReaders
-from labelwright.loading import LabelerSettings
+from labelwright.labelers.settings import LabelerSettings
 from labelwright.records import Certainty, Prediction, Reject, Report
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK

@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from labelwright.commands.input_flags import add_reading_flags, read_options
+from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.readers.id_registry import IdRegistry
@@ -308,19 +308,21 @@ def test_registry_finds_every_repetition() -> None:
 
 def test_flags() -> None:
     parser = argparse.ArgumentParser()
-    add_reading_flags(parser)
+    ReadingOptions.add_flags(parser)
     arguments = parser.parse_args(
         ["a.csv", "b.csv", "--id-column", "no", "--text-columns", "a, b\\,c", "--encoding", "ascii"]
     )
     assert arguments.files == [Path("a.csv"), Path("b.csv")]
-    assert read_options(arguments) == ReadOptions("no", ("a", "b,c"), encoding="ascii")
-    assert read_options(parser.parse_args(["a.csv"])) == PLAIN
+    assert ReadingOptions.from_flags(arguments).reading == ReadOptions(
+        "no", ("a", "b,c"), encoding="ascii"
+    )
+    assert read(parser.parse_args(["a.csv"])).reading == PLAIN
 
 
 @pytest.mark.parametrize("text", ["a,,b", ",", ""])
 def test_flags_refuse_empty_names(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = argparse.ArgumentParser()
-    add_reading_flags(parser)
+    ReadingOptions.add_flags(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["a.csv", "--text-columns", text])
     assert "empty name" in capsys.readouterr().err

@@ -42,9 +42,9 @@ def flag(
     return field(default=default, metadata=told)
 
 
-def switch(said: str, **more: Any) -> Any:
+def switch(said: str, *, default: bool | None = False, **more: Any) -> Any:
     """A flag without a value."""
-    return flag(said, action="store_true", default=False, **more)
+    return flag(said, action="store_true", default=default, **more)
 
 
 def read_by(read: Callable[[argparse.Namespace], Any]) -> Any:
@@ -73,7 +73,8 @@ class Options:
                 groups[group] = parser.add_mutually_exclusive_group(required=True)
             elif group not in groups:
                 groups[group] = parser.add_argument_group(group)
-            if not how.get("required") and one.default not in (MISSING, None, ()):
+            usual = one.default not in (MISSING, None, ())
+            if usual or how.get("action") == "store_true":
                 how["default"] = one.default
             name = one.name if how.pop("place", False) else as_flag(one.name)
             groups[group].add_argument(name, **how)
@@ -105,15 +106,18 @@ class Options:
                 word = as_flag(name)
                 raise ConfigError(f"{word} {why}", remedy=remedy.format(word))
 
+    def strangers(self, way: str) -> list[str]:
+        """Flags that only other ways of the command take."""
+        told = {one.name: one.metadata.get(ONLY) for one in fields(self)}
+        return [name for name, only in told.items() if only and way not in only]
+
     def refuse_others(self, way: str, noun: str) -> None:
-        """Refuse flags that only other ways of the command take.
+        """Refuse :meth:`strangers`.
 
         Raises:
-            ConfigError: there is one.
+            ConfigError: one is given.
         """
-        for one in fields(self):
-            if (only := one.metadata.get(ONLY)) and way not in only:
-                self.refuse((one.name,), f"does not apply to {noun}", remedy="remove it")
+        self.refuse(self.strangers(way), f"does not apply to {noun}", remedy="remove it")
 
     def refuse_idle(self) -> None:
         """Refuse flags that would do nothing without another.
@@ -135,3 +139,36 @@ def _value(one: Any, arguments: argparse.Namespace) -> Any:
     if value is None and one.default is not MISSING:
         return one.default
     return tuple(value) if isinstance(value, list) else value
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("must be a whole number of at least 1")
+    return int(text)
+
+
+def share(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("must be a number from 0 to 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number that every random generator takes."""
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError("must be a whole number from 0 to 4294967295")
+    return int(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names divided by commas, each once; a name with a comma in it is written ``\\,``."""
+    parts = [part.replace("\0", ",").strip() for part in text.replace("\\,", "\0").split(",")]
+    if not all(parts):
+        raise argparse.ArgumentTypeError("an empty name between commas")
+    return tuple(dict.fromkeys(parts))
