@@ -313,10 +313,9 @@ def test_flags() -> None:
         ["a.csv", "b.csv", "--id-column", "no", "--text-columns", "a, b\\,c", "--encoding", "ascii"]
     )
     assert arguments.files == [Path("a.csv"), Path("b.csv")]
-    assert ReadingOptions.from_flags(arguments).reading == ReadOptions(
-        "no", ("a", "b,c"), encoding="ascii"
-    )
-    assert read(parser.parse_args(["a.csv"])).reading == PLAIN
+    told = ReadingOptions.from_flags
+    assert told(arguments).reading == ReadOptions("no", ("a", "b,c"), encoding="ascii")
+    assert told(parser.parse_args(["a.csv"])).reading == PLAIN
 
 
 @pytest.mark.parametrize("text", ["a,,b", ",", ""])
