@@ -36,6 +36,9 @@ NAMED_ONLY = 0.05
 """Share of reports that name an observation without saying anything of it."""
 VOID = 0.03
 """Share of short texts that say nothing of the observations at all, where the lexicon has some."""
+STRANGE, ALONE = 0.3, 0.5
+"""Share of short texts that speak of what is no observation, where the lexicon has such lines, and
+of these the share that say nothing else."""
 CONCLUDED = (0.35, 0.7, 0.95)
 """Shares of what is present that the conclusion repeats; one is drawn per report."""
 
@@ -80,6 +83,11 @@ class Grammar(Clauses):
         """
         if self.lexicon.voids and draw() < VOID:
             return [self._void(draw)]
+        strange: list[Statement] = []
+        if self.lexicon.strangers and draw() < STRANGE:
+            strange = [self._stranger(draw) for _ in range(pick(draw, (1, 1, 2)))]
+            if draw() < ALONE:
+                return strange
         case = Case("short", {}, asides=1.0, varied=0.5)
         out: list[Statement] = []
         first = self._ways.of_kind(draw, self._ways.kind(draw), case)
@@ -91,16 +99,27 @@ class Grammar(Clauses):
                 name, certainty = pick(draw, free)
                 case.states[name] = certainty
                 out.append(self.say(draw, name, certainty, {name: certainty}, case))
-        return shuffled(draw, out)
+        return shuffled(draw, [*out, *strange])
 
     def of_kind(self, draw: Draw, kind: str) -> Statement | None:
-        """One statement of this kind of wording; ``void`` says nothing of any observation."""
+        """One statement of this kind of wording.
+
+        ``void`` says nothing at all, ``stranger`` something of what is no observation.
+        """
         if kind == "void":
             return self._void(draw)
+        if kind == "stranger":
+            return self._stranger(draw)
         return self._ways.of_kind(draw, kind, Case(kind, {}, asides=0.0))
 
     def _void(self, draw: Draw) -> Statement:
         return Statement(self.text(draw, pick(draw, self.lexicon.voids), {}), {}, abnormal=True)
+
+    def _stranger(self, draw: Draw) -> Statement:
+        """Something that is no observation: usual, which leaves a report normal, or not."""
+        kind = "abnormal" if "usual" not in self.lexicon.strangers or draw() < 0.5 else "usual"
+        line = pick(draw, self.lexicon.strangers[kind])
+        return Statement(self.text(draw, line, {}), {}, abnormal=kind == "abnormal")
 
     def findings(self, draw: Draw, case: Case) -> list[Statement]:
         """The statements of the body, in reading order or nearly so."""

@@ -179,6 +179,7 @@ class Lexicon:
     profiles: tuple[Profile, ...]
     ways: tuple[Way, ...]
     voids: Lines
+    strangers: Mapping[str, Lines]
     synonyms: Mapping[str, tuple[str, ...]]
     spellings: Mapping[str, str]
     short_forms: Mapping[str, str]
@@ -294,6 +295,7 @@ class Lexicon:
                 for item in value.get("ways") or ()
             ),
             voids=lines(value.get("voids")),
+            strangers={k: lines(item) for k, item in (value.get("strangers") or {}).items()},
             synonyms={k: tuple(v) for k, v in (value.get("synonyms") or {}).items()},
             spellings=dict(value.get("spellings") or {}),
             short_forms=dict(value.get("short_forms") or {}),

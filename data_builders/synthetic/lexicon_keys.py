@@ -16,6 +16,7 @@ TOP = (
     "ways",
     "shared_ways",
     "voids",
+    "strangers",
     "synonyms",
     "spellings",
     "short_forms",
@@ -37,6 +38,7 @@ FRAMES: dict[str, tuple[str, ...]] = {
     "due_to": ("x", "ax", "is", "has", "or_list"),
 }
 """Frame kinds and the slots that the grammar fills in them."""
+STRANGERS = ("usual", "abnormal")
 OPTIONAL_FRAMES = ("may_be", "due_to")
 SUMMARIES = ("normal", "no_acute", "otherwise")
 OBSERVATION = (

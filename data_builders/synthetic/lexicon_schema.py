@@ -18,6 +18,7 @@ from data_builders.synthetic.lexicon_keys import (
     PROFILE,
     ROLE_SLOTS,
     ROLES,
+    STRANGERS,
     SUMMARIES,
     TOP,
     WAY,
@@ -77,6 +78,7 @@ class Reader:
         self._exams(value.get("other_exams"))
         self._ways(value.get("ways"))
         self._lines(["voids"], value.get("voids"), ())
+        self._named_lines("strangers", value, STRANGERS, {})
         self._profiles(value.get("profiles"))
         file.finish("mistake in the lexicon")
         checked: dict[str, Any] = value

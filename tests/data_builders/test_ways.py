@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from kidney_lexicon import SMALL_SET, small
+from rules_tools import said
 
 from data_builders.synthetic.draw_findings import Case
 from data_builders.synthetic.grammar import Grammar
@@ -195,3 +196,25 @@ def test_a_lexicon_may_use_the_shared_ways_with_words_of_its_own() -> None:
     assert LEXICON.ways[0].kind == "history"  # its own stand first
     assert any(way.kind == "scope-end" for way in LEXICON.ways)
     assert not Lexicon.for_label_set(LabelSet.load("head-ct-5")).ways
+
+
+def test_strangers_are_no_observation_and_leave_a_report_normal_only_if_usual() -> None:
+    """The rules, which read with word lists of their own, find nothing in most of them either."""
+    draw = Random(5).random
+    made = [s for s in (GRAMMAR.of_kind(draw, "stranger") for _ in range(400)) if s is not None]
+    assert len({s.text for s in made}) > 350
+    for statement in made:
+        labels = truth(CHEST, [statement])
+        assert labels.pop("No Finding") is (BLANK if statement.abnormal else POSITIVE)
+        assert set(labels.values()) == {BLANK}
+    assert 150 < sum(s.abnormal for s in made) < 250
+    silent = [said(s.text) in ("", "NF+") for s in made]
+    assert sum(silent) / len(silent) > 0.93
+
+
+def test_short_texts_hold_strangers_alone_and_beside_observations() -> None:
+    texts = ReportWriter(CHEST, brief=1.0, lexicon=LEXICON).stream(400, seed=3)
+    others = Counter(
+        all(c is BLANK for n, c in w.labels.items() if n != "No Finding") for w in texts
+    )
+    assert 0.05 < others[True] / others.total() < 0.25  # .6 x .3 x .5 of strangers, and voids
