@@ -11,8 +11,8 @@ is scored on texts that nobody trained on: right labels of ``examples/language_c
 micro. ``full@1/4`` and ``full@1/2`` learn fewer records. ``both`` goes on from ``full`` for a
 tenth of its steps, learns to write whole lines as well, and is decoded in all three ways.
 
-The same command again goes on where it stopped. Without ``--out`` two steps of each arm show that
-everything runs. Arms whose base is not on this machine are left out, with the reason.
+The same command again goes on where it stopped. Without ``--out`` two steps of each arm of all
+records show that everything runs. Arms whose base is not on this machine are left out, with the reason.
 """
 
 from __future__ import annotations
@@ -145,7 +145,8 @@ def trained(out: Path, name: str, arguments: argparse.Namespace) -> Path:
     spent = run(command, *flags, "--output_dir", str(folder))
     for checkpoint in folder.glob("checkpoint-*"):
         shutil.rmtree(checkpoint)
-    cost = {"records": count, "steps": steps, "cpu_seconds": round(spent, 1)}
+    taken = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["steps"]
+    cost = {"records": count, "steps": taken, "cpu_seconds": round(spent, 1)}
     (folder / "cost.json").write_text(json.dumps(cost), encoding="utf-8")
     return folder
 
@@ -265,7 +266,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where all that is made goes; the same goes on")
     parser.add_argument("--records", type=int, default=800)
     parser.add_argument("--steps", type=int, help="of every arm (default: by its records)")
-    parser.add_argument("--arms", default=",".join(ARMS), help=f"of: {', '.join(ARMS)}")
+    parser.add_argument("--arms", help=f"of: {', '.join(ARMS)} (default: all)")
     parser.add_argument("--texts", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--reports", type=Path)
     parser.add_argument("--codes", type=Path)
@@ -277,10 +278,11 @@ def main() -> None:
         if arguments.out is None:
             arguments.out, arguments.records, arguments.steps = Path(scratch), 50, 2
             arguments.first = 10
+            arguments.arms = arguments.arms or ",".join(name for name in ARMS if "@" not in name)
         arguments.out.mkdir(parents=True, exist_ok=True)
         sets = Sets(arguments)
         shown = [*sets.cases, *(["reports"] if sets.reports else [])]
-        names = arguments.arms.split(",")
+        names = arguments.arms.split(",") if arguments.arms else list(ARMS)
         for name in names:
             if why := missing(ARMS[name]):
                 print(f"{name}: left out, {why}", file=sys.stderr)
