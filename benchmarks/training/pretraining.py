@@ -12,7 +12,8 @@ micro. ``full@1/4`` and ``full@1/2`` learn fewer records. ``both`` goes on from 
 tenth of its steps, learns to write whole lines as well, and is decoded in all three ways.
 
 The same command again goes on where it stopped. Without ``--out`` two steps of each arm of all
-records show that everything runs. Arms whose base is not on this machine are left out, with the reason.
+records show that everything runs. Arms whose base is not on this machine are left out, with the
+reason.
 """
 
 from __future__ import annotations
