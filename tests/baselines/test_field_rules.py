@@ -120,6 +120,23 @@ def test_whose_it_is_and_whether(text: str, stroke: bool | None) -> None:
     assert said(FieldRules.for_label_set(label_set), text)["Stroke"].value is stroke
 
 
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("Mujer de 42 años de edad.", 42.0), ("Su mujer de 42 años.", None),
+        ("Fillette de 9 ans, sa fille de 2 ans", 9.0), ("Opérée dans son enfance, à 9 ans.", 9.0),
+        ("His son had a stroke, 42 years", None), ("Relative hypotension, 42 years.", 42.0),
+    ],
+)  # fmt: skip
+def test_a_woman_is_no_wife(text: str, age: float | None) -> None:
+    label_set = LabelSet.from_text(
+        "name: a\nversion: '1'\ntask: fields\ninstruction: '{fields}'\nfields:\n"
+        "  - {name: Age, type: number, unit: years, units: {años: 1, ans: 1}, bare: false,"
+        " patterns: '\\d+ (?:years|años|ans)'}\n"
+    )
+    assert said(FieldRules.for_label_set(label_set), text)["Age"].value == age
+
+
 CARDIAC = LabelSet.load("cardiac-discharge-74")
 LETTERS: dict[str, dict[str, object]] = {
     "Paziente di 66 anni, non diabete. Il padre è morto d'infarto a 60 anni, madre\ndiabetica.": {

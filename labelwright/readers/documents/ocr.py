@@ -4,6 +4,8 @@ Page segmentation 3 keeps the order of a letter but now and then passes over a r
 11 finds all words without their order. What only 11 found is put between the lines where it
 stands, and its numbers are named in the page's notes, as are numbers that the two read otherwise.
 The language is never guessed: an Italian letter read as English turns ``III`` into ``Ill``.
+A page that lies on its side or upside down is read upright; its boxes are those of the page as it
+lies.
 """
 
 from __future__ import annotations
@@ -31,7 +33,11 @@ _SECONDS = 300
 _SURE = 0.5
 """Confidence below which what only the sparse reading found is taken for specks, numbers apart."""
 _DOUBTED = 0.6
-"""Confidence below which a number is named."""
+"""Confidence below which a number is named; as a mean, below which a page is upside down."""
+_WORSE = 0.1
+"""By how much a page may be read less surely after it was turned: by chance."""
+_FEW = 5
+"""Words with which nobody knows whether a page is turned."""
 _MOST_NAMED = 20
 _NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 _STROKES = re.compile(r"(?=.*I)[Il1|]{3}")
@@ -95,10 +101,17 @@ def recognised(picture: Image, number: int, dpi: int, *, language: str) -> Page:
     Raises:
         UnreadableError: the program failed or took too long.
     """
-    data = io.BytesIO()
-    picture.convert("L").save(data, "PPM")
-    ordered = _read(data.getvalue(), number, dpi, language, IN_ORDER)
-    sparse = _read(data.getvalue(), number, dpi, language, SPARSE)
+    grey = picture.convert("L")
+    ordered = _read(grey, number, dpi, language, IN_ORDER)
+    turn = quarter_turns(ordered)
+    if turn:
+        upright = grey.rotate(90 * turn, expand=True)
+        again = _read(upright, number, dpi, language, IN_ORDER)
+        if _sureness(again) > max(_sureness(ordered) - _WORSE, _DOUBTED):
+            grey, ordered = upright, again
+        else:
+            turn = 0
+    sparse = _read(grey, number, dpi, language, SPARSE)
     roman: list[str] = []
     if "eng" not in language.split("+"):  # English has the word "Ill"
         ordered, roman = with_roman_figures(ordered)
@@ -106,9 +119,43 @@ def recognised(picture: Image, number: int, dpi: int, *, language: str) -> Page:
     lines, notes = together(ordered, sparse)
     if roman:
         notes = (*notes, f"ocr figure III read as: {', '.join(roman[:_MOST_NAMED])}")
+    if turn:
+        notes = (*notes, f"ocr page lies turned: {360 - 90 * turn} degrees to the left")
+        lines = [tuple(_turned_back(word, turn, picture.size) for word in line) for line in lines]
     scale = 72 / dpi
     size = (picture.width * scale, picture.height * scale)
     return Page(number, tuple(_scaled(line, scale) for line in lines), size, True, notes)
+
+
+def quarter_turns(words: Sequence[Found]) -> int:
+    """By how many quarters to the left a page must be turned to stand upright, as far as is known.
+
+    Tesseract reads lines on their side too where they run downwards; lines that run upwards, or
+    upside down, become words of other letters that it is not sure of.
+    """
+    if len(words) < _FEW:
+        return 0
+    long = [word.box for word in words if len(word.text) > 3]
+    aside = sum(b[3] - b[1] > b[2] - b[0] for b in long) > len(long) / 2
+    if _sureness(words) >= _DOUBTED:
+        return 1 if aside else 0
+    return 3 if aside else 2
+
+
+def _sureness(words: Sequence[Found]) -> float:
+    return sum(word.confidence for word in words) / max(len(words), 1)
+
+
+def _turned_back(word: Found, turn: int, size: tuple[int, int]) -> Found:
+    """The word with its box on the page as it lies; ``size`` is that page's in pixels."""
+    left, top, right, bottom = word.box
+    width, height = size
+    box = {
+        1: (width - bottom, left, width - top, right),
+        2: (width - right, height - bottom, width - left, height - top),
+        3: (top, height - right, bottom, height - left),
+    }[turn]
+    return replace(word, box=box)
 
 
 def together(
@@ -149,11 +196,17 @@ def together(
     return lines, tuple(notes)
 
 
-def _read(data: bytes, number: int, dpi: int, language: str, psm: int) -> list[Found]:
+def _read(picture: Image, number: int, dpi: int, language: str, psm: int) -> list[Found]:
+    data = io.BytesIO()
+    picture.save(data, "PPM")
     command = [PROGRAM, "stdin", "stdout", "-l", language, "--psm", str(psm), "--dpi", str(dpi)]
     try:
         done = subprocess.run(
-            [*command, "tsv"], input=data, capture_output=True, timeout=_SECONDS, check=False
+            [*command, "tsv"],
+            input=data.getvalue(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise UnreadableError(f"page {number}: tesseract took over {_SECONDS} seconds") from None

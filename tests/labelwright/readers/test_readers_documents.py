@@ -267,6 +267,32 @@ def test_a_scan_is_read_in_its_language(tmp_path: Path) -> None:
         read(scan, ReadOptions(ocr_language="xyz"))
 
 
+@needs_tesseract
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_page_that_lies_turned_is_read_upright(tmp_path: Path, turn: int) -> None:
+    import pypdfium2
+
+    page = [
+        text(50, 80, "Gentile collega, la signora sta bene da marzo."),
+        text(50, 100, "Creatinina 2,64 mg/dl, emoglobina 11,8 g/dl."),
+    ]
+    document = pypdfium2.PdfDocument(pdf(tmp_path / "a.pdf", [page]))
+    upright = document[0].render(scale=150 / 72).to_pil().crop((0, 0, 900, 300))
+    document.close()
+    upright.rotate(turn, expand=True).save(tmp_path / "a.png", dpi=(150, 150))
+    report = one(tmp_path / "a.png", ocr_language="eng", keep_layout=True)
+    assert "signora sta bene" in report.text
+    assert "2,64 mg/dl" in report.text
+    assert f"ocr page lies turned: page 1: {turn} degrees to the left" in report.notes
+    words = [Placed(*row) for row in json.loads(report.meta["words"])]
+    (value,) = boxes_at(words, at := report.text.index("2,64"), at + 4)
+    assert value.box is not None
+    height = 300 * 72 / 150
+    left, top, right, _ = value.box
+    baseline = {90: right, 180: height - top, 270: height - left}[turn]
+    assert abs(baseline - 100) < 4  # points below the page's own upper edge
+
+
 def test_without_the_extra_the_folder_says_what_it_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
