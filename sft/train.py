@@ -24,6 +24,7 @@ from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.threads import wait_asleep
 from labelwright.runtime.training import TrainingResult, TrainingRun, as_dict
 from labelwright.shipped import SHIPPED, named_model
+from labelwright.tasks.choices import BRANCHES
 from sft import dry_run
 from sft.arguments import Settings, help_text, parse
 from sft.data import Records, open_records, read_records, value_of
@@ -115,10 +116,13 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
     def learned(
         self, settings: Settings, data: Records, trainer: Any, ready: Ready
     ) -> Learned | None:
-        """Answers to validation records, in one pass where the model learned branches."""
+        """Answers to validation records, in one pass where the model learned branches.
+
+        Of a model that learned branches of each text's own, and no line, nobody asks here.
+        """
         from sft.answers import answers
 
-        if data.validation is None:
+        if data.validation is None or (ready[1].own_branches and settings.task.layout == BRANCHES):
             return None
         label_set = data.label_set
         records = read_records(data.train, label_set)
