@@ -3,12 +3,13 @@
 Every string that the training notes of a data folder mark is looked for in a text, word by word and
 in any case; the longest wins. A string counts only where it was marked often enough: its share of
 marked occurrences among all occurrences in the training notes is also its probability. It is what a
-trained tagger must beat.
+trained tagger must beat. Strings are kept as digests, since a model folder can hold a dictionary.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ LONGEST = 40
 """Words of a string; longer mentions are not learned."""
 Words = tuple[str, ...]
 Class = tuple[str, Certainty | None]
+DAMAGED = "the dictionary is damaged or of another label set"
 
 
 @dataclass(frozen=True)
@@ -50,31 +52,60 @@ class Entry:
 
 
 class Dictionary:
-    """The strings of some notes.
+    """Strings with what they stand for, as digests of their words.
 
     Args:
-        notes: read twice, so no iterator.
+        entries: by the digest of a string.
+        sizes: numbers of words of the strings that begin with a word, the longest first, by the
+            digest of that word.
     """
 
-    def __init__(self, notes: Sequence[Note]) -> None:
+    def __init__(self, entries: Mapping[str, Entry], sizes: Mapping[str, tuple[int, ...]]) -> None:
+        self.entries, self._sizes = entries, sizes
+
+    @classmethod
+    def of(cls, notes: Sequence[Note]) -> Dictionary:
+        """The strings of some notes, which are read twice."""
         marked: dict[Words, Counter[Class]] = defaultdict(Counter)
         for note in notes:
             for entity in note.entities:
                 words = _words(note.text[entity.start : entity.end])
                 if len(entity.spans) == 1 and 0 < len(words) <= LONGEST:
                     marked[words][entity.type, entity.certainty] += 1
-        self._sizes = _sizes(marked)
+        sizes = _sizes(marked)
         seen: Counter[Words] = Counter()
         for note in notes:
             words = _words(note.text)
             for start in range(len(words)):
-                for size in self._sizes.get(words[start], ()):
+                for size in sizes.get(words[start], ()):
                     if (string := words[start : start + size]) in marked:
                         seen[string] += 1
-        self.entries: dict[Words, Entry] = {}
+        entries = {}
         for string, kinds in marked.items():
             kind, count = min(kinds.items(), key=lambda item: (-item[1], str(item[0])))
-            self.entries[string] = Entry(kind, count / max(seen[string], count))
+            entries[digest(string)] = Entry(kind, count / max(seen[string], count))
+        return cls(entries, {digest((word,)): found for word, found in sizes.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """For a model folder: digests, types, shares."""
+        entries = {key: [*entry.kind, entry.share] for key, entry in sorted(self.entries.items())}
+        return {"entries": entries, "sizes": dict(sorted(self._sizes.items()))}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], label_set: LabelSet) -> Dictionary:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is damaged or of another label set.
+        """
+        entries = {}
+        for key, (name, certainty, share) in value["entries"].items():
+            if name not in label_set.by_name or not 0 < share <= 1:
+                raise ValueError(DAMAGED)
+            kind = (str(name), None if certainty is None else Certainty(certainty))
+            entries[str(key)] = Entry(kind, float(share))
+        sizes = {str(key): tuple(map(int, found)) for key, found in value["sizes"].items()}
+        return cls(entries, sizes)
 
     def best_share(self, notes: Sequence[Note]) -> float:
         """The share that gives the best strict micro F1 on some notes; of equal ones the lowest."""
@@ -104,8 +135,8 @@ class Dictionary:
             at += size
 
     def _longest(self, words: Words, at: int, least: float) -> tuple[int, Entry | None]:
-        for size in self._sizes.get(words[at], ()):
-            entry = self.entries.get(words[at : at + size])
+        for size in self._sizes.get(digest(words[at : at + 1]), ()):
+            entry = self.entries.get(digest(words[at : at + size]))
             if entry is not None and entry.share >= least and at + size <= len(words):
                 return size, entry
         return 1, None
@@ -127,7 +158,7 @@ class DictionaryLabeler:
         self.sections = data.sections or "full"
         """What of a report it was made from."""
         notes = list(read_split(data, "train"))
-        self.dictionary = Dictionary(notes)
+        self.dictionary = Dictionary.of(notes)
         if not self.dictionary.entries:
             raise ConfigError(
                 "the training notes have no entity to look up",
@@ -172,17 +203,14 @@ class DictionaryLabeler:
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on."""
-        entries = sorted(
-            (" ".join(words), str(entry.kind), entry.share)
-            for words, entry in self.dictionary.entries.items()
-        )
+        entries = self.dictionary.to_json()["entries"]
         return {
             "kind": "dictionary",
             "name": self.name,
             "label_set": self.label_set.name,
             "label_set_sha256": self.label_set.fingerprint,
             "strings": len(entries),
-            "strings_sha256": hashlib.sha256(repr(entries).encode()).hexdigest(),
+            "strings_sha256": hashlib.sha256(json.dumps(entries).encode()).hexdigest(),
             "least_share": self._least,
             "versions": versions("labelwright"),
             "runtime": {},
@@ -219,6 +247,13 @@ def dictionary(folder: Path | None, **choices: Any) -> tuple[ReportLabeler, str]
         )
     found = DictionaryLabeler.from_folder(folder, **choices)
     return normalising(found, folder), found.sections
+
+
+def digest(words: Words) -> str:
+    """What stands for a string of words, in 16 digits."""
+    return hashlib.blake2b(
+        "\0".join(words).encode(errors="surrogatepass"), digest_size=8
+    ).hexdigest()
 
 
 def _words(text: str) -> Words:

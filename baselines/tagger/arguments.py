@@ -113,6 +113,13 @@ class TaggerArguments(HeadArguments):
         default=0.1,
         metadata={"help": "With --sections-as: how often a section is hidden in training."},
     )
+    dictionary: bool = field(
+        default=False,
+        metadata={
+            "help": "Look the training mentions up, too: mentions of which the tagger is not sure "
+            "stay if they are among them, and what it missed is added; tuned on validation."
+        },
+    )
     patience: int = field(
         default=5,
         metadata={"help": "Stop after this many evaluations without a better one; 0: never."},
@@ -146,6 +153,11 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             "thresholds are for --head multilabel; elsewhere the likeliest tag counts",
             remedy="remove them, or add --head multilabel",
+        )
+    if task.dictionary and not settings.evaluates:
+        raise ConfigError(
+            "how far a dictionary is believed is tuned on validation, and nothing is evaluated",
+            remedy="leave out --dictionary or --eval_strategy no",
         )
     _check_losses(task)
     _check_sections(task)

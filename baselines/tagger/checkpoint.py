@@ -1,14 +1,14 @@
 """The folder of a trained tagger: written whole, read with every part checked.
 
 It holds the encoder as transformers saves it (``config.json``, ``model.safetensors``, tokenizer),
-``tags.safetensors`` (the layer over the encoder) and ``tags.json`` (what its outputs mean, and the
-thresholds), and the files that say what it labels (:mod:`labelwright.checkpoint`).
+``tags.safetensors`` (the layer over the encoder), ``tags.json`` (what its outputs mean, and the
+thresholds), ``dictionary.json`` where training mentions are looked up, and the files that say what
+it labels (:mod:`labelwright.checkpoint`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from baselines.dictionary import Dictionary
 from baselines.encoder.start import context_of, load_parts
 from baselines.labeler import Loaded
+from baselines.tagger.known import Known
 from baselines.tagger.scores import HALF
 from baselines.tagger.sections import Sections
 from baselines.tagger.tags import SCHEMES, Tagging
@@ -36,7 +38,7 @@ from labelwright.runtime.pretrained import silent
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-WEIGHTS, SETTINGS = "tags.safetensors", "tags.json"
+WEIGHTS, SETTINGS, STRINGS = "tags.safetensors", "tags.json", "dictionary.json"
 RESTORE = "restore it from the training output"
 
 
@@ -49,6 +51,7 @@ class Shape:
         stride: words that neighbouring windows share.
         thresholds: one per class for the head ``multilabel``, else ``None``.
         sections: those that it reads; ``None`` for none.
+        known: the training mentions that are looked up beside it; ``None`` for none.
     """
 
     tagging: Tagging
@@ -58,6 +61,7 @@ class Shape:
     dropout: float
     thresholds: NDArray[np.float64] | None = None
     sections: Sections | None = None
+    known: Known | None = None
 
     @property
     def fused(self) -> tuple[str, int] | None:
@@ -75,15 +79,18 @@ class Shape:
             "dropout": self.dropout,
             "thresholds": None if self.thresholds is None else self.thresholds.tolist(),
             **({} if self.sections is None else {"sections": self.sections.to_json()}),
+            **({} if self.known is None else {"dictionary": self.known.to_json()}),
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any], label_set: LabelSet) -> Shape:
-        """The inverse of :meth:`to_json`.
+    def read(cls, root: Path, label_set: LabelSet) -> Shape:
+        """Read a model folder's ``tags.json``, and the dictionary that it speaks of.
 
         Raises:
-            KeyError, TypeError, ValueError: the value is damaged or of another label set.
+            OSError, KeyError, TypeError, ValueError: a file is missing, damaged or of another
+                label set.
         """
+        value = json.loads((root / SETTINGS).read_text("utf-8"))
         head, scheme = value["head"], value["scheme"]
         if head not in HEADS or scheme not in SCHEMES:
             raise ValueError("head")
@@ -95,8 +102,16 @@ class Shape:
                 raise ValueError("thresholds")
         if list(value["tags"]) != list(tagging.names):
             raise ValueError("tags")
-        told = value.get("sections")
+        told, beside, known = value.get("sections"), value.get("dictionary"), None
+        if beside is not None:
+            strings = json.loads((root / STRINGS).read_text("utf-8"))
+            found = Dictionary.from_json(strings, label_set)
+            if len(found.entries) != beside["strings"]:
+                raise ValueError("dictionary")
+            sure, share = float(beside["sure"]), float(beside["share"])
+            known = Known(found, sure, share, overlaps=tagging.multilabel)
         return cls(
+            known=known,
             sections=None if told is None else Sections.from_json(told),
             tagging=tagging,
             head=head,
@@ -146,6 +161,8 @@ def save_tagger(
         weights = {n: w.detach().cpu().contiguous() for n, w in model.own_weights().items()}
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     write_json(folder / SETTINGS, shape.to_json())
+    if shape.known is not None:
+        write_json(folder / STRINGS, shape.known.dictionary.to_json())
     info = TaskInfo(
         label_set_sha256=label_set.fingerprint,
         prompt_version=prompt_version(label_set),
@@ -175,10 +192,12 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
             source=root,
         )
     try:
-        shape = Shape.from_json(json.loads((root / SETTINGS).read_text("utf-8")), label_set)
+        shape = Shape.read(root, label_set)
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(
-            f"{SETTINGS} is missing, damaged or of another label set", remedy=RESTORE, source=root
+            f"{SETTINGS} or {STRINGS} is missing, damaged or of another label set",
+            remedy=RESTORE,
+            source=root,
         ) from None
     encoder, tokenizer = load_parts(root, name=str(root), dtype=dtype)
     model = TokenClassifier(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from baselines.labeler import EMPTY, EncoderBased
 from baselines.tagger.checkpoint import LoadedTagger, load_tagger
-from baselines.tagger.scores import Scored, mentions
+from baselines.tagger.prepare import entities_of
+from baselines.tagger.scores import Scored
 from baselines.tagger.token_classifier import CRF, WordPadding
 from baselines.tagger.words import Window, WordReader
 from labelwright.errors import ConfigError
-from labelwright.records import Answer, Entity, Prediction, Reject, Report
+from labelwright.records import Answer, Prediction, Reject, Report
 from labelwright.runtime.progress import tell
 
 
@@ -52,14 +54,14 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
             sections=shape.sections,
         )
         self._padding = WordPadding(int(loaded.tokenizer.pad_token_id or 0))
-        self._thresholds = shape.thresholds
         if threshold is not None:
             if shape.thresholds is None:
                 raise ConfigError(
                     f"a tagger with the head {shape.head} has no threshold",
                     remedy="remove --threshold; the likeliest tag counts",
                 )
-            self._thresholds = np.full_like(shape.thresholds, threshold)
+            shape = replace(shape, thresholds=np.full_like(shape.thresholds, threshold))
+        self._shape = shape
 
     @classmethod
     def load(cls, path: str | Path, dtype: torch.dtype) -> LoadedTagger:
@@ -68,14 +70,15 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""
-        shape = self._loaded.shape
+        shape = self._shape
         decoding = {
             "mode": "tags",
             "head": shape.head,
             "scheme": shape.tagging.scheme,
             "strategy": "likeliest path" if shape.head == CRF else "likeliest tag",
-            "thresholds": None if self._thresholds is None else self._thresholds.tolist(),
+            "thresholds": None if shape.thresholds is None else shape.thresholds.tolist(),
             **({} if shape.sections is None else {"sections": shape.sections.to_json()}),
+            **({} if shape.known is None else {"dictionary": shape.known.to_json()}),
         }
         return self._described(
             "tagger", decoding=decoding, context=shape.max_length, on_long="windows"
@@ -111,7 +114,8 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
         results: list[Prediction | Reject] = []
         for n, report in enumerate(reports):
             if report.text.strip():
-                said = self._entities(report.text, read[n].spans, *answers[n])
+                scored = Scored(report.text, read[n].spans, *answers[n])
+                [said] = entities_of(self._shape, [scored])
                 took = seconds[n] + share
                 told = Answer(value=said, seconds=took)
                 results.append(
@@ -128,17 +132,6 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
         padded = self._padding(rows)
         found: NDArray[np.float32] = self._logits(padded).cpu().numpy()
         return found
-
-    def _entities(
-        self,
-        text: str,
-        spans: NDArray[np.int64],
-        best: NDArray[np.int64],
-        chances: NDArray[np.float32],
-    ) -> tuple[Entity, ...]:
-        tagging = self._loaded.shape.tagging
-        scored = Scored(text, spans, best, chances)
-        return tagging.entities(text, spans, mentions(tagging, scored, self._thresholds))
 
 
 def _row(window: Window) -> dict[str, Any]:

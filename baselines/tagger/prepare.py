@@ -155,12 +155,15 @@ def judge(
 
 
 def entities_of(shape: Shape, found: Sequence[Scored]) -> list[tuple[Entity, ...]]:
-    """The entities of each text, by the thresholds of the shape."""
+    """The entities of each text, by the thresholds of the shape and what it looks up."""
     tagging = shape.tagging
-    return [
+    said = [
         tuple(tagging.entities(one.text, one.spans, mentions(tagging, one, shape.thresholds)))
         for one in found
     ]
+    if shape.known is None:
+        return said
+    return [shape.known.reread(one.text, own) for one, own in zip(found, said, strict=True)]
 
 
 def _texts(data: DataFolder) -> Iterable[str]:

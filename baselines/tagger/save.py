@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from baselines.dictionary import Dictionary
 from baselines.encoder.model import parameters_of
 from baselines.head_run import manifest, write_papers
 from baselines.tagger.arguments import Settings
 from baselines.tagger.checkpoint import Shape, save_tagger
 from baselines.tagger.curves import write_curves
 from baselines.tagger.data import Split
-from baselines.tagger.notes import GOLD
+from baselines.tagger.known import Known
+from baselines.tagger.notes import GOLD, read_split
 from baselines.tagger.prepare import Ready, entities_of, judge, read_answers
+from baselines.tagger.scores import f1_scores
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
 from labelwright.checkpoint import NORMALISE_FILE, TAGS
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.jsonl import write_json
 from labelwright.io.run_folder import DONE
 from labelwright.records import Entity
-from labelwright.runtime.training import TrainingResult
+from labelwright.runtime.training import TrainingResult, say
 
 CARD = Path(__file__).parent / "card.md.jinja"
 
@@ -44,7 +47,9 @@ class Validated:
     said: Sequence[Sequence[Entity]]
 
 
-def validated(settings: Settings, model: TokenClassifier, ready: Ready) -> Validated | None:
+def validated(
+    settings: Settings, data: DataFolder, model: TokenClassifier, ready: Ready
+) -> Validated | None:
     """Tune the thresholds of the kept state on validation; ``None`` where there is none."""
     if (validation := ready.splits.get("validation")) is None:
         return None
@@ -53,7 +58,27 @@ def validated(settings: Settings, model: TokenClassifier, ready: Ready) -> Valid
     logits = logits_of(model, validation, WordPadding(pad), size)
     found = read_answers(ready, validation, logits, range(len(logits)))
     shape, scores = judge(ready, validation, found, settings.task.thresholds)
-    return Validated(shape, scores, entities_of(shape, found))
+    said = entities_of(shape, found)
+    if settings.task.dictionary:
+        gold = [note.entities for note in validation.notes]
+        shape = replace(
+            shape,
+            known=Known.tuned(
+                Dictionary.of(list(read_split(data, "train"))),
+                [note.text for note in validation.notes],
+                said,
+                gold,
+                overlaps=shape.tagging.multilabel,
+            ),
+        )
+        alone, said = scores, entities_of(shape, found)
+        scores = f1_scores(said, gold, shape.tagging)
+        say(
+            settings,
+            f"validation micro F1 {alone['micro_f1']:.3f}, with the dictionary "
+            f"{scores['micro_f1']:.3f}",
+        )
+    return Validated(shape, scores, said)
 
 
 def finish(
@@ -138,5 +163,6 @@ def _facts(ready: Ready, shape: Shape) -> dict[str, Any]:
         "class_weights": weights,
         "thresholds": thresholds,
         "sections": None if shape.sections is None else shape.sections.to_json(),
+        "dictionary": None if shape.known is None else shape.known.to_json(),
         "pseudo_labeled_windows": sum(share != 1 for share in ready.splits["train"].rows.shares),
     }

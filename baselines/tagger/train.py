@@ -54,6 +54,7 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
         "sentence_weight",
         "sections_as",
         "section_dropout",
+        "dictionary",
     )
 
     def identity(self, settings: Settings, data: DataFolder) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
     ) -> Learned | None:
         """The kept state's entities in validation notes."""
         model = trainer.accelerator.unwrap_model(trainer.model)
-        self._seen = validated(settings, model, ready)
+        self._seen = validated(settings, data, model, ready)
         if self._seen is None:
             return None
         known = (note.entities for note in read_split(data, "train"))

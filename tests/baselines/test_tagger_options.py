@@ -18,6 +18,7 @@ from baselines.tagger.labeler import TaggerLabeler
 from baselines.tagger.sections import Sections
 from baselines.tagger.words import WordReader, find_words
 from labelwright.cli import main
+from labelwright.errors import CheckpointError
 from labelwright.io.jsonl import read_jsonl, write_jsonl
 from labelwright.records import Entity, Report
 from labelwright.text.section_tables import SectionTable
@@ -169,6 +170,39 @@ def test_a_name_before_a_section_moves_no_offset(tmp_path: Path) -> None:
         )
 
 
+def test_a_tagger_takes_its_dictionary_along(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was tuned is what the labeler does; the folder holds no words of notes; a dictionary
+    that is gone or of others is said.
+    """
+    out = tmp_path / "out"
+    assert main(command(data, out, "--max_steps=4", "--dictionary=true")) == 0
+    assert "with the dictionary" in capsys.readouterr().err
+    facts = json.loads((out / "manifest.json").read_text())
+    told = facts["tagger"]["dictionary"]
+    assert told["strings"] == 5
+    rows = [row for _, row in read_jsonl(data / "validation.reports.jsonl")]
+    gold = {
+        row["id"]: {(e["type"], tuple(map(tuple, e["spans"]))) for e in row["entities"]}
+        for _, row in read_jsonl(data / "validation.entities.jsonl")
+    }
+    labeler = TaggerLabeler.from_checkpoint(out, device="cpu")
+    assert labeler.describe()["decoding"]["dictionary"] == told
+    reports = [Report(row["id"], row["text"], "s", n) for n, row in enumerate(rows)]
+    said = [
+        {(e.type, e.spans) for e in prediction.entities}  # type: ignore[union-attr]
+        for prediction in labeler.label_reports(reports)
+    ]
+    right = sum(len(gold[report.id] & mine) for report, mine in zip(reports, said, strict=True))
+    f1 = 2 * right / (sum(map(len, said)) + sum(map(len, gold.values())))
+    assert f1 == pytest.approx(facts["validation"]["micro_f1"])
+    assert f1 > 0.4  # four steps teach the tagger nothing
+    (out / "dictionary.json").write_text('{"entries": {}, "sizes": {}}')
+    with pytest.raises(CheckpointError, match=r"dictionary\.json is missing, damaged"):
+        TaggerLabeler.from_checkpoint(out, device="cpu")
+
+
 def test_what_excludes_each_other_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +220,7 @@ def test_what_excludes_each_other_is_refused(
         (data, ["--sentence-task", "Nothing"], "has no type 'Nothing'"),
         (data, ["--sentence-weight=2"], "is for --sentence-task"),
         (plain, ["--pseudo-weight=0.5"], "entities from a labeler"),
+        (data, ["--dictionary=true", "--eval_strategy=no"], "nothing is evaluated"),
     ):
         assert main(command(folder, tmp_path / "out", *flags)) == 2, message
         assert message in capsys.readouterr().err
