@@ -195,7 +195,7 @@ def load_tagger(folder: str | Path, *, dtype: torch.dtype = torch.float32) -> Lo
         shape = Shape.read(root, label_set)
     except (OSError, ValueError, KeyError, TypeError):
         raise CheckpointError(
-            f"{SETTINGS} or {STRINGS} is missing, damaged or of another label set",
+            f"{SETTINGS} is missing, damaged or of another label set, or {STRINGS} is",
             remedy=RESTORE,
             source=root,
         ) from None
