@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.decode.pack_plan import Memory, PackEngine, Plan, Segment
 from inference.light.model import F32, LightModel
+from labelwright.runtime.threads import one_thread
 
 
 class LightEngine(PackEngine):
@@ -20,8 +21,9 @@ class LightEngine(PackEngine):
 
     @contextmanager
     def attending(self) -> Iterator[None]:
-        """Nothing has to be prepared."""
-        yield
+        """Products take one thread."""
+        with one_thread():
+            yield
 
     def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[F32]:
         """As :meth:`inference.decode.packed.Engine.run`."""

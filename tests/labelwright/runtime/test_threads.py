@@ -8,8 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from threadpoolctl import ThreadpoolController
 
-from labelwright.runtime.threads import CORE, NEEDED, WAITING, quick_products, wait_asleep
+from labelwright.runtime.threads import (
+    CORE,
+    NEEDED,
+    PRODUCT_THREADS,
+    WAITING,
+    one_thread,
+    quick_products,
+    wait_asleep,
+)
 
 ROOT = Path(__file__).parents[3]
 PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"}
@@ -118,3 +127,20 @@ def test_products_use_avx512_where_openblas_would_not(
     assert chosen == {CORE: "Haswell"}
     quick_products(found := {}, tmp_path / "none")
     assert found == {}
+
+
+def test_small_models_multiply_with_one_thread_unless_the_user_says_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def threads() -> set[int]:
+        libraries = ThreadpoolController().select(user_api="blas").info()
+        return {library["num_threads"] for library in libraries}
+
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        monkeypatch.delenv(PRODUCT_THREADS, raising=False)
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == {2}
+        monkeypatch.setenv(PRODUCT_THREADS, "2")
+        with one_thread():
+            assert threads() == {2}
