@@ -201,16 +201,59 @@ def _rows(positions: Sequence[str]) -> int:
     return count
 
 
-class _Node:
-    """One step of a phrase: where the next words lead, and which phrases end here."""
+class _Rest(NamedTuple):
+    """What is left of a phrase at a node: ``positions[at:]``."""
 
-    __slots__ = ("after", "closing", "gaps", "outputs")
+    positions: tuple[str, ...]
+    at: int
+    closing: bool
+    payload: Any
+
+
+class _Node:
+    """One step of a phrase: where the next words lead, and which phrases end here.
+
+    It is worked out when a text first comes this way: the phrases stand for a hundred thousand
+    steps, of which a report takes a few hundred.
+    """
+
+    __slots__ = ("after", "closing", "gaps", "left", "outputs")
 
     def __init__(self) -> None:
         self.after: dict[str, _Node] = {}
         self.gaps: dict[int, _Node] = {}
         self.outputs: list[Any] = []
         self.closing: list[Any] = []
+        self.left: list[_Rest] = []
+
+    def add(self, rest: _Rest) -> None:
+        """Let a phrase go on from here."""
+        while rest.at < len(rest.positions):
+            self.left.append(rest)
+            if not _optional(rest.positions[rest.at]):
+                return
+            rest = rest._replace(at=rest.at + 1)
+        outputs = self.closing if rest.closing else self.outputs
+        if rest.payload not in outputs:
+            outputs.append(rest.payload)
+
+    def worked_out(self) -> _Node:
+        """The same with ``after`` and ``gaps`` complete.
+
+        They are made anew, so that another thread may do the same at the same time.
+        """
+        if self.left:
+            after, gaps = dict(self.after), dict(self.gaps)
+            for rest in self.left:
+                following = rest._replace(at=rest.at + 1)
+                for form in _forms_of(rest.positions[rest.at]):
+                    if form.startswith("~"):
+                        gaps.setdefault(int(form[1:]), _Node()).add(following)
+                    else:
+                        after.setdefault(form, _Node()).add(following)
+            self.after, self.gaps = after, gaps
+            self.left = []
+        return self
 
 
 class _Known(NamedTuple):
@@ -231,32 +274,16 @@ class PhraseTrie:
         self._known: dict[str, _Known] = {}
 
     def add(self, phrase: str, payload: object) -> None:
-        """Add a phrase that :func:`mistake` accepts."""
+        """Add a phrase that :func:`mistake` accepts, before anything is searched for."""
         positions = phrase.lower().split()
         at_end, at_start = positions[-1] == _LAST, positions[0] == _FIRST
-        nodes = [self._opening if at_start else self._root]
-        for position in positions[at_start : len(positions) - at_end]:
-            after = [self._after(node, form) for form in _forms_of(position) for node in nodes]
-            nodes = list(dict.fromkeys(nodes + after if _optional(position) else after))
-        for node in nodes:
-            outputs = node.closing if at_end else node.outputs
-            if payload not in outputs:
-                outputs.append(payload)
-        self._known.clear()
-
-    def _after(self, node: _Node, form: str) -> _Node:
-        if form.startswith("~"):
-            gap = int(form[1:])
-            if gap not in node.gaps:
-                node.gaps[gap] = _Node()
-            return node.gaps[gap]
-        if form not in node.after:
-            node.after[form] = _Node()
+        inner = tuple(positions[at_start : len(positions) - at_end])
+        for form in (form for position in inner for form in _forms_of(position)):
             if form.endswith("*"):
                 self._prefixes.setdefault(len(form) - 1, set()).add(form)
-            else:
+            elif not form.startswith("~"):
                 self._literal.add(form)
-        return node.after[form]
+        (self._opening if at_start else self._root).add(_Rest(inner, 0, at_end, payload))
 
     def _learn(self, word: str) -> _Known:
         keys: tuple[str, ...] = (word,) if word in self._literal else ()
@@ -271,7 +298,7 @@ class PhraseTrie:
             for length, prefixes in self._prefixes.items():
                 if (key := form[:length] + "*") in prefixes and key not in keys:
                     keys += (key,)
-        after = self._root.after
+        after = self._root.worked_out().after
         known = _Known(keys, tuple(after[key] for key in keys if key in after))
         if len(self._known) < _KNOWN_WORDS:
             self._known[word] = known
@@ -282,7 +309,7 @@ class PhraseTrie:
         known = self._known
         row = [known[w] if w in known else self._learn(w) for w in words]
         found: list[Match] = []
-        if self._opening.after and row:
+        if row:
             self._walk(self._opening, words, row, 0, 0, found)
         for start, (_, nodes) in enumerate(row):
             for node in nodes:
@@ -298,6 +325,8 @@ class PhraseTrie:
         at: int,
         found: list[Match],
     ) -> None:
+        if node.left:
+            node.worked_out()
         if at == len(row):  # first what says "at the end": of equal matches the first counts
             for payload in node.closing:
                 found.append(Match(start, at, payload))
@@ -323,9 +352,10 @@ class PhraseTrie:
         found: list[Match],
     ) -> None:
         for most, gap in node.gaps.items():
+            after = gap.worked_out().after
             for here in range(at, min(at + most + 1, len(row))):
                 if here > at and words[here - 1] in MARKS:
                     break
                 for key in row[here].keys:
-                    if key in gap.after:
-                        self._walk(gap.after[key], words, row, start, here + 1, found)
+                    if key in after:
+                        self._walk(after[key], words, row, start, here + 1, found)
