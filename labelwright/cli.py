@@ -7,17 +7,19 @@ and imports the stages when it runs, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from typing import NoReturn
 
 from labelwright.commands.flags import Parser, meant
 from labelwright.commands.usual import USUAL
 from labelwright.program import guarded, show_messages
-from labelwright.runtime.threads import quick_products, wait_asleep
+from labelwright.runtime.threads import quick_products, rare_collections, wait_asleep
 from labelwright.version import __version__
 
 
@@ -145,6 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     wait_asleep()
     quick_products()
+    rare_collections()
     _ready_streams()
     show_messages()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -186,5 +189,12 @@ def _ready_streams() -> None:
             sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def program() -> NoReturn:
+    """The command as a process of its own, which at its end leaves its memory to the system."""
+    code = main()
+    gc.freeze()  # else Python walks through every object once more
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -17,7 +17,7 @@ from inference.runs.shards import Shard, label_shard
 from labelwright.errors import LabelwrightError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
-from labelwright.runtime.threads import quick_products, wait_asleep
+from labelwright.runtime.threads import quick_products, rare_collections, wait_asleep
 
 Factory = Callable[[], tuple[ReportLabeler, str, int]]
 """Loads a labeler in a worker; also the sections it reads and the rows to store together."""
@@ -60,6 +60,7 @@ class Worker:
         # a cluster's workers do not inherit the environment of the command
         wait_asleep()
         quick_products()
+        rare_collections()
         self._make = make
         self._flag = flag
         self._labeler: ReportLabeler | None = None

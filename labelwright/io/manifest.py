@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -81,10 +83,13 @@ def versions(*only: str) -> Mapping[str, str]:
     Args:
         only: those to give; all if none is named.
     """
+    return {name: found for name, found in _versions().items() if not only or name in only}
+
+
+@cache
+def _versions() -> Mapping[str, str]:
     found = {"labelwright": __version__, "python": platform.python_version()}
     for name in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {name: found[name] for name in found if not only or name in only}
+    return found
