@@ -77,6 +77,7 @@ def import_all(
         InputError, ConfigError: a file cannot be read, or there is no such person.
     """
     done = Done()
+    (store.folder / REJECTS).unlink(missing_ok=True)  # of an earlier import
     form = form_of(store.label_set)
     who = None
     if annotator:

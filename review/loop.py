@@ -20,7 +20,7 @@ from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import write_jsonl, writing
 from review.exporting import export
 from review.kinds.forms import form_of
-from review.models import Kept, add_model, choose
+from review.models import Kept, add_model, choose, chosen, get_model
 from review.store import order, runs
 from review.store.store import Store, now
 from review.store.tables import note, rounds
@@ -45,6 +45,7 @@ def retrain(
     label: Sequence[str] = (),
     *,
     split: str = "0.9,0.1,0",
+    go_on: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Round:
     """Train on what is finished, let the new model read all notes, and order the queue by it.
@@ -54,9 +55,10 @@ def retrain(
         train: the command that trains and its flags, such as ``["train", "--config", "…"]``; data
             and output folder are added.
         label: further flags of ``labelwright label``.
+        go_on: whether training begins with the chosen model of the store.
 
     Raises:
-        ConfigError: nothing is finished.
+        ConfigError: nothing is finished, or no model is chosen.
         OutputError: one of the commands failed.
     """
     with store.reading() as connection:
@@ -76,15 +78,14 @@ def retrain(
     if form.mode != "marks":
         flags += ["--labels", str(gold / f"train{form.kind.gold_suffix}")]
     _run(["build", str(gold / "train.jsonl"), *flags, "--out", str(records)], here, say)
-    _run([*train, "--data", str(records), "--output_dir", str(made)], here, say)
+    start = []
+    if go_on:
+        flag = "--model_name_or_path" if train[0] == "train" else "--init_from"
+        start = [flag, str(_chosen(store, here / "start"))]
+    _run([*train, *start, "--data", str(records), "--output_dir", str(made)], here, say)
     kept = add_model(store, train[0], made)
-    notes = here / "notes.jsonl"
-    _write_notes(store, notes)
-    command = ["label", str(notes), "--model", str(made), "--out", str(labeled), *label]
-    _run(command, here, say)
-    taken = runs.add_run(store, labeled, name=f"round {number}", number=number)
+    taken = _read_all(store, made, labeled, label, say, number=number)
     choose(store, kept.name, kept.version)
-    order.arrange(store)
     with store.writing() as connection:
         connection.execute(
             rounds.insert().values(
@@ -96,6 +97,57 @@ def retrain(
             )
         )
     return Round(number, counts.notes["train"], kept, taken.run)
+
+
+def label_all(
+    store: Store, work: Path, label: Sequence[str] = (), say: Callable[[str], None] = lambda _: None
+) -> runs.Taken:
+    """Let the chosen model of the store read all notes, and order the queue by it.
+
+    Args:
+        work: an empty folder for what is made.
+        label: further flags of ``labelwright label``.
+
+    Raises:
+        ConfigError: no model is chosen.
+        OutputError: the folder is not empty, or the command failed.
+    """
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
+        work.chmod(0o700)
+    if any(work.iterdir()):
+        raise OutputError("the folder is not empty", remedy="choose another --out", source=work)
+    return _read_all(store, _chosen(store, work / "model"), work / "labels", label, say)
+
+
+def _chosen(store: Store, out: Path) -> Path:
+    """The files of the chosen model."""
+    kept = chosen(store)
+    if kept is None:
+        raise ConfigError(
+            "no model is chosen", remedy="labelwright review models choose, or on the page Models"
+        )
+    get_model(store, kept.name, kept.version, out)
+    return out
+
+
+def _read_all(
+    store: Store,
+    model: Path,
+    out: Path,
+    label: Sequence[str],
+    say: Callable[[str], None],
+    *,
+    number: int | None = None,
+) -> runs.Taken:
+    """All notes read by a model, its predictions taken in, the queue in their order."""
+    notes = out.with_name("notes.jsonl")
+    _write_notes(store, notes)
+    _run(["label", str(notes), "--model", str(model), "--out", str(out), *label], out.parent, say)
+    name = "" if number is None else f"round {number}"
+    taken = runs.add_run(store, out, name=name, number=number)
+    order.arrange(store)
+    return taken
 
 
 def _write_notes(store: Store, path: Path) -> None:

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, select
 
 from labelwright.records import Reject, Report
 from review.store import events, trigrams
 from review.store.events import Happening
 from review.store.store import Store, now
-from review.store.tables import note, queue
+from review.store.tables import comment, note, queue
 
 BATCH = 1000
 """Notes of one transaction."""
 LONGEST = 20_000_000
 """Characters of a note."""
+COMMENTED = "commented"
+"""Stands in lists for a state: that somebody said something about the note."""
 _FIGURES = re.compile(r"[\W\d_]+")
 
 
@@ -156,8 +158,15 @@ def page_of(
         wanted = (
             select(note.c.id, note.c.ext, note.c.patient, queue.c.state, queue.c.reason)
             .join(note, note.c.id == queue.c.note)
-            .where(queue.c.state == state, queue.c.note > after)
+            .where(in_state(state), queue.c.note > after)
             .order_by(queue.c.note)
             .limit(limit)
         )
     return connection.execute(wanted).all()
+
+
+def in_state(state: str) -> ColumnElement[bool]:
+    """The condition that a note of the queue is in a state, or commented."""
+    if state != COMMENTED:
+        return queue.c.state == state
+    return exists().where(comment.c.note == queue.c.note, comment.c.text.is_not(None))

@@ -10,7 +10,7 @@ from review.text.lines import Page
 
 
 class Pages:
-    """The pages of some notes, the longest unused let go first."""
+    """The pages of some notes, the oldest let go first."""
 
     def __init__(self, most: int = 12_000_000, many: int = 400) -> None:
         self._most, self._many, self._kept = most, many, dict[int, Page]()

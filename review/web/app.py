@@ -14,7 +14,7 @@ from starlette.routing import Route as Path
 
 from review.store.people import DECIDERS, ROLES
 from review.store.store import Store
-from review.web import desk, login, measures, pages, search, wordings
+from review.web import desk, imports, login, measures, pages, search, versions, wordings
 from review.web.colours import stylesheet
 from review.web.options import ServeOptions
 from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint, guarded
@@ -29,6 +29,7 @@ STATIC = {
     "keys.js": "text/javascript",
     "marks.js": "text/javascript",
     "phrases.js": "text/javascript",
+    "imports.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -51,6 +52,8 @@ ROUTES = (
     Route("/note/{id}/take", "POST", desk.take_this, WORK),
     Route("/note/{id}/state", "GET", desk.state, WORK),
     Route("/note/{id}/steps", "POST", desk.step, WORK),
+    Route("/note/{id}/comments", "POST", desk.comment, WORK),
+    Route("/comments/{id}/back", "POST", desk.take_back, WORK),
     Route("/note/{id}/history", "GET", pages.history, DECIDERS),
     Route("/notes", "GET", search.show, ROLES),
     Route("/notes/add", "POST", pages.add_note, ADMIN),
@@ -60,6 +63,12 @@ ROUTES = (
     Route("/agreement", "GET", measures.show, DECIDERS),
     Route("/phrases", "GET", wordings.show, WORK),
     Route("/phrases/{id}", "POST", wordings.decide, WORK),
+    Route("/imports", "GET", imports.show, ADMIN),
+    Route("/imports", "POST", imports.begin, ADMIN, upload=True),
+    Route("/models", "GET", versions.show, ADMIN),
+    Route("/models", "POST", versions.add, ADMIN, upload=True),
+    Route("/models/choose", "POST", versions.choose, ADMIN),
+    Route("/models/get", "GET", versions.fetch, ADMIN),
     Route("/people", "GET", pages.everyone, ADMIN),
     Route("/people", "POST", pages.add_person, ADMIN),
     Route("/people/change", "POST", pages.change_person, ADMIN),

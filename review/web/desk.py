@@ -11,13 +11,13 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from review.kinds.base import Form
-from review.store import notes, work
+from review.store import comments, notes, work
 from review.store.people import DECIDERS
 from review.store.steps import Step, apply
 from review.store.work import ADJUDICATE, ANNOTATE, Desk
 from review.text.lines import Page
 from review.web import view
-from review.web.site import Ask, DeniedError
+from review.web.site import Ask, DeniedError, rows
 
 _NAME = re.compile(r"[\w-]{8,64}\Z", re.ASCII)
 """Of a step."""
@@ -71,6 +71,7 @@ def _show(ask: Ask, role: str) -> Response:
         part = min(max(ask.place("part"), 1), len(page.parts) - 1) - 1
         placed = [] if on is None else work.items_of(connection, on.id)
         place = work.place(connection, number)
+        said = comments.on_note(connection, ask.who, number)
     data = None if on is None else view.whole(site.form, page, on, placed, part)
     return ask.page(
         "note.html",
@@ -86,8 +87,31 @@ def _show(ask: Ask, role: str) -> Response:
         mode=site.form.mode,
         place=place,
         role=role,
+        comments=rows(said),
+        may_comment=ask.who.role != "reader",
         sides=sorted({name for each in placed for name in each.item.by}),
     )
+
+
+def comment(ask: Ask) -> Response:
+    """Say something about the note."""
+    number = ask.number()
+    with ask.site.store.reading() as connection:
+        if notes.by_id(connection, number) is None:
+            raise DeniedError(404, "there is no such note")
+    comments.add(ask.site.store, ask.who, number, ask.fields.get("text", ""))
+    return _back(ask, number)
+
+
+def take_back(ask: Ask) -> Response:
+    """Take an own comment back."""
+    return _back(ask, comments.take_back(ask.site.store, ask.who, ask.number()))
+
+
+def _back(ask: Ask, note: int) -> Response:
+    """To the page that the form was on."""
+    adjudicates = ask.fields.get("role") == ADJUDICATE and ask.who.role in DECIDERS
+    return ask.go(f"/{ADJUDICATE if adjudicates else 'note'}/{note}#comments")
 
 
 def part(ask: Ask) -> Response:

@@ -40,7 +40,7 @@ def show(ask: Ask) -> Response:
     """The list, or what a search found."""
     words, pattern, state = ask.query("q"), ask.query("regex"), ask.query("state")
     start = ask.place("after")
-    if state and state not in STATES:
+    if state and state not in (*STATES, notes.COMMENTED):
         raise DeniedError(400, "there is no such state")
     hits: list[Hit] = []
     listed: Sequence[dict[str, Any]] = []
@@ -64,7 +64,7 @@ def show(ask: Ask) -> Response:
         q=words,
         regex=pattern,
         state=state,
-        states=STATES,
+        states=(*STATES, notes.COMMENTED),
         exact=exact,
         hits=hits,
         listed=listed,
@@ -123,7 +123,7 @@ def _scan(
         .order_by(note.c.id)
     )
     if state:
-        wanted = wanted.where(queue.c.state == state)
+        wanted = wanted.where(notes.in_state(state))
     if pieces and trigrams.exists(connection):
         wanted = wanted.where(trigrams.holding(pieces))
     streamed = connection.execution_options(yield_per=_PART).execute(wanted)

@@ -11,6 +11,7 @@ import ipaddress
 import json
 import logging
 import secrets
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from review.store.store import Store
 from review.store.texts import Pages
 from review.store.work import RefusedError
 from review.web.options import ServeOptions
+from review.web.uploads import Upload, UploadError, receive
 
 LARGEST = 1 << 20
 """Bytes of a form or step."""
@@ -54,6 +56,8 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cache-control": "no-store",
 }
+UPLOADS = "uploads"
+"""Folder of the project in which files lie while they are taken in."""
 WAITING = 16
 """Logins that may wait for a place to check their password; further ones are turned away."""
 
@@ -76,7 +80,7 @@ class Route:
 
     Attributes:
         roles: those that may; empty for everybody, also without a session.
-        upload: whether the body is a file, which the handler reads itself.
+        upload: whether its form bears files; they are only taken in from those who may send them.
     """
 
     path: str
@@ -102,6 +106,8 @@ class Site:
         self.places = BoundedSemaphore(WAITING)
         self.searches = BoundedSemaphore(SEARCHES)
         self.measuring = Lock()
+        self.uploading = asyncio.Lock()
+        self.importing = Lock()
         self.tries = people.Tries()
         self.clock = people.clock
         self.templates = Environment(
@@ -122,6 +128,7 @@ class Ask:
     body: bytes = b""
     fields: Mapping[str, str] = field(default_factory=dict)
     session: Session | None = None
+    upload: Upload | None = None
 
     @property
     def who(self) -> Person:
@@ -189,9 +196,12 @@ def endpoint(site: Site, route: Route) -> Callable[[Request], Any]:
     async def handle(request: Request) -> Response:
         try:
             _check_host(site, request)
-            body = b"" if route.upload or request.method == "GET" else await _body(request)
-            fields = await _fields(request, body)
-            answer = await run_in_threadpool(_answered, site, route, request, body, fields)
+            if route.upload:
+                answer = await _taken_in(site, route, request)
+            else:
+                body = b"" if request.method == "GET" else await _body(request)
+                sent = _Sent(body, await _fields(request, body))
+                answer = await run_in_threadpool(_answered, site, route, request, sent)
         except DeniedError as denied:
             answer = denied_page(site, request, denied)
         except Exception as error:  # noqa: BLE001 - its message may hold text
@@ -222,18 +232,52 @@ def where(error: BaseException) -> str:
     return type(error).__name__ + place
 
 
-def _answered(
-    site: Site, route: Route, request: Request, body: bytes, fields: Mapping[str, str]
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What came with a request."""
+
+    body: bytes = b""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    upload: Upload | None = None
+
+
+async def _taken_in(site: Site, route: Route, request: Request) -> Response:
+    """Answer a form with files: nothing of it is read before it is clear that its sender may."""
+    await run_in_threadpool(_admitted, site, route, request)
+    _check_origin(site, request)
+    if site.uploading.locked():
+        raise DeniedError(503, "somebody else sends files at this moment; try again", wait=10)
+    async with site.uploading:
+        folder = site.store.folder / UPLOADS / secrets.token_hex(8)
+        try:
+            upload = await receive(request, folder)
+            sent = _Sent(fields=upload.fields, upload=upload)
+            return await run_in_threadpool(_answered, site, route, request, sent)
+        except UploadError as refused:
+            raise DeniedError(refused.status, refused.said) from None
+        except OSError:
+            raise DeniedError(507, "the files cannot be kept: no room, or no permission") from None
+        finally:
+            await run_in_threadpool(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _admitted(site: Site, route: Route, request: Request) -> tuple[Session | None, str]:
+    """The session of a request that may ask for this, and the token of a new one."""
     session, fresh = _session(site, request)
     if route.roles:
         if session is None:
             raise DeniedError(401, "please log in")
         if session.person.role not in route.roles:
             raise DeniedError(403, "your role does not allow this")
+    return session, fresh
+
+
+def _answered(site: Site, route: Route, request: Request, sent: _Sent) -> Response:
+    session, fresh = _admitted(site, route, request)
     if request.method != "GET":
-        _check_form(site, request, session, fields, needed=bool(route.roles))
-    ask = Ask(site, request, body, fields, session)
+        _check_origin(site, request)
+        _check_form(request, session, sent.fields, needed=bool(route.roles))
+    ask = Ask(site, request, sent.body, sent.fields, session, sent.upload)
     try:
         answer = route.answer(ask)
     except ConflictError:
@@ -312,18 +356,11 @@ def _check_host(site: Site, request: Request) -> None:
         raise DeniedError(400, "this host name is not served here")
 
 
-def _check_form(
-    site: Site,
-    request: Request,
-    session: Session | None,
-    fields: Mapping[str, str],
-    *,
-    needed: bool,
-) -> None:
+def _check_origin(site: Site, request: Request) -> None:
     """Let only the site's own pages send forms.
 
     Raises:
-        DeniedError: the request comes from another site, or without the session's token.
+        DeniedError: the request comes from another site.
     """
     origin, fetched = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     scheme = "https" if site.options.secure else "http"
@@ -331,6 +368,16 @@ def _check_form(
         raise DeniedError(403, "the request comes from another site")
     if fetched is not None and fetched not in ("same-origin", "none"):
         raise DeniedError(403, "the request comes from another site")
+
+
+def _check_form(
+    request: Request, session: Session | None, fields: Mapping[str, str], *, needed: bool
+) -> None:
+    """Let only forms with the session's token through.
+
+    Raises:
+        DeniedError: it is another, or there is none.
+    """
     if needed and session is not None:
         given = request.headers.get("x-form") or fields.get("form") or ""
         if not people.same(given, session.form):

@@ -56,7 +56,9 @@ def here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def test_a_round_trains_labels_and_orders_the_queue(tmp_path: Path, here: list[str]) -> None:
+def test_a_round_trains_labels_and_orders_the_queue(
+    tmp_path: Path, here: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     folder, out = tmp_path / "p", tmp_path / "rounds"
     annotated(folder).close()
     command = ["review", "retrain", str(folder), "--out", str(out), "--train", TRAIN]
@@ -83,6 +85,16 @@ def test_a_round_trains_labels_and_orders_the_queue(tmp_path: Path, here: list[s
     assert (labeled.round, labeled.notes, len(notes)) == (1, 16, 16)
     assert all(each.reason for each in reasons)
     assert stat.S_IMODE((out / "round-1").stat().st_mode) == 0o700
+    assert main(["review", "label", str(folder), "--out", str(tmp_path / "again")]) == 0
+    assert main(["review", "label", str(folder), "--out", str(tmp_path / "again")]) == 2
+    with store.reading() as connection:
+        assert len(connection.execute(run.select()).all()) == 2
+    tables = [at / "labels" / "entities.csv" for at in (out / "round-1", tmp_path / "again")]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    more = TRAIN.replace(" --scratch=tiny", "")
+    command = ["review", "retrain", str(folder), "--out", str(out), "--train", more]
+    assert main([*command, "--split", "0.8,0.2,0", "--start-from-chosen"]) == 0
+    assert f"--init_from {out / 'round-2' / 'start'} " in capsys.readouterr().err
 
 
 def test_a_round_that_fails_leaves_the_project_as_it_was(

@@ -371,3 +371,36 @@ def test_an_admin_pastes_a_note(store: Store) -> None:
     assert "Annotate this note" in browser.get(answer.headers["location"]).text
     assert browser.post("/notes/add", data=given | {"text": "other"}).status_code == 422
     assert browser.post("/notes/add", data=given | {"id": " "}).status_code == 422
+
+
+def test_comments_are_read_by_those_who_may_and_taken_back_by_their_author(store: Store) -> None:
+    """Of two who annotate a note each reads the other's comment when it is final, not before."""
+    people_ = {each: Browser(store) for each in ("annotator-1", "adjudicator-1", "reader-1")}
+    for name, browser in people_.items():
+        browser.login(name)
+    anna, judge, reader = people_.values()
+    with store.writing() as connection:
+        connection.exec_driver_sql("UPDATE queue SET wanted = 2, free = 2")
+    note = anna.post("/next").headers["location"]
+    judge.post(note + "/take")
+    said = {"text": " See <b>the liver</b>. "}
+    assert anna.post(note + "/comments", said).headers["location"] == note + "#comments"
+    assert "See &lt;b&gt;the liver&lt;/b&gt;." in anna.get(note).text
+    assert "the liver" not in judge.get(note).text
+    assert "the liver" in reader.get(note).text
+    assert reader.post(note + "/comments", {"text": "x"}).status_code == 403
+    for text in (" ", "x" * 2001):
+        assert anna.post(note + "/comments", {"text": text}).status_code == 422
+    listed = judge.get("/notes?state=commented").text
+    assert listed.count('<a href="/note/') == 1
+    with store.writing() as connection:
+        connection.exec_driver_sql(f"UPDATE queue SET state = 'final' WHERE note = {note[6:]}")
+    assert "the liver" in judge.get(note).text
+    assert judge.post("/comments/1/back").status_code == 422
+    assert anna.post("/comments/1/back").status_code == 303
+    assert "the liver" not in anna.get(note).text
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT kind, before, after FROM event").all()
+        assert connection.exec_driver_sql("SELECT text FROM comment").scalars().all() == [None]
+    assert {"commented", "comment taken back"} <= {row.kind for row in rows}
+    assert "liver" not in str(rows)

@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     looping.add_retrain_arguments(
         verbs.add_parser("retrain", help="train on what is finished, label all notes anew")
     )
+    looping.add_label_arguments(
+        verbs.add_parser("label", help="let the chosen model read all notes")
+    )
     _project(verbs.add_parser("check", help="whether the project is whole"))
     copy = _project(verbs.add_parser("backup", help="a copy, also while the server runs"))
     copy.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
@@ -166,6 +169,7 @@ def run(arguments: argparse.Namespace) -> int:
         "agreement": _agreement,
         "models": lambda given: looping.models(given, _open(given)),
         "retrain": lambda given: looping.retrain(given, _open(given)),
+        "label": lambda given: looping.label(given, _open(given)),
         "check": _check,
         "backup": _backup,
     }
@@ -173,7 +177,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _installed() -> None:
-    for package in ("sqlalchemy", "starlette", "argon2", "re2", "uvicorn"):
+    for package in ("sqlalchemy", "starlette", "argon2", "re2", "uvicorn", "python_multipart"):
         if find_spec(package) is None:
             raise MissingExtraError(package, "labelwright review", "review")
 

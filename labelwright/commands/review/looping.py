@@ -47,10 +47,26 @@ def add_retrain_arguments(parser: argparse.ArgumentParser) -> None:
         "folder are added",
     )
     parser.add_argument(
-        "--label", default="", metavar="FLAGS", help="further flags of labelwright label"
+        "--start-from-chosen",
+        action="store_true",
+        help="train the chosen model of the store further (default: what --train names)",
     )
+    _add_label_flags(parser)
     parser.add_argument(
         "--split", default="0.9,0.1,0", metavar="A,B,C", help="of the notes (default: 0.9,0.1,0)"
+    )
+
+
+def add_label_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of ``label``."""
+    parser.add_argument("project", type=Path, metavar="DIR", help="the project's folder")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new folder")
+    _add_label_flags(parser)
+
+
+def _add_label_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--label", default="", metavar="FLAGS", help="further flags of labelwright label"
     )
 
 
@@ -97,12 +113,22 @@ def retrain(arguments: argparse.Namespace, store: Store) -> int:
         train,
         shlex.split(arguments.label),
         split=arguments.split,
+        go_on=arguments.start_from_chosen,
         say=_say,
     )
     sys.stdout.write(
         f"round {done.number}: learned from {done.trained_on} notes, model {done.model.name} "
         f"{done.model.version[:12]}, its labels are run {done.run}\n"
     )
+    return 0
+
+
+def label(arguments: argparse.Namespace, store: Store) -> int:
+    """Let the chosen model read all notes."""
+    from review.loop import label_all
+
+    done = label_all(store, arguments.out, shlex.split(arguments.label), _say)
+    sys.stdout.write(f"run {done.run}: {done.proposals} proposals on {done.notes} notes\n")
     return 0
 
 

@@ -25,6 +25,7 @@ export const KEYS = [
   ["u", "undo", "undo, also on notes before (Ctrl+Z)"],
   ["r", "redo", "redo (Ctrl+Y)"],
   ["Enter", "done", "keep all proposals left that you saw, and go to the next note"],
+  ["m", "comment", "say something to colleagues about the note"],
   ["k", "skip", "skip the note, with a reason"],
   ["p", "probs", "show or hide probabilities"],
   ["?", "help", "these keys"],

@@ -495,6 +495,7 @@ const ACTS = {
   },
   undo: () => send("undo", {}, "undo"),
   redo: () => send("redo", {}, "redo"),
+  comment: () => $("comment")?.focus(),
   partafter: () => turn(1),
   partbefore: () => turn(-1),
   reopen: () => send("reopen", {}, "open the note again"),
