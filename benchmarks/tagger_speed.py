@@ -21,9 +21,10 @@ from cpu_clock import seconds
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import find_encoder, load_parts
 from baselines.tagger.checkpoint import Shape, save_tagger, thresholds_of
+from baselines.tagger.choices import HEADS, MULTILABEL
 from baselines.tagger.labeler import TaggerLabeler
 from baselines.tagger.tags import Tagging
-from baselines.tagger.token_classifier import HEADS, MULTILABEL, TokenClassifier, WordPadding
+from baselines.tagger.token_classifier import TokenClassifier, WordPadding
 from baselines.tagger.words import WordReader
 from labelwright.label_set import LabelSet
 from labelwright.records import Report

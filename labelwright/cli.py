@@ -14,7 +14,7 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from labelwright.commands.flags import Parser, meant
 from labelwright.commands.usual import USUAL
@@ -28,7 +28,8 @@ class Command:
     """One subcommand: its help line, and the module of its flags and of what it does.
 
     The module, below :mod:`labelwright.commands`, has ``add_arguments(parser)`` and
-    ``run(arguments)``, which returns the exit code; it is imported when it is asked for.
+    ``run(arguments)``, which returns the exit code; it is imported when it is asked for. Of a
+    module of several, ``of`` names an object that has both.
 
     With ``passes_on``, flags that it does not declare reach it as ``arguments.rest``; with
     ``resumes``, it goes on where an interrupted run stopped.
@@ -36,13 +37,14 @@ class Command:
 
     help: str
     module: str
+    of: str = ""
     passes_on: bool = False
     resumes: bool = False
 
 
 COMMANDS = {
     "build": Command("reports and labels -> instruction records", "building.command"),
-    "train": Command("records -> fine-tuned model", "train", passes_on=True, resumes=True),
+    "train": Command("records -> fine-tuned model", "train", "MODEL", passes_on=True, resumes=True),
     "train-encoder": Command(
         "reports and labels -> encoder with one head per observation",
         "train_encoder",
@@ -51,13 +53,15 @@ COMMANDS = {
     ),
     "pretrain": Command(
         "notes -> encoder that was trained on with their masked words",
-        "pretrain",
+        "train",
+        "PRETRAIN",
         passes_on=True,
         resumes=True,
     ),
     "train-tagger": Command(
         "reports and entities -> encoder that finds entities by tagging words",
-        "train_tagger",
+        "train",
+        "TAGGER",
         passes_on=True,
         resumes=True,
     ),
@@ -131,7 +135,8 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
         sub = commands.add_parser(name, help=command.help, description=command.help)
         if name not in wanted:
             continue
-        module = import_module(f"labelwright.commands.{command.module}")
+        module: Any = import_module(f"labelwright.commands.{command.module}")
+        module = getattr(module, command.of) if command.of else module
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
         module.add_arguments(sub)
         if name in USUAL:

@@ -1,9 +1,4 @@
-"""Flags and recipes of training: ours, TRL's ``SFTConfig`` and ``ModelConfig``, checked as one.
-
-A recipe is a YAML mapping of the same names as the flags; flags win. Nothing is ignored in
-silence: an unknown name, a value of the wrong kind and a setting that this program decides
-itself are errors.
-"""
+"""Flags and recipes of training: ours, TRL's ``SFTConfig`` and ``ModelConfig``, checked as one."""
 
 from __future__ import annotations
 
@@ -11,13 +6,19 @@ import argparse
 import importlib.util
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from labelwright.errors import ConfigError, LabelwrightError, MissingExtraError
-from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
 from labelwright.label_set import LabelSet
+from labelwright.runtime.arguments import (
+    CommonArguments,
+    TrainingFlags,
+    check_decided,
+    check_output,
+    option,
+)
 from labelwright.runtime.training import on_cpu
 from labelwright.tasks import kind_of
 
@@ -25,77 +26,47 @@ if TYPE_CHECKING:
     from trl import ModelConfig, SFTConfig
 
 RECIPES = Path(__file__).parent / "recipes"
-STARTS = {"model_name_or_path", "scratch"}
-"""The flags that say where the weights come from; one of them replaces a recipe's."""
 
 
 @dataclass
-class TrainArguments:
+class TrainArguments(CommonArguments):
     """The flags that TRL does not have."""
 
-    data: str | None = field(
-        default=None, metadata={"help": "Folder that `labelwright build` wrote."}
+    scratch: str | None = option(
+        None,
+        "Start from a small model with random weights instead of --model_name_or_path.",
+        ("tiny", "compact", "small"),
     )
-    scratch: str | None = field(
-        default=None,
-        metadata={
-            "help": "Start from a small model with random weights instead of --model_name_or_path.",
-            "choices": ["tiny", "compact", "small"],
-        },
+    layout: str | None = option(
+        None,
+        "What the model learns to answer: line, the whole answer (free and constrained "
+        "decoding); branches, each observation by itself (one-pass decoding); both, in one "
+        "row that reads the report once. Not given: both, for entities line.",
+        ("line", "branches", "both"),
     )
-    layout: str | None = field(
-        default=None,
-        metadata={
-            "help": "What the model learns to answer: line, the whole answer (free and "
-            "constrained decoding); branches, each observation by itself (one-pass decoding); "
-            "both, in one row that reads the report once. Not given: both, for entities line.",
-            "choices": ["line", "branches", "both"],
-        },
+    unit: str | None = option(
+        None,
+        "What labeling shall read at once, recorded in the model: a whole report, or sentence "
+        "by sentence or clause by clause with merged answers, which suits small models that "
+        "saw short records (build --brief). Not given: as the model it starts from, else "
+        "report.",
+        ("report", "sentence", "clause"),
     )
-    unit: str | None = field(
-        default=None,
-        metadata={
-            "help": "What labeling shall read at once, recorded in the model: a whole report, or "
-            "sentence by sentence or clause by clause with merged answers, which suits small "
-            "models that saw short records (build --brief). Not given: as the model it starts "
-            "from, else report.",
-            "choices": ["report", "sentence", "clause"],
-        },
+    on_long: str = option(
+        "error",
+        "What to do with a record longer than the context or --max_length: stop, drop it, or "
+        "cut its report at the end (never its answer). Both are counted.",
+        ("error", "drop", "cut"),
     )
-    on_long: str = field(
-        default="error",
-        metadata={
-            "help": "What to do with a record longer than the context or --max_length: stop, "
-            "drop it, or cut its report at the end (never its answer). Both are counted.",
-            "choices": ["error", "drop", "cut"],
-        },
+    new_label_set: bool = option(
+        False, "Allow to go on from a model that was trained on another label set."
     )
-    resume: str = field(
-        default="auto",
-        metadata={
-            "help": "auto: go on from the last whole checkpoint of the same run; never: delete "
-            "this run's checkpoints and start over; PATH: go on from this checkpoint."
-        },
+    freeze_embeddings: bool = option(
+        False,
+        "Leave the embeddings of a pretrained model as they are, so that words which the "
+        "records never show keep their meaning beside those which they do.",
     )
-    dry_run: bool = field(
-        default=False,
-        metadata={"help": "Show three examples with their loss mask, counts and memory; exit."},
-    )
-    new_label_set: bool = field(
-        default=False,
-        metadata={"help": "Allow to go on from a model that was trained on another label set."},
-    )
-    freeze_embeddings: bool = field(
-        default=False,
-        metadata={
-            "help": "Leave the embeddings of a pretrained model as they are, so that words which "
-            "the records never show keep their meaning beside those which they do."
-        },
-    )
-    merge: bool = field(
-        default=False,
-        metadata={"help": "Also save adapter and base as one model, in OUTPUT_DIR/merged."},
-    )
+    merge: bool = option(False, "Also save adapter and base as one model, in OUTPUT_DIR/merged.")
 
 
 @dataclass(frozen=True)
@@ -135,59 +106,17 @@ def parse(argv: Sequence[str]) -> Settings:
     Raises:
         ConfigError: a flag, a recipe key or a value that cannot work.
     """
-    recipe, rest = take_recipe(argv, RECIPES)
-    parser = _parser()
-    names = {name for action in parser._actions for name in action.option_strings}
-    nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
-    flags = without_rivals(flags, rest, STARTS)
-    parser.set_defaults_with_config(**_defaults(cpu=on_cpu() or _asks_for_cpu([*flags, *rest])))
-    parser.set_defaults_with_config(**nothing)
-    for flag in (*flags, *rest):
-        if OLD_NAME.match(flag):
-            raise ConfigError(
-                f"{flag.split('=')[0]} has another name now",
-                remedy="write activation_checkpointing",
-                source=recipe,
-            )
-    try:
-        task, sft, model, unknown = parser.parse_args_into_dataclasses(
-            [*flags, *rest], return_remaining_strings=True, look_for_args_file=False
-        )
-    except (ValueError, ImportError, RuntimeError) as error:
-        raise ConfigError(
-            f"the settings cannot work together: {str(error).splitlines()[0]}",
-            remedy="change or remove the setting named there",
-            source=recipe,
-        ) from None
-    if unknown:
-        raise unknown_flag(unknown[0], names, command="labelwright train")
+    (task, sft, model), recipe = FLAGS.read(argv)
     _fit_to_task(task)
     settings = Settings(task, sft, model, None if recipe is None else str(recipe))
     _check(settings)
     return settings
 
 
-def help_text() -> str:
-    """The help of every flag, TRL's included."""
-    return str(_parser().format_help())
+def _libraries() -> Sequence[type]:
+    from trl import ModelConfig, SFTConfig
 
-
-def _parser() -> Any:
-    from trl import ModelConfig, SFTConfig, TrlParser
-
-    class Parser(TrlParser):
-        def error(self, message: str) -> NoReturn:
-            raise ConfigError(
-                message.removeprefix("argument "), remedy="see labelwright train --help-all"
-            )
-
-    kinds: Any = (TrainArguments, SFTConfig, ModelConfig)
-    return Parser(
-        kinds,
-        prog="train",
-        allow_abbrev=False,
-        usage="train [--config RECIPE] --data DIR --output_dir DIR [flags]",
-    )
+    return [SFTConfig, ModelConfig]
 
 
 def _asks_for_cpu(flags: Sequence[str]) -> bool:
@@ -196,8 +125,19 @@ def _asks_for_cpu(flags: Sequence[str]) -> bool:
     return finder.parse_known_args(flags)[0].use_cpu.lower() in {"true", "t", "yes", "y", "1"}
 
 
-def _defaults(*, cpu: bool) -> dict[str, Any]:
-    """Defaults where ours differ from TRL's, so that one recipe fits every device."""
+def _defaults(flags: Sequence[str]) -> dict[str, Any]:
+    """Defaults where ours differ from TRL's, so that one recipe fits every device.
+
+    Raises:
+        ConfigError: a flag has the name that another library gives it.
+    """
+    for flag in flags:
+        if OLD_NAME.match(flag):
+            raise ConfigError(
+                f"{flag.split('=')[0]} has another name now",
+                remedy="write activation_checkpointing",
+            )
+    cpu = on_cpu() or _asks_for_cpu(flags)
     import torch
 
     return {
@@ -212,16 +152,33 @@ def _defaults(*, cpu: bool) -> dict[str, Any]:
     }
 
 
+FLAGS = TrainingFlags(
+    command="labelwright train",
+    task=TrainArguments,
+    recipes=RECIPES,
+    libraries=_libraries,
+    defaults=_defaults,
+    also="""\
+  --model_name_or_path MODEL  local model folder, or a name on the hub
+  --max_length N              longest record in tokens (default: the model's context)
+  --use_peft                  train a LoRA adapter; with --load_in_4bit QLoRA
+  --learning_rate, --num_train_epochs, --per_device_train_batch_size,
+  --gradient_accumulation_steps, --packing, --eval_strategy, --save_steps, --seed, …
+                              every setting of TRL's SFTConfig and ModelConfig
+  --report_to tensorboard|none|wandb|trackio
+                              where metrics go (default: TensorBoard files in OUTPUT_DIR)
+""",
+)
+
+
 def _check(settings: Settings) -> None:
     task, sft, model = settings.task, settings.training, settings.model
-    for name, (only, why) in DECIDED.items():
-        value = getattr(sft, name)
-        if value != only and not (name == "completion_only_loss" and value is True):
-            raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
+    if sft.completion_only_loss is True:
+        sft.completion_only_loss = None
+    check_decided(sft, DECIDED)
     if not task.data:
         raise ConfigError("no records", remedy="give --data DIR, a folder of labelwright build")
-    if sft.output_dir in (None, "", "trainer_output"):
-        raise ConfigError("no folder for the model", remedy="give --output_dir DIR")
+    check_output(sft.output_dir)
     if (task.scratch is None) == (model.model_name_or_path is None):
         raise ConfigError(
             "exactly one start is needed",

@@ -26,7 +26,7 @@ from labelwright.runtime.training import TrainingResult, TrainingRun, as_dict
 from labelwright.shipped import SHIPPED, named_model
 from labelwright.tasks.choices import BRANCHES
 from sft import dry_run
-from sft.arguments import Settings, help_text, parse
+from sft.arguments import FLAGS, Settings, parse
 from sft.data import Records, open_records, read_records, value_of
 from sft.load import Start, load_model
 from sft.prepare import Prepared, prepare, start_of
@@ -41,7 +41,7 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
 
     def help_text(self) -> str:
         """The help of every flag, TRL's included."""
-        return help_text()
+        return FLAGS.full_help()
 
     def parse(self, argv: Sequence[str]) -> Settings:
         """Read flags and recipe."""

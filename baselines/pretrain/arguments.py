@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.arguments import Kind, StartArguments
 from baselines.arguments import Settings as AnySettings
 from labelwright.errors import ConfigError
+from labelwright.runtime.arguments import option
 
 RECIPES = Path(__file__).parents[1] / "recipes" / "pretrain"
 MLM, EMLM, EMLM_CL = OBJECTIVES = ("mlm", "emlm", "emlm-cl")
@@ -21,65 +22,41 @@ TEACHERS = ("plain", "labeled")
 class PretrainArguments(StartArguments):
     """The flags that transformers does not have."""
 
-    objective: str = field(
-        default=MLM,
-        metadata={
-            "help": "mlm: any token is masked; emlm: the words of entities, between tokens that "
-            "name their tags; emlm-cl: the same, and every masked token's vector is held to that "
-            "of a frozen copy of the start.",
-            "choices": list(OBJECTIVES),
-        },
+    objective: str = option(
+        MLM,
+        "mlm: any token is masked; emlm: the words of entities, between tokens that name "
+        "their tags; emlm-cl: the same, and every masked token's vector is held to that of a "
+        "frozen copy of the start.",
+        OBJECTIVES,
     )
-    data: str | None = field(
-        default=None,
-        metadata={
-            "help": "Folder that `labelwright build` wrote: its training reports are masked, its "
-            "validation reports are the held-out ones. emlm needs its entities."
-        },
+    data: str | None = option(
+        None,
+        "Folder that `labelwright build` wrote: its training reports are masked, its "
+        "validation reports are the held-out ones. emlm needs its entities.",
     )
-    texts: list[str] = field(
-        default_factory=list,
-        metadata={"help": "For mlm, also or instead: reports in files of any format."},
+    texts: list[str] = option(list, "For mlm, also or instead: reports in files of any format.")
+    input_format: str | None = option(None, "Format of the texts; by default found by itself.")
+    text_column: list[str] = option(list, "Columns of the texts that are read.")
+    patient_column: str | None = option(None, "Column of the texts that names the patient.")
+    on_test: str = option(
+        REFUSE,
+        "Texts that are test notes of --data, or of their patients: refuse to train, drop "
+        "them, or use them (scores on the test notes are then too good).",
+        ON_TEST,
     )
-    input_format: str | None = field(
-        default=None, metadata={"help": "Format of the texts; by default found by itself."}
+    held_out: float = option(
+        0.05, "Share of the texts' patients held out, where --data has no validation."
     )
-    text_column: list[str] = field(
-        default_factory=list, metadata={"help": "Columns of the texts that are read."}
+    rate: float | None = option(
+        None, "Share of the eligible tokens masked; 0.15 for mlm, else 0.7."
     )
-    patient_column: str | None = field(
-        default=None, metadata={"help": "Column of the texts that names the patient."}
+    temperature: float = option(0.01, "With emlm-cl: temperature of the contrast.")
+    teacher: str = option(
+        "plain",
+        "With emlm-cl: whether the frozen copy reads the text as it is or with its label tokens.",
+        TEACHERS,
     )
-    on_test: str = field(
-        default=REFUSE,
-        metadata={
-            "help": "Texts that are test notes of --data, or of their patients: refuse to train, "
-            "drop them, or use them (scores on the test notes are then too good).",
-            "choices": list(ON_TEST),
-        },
-    )
-    held_out: float = field(
-        default=0.05,
-        metadata={"help": "Share of the texts' patients held out, where --data has no validation."},
-    )
-    rate: float | None = field(
-        default=None,
-        metadata={"help": "Share of the eligible tokens masked; 0.15 for mlm, else 0.7."},
-    )
-    temperature: float = field(
-        default=0.01, metadata={"help": "With emlm-cl: temperature of the contrast."}
-    )
-    teacher: str = field(
-        default="plain",
-        metadata={
-            "help": "With emlm-cl: whether the frozen copy reads the text as it is or with its "
-            "label tokens.",
-            "choices": list(TEACHERS),
-        },
-    )
-    max_length: int = field(
-        default=256, metadata={"help": "Longest window in tokens; never more than the encoder's."}
-    )
+    max_length: int = option(256, "Longest window in tokens; never more than the encoder's.")
 
 
 Settings = AnySettings[PretrainArguments]
@@ -132,6 +109,7 @@ PRETRAIN = Kind(
         "warmup_steps": 0.1,
         "metric_for_best_model": "loss",
     },
+    usual="5e-5, 20 epochs, batch 32, warm-up over a tenth",
     check=_check,
     takes_texts=True,
 )

@@ -33,7 +33,7 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
 
     def help_text(self) -> str:
         """The help of every flag, those of transformers included."""
-        return arguments.help_text(self.kind)
+        return self.kind.flags.full_help()
 
     def parse(self, argv: Sequence[str]) -> Settings:
         """Read flags and recipe."""

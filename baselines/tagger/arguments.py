@@ -7,16 +7,24 @@ better micro F1 on validation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from baselines.arguments import HeadArguments, Kind
 from baselines.arguments import Settings as AnySettings
-from baselines.tagger.scores import FIXED, PER_LABEL, SHARED
-from baselines.tagger.sections import WAYS
-from baselines.tagger.tags import SCHEMES
-from baselines.tagger.token_classifier import CRF, HEADS, MULTILABEL, SOFTMAX
+from baselines.tagger.choices import (
+    CRF,
+    FIXED,
+    HEADS,
+    MULTILABEL,
+    PER_LABEL,
+    SCHEMES,
+    SHARED,
+    SOFTMAX,
+    WAYS,
+)
 from labelwright.errors import ConfigError
+from labelwright.runtime.arguments import option
 
 RECIPES = Path(__file__).parents[1] / "recipes" / "tagger"
 METRICS = ("micro_f1", "macro_f1", "loss")
@@ -28,102 +36,73 @@ NO_SECTIONS = "none"
 class TaggerArguments(HeadArguments):
     """The flags that transformers does not have."""
 
-    max_length: int = field(
-        default=512,
-        metadata={
-            "help": "Longest window of a report in tokens; never more than the encoder's. Longer "
-            "reports are read in several windows, none is cut."
-        },
+    max_length: int = option(
+        512,
+        "Longest window of a report in tokens; never more than the encoder's. Longer reports "
+        "are read in several windows, none is cut.",
     )
-    stride: int = field(default=64, metadata={"help": "Words that neighbouring windows share."})
-    scheme: str = field(
-        default="BIO",
-        metadata={
-            "help": "BIO tells touching entities of one type apart, IO has one tag per type, "
-            "BIOES also says where an entity ends.",
-            "choices": list(SCHEMES),
-        },
+    stride: int = option(64, "Words that neighbouring windows share.")
+    scheme: str = option(
+        "BIO",
+        "BIO tells touching entities of one type apart, IO has one tag per type, BIOES also "
+        "says where an entity ends.",
+        SCHEMES,
     )
-    head: str = field(
-        default=SOFTMAX,
-        metadata={
-            "help": "softmax: one tag a word; crf: the same with learned transitions (package "
-            "pytorch-crf); multilabel: several tags a word, for entities that overlap.",
-            "choices": list(HEADS),
-        },
+    head: str = option(
+        SOFTMAX,
+        "softmax: one tag a word; crf: the same with learned transitions (package "
+        "pytorch-crf); multilabel: several tags a word, for entities that overlap.",
+        HEADS,
     )
-    crf: bool = field(default=False, metadata={"help": "Short for --head crf."})
-    class_weights: str = field(
-        default="none",
-        metadata={
-            "help": "Weights of the loss: (N - n) / n for a type in n of N training reports "
-            "(plain), at least 1 (clamped), or none.",
-            "choices": ["none", "plain", "clamped"],
-        },
+    crf: bool = option(False, "Short for --head crf.")
+    class_weights: str = option(
+        "none",
+        "Weights of the loss: (N - n) / n for a type in n of N training reports (plain), at "
+        "least 1 (clamped), or none.",
+        ("none", "plain", "clamped"),
     )
-    thresholds: str = field(
-        default=SHARED,
-        metadata={
-            "help": "With --head multilabel: from which probability on a tag counts, tuned on "
-            "validation. shared: one for all types, per-label: one each, 0.5: not tuned.",
-            "choices": [SHARED, PER_LABEL, FIXED, TEST_SET],
-        },
+    thresholds: str = option(
+        SHARED,
+        "With --head multilabel: from which probability on a tag counts, tuned on validation. "
+        "shared: one for all types, per-label: one each, 0.5: not tuned.",
+        (SHARED, PER_LABEL, FIXED, TEST_SET),
     )
-    r_drop: float = field(
-        default=0.0,
-        metadata={
-            "help": "R-Drop: every batch is read twice with other dropout, and this is the weight "
-            "of the divergence of both readings. 0 (default) reads once; 1 is a usual value."
-        },
+    r_drop: float = option(
+        0.0,
+        "R-Drop: every batch is read twice with other dropout, and this is the weight of the "
+        "divergence of both readings. 0 (default) reads once; 1 is a usual value.",
     )
-    label_smoothing: float = field(
-        default=0.0,
-        metadata={"help": "With --head softmax: share of the target that all tags get alike."},
+    label_smoothing: float = option(
+        0.0, "With --head softmax: share of the target that all tags get alike."
     )
-    pseudo_weight: float = field(
-        default=1.0,
-        metadata={"help": "How much notes of labelwright pseudo-label count beside the others."},
+    pseudo_weight: float = option(
+        1.0, "How much notes of labelwright pseudo-label count beside the others."
     )
-    sentence_task: list[str] = field(
-        default_factory=list,
-        metadata={
-            "help": "Types of which each window is asked, in training, whether it holds one."
-        },
+    sentence_task: list[str] = option(
+        list, "Types of which each window is asked, in training, whether it holds one."
     )
-    sentence_weight: float = field(
-        default=1.0, metadata={"help": "With --sentence-task: weight of that question's loss."}
+    sentence_weight: float = option(1.0, "With --sentence-task: weight of that question's loss.")
+    sections_as: str = option(
+        NO_SECTIONS,
+        "How the tagger reads the section of a word: none, as a vector beside each token's "
+        "(embedding), as words before the section's text (prefix), or as numbers added to the "
+        "tags' scores (bias).",
+        (NO_SECTIONS, *WAYS),
     )
-    sections_as: str = field(
-        default=NO_SECTIONS,
-        metadata={
-            "help": "How the tagger reads the section of a word: none, as a vector beside each "
-            "token's (embedding), as words before the section's text (prefix), or as numbers "
-            "added to the tags' scores (bias).",
-            "choices": [NO_SECTIONS, *WAYS],
-        },
+    section_table: str | None = option(
+        None,
+        "With --sections-as: headings of the notes: radiology, es, nl, it, or a YAML file; "
+        "default radiology.",
     )
-    section_table: str | None = field(
-        default=None,
-        metadata={
-            "help": "With --sections-as: headings of the notes: radiology, es, nl, it, or a YAML "
-            "file; default radiology."
-        },
+    section_dropout: float = option(
+        0.1, "With --sections-as: how often a section is hidden in training."
     )
-    section_dropout: float = field(
-        default=0.1,
-        metadata={"help": "With --sections-as: how often a section is hidden in training."},
+    dictionary: bool = option(
+        False,
+        "Look the training mentions up, too: mentions of which the tagger is not sure stay if "
+        "they are among them, and what it missed is added; tuned on validation.",
     )
-    dictionary: bool = field(
-        default=False,
-        metadata={
-            "help": "Look the training mentions up, too: mentions of which the tagger is not sure "
-            "stay if they are among them, and what it missed is added; tuned on validation."
-        },
-    )
-    patience: int = field(
-        default=5,
-        metadata={"help": "Stop after this many evaluations without a better one; 0: never."},
-    )
+    patience: int = option(5, "Stop after this many evaluations without a better one; 0: never.")
 
 
 Settings = AnySettings[TaggerArguments]
@@ -211,5 +190,6 @@ TAGGER = Kind(
         "num_train_epochs": 30.0,
         "metric_for_best_model": METRICS[0],
     },
+    usual="5e-5, at most 30 epochs, batch 10, accumulation 5",
     check=_check,
 )

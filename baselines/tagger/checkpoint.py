@@ -22,11 +22,12 @@ from safetensors.torch import load_file, save_file
 from baselines.dictionary import Dictionary
 from baselines.encoder.start import context_of, load_parts
 from baselines.labeler import Loaded
+from baselines.tagger.choices import HEADS, MULTILABEL, SCHEMES
 from baselines.tagger.known import Known
 from baselines.tagger.scores import HALF
 from baselines.tagger.sections import Sections
-from baselines.tagger.tags import SCHEMES, Tagging
-from baselines.tagger.token_classifier import HEADS, MULTILABEL, TokenClassifier
+from baselines.tagger.tags import Tagging
+from baselines.tagger.token_classifier import TokenClassifier
 from labelwright.checkpoint import TAGS, TaskInfo, load_task, save_task
 from labelwright.errors import CheckpointError
 from labelwright.io.jsonl import write_json, writing

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from baselines.tagger.sections import BIAS, EMBEDDING, NOWHERE
+from baselines.tagger.choices import BIAS, EMBEDDING
+from baselines.tagger.sections import NOWHERE
 
 SIZE = 32
 """Length of a section's vector."""

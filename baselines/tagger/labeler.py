@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from baselines.labeler import EMPTY, EncoderBased
 from baselines.tagger.checkpoint import LoadedTagger, load_tagger
+from baselines.tagger.choices import CRF
 from baselines.tagger.prepare import entities_of
 from baselines.tagger.scores import Scored
-from baselines.tagger.token_classifier import CRF, WordPadding
+from baselines.tagger.token_classifier import WordPadding
 from baselines.tagger.words import Window, WordReader
 from labelwright.errors import ConfigError
 from labelwright.records import Answer, Prediction, Reject, Report

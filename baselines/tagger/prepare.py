@@ -16,6 +16,7 @@ from baselines.encoder.prepare import check_validation, new_start
 from baselines.epochs import Draws
 from baselines.tagger.arguments import NO_SECTIONS, Settings
 from baselines.tagger.checkpoint import Shape, load_tagger, thresholds_of
+from baselines.tagger.choices import MULTILABEL
 from baselines.tagger.data import (
     Rows,
     Split,
@@ -28,7 +29,7 @@ from baselines.tagger.notes import read_split
 from baselines.tagger.scores import Scored, f1_scores, mentions, tune
 from baselines.tagger.sections import Sections, names_in
 from baselines.tagger.tags import Tagging
-from baselines.tagger.token_classifier import MULTILABEL, Objective, TokenClassifier
+from baselines.tagger.token_classifier import Objective, TokenClassifier
 from baselines.tagger.words import WordReader
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.data_folder import DataFolder

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.tagger.choices import FIXED, SHARED
 from baselines.tagger.tags import Key, Mention, Tagging, key_of
 from labelwright.records import Entity
 
 HALF = 0.5
 CANDIDATES = np.round(np.arange(0.05, 0.96, 0.05), 2)
 """Thresholds that are tried."""
-SHARED, PER_LABEL, FIXED = "shared", "per-label", "0.5"
 
 
 @dataclass(frozen=True, eq=False)

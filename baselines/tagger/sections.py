@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.tagger.choices import WAYS
 from labelwright.text.section_tables import OTHER, SectionTable
 
-EMBEDDING, PREFIX, BIAS = WAYS = ("embedding", "prefix", "bias")
 NOWHERE, UNSEEN = 0, 1
 """Numbers of no section, and of one that no training note had."""
 

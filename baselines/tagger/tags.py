@@ -29,11 +29,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baselines.tagger.choices import SCHEMES
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity
 
-SCHEMES = {"BIO": "BI", "IO": "I", "BIOES": "BIES"}
-"""The tags of one class, by scheme."""
 OPENING, CLOSING = "BS", "ES"
 
 Key = tuple[str, Certainty | None, tuple[tuple[int, int], ...]]

@@ -16,13 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.tagger.choices import BIAS, CRF, EMBEDDING, MULTILABEL, PREFIX
 from baselines.tagger.fusion import SectionFusion
 from baselines.tagger.losses import consistency, word_loss
-from baselines.tagger.sections import BIAS, EMBEDDING, PREFIX
 from labelwright.errors import MissingExtraError
 
 NO_LABEL = -100
-SOFTMAX, CRF, MULTILABEL = HEADS = ("softmax", "crf", "multilabel")
 CHAIN = 2048
 """Words that the random field sees at once; a longer text is read in chains of so many."""
 CHAINS = 64

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.tagger.sections import PREFIX, Sections
+from baselines.tagger.choices import PREFIX
+from baselines.tagger.sections import Sections
 from labelwright.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import torch
 
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import find_encoder, load_parts
-from baselines.tagger.sections import BIAS, EMBEDDING
+from baselines.tagger.choices import BIAS, EMBEDDING
 from baselines.tagger.token_classifier import Objective, TokenClassifier, WordPadding
 
 TAGS, SECTIONS, WINDOWS = 19, 8, 8

@@ -128,20 +128,3 @@ def meant(word: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]}?" if near else ""
-
-
-def add_training_help(
-    parser: argparse.ArgumentParser,
-    epilog: str,
-    every: str = "show every training flag (takes seconds)",
-) -> None:
-    """The help of a command whose flags another parser reads, which takes seconds to load.
-
-    Args:
-        epilog: the most important of those flags, as it stands.
-        every: the help of ``--help-all``.
-    """
-    parser.usage = f"{parser.prog} [--config RECIPE] --data DIR --output_dir DIR [flags]"
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = epilog
-    parser.add_argument("--help-all", action="store_true", help=every)

@@ -231,7 +231,7 @@ def test_what_does_not_fit(
     assert convert(pth, tmp_path, tokenizer) == 2
     assert "the folder is not empty" in capfd.readouterr().err
     assert main(["train-encoder", "--tokenizer", "x", "--data", "y"]) == 2
-    assert "--tokenizer belongs to --convert-pth" in capfd.readouterr().err
+    assert "--tokenizer is for --convert-pth" in capfd.readouterr().err
 
 
 ATTEMPTS = {

@@ -11,10 +11,11 @@ import pytest
 import torch
 from torch import nn
 
+from baselines.tagger.choices import BIAS, EMBEDDING, HEADS
 from baselines.tagger.fusion import SectionFusion
 from baselines.tagger.losses import consistency, word_loss
-from baselines.tagger.sections import BIAS, EMBEDDING, dropped
-from baselines.tagger.token_classifier import HEADS, Objective, TokenClassifier, WordPadding
+from baselines.tagger.sections import dropped
+from baselines.tagger.token_classifier import Objective, TokenClassifier, WordPadding
 
 
 def logs(rows: list[list[float]]) -> torch.Tensor:

@@ -13,7 +13,8 @@ from tagger_tools import LABEL_SET, label_set
 
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import load_parts
-from baselines.tagger.tags import SCHEMES, Tagging, key_of
+from baselines.tagger.choices import SCHEMES
+from baselines.tagger.tags import Tagging, key_of
 from baselines.tagger.words import WordReader, find_words
 from labelwright.annotations import tags as core_tags
 from labelwright.errors import ConfigError

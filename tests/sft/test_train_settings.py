@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from labelwright import cli
-from labelwright.commands.train import EPILOG
 from labelwright.errors import ConfigError, MissingExtraError
-from sft.arguments import RECIPES, Settings, help_text, parse
+from sft.arguments import FLAGS, RECIPES, Settings, parse
 from sft.train import script
 
 ROOT = Path(__file__).parents[2]
@@ -226,9 +225,9 @@ def test_help_answers_at_once_and_names_real_flags() -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began
     assert spent < 3, "a third of a second of CPU time"
-    assert "--on-long error|drop|cut" in shown.stdout
-    everything = help_text()
-    for word in EPILOG.replace(",", " ").split():
+    assert "--on_long error|drop|cut" in shown.stdout
+    everything = FLAGS.full_help()
+    for word in FLAGS.short_help().replace(",", " ").split():
         if word.startswith("--") and word not in ("--config", "--config_file"):
             assert word in everything, word
 

@@ -1,0 +1,179 @@
+"""Flags and recipes of every training: ours and those of a library, declared once, read as one.
+
+A recipe is a YAML mapping of the same names as the flags; flags win. Nothing is ignored in
+silence: an unknown name, a value of the wrong kind and a setting that a training decides itself
+are errors. The short help of a training is made of its own flags, before any library is loaded.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from labelwright.errors import ConfigError
+from labelwright.io.recipes import recipe_flags, take_recipe, unknown_flag, without_rivals
+
+STARTS = ("model_name_or_path", "init_from", "scratch")
+"""The flags that say where the weights come from; one of them replaces a recipe's."""
+NOWHERE = (None, "", "trainer_output")
+"""What the output folder is where nobody named one."""
+WIDTH, INDENT = 98, 30
+
+
+def option(default: Any, said: str, choices: Iterable[str] = (), **how: Any) -> Any:
+    """A flag as a field of a training's dataclass; ``list`` as a default is an empty list."""
+    told = {"help": said, **({"choices": [*choices]} if choices else {}), **how}
+    if default is list:
+        return field(default_factory=list, metadata=told)
+    return field(default=default, metadata=told)
+
+
+@dataclass
+class CommonArguments:
+    """The flags that every training has and no library."""
+
+    data: str | None = option(None, "Folder that `labelwright build` wrote.", metavar="DIR")
+    scratch: str | None = option(None, "Start from a small model with random weights.")
+    resume: str = option(
+        "auto",
+        "auto: go on from the last whole checkpoint of the same run; never: delete "
+        "this run's checkpoints and start over; PATH: go on from this checkpoint.",
+        metavar="auto|never|PATH",
+    )
+    dry_run: bool = option(False, "Show counts, lengths, weights or memory, and steps; exit.")
+
+
+@dataclass(frozen=True)
+class TrainingFlags:
+    """What one training takes.
+
+    Attributes:
+        command: as the user writes it.
+        task: the dataclass of its own flags.
+        recipes: folder of the recipes that can be given by name.
+        libraries: loads the dataclasses of the library's settings.
+        defaults: of those settings, given the flags of recipe and command line.
+        also: what the short help says of the library's flags.
+    """
+
+    command: str
+    task: type
+    recipes: Path
+    libraries: Callable[[], Sequence[type]]
+    defaults: Callable[[Sequence[str]], Mapping[str, Any]]
+    also: str
+
+    def read(self, argv: Sequence[str]) -> tuple[list[Any], Path | None]:
+        """Our flags and the library's settings, and the recipe named by ``--config``.
+
+        Raises:
+            ConfigError: a flag, a recipe key or a value that cannot work.
+        """
+        recipe, rest = take_recipe(argv, self.recipes)
+        parser = self._parser()
+        names = {name for action in parser._actions for name in action.option_strings}
+        nothing, flags = recipe_flags(recipe, {n[2:] for n in names}) if recipe else ({}, [])
+        words = [*without_rivals(flags, rest, STARTS), *rest]
+        parser.set_defaults(**{**self.defaults(words), **nothing})
+        try:
+            *found, unknown = parser.parse_args_into_dataclasses(
+                words, return_remaining_strings=True, look_for_args_file=False
+            )
+        except (ValueError, ImportError, RuntimeError) as error:
+            raise ConfigError(
+                f"the settings cannot work together: {str(error).splitlines()[0]}",
+                remedy="change or remove the setting named there",
+                source=recipe,
+            ) from None
+        if unknown:
+            raise unknown_flag(unknown[0], names, command=self.command)
+        return found, recipe
+
+    def full_help(self) -> str:
+        """The help of every flag, the library's included."""
+        return str(self._parser().format_help())
+
+    def short_help(self) -> str:
+        """Our flags, and a word on the library's."""
+        named = ", ".join(sorted(path.stem for path in self.recipes.glob("*.yaml")))
+        lines = [
+            "training flags (a recipe holds the same names, and a flag wins over it; - may stand "
+            "for _)",
+            *_line("config", "RECIPE", f"a YAML file, or a shipped one: {named}"),
+            *_line("output_dir", "DIR", "where the model, its checkpoints and its manifest go"),
+        ]
+        for one in fields(self.task):
+            lines += _line(one.name, _values(one), _said(one))
+        return "\n".join(
+            [*lines, self.also.rstrip(), _SEVERAL.format(self.command.replace(" ", ".cli ", 1))]
+        )
+
+    def _parser(self) -> Any:
+        from transformers import HfArgumentParser
+
+        command = self.command
+
+        class Parser(HfArgumentParser):
+            def error(self, message: str) -> NoReturn:
+                raise ConfigError(
+                    message.removeprefix("argument "), remedy=f"see {command} --help-all"
+                )
+
+        kinds: Any = (self.task, *self.libraries())
+        usage = f"{command} [--config RECIPE] --data DIR --output_dir DIR [flags]"
+        return Parser(kinds, prog=command, allow_abbrev=False, usage=usage)
+
+
+_SEVERAL = """
+Several GPUs: accelerate launch --config_file accelerate_config.yaml -m {}
+[flags]
+"""
+
+
+def _values(one: Any) -> str:
+    if "choices" in one.metadata:
+        return "|".join(one.metadata["choices"])
+    if one.default is False:
+        return ""
+    usual = {"int": "N", "float": "X", "list[str]": "A B"}
+    return str(one.metadata.get("metavar") or usual.get(str(one.type), "NAME"))
+
+
+def _said(one: Any) -> str:
+    default = "" if one.default in (None, False, MISSING) else f" (default {one.default})"
+    return f"{str(one.metadata['help']).rstrip('.')}{default}"
+
+
+def _line(name: str, values: str, said: str) -> list[str]:
+    head = f"  --{name} {values}".rstrip()
+    body = textwrap.wrap(said, WIDTH - INDENT, break_on_hyphens=False)
+    if len(head) < INDENT - 1:
+        head, body = f"{head:{INDENT}}{body[0]}", body[1:]
+    return [head, *(" " * INDENT + line for line in body)]
+
+
+def check_output(output: str | None) -> None:
+    """Refuse a training without a folder for its model.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if output in NOWHERE:
+        raise ConfigError("no folder for the model", remedy="give --output_dir DIR")
+
+
+def check_decided(settings: Any, decided: Mapping[str, tuple[Any, str]]) -> None:
+    """Refuse settings that would be without effect, wrong or unsafe.
+
+    Args:
+        decided: their only value, and why, by name.
+
+    Raises:
+        ConfigError: one has another value.
+    """
+    for name, (only, why) in decided.items():
+        if getattr(settings, name) != only:
+            raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
