@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from baselines.rules.phrases import COLONS, DASHES, Match, PhraseTrie, Sentence
 from baselines.rules.rule_book import Answer, ObservationRules, Part, RuleBook
-from baselines.rules.scope import Scope, Trigger, longest
+from baselines.rules.scope import Scope
+from baselines.rules.triggers import Trigger, longest
 from labelwright.records import Certainty
 
 REACH_LEFT = 3

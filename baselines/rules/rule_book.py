@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from baselines.rules.phrases import mistake
-from baselines.rules.scope import Trigger
+from baselines.rules.triggers import Trigger
 from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet

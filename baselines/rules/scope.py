@@ -10,163 +10,38 @@ its own ("no effusion, and the heart **is** enlarged").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum, auto
 
-from baselines.rules.phrases import COLONS, MARKS, Match
+from baselines.rules.borders import Borders, Span
+from baselines.rules.phrases import COLONS, Match
+from baselines.rules.triggers import NEGATIONS, NOT_HIS, Trigger
 from labelwright.records import Certainty
 
-
-class Trigger(IntEnum):
-    """What a phrase of the scope file does."""
-
-    NO = auto()
-    """What follows is absent."""
-    NOT = auto()
-    """What follows is absent, and a mention in whose midst it stands."""
-    MAYBE = auto()
-    """What follows is uncertain."""
-    SKIP = auto()
-    """What follows is no statement about this report's patient today."""
-    ABSENT = auto()
-    """What precedes is absent."""
-    GONE = auto()
-    """What precedes is absent or, where nothing precedes, what follows ("resolved")."""
-    PERHAPS = auto()
-    """What precedes is uncertain or, where the clause goes on, what follows ("likely")."""
-    PERSON = auto()
-    """Another person: what follows is not said of the patient, whatever verbs come in between."""
-    ASIDE = auto()
-    """What precedes is no statement about this report's patient today ("in his brother")."""
-    YES = auto()
-    """What precedes is present, even after a negation ("no effusion right, small on the left")."""
-    DOUBTFUL = auto()
-    """What precedes is uncertain."""
-    OPEN = auto()
-    """What precedes is uncertain, even after a negation ("cannot be excluded")."""
-    VERSUS = auto()
-    """Both sides are uncertain."""
-    INERT = auto()
-    """Looks like a trigger or a verb and is none ("no change in", "is seen")."""
-    STOP = auto()
-    """Ends every scope."""
-    RELATIVE = auto()
-    """Ends every scope, unless a comma closes what it opens: that is passed over then."""
-    CLAUSE = auto()
-    """The subject and verb of a clause of its own: ends what reaches forward to it."""
-    NEW_ITEM = auto()
-    """Ends a scope, unless an alternative follows."""
-    FRESH = auto()
-    """A word with which something new begins, where it stands right behind a finding."""
-    SIDE = auto()
-    """As FRESH, unless an alternative follows: "left" in "no pneumothorax left effusion"."""
-    SEEN = auto()
-    """Says of a list that it is seen; of one thing after a comma, a verb ("…, edema is seen")."""
-    ALTERNATIVE = auto()
-    """Parts of a list of which each is meant alone ("or")."""
-    JOIN = auto()
-    """Parts of a list ("and")."""
-    VERB = auto()
-    """Makes a list part a clause of its own."""
-
-
-FORWARD = frozenset(
-    {Trigger.NO, Trigger.NOT, Trigger.MAYBE, Trigger.SKIP, Trigger.PERSON, Trigger.VERSUS}
-)
-BACKWARD = frozenset(
-    {
-        Trigger.ABSENT,
-        Trigger.DOUBTFUL,
-        Trigger.OPEN,
-        Trigger.VERSUS,
-        Trigger.ASIDE,
-        Trigger.YES,
-    }
-)
-_SEPARATING = frozenset(
-    {Trigger.STOP, Trigger.RELATIVE, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN}
-)
-_HARD = frozenset({Trigger.STOP, Trigger.RELATIVE, Trigger.FRESH})
-_NEW = frozenset({Trigger.FRESH, Trigger.SIDE})
-_NOT_HIS = frozenset({Trigger.SKIP, Trigger.PERSON})
-_HARD_MARKS = MARKS - {",", "/", "+"}
-_NEGATIONS = frozenset({Trigger.NO, Trigger.NOT})
 _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
-_BESIDE = 4
-"""How close behind a word such as "left" the finding stands that it begins."""
 _FAR = 7
 """How many words before a "versus" may belong to what it sets against something."""
 
-Span = tuple[int, int]
-"""Words of the sentence, from the first to the one after the last."""
 
-
-class Scope:
-    """The triggers of one sentence and where each reaches.
-
-    Args:
-        words: the sentence.
-        found: matches whose payload is a :class:`Trigger`; of overlapping ones the first and
-            longest counts.
-        mentions: where findings are named, in any order.
-    """
+class Scope(Borders):
+    """Where each trigger of one sentence reaches, and what that says of a mention."""
 
     def __init__(
         self, words: Sequence[str], found: Sequence[Match], mentions: Sequence[Span] = ()
     ) -> None:
-        self._words = words
-        self._mentions = mentions
-        self._triggers = longest([m for m in found if m.payload is not Trigger.CLAUSE])
-        self._alternatives: list[int] = []
-        self._seen: list[int] = []
-        forward: list[tuple[Trigger, Match]] = []
-        backward: list[tuple[Trigger, Match]] = []
-        separating: list[Match] = []
-        for match in self._triggers:
-            kind = match.payload
-            if kind is Trigger.GONE:
-                kind = Trigger.ABSENT if self._follows(match) else Trigger.NO
-            elif kind is Trigger.PERHAPS:
-                kind = Trigger.DOUBTFUL if self._closes(match) else Trigger.MAYBE
-            if kind in FORWARD:
-                forward.append((kind, match))
-            if kind in BACKWARD:
-                backward.append((kind, match))
-            elif kind in _SEPARATING or (kind in _NEW and self._begins_new(match)):
-                separating.append(match)
-                if kind is Trigger.ALTERNATIVE:
-                    self._alternatives.append(match.start)
-            elif kind is Trigger.SEEN:
-                self._seen.append(match.start)
-        modal = {m.start for m in self._triggers if m.payload in (Trigger.MAYBE, Trigger.VERB)}
-        self._verbs = [m.start for m in found if m.payload is Trigger.VERB and m.start in modal]
-        self._forward_starts = {m.start: kind for kind, m in forward}
-        self._clauses = sorted(
-            m.start
-            for m in found
-            if m.payload is Trigger.CLAUSE
-            and not any(t.start < m.start < t.end for t in self._triggers)
-            and not any(start < m.start < end for start, end in mentions)
-        )
-        self._separators: list[tuple[int, int, bool]] = []
-        self._holes: list[Span] = []
-        self._asides: list[Span] = []
-        self._listed = {m.start for m in separating if m.payload is Trigger.NEW_ITEM}
-        self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
-        self._mark_separators(separating)
+        super().__init__(words, found, mentions)
         self._choices = self._alternatives and self._outside_denied_change(found)
         self._reaches = [
             (kind, m.start, low, high)
-            for kind, m in forward
+            for kind, m in self._forward
             for low, high in self._forward_spans(kind, m)
         ]
         self._reaches_back = [
-            (kind, low, high) for kind, m in backward for low, high in self._backward_spans(m)
+            (kind, low, high) for kind, m in self._backward for low, high in self._backward_spans(m)
         ]
 
     def _outside_denied_change(self, found: Sequence[Match]) -> list[int]:
         """The alternatives that leave something open: not "no change in the effusion or edema"."""
-        denials = {m.start for m in found if m.payload in _NEGATIONS}
+        denials = {m.start for m in found if m.payload in NEGATIONS}
         spans = [
             span
             for m in self._triggers
@@ -197,12 +72,12 @@ class Scope:
         }
         if Trigger.YES in after:
             return Certainty.POSITIVE
-        if not _NOT_HIS.isdisjoint(reached) or Trigger.ASIDE in after:
+        if not NOT_HIS.isdisjoint(reached) or Trigger.ASIDE in after:
             answered = Trigger.ABSENT in after and Trigger.PERSON not in reached
             return Certainty.NEGATIVE if answered and Trigger.ASIDE not in after else None
         if Trigger.OPEN in after:
             return Certainty.UNCERTAIN
-        if not _NEGATIONS.isdisjoint(reached) or Trigger.ABSENT in after:
+        if not NEGATIONS.isdisjoint(reached) or Trigger.ABSENT in after:
             return Certainty.NEGATIVE
         if reached or after:
             return Certainty.UNCERTAIN
@@ -210,7 +85,7 @@ class Scope:
 
     def begins_negation(self, at: int) -> bool:
         """Whether a negation of what follows begins at ``at``."""
-        return self._forward_starts.get(at) in _NEGATIONS
+        return self._forward_starts.get(at) in NEGATIONS
 
     @property
     def has_alternative(self) -> bool:
@@ -232,130 +107,9 @@ class Scope:
             hard and left <= at < right for at, _end, hard in self._separators
         )
 
-    def bound(self, at: int) -> int:
-        """The first hard separator from ``at`` on, or the sentence's end.
-
-        A colon or a dash at ``at`` itself is passed over: ``heart: enlarged``.
-        """
-        at += at < len(self._words) and self._words[at] in COLONS
-        for start, end, hard in self._separators:
-            if hard and start >= at and (start, end) not in self._fresh:
-                return start
-        return len(self._words)
-
-    def parted(self, start: int, end: int) -> bool:
-        """Whether a comma, a joiner or a stop stands in ``words[start:end]``."""
-        for at, _end, _hard in self._separators:  # noqa: SIM110  (a plain loop is twice as fast)
-            if start <= at < end:
-                return True
-        return False
-
-    def comma(self, start: int, end: int) -> bool:
-        """Whether a comma stands in ``words[start:end]``."""
-        return "," in self._words[start:end]
-
-    def aside(self, at: int) -> bool:
-        """Whether a word stands in an aside between commas: "heart, *once large*, is normal"."""
-        return any(low <= at < high for low, high in self._asides)
-
-    def has_verb(self, start: int, end: int) -> bool:
-        """Whether ``words[start:end]`` holds a verb that opens a clause."""
-        for at in self._verbs:  # noqa: SIM110  (a plain loop is twice as fast)
-            if start <= at < end:
-                return True
-        return False
-
-    def _begins_new(self, match: Match) -> bool:
-        """Whether a word begins something new: behind a finding, a side only before another."""
-        if match.payload is Trigger.SIDE:
-            near = range(match.end, match.end + _BESIDE)
-            return self._ends_here(match.start) and any(at in near for at, _ in self._mentions)
-        return self._ends_here(match.start)
-
-    def _ends_here(self, at: int) -> bool:
-        """Whether a finding, or what is said of it, ends at ``at`` without any mark.
-
-        A hedge may stand in between: "no edema question small effusion".
-        """
-        if any(end == at for _start, end in self._mentions):
-            return True
-        before = [m for m in self._triggers if m.end == at]
-        return any(m.payload is Trigger.SEEN for m in before) or any(
-            m.payload is Trigger.MAYBE and self._ends_here(m.start) for m in before
-        )
-
-    def _follows(self, match: Match) -> bool:
-        """Whether "resolved" is said of what precedes it, not of what follows."""
-        before = [end for _start, end in self._mentions if end <= match.start]
-        if not before:
-            return not any(start >= match.end for start, _end in self._mentions)
-        opens = match.start and self._words[match.start - 1] in MARKS
-        after = any(match.end <= start <= match.end + 3 for start, _end in self._mentions)
-        return not (opens and after)
-
-    def _closes(self, match: Match) -> bool:
-        """Whether "likely" ends what is said of the finding before it."""
-        if not any(end <= match.start for _start, end in self._mentions):
-            return False
-        following = match.end
-        if following == len(self._words) or self._words[following] in MARKS:
-            return True
-        if match.start and self._words[match.start - 1] == ",":
-            return False
-        ends = any(m.start == following and m.payload in _SEPARATING for m in self._triggers)
-        return ends or not any(start >= following for start, _end in self._mentions)
-
-    def _mark_separators(self, separating: Sequence[Match]) -> None:
-        found = [
-            (m.start, m.end, self._words[m.start] != ",")
-            if m.payload is Trigger.RELATIVE
-            else (m.start, m.end, m.payload in _HARD or self._ends_list(m))
-            for m in separating
-        ]
-        if not MARKS.isdisjoint(self._words):
-            plain = [m for m in self._triggers if m.payload is not Trigger.RELATIVE]
-            inside = {at for m in plain for at in range(m.start, m.end)}
-            opened = -1
-            relative = {m.start for m in separating if m.payload is Trigger.RELATIVE}
-            for at, word in enumerate(self._words):
-                if word not in MARKS or at in inside:
-                    continue
-                found.append((at, at + 1, word in _HARD_MARKS and not self._lists_on(at)))
-                if word == "(":
-                    opened = at
-                elif word == "," and {at, at + 1} & relative and "," in self._words[at + 2 :]:
-                    self._asides.append((at, self._words.index(",", at + 2) + 1))
-                    self._holes.append(self._asides[-1])
-                elif word == ")" and opened >= 0:
-                    if at - opened > 2 or not self._words[opened + 1].isdigit():
-                        self._holes.append((opened, at + 1))
-                    opened = -1
-            found.sort()
-        self._separators = found
-
-    def _lists_on(self, at: int) -> bool:
-        """Whether the semicolon at ``at`` parts a list that ends in "; or"."""
-        if self._words[at] != ";":
-            return False
-        for start in self._alternatives:
-            if start > at:
-                return self._words[start - 1] == ";" and not self.has_verb(at, start)
-        return False
-
-    def _ends_list(self, trigger: Match) -> bool:
-        return trigger.payload in (Trigger.NEW_ITEM, Trigger.SIDE) and not any(
-            at > trigger.start for at in self._alternatives
-        )
-
-    def _hole(self, at: int) -> Span | None:
-        for hole in self._holes:
-            if hole[0] <= at < hole[1]:
-                return hole
-        return None
-
     def _forward_spans(self, kind: Trigger, trigger: Match) -> list[Span]:
         size = self._clause_after(kind, trigger.end)
-        if kind in _NOT_HIS:
+        if kind in NOT_HIS:
             size = min(size, self._denial_after(trigger.end))
         low = trigger.end
         spans: list[Span] = []
@@ -363,7 +117,7 @@ class Scope:
         for index, (start, end, hard) in enumerate(self._separators):
             if start >= size:
                 break
-            passed = not hard or (kind not in _NEGATIONS and self._words[start] != ";")
+            passed = not hard or (kind not in NEGATIONS and self._words[start] != ";")
             if start < low or (start == trigger.end and passed):
                 continue
             hole = self._hole(start)
@@ -375,8 +129,8 @@ class Scope:
             fresh = self._forward_starts.get(end)
             if (
                 (hard and not (kind is Trigger.PERSON and start in self._listed))
-                or (fresh is not None and kind not in _NOT_HIS)
-                or fresh in _NEGATIONS
+                or (fresh is not None and kind not in NOT_HIS)
+                or fresh in NEGATIONS
                 or (
                     kind is not Trigger.PERSON
                     and (
@@ -394,14 +148,14 @@ class Scope:
             (
                 at
                 for at, kind in self._forward_starts.items()
-                if kind in _NEGATIONS and any(end <= low < at for low, _high in self._mentions)
+                if kind in NEGATIONS and any(end <= low < at for low, _high in self._mentions)
             ),
             default=len(self._words),
         )
 
     def _clause_after(self, kind: Trigger, end: int) -> int:
         """Where the next clause begins; one that follows at once, as "whether" asks, is passed."""
-        if kind not in _NEGATIONS:
+        if kind not in NEGATIONS:
             end += end < len(self._words) and self._words[end] == ","
         later = [at for at in self._clauses if at > end and at - 1 not in self._clauses]
         return later[0] if later else len(self._words)
@@ -478,22 +232,3 @@ class Scope:
         hedges = (m.end for m in self._triggers if m.payload is Trigger.MAYBE)
         hedged = max((end for end in hedges if end <= versus.start), default=0)
         return max(hedged, versus.start - _FAR)
-
-
-def longest(found: Sequence[Match]) -> list[Match]:
-    """Of overlapping matches keep the first, and of those that start together the longest.
-
-    Args:
-        found: in the order of their starts, as :meth:`PhraseTrie.find` gives them.
-    """
-    kept: list[Match] = []
-    first = at = 0
-    for match in found:
-        start, end, _ = match
-        if start >= at:
-            kept.append(match)
-            first, at = start, end
-        elif start == first and end > at:
-            kept[-1] = match
-            at = end
-    return kept
