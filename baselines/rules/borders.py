@@ -13,6 +13,12 @@ Span = tuple[int, int]
 _HARD = frozenset({Trigger.STOP, Trigger.RELATIVE, Trigger.FRESH})
 _NEW = frozenset({Trigger.FRESH, Trigger.SIDE})
 _HARD_MARKS = MARKS - {",", "/", "+"}
+_AROUND = {
+    Trigger.GONE: Trigger.ABSENT,
+    Trigger.PERHAPS: Trigger.DOUBTFUL,
+    Trigger.SKIP: Trigger.ASIDE,
+}
+_ARTICLES = frozenset({"a", "an", "the"})
 _BESIDE = 4
 """How close behind a word such as "left" the finding stands that it begins."""
 
@@ -37,13 +43,10 @@ class Borders:
         self._seen: list[int] = []
         self._forward: list[tuple[Trigger, Match]] = []
         self._backward: list[tuple[Trigger, Match]] = []
+        self._holding: list[tuple[Trigger, int, int]] = []
         separating: list[Match] = []
         for match in self._triggers:
-            kind = match.payload
-            if kind is Trigger.GONE:
-                kind = Trigger.ABSENT if self._follows(match) else Trigger.NO
-            elif kind is Trigger.PERHAPS:
-                kind = Trigger.DOUBTFUL if self._closes(match) else Trigger.MAYBE
+            kind = self._kind(match)
             if kind in FORWARD:
                 self._forward.append((kind, match))
             if kind in BACKWARD:
@@ -70,6 +73,21 @@ class Borders:
         self._listed = {m.start for m in separating if m.payload is Trigger.NEW_ITEM}
         self._fresh = {m[:2] for m in separating if m.payload is Trigger.FRESH}
         self._mark_separators(separating)
+
+    def _kind(self, match: Match) -> Trigger:
+        """What a phrase does here; one that holds a finding says something of that alone."""
+        kind: Trigger = match.payload
+        if kind in _AROUND and self._holds(match):
+            self._holding.append((_AROUND[kind], *match[:2]))
+            return Trigger.SKIP if kind is Trigger.SKIP else Trigger.INERT
+        if kind is Trigger.GONE:
+            return Trigger.ABSENT if self._follows(match) else Trigger.NO
+        if kind is Trigger.PERHAPS:
+            return Trigger.DOUBTFUL if self._closes(match) else Trigger.MAYBE
+        return kind
+
+    def _holds(self, match: Match) -> bool:
+        return any(match.start <= low and high <= match.end for low, high in self._mentions)
 
     def bound(self, at: int) -> int:
         """The first hard separator from ``at`` on, or the sentence's end.
@@ -140,6 +158,8 @@ class Borders:
         if following == len(self._words) or self._words[following] in MARKS:
             return True
         if match.start and self._words[match.start - 1] == ",":
+            return False
+        if match.start and self._words[match.start - 1] in _ARTICLES:
             return False
         ends = any(m.start == following and m.payload in SEPARATING for m in self._triggers)
         return ends or not any(start >= following for start, _end in self._mentions)

@@ -113,7 +113,7 @@ class RulesLabeler:
         said.empty = text == report.text
         for start, end in self._body(report):
             thread = Thread()
-            for sentence in sentences(text, start, end):
+            for sentence in _without_request(sentences(text, start, end)):
                 said.sentences.append(sentence)
                 said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)
                 reading, answered = thread.next(sentence, self._finder.read(sentence))
@@ -227,6 +227,17 @@ class RulesLabeler:
                 spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
                 evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
+
+
+def _without_request(read: Iterator[Sentence]) -> Iterator[Sentence]:
+    """Without a question at the very beginning, if more follows: "?Infection. Clear lungs."""
+    first = next(read, None)
+    second = next(read, None)
+    if first is not None and (first.words[0] != "?" or second is None):
+        yield first
+    if second is not None:
+        yield second
+        yield from read
 
 
 class _Said:

@@ -60,6 +60,7 @@ class _Kind(IntEnum):
     FINE = auto()
     ELSEWHERE = auto()
     ABSENT = auto()
+    WEAK = auto()
     PERSON = auto()
     AGAIN = auto()
 
@@ -79,7 +80,7 @@ class Finder:
     """Finds and judges the mentions of one rule book's observations."""
 
     def __init__(self, book: RuleBook) -> None:
-        self._trie = PhraseTrie()
+        self._trie = PhraseTrie(book.known)
         self._labels: list[str] = []
         self._signs: set[str] = set()
         self._part_owners: list[int] = []
@@ -117,6 +118,8 @@ class Finder:
         self._add(rules.not_mentions, _Cue(_Kind.NOT_MENTION, owner))
         self._add(rules.absent, _Cue(_Kind.MENTION, owner))
         self._add(rules.absent, _Cue(_Kind.ABSENT, owner))
+        self._add(rules.weak, _Cue(_Kind.MENTION, owner))
+        self._add(rules.weak, _Cue(_Kind.WEAK, owner))
         for part in rules.parts:
             self._add_part(part, owner)
 
@@ -144,6 +147,8 @@ class Finder:
         judged = [(label, scope.verdict(m.start, m.end), m) for label, m in counting]
         if scope.has_alternative:
             judged = _choices(scope, judged, self._signs)
+        if found.weak:
+            judged = _without_weak(judged, {match[:2] for match in found.weak})
         named = [
             _mention(sentence, label, certainty or Certainty.BLANK, m.start, m.end)
             for label, certainty, m in _turned(judged, found.absent)
@@ -205,6 +210,7 @@ class _Found(NamedTuple):
     fine: list[Match]
     elsewhere: list[Match]
     absent: list[Match]
+    weak: list[Match]
     answers: list[Match]
     persons: set[int]
     again: set[int]
@@ -224,7 +230,7 @@ def _with_aside(reading: Reading, found: _Found) -> Reading:
 
 
 def _sorted_out(matches: Sequence[Match]) -> _Found:
-    found = _Found([], [], {}, {}, {}, [], [], [], [], set(), set())
+    found = _Found([], [], {}, {}, {}, [], [], [], [], [], set(), set())
     by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
     for match in matches:
         payload = match.payload
@@ -243,6 +249,8 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
             found.elsewhere.append(match)
         elif kind is _Kind.ABSENT:
             found.absent.append(match)
+        elif kind is _Kind.WEAK:
+            found.weak.append(match)
         elif kind is _Kind.PERSON:
             found.persons.add(owner)
         elif kind is _Kind.AGAIN:
@@ -267,6 +275,12 @@ def _turned(judged: Sequence[_Judged], absent: Sequence[Match]) -> list[_Judged]
         (label, _OPPOSITE.get(certainty, certainty) if m[:2] in spans else certainty, m)
         for label, certainty, m in row
     ]
+
+
+def _without_weak(judged: Sequence[_Judged], weak: Collection[tuple[int, int]]) -> list[_Judged]:
+    """Without signs that the sentence itself leaves open: "vessels prominent, perhaps edema"."""
+    doubted = {label for label, certainty, _ in judged if certainty is Certainty.UNCERTAIN}
+    return [one for one in judged if one[2][:2] not in weak or one[0] not in doubted]
 
 
 def _choices(scope: Scope, judged: Sequence[_Judged], signs: Collection[str]) -> list[_Judged]:

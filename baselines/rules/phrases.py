@@ -23,10 +23,11 @@ Hyphens and underscores part words: write ``air space`` for ``air-space``. A wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from baselines.rules.spelling import Spelling
 from labelwright.text.sentences import ENDS
 
 DASHES = frozenset({"-", "--", "–", "—"})
@@ -56,6 +57,9 @@ _NARROWEST = 45
 _GOES_ON = re.compile(
     r"(?:[,:/(-]|\b(?:and|or|nor|no|not|of|the|an?|in|with|without|to|for|is|are|was|were|at|on|from"
     r"|may|evidence|right|left|small|mild|large|moderate|pleural|lower|upper|lung))\s*\Z"
+)
+_ANSWERING = frozenset(
+    {"it", "they", "these", "this", "today", "now", "none", "currently", "there"}
 )
 _JOINING = frozenset({"and", "or", "nor", "of", "in", "with", "is", "are", "at", "on", "which"})
 _NOT = "not"
@@ -132,9 +136,23 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
             for first in range(0, len(words), MAX_WORDS):
                 piece = words[first : first + MAX_WORDS]
                 yield Sentence(piece, lower, starts[first], start)
+        elif ";" in words:
+            yield from _clauses(words, lower, at, start)
         elif words:
             yield Sentence(words, lower, at, start)
         at = following
+
+
+def _clauses(words: list[str], lower: str, at: int, offset: int) -> Iterator[Sentence]:
+    """A sentence parted at the semicolons before an answer: "was large in May; *it* has gone"."""
+    low = 0
+    for high in range(1, len(words) - 1):
+        if words[high] == ";" and words[high + 1] in _ANSWERING:
+            yield Sentence(words[low:high], lower, at, offset)
+            for word in words[low : high + 1]:
+                at = lower.index(word, at) + len(word)
+            low = high + 1
+    yield Sentence(words[low:], lower, at, offset)
 
 
 def _short_lines(text: str) -> Iterator[tuple[int, int]]:
@@ -264,9 +282,15 @@ class _Known(NamedTuple):
 
 
 class PhraseTrie:
-    """All phrases of a rule book; finds every occurrence in one walk over the words."""
+    """All phrases of a rule book; finds every occurrence in one walk over the words.
 
-    def __init__(self) -> None:
+    Args:
+        known: words of the language. Others are taken for what they are one slip away from;
+            without it, none is.
+    """
+
+    def __init__(self, known: Container[str] | None = None) -> None:
+        self._spelling = Spelling(known)
         self._root = _Node()
         self._opening = _Node()
         self._literal: set[str] = set()
@@ -298,6 +322,8 @@ class PhraseTrie:
             for length, prefixes in self._prefixes.items():
                 if (key := form[:length] + "*") in prefixes and key not in keys:
                     keys += (key,)
+        if not keys:
+            keys = self._spelling.meant(word, self._literal, self._prefixes)
         after = self._root.worked_out().after
         known = _Known(keys, tuple(after[key] for key in keys if key in after))
         if len(self._known) < _KNOWN_WORDS:

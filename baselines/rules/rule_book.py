@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +13,13 @@ from baselines.rules.triggers import Trigger
 from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet
+from labelwright.labelers.about import about
 from labelwright.records import Certainty
 
 SHIPPED = Path(__file__).parent
 
 RULES = ("label_set", "scope", "observations", "rest", "topic")
-OBSERVATION = ("mentions", "not_mentions", "absent", "parts", "sign")
+OBSERVATION = ("mentions", "not_mentions", "absent", "weak", "parts", "sign")
 PART = ("names", "changed", "unclear", "normal")
 REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
 TOPIC = ("about", "elsewhere", "anywhere")
@@ -27,6 +28,7 @@ TRIGGERS = {
     "negative_inside": Trigger.NOT,
     "uncertain_before": Trigger.MAYBE,
     "skip_before": Trigger.SKIP,
+    "advice_before": Trigger.ADVICE,
     "negative_after": Trigger.ABSENT,
     "negative_around": Trigger.GONE,
     "uncertain_around": Trigger.PERHAPS,
@@ -92,6 +94,7 @@ class ObservationRules:
 
     ``sign`` says that it is what the report sees, and that others explain: in "opacity, edema or
     pneumonia" it is no alternative. ``absent`` says by itself that it is not there ("extubated").
+    ``weak`` gives way to a doubt about the same observation: "vessels prominent, perhaps edema".
     """
 
     label: str
@@ -100,6 +103,7 @@ class ObservationRules:
     parts: tuple[Part, ...]
     sign: bool = False
     absent: tuple[str, ...] = ()
+    weak: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class RuleBook:
-    """Everything the rules need; ``sha256`` maps each file's name to its hash."""
+    """Everything the rules need.
+
+    Attributes:
+        sha256: the hash of each file, by its name.
+        known: words of the language, which are not misspelt ones.
+    """
 
     observations: tuple[ObservationRules, ...]
     rest: Rest | None
@@ -158,6 +167,7 @@ class RuleBook:
     skip_sections: frozenset[str]
     other_languages: frozenset[str]
     sha256: Mapping[str, str]
+    known: Container[str] | None = field(default=None, compare=False)
 
 
 def shipped_names() -> list[str]:
@@ -189,6 +199,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
             f"label_set must be {label_set.name!r}, the one that is asked for; fix it",
         )
     observations = _observations(book, value, label_set)
+    subject = about(label_set.kin, label_set.about)
     rest = _rest(book, value.get("rest"), label_set)
     topic = _topic(book, value.get("topic"), label_set)
     scope_path = _scope_path(file, value.get("scope"), path)
@@ -215,6 +226,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         persons=persons,
         skip_sections=frozenset(skip_sections),
         other_languages=frozenset(other_languages),
+        known=None if subject is None else subject.known,
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, scope_path)},
     )
 
@@ -241,6 +253,7 @@ def _observations(
                 parts=tuple(_part(book, [*path, "parts", i], part) for i, part in enumerate(parts)),
                 sign=item.get("sign") is True,
                 absent=book.phrases([*path, "absent"], item.get("absent")),
+                weak=book.phrases([*path, "weak"], item.get("weak")),
             )
         )
     return tuple(rules)

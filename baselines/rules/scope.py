@@ -12,12 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from baselines.rules.borders import Borders, Span
-from baselines.rules.phrases import COLONS, Match
+from baselines.rules.phrases import COLONS, MARKS, Match
 from baselines.rules.triggers import NEGATIONS, NOT_HIS, Trigger
 from labelwright.records import Certainty
 
 _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
+_ADJECTIVES = 3
+"""How many words may stand between "the" and the finding that it names."""
+_DEFINITE = frozenset({"the", "this", "these", "that", "those", "known", "residual", "remaining"})
+_NO_ADJECTIVE = frozenset(
+    {"of", "for", "in", "on", "to", "with", "from", "after", "by", "as", "at", "and", "or"}
+    | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
+)
 _FAR = 7
 """How many words before a "versus" may belong to what it sets against something."""
 
@@ -38,6 +45,7 @@ class Scope(Borders):
         self._reaches_back = [
             (kind, low, high) for kind, m in self._backward for low, high in self._backward_spans(m)
         ]
+        self._reaches_back += self._holding
 
     def _outside_denied_change(self, found: Sequence[Match]) -> list[int]:
         """The alternatives that leave something open: not "no change in the effusion or edema"."""
@@ -72,6 +80,8 @@ class Scope(Borders):
         }
         if Trigger.YES in after:
             return Certainty.POSITIVE
+        if Trigger.ADVICE in reached and self._known(start):
+            reached.discard(Trigger.ADVICE)
         if not NOT_HIS.isdisjoint(reached) or Trigger.ASIDE in after:
             answered = Trigger.ABSENT in after and Trigger.PERSON not in reached
             return Certainty.NEGATIVE if answered and Trigger.ASIDE not in after else None
@@ -82,6 +92,15 @@ class Scope(Borders):
         if reached or after:
             return Certainty.UNCERTAIN
         return Certainty.POSITIVE
+
+    def _known(self, start: int) -> bool:
+        """Whether a finding is spoken of as known: "*the* effusion", not "the site of edema"."""
+        for word in reversed(self._words[max(start - 1 - _ADJECTIVES, 0) : start]):
+            if word in _DEFINITE:
+                return True
+            if word in _NO_ADJECTIVE or word in MARKS:
+                return False
+        return False
 
     def begins_negation(self, at: int) -> bool:
         """Whether a negation of what follows begins at ``at``."""
@@ -127,12 +146,14 @@ class Scope(Borders):
                 continue
             until = self._next_start(index)
             fresh = self._forward_starts.get(end)
+            listed = kind in NEGATIONS and start in self._alternatives
             if (
                 (hard and not (kind is Trigger.PERSON and start in self._listed))
                 or (fresh is not None and kind not in NOT_HIS)
                 or fresh in NEGATIONS
                 or (
                     kind is not Trigger.PERSON
+                    and not listed
                     and (
                         self.has_verb(end, until)
                         or self._new_clause(trigger.end, start, end, until)

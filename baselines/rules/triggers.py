@@ -19,10 +19,12 @@ class Trigger(IntEnum):
     """What follows is uncertain."""
     SKIP = auto()
     """What follows is no statement about this report's patient today."""
+    ADVICE = auto()
+    """As SKIP, unless it is named as known: "if *the* effusion grows"."""
     ABSENT = auto()
     """What precedes is absent."""
     GONE = auto()
-    """What precedes is absent or, where nothing precedes, what follows ("resolved")."""
+    """What it holds or what precedes is absent or, where nothing precedes, what follows."""
     PERHAPS = auto()
     """What precedes is uncertain or, where the clause goes on, what follows ("likely")."""
     PERSON = auto()
@@ -62,7 +64,15 @@ class Trigger(IntEnum):
 
 
 FORWARD = frozenset(
-    {Trigger.NO, Trigger.NOT, Trigger.MAYBE, Trigger.SKIP, Trigger.PERSON, Trigger.VERSUS}
+    {
+        Trigger.NO,
+        Trigger.NOT,
+        Trigger.MAYBE,
+        Trigger.SKIP,
+        Trigger.ADVICE,
+        Trigger.PERSON,
+        Trigger.VERSUS,
+    }
 )
 BACKWARD = frozenset(
     {
@@ -78,7 +88,7 @@ SEPARATING = frozenset(
     {Trigger.STOP, Trigger.RELATIVE, Trigger.NEW_ITEM, Trigger.ALTERNATIVE, Trigger.JOIN}
 )
 NEGATIONS = frozenset({Trigger.NO, Trigger.NOT})
-NOT_HIS = frozenset({Trigger.SKIP, Trigger.PERSON})
+NOT_HIS = frozenset({Trigger.SKIP, Trigger.ADVICE, Trigger.PERSON})
 
 
 def longest(found: Sequence[Match]) -> list[Match]:

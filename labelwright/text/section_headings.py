@@ -36,10 +36,19 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("reason for this exam", "reason for this examination", "clinical question"),
         *("reason", "reason for referral", "reason for request", "reason for visit", "request"),
         *("referral reason", "clinical query", "presenting complaint", "symptoms"),
+        *("question", "questions", "clinical questions", "query", "queries"),
     ),
     "history": (
         *("history", "clinical history", "patient history", "medical history", "pfi"),
-        *("clinical information", "clinical data", "clinical details", "clinical background"),
+        *(
+            "clinical information",
+            "clinical data",
+            "clinical details",
+            "clin details",
+            "clin info",
+            "clin hx",
+            "clinical background",
+        ),
         *("clinical", "clinical notes", "clinical note", "clinical hx", "clinical summary", "hx"),
         *("pmh", "pmhx", "past history", "past medical hx", "previous history"),
         *("clinical context", "clinical diagnosis", "brief history", "relevant history"),
@@ -88,7 +97,19 @@ LINE_ONLY = frozenset(
         "clinical note",
         "clinical diagnosis",
     }
-    | {"presenting complaint", "previous exam", "prior exam", "previous study"}
+    | {
+        "question",
+        "questions",
+        "query",
+        "queries",
+        "clin details",
+        "clin info",
+        "clin hx",
+        "presenting complaint",
+        "previous exam",
+        "prior exam",
+        "previous study",
+    }
 )
 
 # Short sections about the request: an unheaded paragraph below one is the report's own text.

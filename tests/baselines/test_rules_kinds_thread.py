@@ -186,7 +186,7 @@ SIGNS = {
     "Effusion? None that I can see.": "PE- NF+",
     "The mediastinum is wide, or is it rotation?": "EC?",
     "The opacity of June is there no more.": "LO- NF+",
-    "Cardiothymic silhouette not enlarged.": "CM- NF+",
+    "Cardiothymic silhouette not enlarged.": "EC- CM- NF+",
 }
 TABLE = (
     SIGNS

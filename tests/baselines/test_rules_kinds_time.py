@@ -78,7 +78,7 @@ PLAIN = {
     "Effusion in the patient's brother. Heart normal.": "CM- NF+",
     "Water on the lungs.": "ED+",
     "The fluid's all gone.": "PE- NF+",
-    "Needs a drain for the effusion.": "",
+    "Needs a drain for the effusion.": "PE+",
     "No effusion, with a line in place.": "PE- SD+ NF+",
 }
 TERSE = {

@@ -367,7 +367,14 @@ def filled(template: str, **findings: str) -> str:
 
 @pytest.mark.parametrize(("template", "expected"), TEMPLATES)
 def test_one_finding(template: str, expected: str) -> None:
-    texts = {filled(template, x=finding): key for key, said in FINDINGS.items() for finding in said}
+    """Of a device it is advice, and says nothing of whether one is there."""
+    advice = template == "{X} should be considered."
+    texts = {
+        filled(template, x=finding): key
+        for key, said in FINDINGS.items()
+        for finding in said
+        if not (advice and key == "SD")
+    }
     assert {text: sign(text, key) for text, key in texts.items()} == dict.fromkeys(texts, expected)
 
 

@@ -1,0 +1,104 @@
+"""The shipped chexpert-14 rules on what is known, dated, drained or misspelt, behind the gate.
+
+Expected labels follow ``docs/labeling-guide.md``; the signs are those of ``rules_tools``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from rules_tools import said
+
+from baselines.rules.spelling import one_slip
+
+KNOWN = {
+    "If the pneumothorax enlarges, a drain should be considered.": "PT+",
+    "If a pneumothorax develops, a drain should be considered.": "",
+    "If the effusion persists, aspiration is advised.": "PE+",
+    "Consider CT for further work-up of the mass.": "LL+",
+    "Consider CT for a suspected mass.": "",
+    "A repeat film is advised until the consolidation clears.": "CO+",
+    "Repeat film after treatment of the pneumonia is suggested.": "PN+",
+    "Will need follow-up of this nodule.": "LL+",
+    "Plan: drain for the right-sided empyema.": "PE+",
+    "Ultrasound would show whether the effusion is loculated.": "PE+",
+    "Presents with breathlessness because of a big effusion.": "PE+",
+    "Presents with breathlessness, pneumonia suspected.": "",
+    "The right effusion may layer.": "PE+",
+}
+DATED = {
+    "In June 2021 a nodule was present. Now no nodule is seen.": "LL- NF+",
+    "On 7 May an effusion was seen; it has resolved.": "PE- NF+",
+    "In 2018 there was a mass, which is again seen today.": "LL+",
+    "In 2018 there was a pneumothorax; today there is none.": "PT- NF+",
+    "Last year the heart was enlarged; currently it is of normal size.": "CM- NF+",
+    "By 16 March a small effusion remained. The pleural space is dry today.": "PE- NF+",
+    "Had pneumonia last winter, today a new infiltrate in the lingula.": "LO+",
+    "No sooner was the tube withdrawn than the pneumothorax came back.": "SD- PT+",
+    "Hardly had the effusion been tapped when it recurred.": "PE+",
+}
+DRAINED = {
+    "Drainage of the empyema was complete.": "PE- NF+",
+    "Complete evacuation of the haemothorax.": "PE- NF+",
+    "Incomplete drainage of the empyema.": "PE+",
+    "Attempted aspiration of the effusion.": "PE+",
+}
+PLACED = {
+    "The line is not in the right atrium.": "SD+",
+    "The line no longer reaches the right atrium.": "SD+",
+    "No tubes or lines remain. No effusion.": "SD- PE- NF+",
+}
+SIDES = {
+    "There is no effusion on the right; on the left there is a small one.": "PE+",
+    "No nodule in the left lung, but on the right there is a 5 mm one.": "LL+",
+    "No effusion on the left. On the right there is a small one.": "PE+",
+}
+OPEN = {
+    "Prominent vessels, perhaps mild edema.": "ED?",
+    "Prominent vessels that may indicate failure.": "ED?",
+    "Prominent vessels. No edema.": "ED+",
+    "Edema/infection at both bases.": "ED? PN?",
+    "Left basal collapse/consolidation.": "AT+ CO+",
+    "Heart size cannot be judged owing to the large effusion.": "CM? PE+",
+    "Unable to assess heart size. No effusion.": "CM? PE-",
+    "Fibrotic lung disease in a probable UIP pattern.": "PO+",
+    "Superadded infection is also a possibility.": "PN?",
+    "The nodule known on CT is not visible on this film.": "LL?",
+    "HAP cannot be excluded.": "PN?",
+}
+ASKED = {
+    "?Infection. The lungs are clear.": "NF+",
+    "? clavicle fracture": "FR?",
+    "Question: effusion\n\nNo effusion.": "PE- NF+",
+    "A normal film does not exclude pneumonia. Heart size normal.": "CM- NF+",
+    "No opacity elsewhere.": "",
+}
+HEADED = {
+    "Pleura: No effusion or thickening.": "PE- PO- NF+",
+    "Mediastinum: No mass. Lungs: Nodule at the right apex.": "EC- LL+",
+    "Mediastinum: Large anterior mass.": "EC+",
+    "No mediastinal haematoma.": "NF+",
+    "Azygos fissure, a normal variant. Lungs clear.": "NF+",
+    "Lungs clear. Degenerative change, normal for age.": "NF+",
+}
+MISSPELT = {
+    "The heart is enlagred.": "CM+",
+    "No pneumothroax.": "PT- NF+",
+    "Condolidation at the left base.": "CO+",
+    "Hearing aid. Lungs clear.": "NF+",
+}
+TABLE = {**KNOWN, **DATED, **DRAINED, **PLACED, **SIDES, **OPEN, **ASKED, **HEADED, **MISSPELT}
+
+
+@pytest.mark.parametrize(("text", "expected"), TABLE.items())
+def test_sentence(text: str, expected: str) -> None:
+    assert sorted(said(text).split()) == sorted(expected.split())
+
+
+def test_one_slip_is_one_letter_or_two_exchanged() -> None:
+    assert one_slip("efusion", "effusion")
+    assert one_slip("effussion", "effusion")
+    assert one_slip("pnuemonia", "pneumonia")
+    assert one_slip("consolibation", "consolidation")
+    assert not one_slip("hearing", "healing", wrong=False)
+    assert not one_slip("efusoin", "effusion")
+    assert not one_slip("effusion", "effusion")
