@@ -172,7 +172,8 @@ class RulesLabeler:
         if not sections:
             yield 0, len(report.text)
         skipped = self._book.skip_sections
-        bare = all(
+        asked = any(s.name in skipped and s.name in CONTEXT for s in sections)
+        bare = asked and all(
             section.name in skipped
             or section.name == "impression"
             or self._says_nothing(report.text, section)
@@ -192,7 +193,7 @@ class RulesLabeler:
 
     def _says_nothing(self, text: str, section: Section) -> bool:
         """Whether a part names no finding and calls nothing normal: a title, the views."""
-        read = [self._finder.read(one) for one in sentences(text, section.start, section.end)]
+        read = map(self._finder.read, sentences(text, section.start, section.end))
         return not any(reading.mentions or reading.named or reading.normal for reading in read)
 
     def _aggregate(

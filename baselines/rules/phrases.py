@@ -23,11 +23,12 @@ Hyphens and underscores part words: write ``air space`` for ``air-space``. A wor
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from baselines.rules.spelling import Spelling
+from labelwright.labelers.words import Vocabulary
 from labelwright.text.sentences import ENDS
 
 DASHES = frozenset({"-", "--", "–", "—"})
@@ -289,7 +290,7 @@ class PhraseTrie:
             without it, none is.
     """
 
-    def __init__(self, known: Container[str] | None = None) -> None:
+    def __init__(self, known: Vocabulary | None = None) -> None:
         self._spelling = Spelling(known)
         self._root = _Node()
         self._opening = _Node()

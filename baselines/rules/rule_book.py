@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.labelers.about import about
+from labelwright.labelers.words import Vocabulary
 from labelwright.records import Certainty
 
 SHIPPED = Path(__file__).parent
@@ -167,7 +168,7 @@ class RuleBook:
     skip_sections: frozenset[str]
     other_languages: frozenset[str]
     sha256: Mapping[str, str]
-    known: Container[str] | None = field(default=None, compare=False)
+    known: Vocabulary | None = field(default=None, compare=False)
 
 
 def shipped_names() -> list[str]:

@@ -7,7 +7,9 @@ corrected: "injection" is none.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+
+from labelwright.labelers.words import Vocabulary
 
 SHORTEST = 6
 """Letters of a word below which too many others are one slip away."""
@@ -44,7 +46,7 @@ class Spelling:
         known: words that are right, and never corrected.
     """
 
-    def __init__(self, known: Container[str] | None) -> None:
+    def __init__(self, known: Vocabulary | None) -> None:
         self._known = known
 
     def meant(

@@ -18,7 +18,7 @@ from labelwright.tasks.fields.normalise import candidates
 from labelwright.tasks.fields.schema import Field, fields_of
 from labelwright.tasks.fields.values import Fields
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 VISITS = LabelSet.load(EXAMPLES / "visits.yaml")
 
 
