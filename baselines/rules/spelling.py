@@ -75,4 +75,4 @@ class Spelling:
             if form[0] == first
             and any(one_slip(word[: length + more], form[:-1], wrong=wrong) for more in (-1, 0, 1))
         )
-        return tuple(dict.fromkeys([*whole, *begins]))
+        return tuple(sorted({*whole, *begins}))
