@@ -37,6 +37,7 @@ from labelwright.options import as_flag
 from labelwright.tasks import extension, kind_of
 
 if TYPE_CHECKING:
+    from inference.server.labeler import ServerLabeler
     from labelwright.labelers.base import LedLabeler, ReportLabeler
     from retrieval.augment import Recipe
     from retrieval.index_sources import Images
@@ -181,8 +182,23 @@ def _server(settings: LabelerSettings) -> LoadedLabeler:
     served = ServerLabeler.connect(str(settings.server), str(settings.model), **given)
     if served.address.warning:
         logging.getLogger(__name__).warning("%s", served.address.warning)
+    if settings.by_group:
+        return LoadedLabeler(_by_group(served, settings), served.sections, served.window)
     shown = _with_neighbours(served, settings, served.neighbours)
     return LoadedLabeler(shown, served.sections, served.window)
+
+
+def _by_group(served: ServerLabeler, settings: LabelerSettings) -> ReportLabeler:
+    from labelwright.labelers.grouped import Grouped
+
+    parts = kind_of(served.label_set).asked_apart(served.label_set)
+    if not parts:
+        raise ConfigError(
+            f"--by-group needs groups, and label set {served.label_set.name} has none",
+            remedy="add 'groups' to it, or remove the flag",
+        )
+    _refuse(settings, ("index", *SHOWN, *CHOSEN), "is not for --by-group")
+    return Grouped(served, [served.of(part) for part in parts])
 
 
 def _model(settings: LabelerSettings) -> LoadedLabeler:

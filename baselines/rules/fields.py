@@ -21,7 +21,6 @@ from typing import Any
 
 from baselines.rules.attributes import Mentions, Observed
 from baselines.rules.clauses import denied, others
-from baselines.rules.sections_of_groups import Sections
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report, Span
@@ -29,6 +28,7 @@ from labelwright.tasks.fields.answer import Reader, render
 from labelwright.tasks.fields.checks import check_patterns
 from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import AskedIf, Field, FieldType, fields_of, patterns_of
+from labelwright.tasks.fields.sections import Sections
 from labelwright.tasks.fields.values import Item
 
 NEAR = 40

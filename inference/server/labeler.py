@@ -116,6 +116,13 @@ class ServerLabeler:
         asking = Asking(decode, prompt, Prices(price_in, price_out), answer_tokens)
         return cls(client, model, known, look(client, model, kind), decode, asking)
 
+    def of(self, label_set: LabelSet) -> ServerLabeler:
+        """The same model asked for another label set."""
+        known = replace(self._known, label_set=label_set)
+        return ServerLabeler(
+            self._client, self._model, known, self._served, self._asking.mode, self._asking
+        )
+
     @property
     def name(self) -> str:
         """The server's name of the model; the last part of a path."""

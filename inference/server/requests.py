@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference.prompts import Refusal
+from inference.prompts import SPARE_TOKENS, Refusal
 from inference.server import answers as server_answers
 from inference.server.client import Failure, ServerClient
 from inference.server.kinds import OPENAI, Served, settings
@@ -113,6 +113,8 @@ class Requests:
         if not self.by_text:
             return self._known.room
         room = room_for(text)
+        if longest := kind_of(self._known.label_set).longest_answer(self._known.label_set):
+            room = min(room, longest + SPARE_TOKENS)  # no token is shorter than a character
         return room if self.context is None else min(room, self.context // 2)
 
     def _body(self, text: str) -> dict[str, Any]:

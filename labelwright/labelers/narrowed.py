@@ -78,8 +78,11 @@ def _narrow(report: Report, found: Prediction | Reject) -> tuple[Report, Normali
     """The report with the sentences of its entities alone; as it is where there are none."""
     entities = (found.entities or ()) if isinstance(found, Prediction) else ()
     kept = kept_sentences(report.text, [span for one in entities for span in one.spans])
-    if not kept:
-        return report, None
+    return cut_to(report, kept) if kept else (report, None)
+
+
+def cut_to(report: Report, kept: Sequence[Span]) -> tuple[Report, NormalisedText]:
+    """The report with these passages alone, a line each."""
     edits = []
     at = 0
     for start, end in kept:

@@ -307,6 +307,13 @@ class LabelerSettings(Options):
         group=_SERVER,
         only=(SERVER,),
     )
+    by_group: bool | None = switch(
+        "for fields: ask for one group of the label set at a time, of its sections only; short "
+        "prompts and answers for a small model, and the document read once per group",
+        default=None,
+        group=_SERVER,
+        only=(SERVER,),
+    )
     prompt: str | None = flag(
         "for entities: the label set's own (the default), or the few-shot prompt of a "
         "published benchmark (Almeida et al.)",

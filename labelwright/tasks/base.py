@@ -283,6 +283,18 @@ class TaskKind(ABC, Generic[V]):
         """Whether the value leaves nothing open."""
         return value is not None
 
+    def asked_apart(self, label_set: LabelSet) -> tuple[LabelSet, ...]:  # noqa: ARG002
+        """Label sets of parts of the answer, to ask each by itself; empty where it has no parts."""
+        return ()
+
+    def read_in(self, part: LabelSet, text: str) -> Sequence[Span]:  # noqa: ARG002
+        """The passages that answer one of :meth:`asked_apart`."""
+        return ((0, len(text)),)
+
+    def longest_answer(self, label_set: LabelSet) -> int | None:  # noqa: ARG002
+        """Characters of the longest answer, whatever the text; ``None`` where there is none."""
+        return None
+
     def gaps(self, label_set: LabelSet, value: V) -> tuple[str, ...]:  # noqa: ARG002
         """The slots of which nothing is known, so that no answer is taught or measured there."""
         return ()

@@ -27,6 +27,21 @@ def json_schema(label_set: LabelSet) -> dict[str, Any]:
     }
 
 
+def longest(label_set: LabelSet) -> int | None:
+    """Characters of the longest answer, as lines or as an object; ``None`` with fields of many."""
+    asked = fields_of(label_set).asked
+    if any(field.many for field in asked):
+        return None
+    return sum(len(field.key) + _longest_value(field) + 8 for field in asked)
+
+
+def _longest_value(field: Field) -> int:
+    shape = _one(field)
+    if "enum" in shape:
+        return max(map(len, shape["enum"]))
+    return int(shape.get("maxLength", 5))
+
+
 def _field(field: Field) -> dict[str, Any]:
     one = _one(field)
     if field.many:

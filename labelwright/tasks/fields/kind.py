@@ -28,9 +28,10 @@ from labelwright.tasks.base import (
 from labelwright.tasks.fields import answer as lines
 from labelwright.tasks.fields import branches, gold, observations, questionnaire, schema, values
 from labelwright.tasks.fields import findings as exported
-from labelwright.tasks.fields.grammar import json_schema
+from labelwright.tasks.fields.grammar import json_schema, longest
 from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
 from labelwright.tasks.fields.schema import FieldType, fields_of
+from labelwright.tasks.fields.sections import Sections
 from labelwright.tasks.fields.together import shifted, together
 from labelwright.tasks.fields.values import (
     NOT_MENTIONED,
@@ -177,6 +178,19 @@ class FieldsKind(TaskKind[Fields]):
         """The inverse; fields are not compared with those of the label set."""
         del label_set
         return values.from_json(given)
+
+    def asked_apart(self, label_set: LabelSet) -> tuple[LabelSet, ...]:
+        """One per group, and one of the fields in none."""
+        return schema.by_group(label_set)
+
+    def read_in(self, part: LabelSet, text: str) -> Sequence[Span]:
+        """The sections of the group."""
+        own = fields_of(part)
+        return Sections(own, text).of_group(own.fields[0].group)
+
+    def longest_answer(self, label_set: LabelSet) -> int | None:
+        """By the longest values; ``None`` with fields of many, whose lists are as long as texts."""
+        return longest(label_set)
 
     def gaps(self, label_set: LabelSet, value: Fields) -> tuple[str, ...]:
         """The fields that gold does not score."""

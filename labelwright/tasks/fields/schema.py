@@ -248,6 +248,35 @@ def read(file: YamlFile, text: str) -> LabelSet:
     return replace(made, labels=labels)
 
 
+def by_group(label_set: LabelSet) -> tuple[LabelSet, ...]:
+    """A label set per group, and one of the fields in none; empty where there is one at most.
+
+    What lies between groups (conditions, orders, exclusions, computed fields) is for the whole.
+    """
+    own = fields_of(label_set)
+    names = dict.fromkeys(field.group for field in own.asked)
+    found = []
+    for name in names if len(names) > 1 else ():
+        fields = tuple(_alone(f, own, name) for f in own.asked if f.group == name)
+        kept = {field.name for field in fields}
+        shown = tuple(
+            (text, {one: words for one, words in said.items() if one in kept})
+            for text, said in own.examples
+        )
+        part = replace(own, fields=fields, order=(), exclusive=(), examples=shown)
+        labels = tuple(label for label in label_set.labels if label.name in kept)
+        text = f"{label_set.text}\n# asked: {name}\n"
+        found.append(replace(label_set, labels=labels, own=part, text=text))
+    return tuple(found)
+
+
+def _alone(field: Field, own: FieldSet, group: str) -> Field:
+    """A field without a condition on another group's."""
+    needed = field.asked_if
+    inside = needed is None or own.by_name[needed.field].group == group
+    return field if inside else replace(field, asked_if=None)
+
+
 def _field_set(value: Mapping[str, Any]) -> FieldSet:
     groups = tuple(
         Group(item["name"], tuple(item["fields"]), tuple(item.get("sections") or ()))

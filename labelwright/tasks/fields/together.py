@@ -43,7 +43,7 @@ def together(label_set: LabelSet, parts: Sequence[Part]) -> Answer:
         return Answer(value=None, raw=raw, problems=tuple(problems), notes=tuple(notes))
     found: dict[str, FieldValue] = {}
     for field in own.fields:
-        each = [shifted(value.get(field.name, NOT_MENTIONED), start) for start, value in said]
+        each = [shifted(value[field.name], start) for start, value in said if field.name in value]
         found[field.name], others = _many(each) if field.many else _one(field, each)
         if others:
             notes[f"parts differ: {field.name}"] += 1
@@ -92,6 +92,6 @@ def _many(each: Sequence[FieldValue]) -> tuple[FieldValue, bool]:
 def _nothing(each: Sequence[FieldValue]) -> FieldValue:
     """Not mentioned, as probable as that no part mentions it."""
     probs = [one.prob for one in each if one.prob is not None]
-    if len(probs) < len(each):
+    if not each or len(probs) < len(each):
         return NOT_MENTIONED
     return FieldValue(Status.NOT_MENTIONED, (), math.prod(probs))

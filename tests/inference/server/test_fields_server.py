@@ -12,8 +12,10 @@ from server_tools import Server, says, serving
 
 from inference.server.client import Retry
 from inference.server.labeler import ServerLabeler
-from labelwright.errors import ServerError
+from labelwright.errors import ConfigError, ServerError
 from labelwright.label_set import LabelSet
+from labelwright.labelers.settings import LabelerSettings
+from labelwright.loading import load_labeler
 from labelwright.records import Prediction, Report
 from labelwright.tasks.fields.values import Status
 
@@ -71,3 +73,52 @@ def test_a_server_that_ignores_the_schema_is_refused(server: Server) -> None:
     server.behave = lambda _, body: says("I would rather write a poem about it than answer")
     with pytest.raises(ServerError, match="ignores the constraint"):
         ask(server, decode="constrained")
+
+
+GROUPED = LabelSet.from_text(
+    LABELS
+    + "groups:\n  - {name: stay, fields: [Admitted, Reason]}\n"
+    + "  - {name: drugs, fields: [Drugs], sections: [therapy]}\n"
+)
+
+
+def test_groups_are_asked_one_by_one(server: Server) -> None:
+    text = "Admitted on 04/05/2019 for chest pain. No angina.\nTherapy: aspirin and ramipril."
+
+    def behave(_: int, body: dict[str, Any]) -> Any:
+        keys = body["response_format"]["json_schema"]["schema"]["required"]
+        return says(json.dumps({key: SAID[key] for key in keys}))
+
+    server.behave = behave
+    labeler = load_labeler(
+        LabelerSettings(
+            model="chest", server=server.url, label_set=GROUPED, decode="constrained", by_group=True
+        )
+    ).labeler
+    server.seen.clear()
+    (found,) = labeler.label_reports([Report("a", text, "notes", 1)])
+    assert isinstance(found, Prediction)
+    asked = {
+        tuple(body["response_format"]["json_schema"]["schema"]["required"]): body
+        for body in server.seen
+    }
+    assert set(asked) == {("AD", "RE"), ("DR",), ("CR", "SM", "AN")}
+    system, user = asked["DR",]["messages"]
+    assert user["content"] == "Therapy: aspirin and ramipril."
+    assert "Drugs" in system["content"]
+    assert "Creatinine" not in system["content"]
+    assert asked["CR", "SM", "AN"]["max_tokens"] < 200  # by the longest answer, not by the text
+    whole = found.value
+    assert list(whole) == [field.name for field in GROUPED.labels]
+    assert whole["Drugs"].values == ("aspirin", "ramipril")
+    spans = [text[a:b] for item in whole["Drugs"].items for a, b in item.spans]
+    assert spans == ["aspirin", "ramipril"]
+    assert whole["Angina"].value is False
+    assert not found.problems
+
+
+def test_groups_need_groups(server: Server) -> None:
+    with pytest.raises(ConfigError, match="short-letters has none"):
+        load_labeler(
+            LabelerSettings(model="chest", server=server.url, label_set=LETTERS, by_group=True)
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
+from labelwright.records import Span
 from labelwright.tasks.fields.schema import Field, FieldSet
 
 
@@ -24,9 +25,20 @@ class Sections:
             for heading in group.sections
             for match in _heading(heading).finditer(text)
         )
+        self._text = text
         self._starts = [start for start, _ in marks]
         self._homes = [name for _, name in marks]
         self._present = set(self._homes)
+
+    def of_group(self, name: str) -> list[Span]:
+        """Where the fields of a group are looked for; the whole text where nothing says."""
+        ends = [*self._starts[1:], len(self._text)]
+        found = [
+            (start, end)
+            for start, end, home in zip(self._starts, ends, self._homes, strict=True)
+            if home == name and self._text[start:end].strip()
+        ]
+        return found if name in self._named and found else [(0, len(self._text))]
 
     def may_hold(self, field: Field, place: int) -> bool:
         """Whether a field may have a value that stands at a place."""
