@@ -18,9 +18,10 @@ from labelwright.readers.documents import reader as documents
 from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import is_mimic_tree
 from labelwright.readers.health.openi import is_openi_folder
+from labelwright.readers.json_stream import numbered_lines
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.strict_json import numbered_lines, object_of
+from labelwright.readers.strict_json import object_of
 from labelwright.readers.tables import plain_text, workbooks
 from labelwright.readers.tables.openai_batch import is_request
 from labelwright.readers.unknown import unknown_folder
@@ -53,6 +54,8 @@ _FOLDERS = {
 }
 _BESIDE = (".md", ".markdown", ".html", ".htm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """Endings of documents that also stand beside reports of other formats, as read-me files do."""
+_FHIR = {"resourceType", "resource", "request", "response"}
+"""Keys of a resource, or of a Bundle's entry."""
 _PEEKED = 100
 """JSON lines that are looked at; the first object decides, or the first one with entities."""
 
@@ -65,19 +68,19 @@ def format_name(path: Path, options: ReadOptions) -> str | None:
     """
     if path.is_dir():
         with faults(path):
-            return _of_folder(path)
+            return _of_folder(path, options)
     plain = path.name.lower().removesuffix(".gz").removesuffix(".zst")
     for suffix, name in _SUFFIXES.items():
         if plain.endswith(suffix):
             if name == "tsv" and _is_tagged(path, options):
                 return "conll"
-            if name == "fhir" and _is_label_studio(path, options):
-                return "label-studio"
+            if name == "fhir":
+                return _of_json(path, options)
             return _of_lines(path, options) if name == "jsonl" else name
     return None
 
 
-def _of_folder(path: Path) -> str:
+def _of_folder(path: Path, options: ReadOptions) -> str:
     if is_mimic_tree(path):
         return "mimic-cxr"
     if is_openi_folder(path):
@@ -103,7 +106,10 @@ def _of_folder(path: Path) -> str:
         return "documents"
     if not found:
         raise unknown_folder(path)
-    return next(iter(found))
+    (name,) = found
+    if name == "fhir" and (first := next(folders.files(path, fhir.SUFFIXES), None)):
+        return "jsonl" if format_name(first, options) == "jsonl" else name
+    return name
 
 
 def _unpacked(name: str) -> str:
@@ -117,18 +123,22 @@ def _is_tagged(path: Path, options: ReadOptions) -> bool:
         return False  # the reader will say it
 
 
-def _is_label_studio(path: Path, options: ReadOptions) -> bool:
-    try:
-        with faults(path, options.encoding), open_text(path, options.encoding) as handle:
-            found = json_stream.parts(handle, path, "entry", ("resourceType", "Bundle"))
-            for part in islice(found, _PEEKED):
-                if isinstance(part.value, dict) and "resourceType" in part.value:
-                    return False
+def _of_json(path: Path, options: ReadOptions) -> str:
+    plain = False
+    with (
+        suppress(InputError),  # the reader will say it
+        faults(path, options.encoding),
+        open_text(path, options.encoding) as handle,
+    ):
+        found = json_stream.parts(handle, path, "entry", ("resourceType", "Bundle"))
+        for part in islice(found, _PEEKED):
+            if isinstance(part.value, dict):
+                if not _FHIR.isdisjoint(part.value):
+                    return "fhir"
                 if is_task(part.value):
-                    return True
-    except InputError:
-        pass  # the reader will say it
-    return False
+                    return "label-studio"
+                plain = plain or bool(part.value)
+    return _of_lines(path, options) if plain else "fhir"
 
 
 def _of_lines(path: Path, options: ReadOptions) -> str:

@@ -18,7 +18,7 @@ from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
 from labelwright.readers.health.openi import count_openi, read_openi, xml_files
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.tables import plain_text
+from labelwright.readers.tables import json_lines, plain_text
 from labelwright.readers.tables.delimited import (
     COMMA,
     TAB,
@@ -28,7 +28,6 @@ from labelwright.readers.tables.delimited import (
     read_csv,
     read_tsv,
 )
-from labelwright.readers.tables.json_lines import count_jsonl, read_jsonl
 from labelwright.readers.tables.openai_batch import count_openai_batch, read_openai_batch
 from labelwright.readers.tables.parquet import count_parquet, read_parquet
 from labelwright.readers.tables.workbooks import count_workbook, read_workbook
@@ -48,6 +47,7 @@ class Format:
         below: those files, where their suffix does not tell them.
         takes: the options of :data:`READING_FLAGS` that mean something for it.
         facts: what was found out about an input, for the manifest.
+        table: whether each file holds a table of its own, also where folders are read.
     """
 
     read: Callable[[Path, ReadOptions], Iterator[Report | Reject]]
@@ -56,6 +56,7 @@ class Format:
     below: Callable[[Path], Iterator[Path]] | None = None
     takes: tuple[str, ...] = ()
     facts: Callable[[Path, ReadOptions], Mapping[str, Any]] | None = None
+    table: bool = False
 
     def rows(self, path: Path, options: ReadOptions) -> int:
         """How many reports and rejects a path gives."""
@@ -65,12 +66,12 @@ class Format:
 
     @property
     def whole_folders(self) -> bool:
-        """Whether a folder of such files can be given."""
-        return bool(self.suffixes or self.below)
+        """Whether several such files are read as the folder that they lie in."""
+        return bool(self.suffixes or self.below) and not self.table
 
     def files(self, path: Path) -> Iterator[Path] | None:
         """The files that are read below a folder, sorted; ``None`` where the path is the file."""
-        if not path.is_dir() or not self.whole_folders:
+        if not path.is_dir() or not (self.suffixes or self.below):
             return None
         return self.below(path) if self.below else folders.files(path, self.suffixes)
 
@@ -104,7 +105,7 @@ FORMATS = {
         read_csv, count_csv, takes=_DELIMITED, facts=partial(facts_of_table, usual=COMMA)
     ),
     "tsv": Format(read_tsv, count_tsv, takes=_DELIMITED, facts=partial(facts_of_table, usual=TAB)),
-    "jsonl": Format(read_jsonl, count_jsonl),
+    "jsonl": Format(json_lines.read_jsonl, json_lines.count_jsonl, json_lines.SUFFIXES, table=True),
     "openai-batch": Format(read_openai_batch, count_openai_batch),
     "office": Format(read_workbook, count_workbook, takes=("sheets",)),
     "parquet": Format(read_parquet, count_parquet),

@@ -11,7 +11,9 @@ from typing import Any, TextIO
 
 from labelwright.errors import InputError
 from labelwright.readers import opening
-from labelwright.readers.strict_json import DECODER, Ambiguous
+from labelwright.readers.opening import TOO_LONG, faults, lines, open_text
+from labelwright.readers.options import ReadOptions
+from labelwright.readers.strict_json import DECODER, Ambiguous, object_of
 
 _BLOCK = 1 << 18
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -53,6 +55,70 @@ def parts(handle: TextIO, path: Path, key: str, only_if: tuple[str, str]) -> Ite
             yield from _object(source, key, only_if)
         else:
             yield Part(source.value(), False)
+
+
+Line = str | dict[str, Any]
+"""A line as it stands in the file, or an object that was parsed already."""
+
+
+def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line]]:
+    """Number (from 1) and text of each line that is not blank, :data:`TOO_LONG` ones included.
+
+    A file that begins with an array gives its elements, numbered likewise, and so does a ``.json``
+    file whose first line is no row by itself: its objects, or the rows that the only list of
+    objects in one holds (``{"reports": [{"id": …}, …]}``).
+
+    Raises:
+        InputError: the file or its encoding is broken, or nothing is in it.
+    """
+    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
+        used = 0
+        for number, line in enumerate(lines(handle, path), 1):
+            position.row = number
+            if line == TOO_LONG or line.strip(" \t\r\n"):
+                if not used and _is_one_text(path, line):
+                    break
+                used += 1
+                yield number, line
+        else:
+            if not used:
+                raise InputError(
+                    "the file has no rows", remedy="write one JSON object per line", source=path
+                )
+            return
+    yield from _elements(path, options)
+
+
+def _is_one_text(path: Path, first: str) -> bool:
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    start = first.lstrip(" \t\r\n\ufeff")
+    if start.startswith("["):
+        return True
+    whole = object_of(first) if name.endswith(".json") else {}
+    return not isinstance(whole, dict) or bool(_wrapped(whole))
+
+
+def _elements(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line]]:
+    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
+        for part in parts(handle, path, "\0", ("", "")):
+            inside = () if part.element else _wrapped(part.value)
+            for value in inside or (part.value,):
+                position.row += 1
+                yield position.row, value if isinstance(value, dict) else "null"
+        if not position.row:
+            raise InputError(
+                "the file has no rows", remedy="write one JSON object per report", source=path
+            )
+
+
+def _wrapped(value: Any) -> tuple[dict[str, Any], ...]:
+    """The objects of the only list of objects in an object."""
+    lists = [
+        found
+        for found in (value.values() if isinstance(value, dict) else ())
+        if isinstance(found, list) and found and all(isinstance(each, dict) for each in found)
+    ]
+    return tuple(lists[0]) if len(lists) == 1 else ()
 
 
 def _object(source: _Source, key: str, only_if: tuple[str, str]) -> Iterator[Part]:
@@ -167,7 +233,7 @@ class _Source:
         """The error for a value that is too long."""
         return InputError(
             f"a JSON value is longer than {opening.LONGEST} characters",
-            remedy="export one resource per line (NDJSON)",
+            remedy="export one object per line (NDJSON)",
             source=self._path,
         )
 

@@ -1,17 +1,13 @@
-"""JSON as RFC 8259 has it: no ``NaN``, no key twice unnoticed; one object per line."""
+"""JSON as RFC 8259 has it: no ``NaN``, no key twice unnoticed."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NoReturn
 
-from labelwright.errors import InputError
 from labelwright.readers import opening
-from labelwright.readers.opening import TOO_LONG, faults, lines, open_text
-from labelwright.readers.options import ReadOptions
+from labelwright.readers.opening import TOO_LONG
 
 NO_JSON = "the line is not valid JSON"
 NO_OBJECT = "the line is JSON but no object"
@@ -46,8 +42,10 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse)
 """Raises ``ValueError``, and ``RecursionError`` for what is nested too deeply."""
 
 
-def object_of(line: str) -> dict[str, Any] | str:
-    """The object of a line, or why it is none."""
+def object_of(line: str | dict[str, Any]) -> dict[str, Any] | str:
+    """The object of a line, or why it is none; one that was parsed before as it is."""
+    if not isinstance(line, str):
+        return line
     if line == TOO_LONG:
         return opening.too_long()
     try:
@@ -55,25 +53,6 @@ def object_of(line: str) -> dict[str, Any] | str:
     except (ValueError, RecursionError):
         return NO_JSON
     return value if isinstance(value, dict) else NO_OBJECT
-
-
-def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of each line that is not blank, :data:`TOO_LONG` ones included.
-
-    Raises:
-        InputError: the file or its encoding is broken, or all lines are blank.
-    """
-    with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
-        used = 0
-        for number, line in enumerate(lines(handle, path), 1):
-            position.row = number
-            if line == TOO_LONG or line.strip(" \t\r\n"):
-                used += 1
-                yield number, line
-        if not used:
-            raise InputError(
-                "the file has no rows", remedy="write one JSON object per line", source=path
-            )
 
 
 def encodable(text: str) -> bool:

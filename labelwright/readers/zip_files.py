@@ -24,7 +24,7 @@ class Readable(Protocol):
 
     @property
     def whole_folders(self) -> bool:
-        """Whether a folder of such files can be given."""
+        """Whether several such files are read as the folder that they lie in."""
         ...
 
     def rows(self, path: Path, options: ReadOptions) -> int:

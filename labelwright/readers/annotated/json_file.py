@@ -12,8 +12,9 @@ from labelwright.annotations.writing import LAYOUTS
 from labelwright.errors import ConfigError, InputError
 from labelwright.readers.annotated.base import PASSED_OVER, Bad, settled
 from labelwright.readers.annotated.json_rows import doccano_entities, own_entities
+from labelwright.readers.json_stream import Line, numbered_lines
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.strict_json import has_twice, numbered_lines, object_of
+from labelwright.readers.strict_json import has_twice, object_of
 from labelwright.readers.tables.columns import Columns, has_id, resolve
 from labelwright.readers.tables.json_lines import meta_text, report_of
 from labelwright.records import Entity, Reject, Report, in_order
@@ -83,7 +84,7 @@ def _read(path: Path, options: ReadOptions, *, own: bool) -> Iterator[Report | R
         yield Reject(None, str(path), number, reason)
 
 
-def _how(lines: list[str], path: Path, options: ReadOptions, *, own: bool) -> _Lines:
+def _how(lines: list[Line], path: Path, options: ReadOptions, *, own: bool) -> _Lines:
     objects = [value for line in lines if isinstance(value := object_of(line), dict)]
     keys = list(dict.fromkeys(key for value in objects for key in value))
     if not keys:

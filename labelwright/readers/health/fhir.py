@@ -16,9 +16,10 @@ from labelwright.errors import ConfigError
 from labelwright.readers import json_stream
 from labelwright.readers.health import fhir_report
 from labelwright.readers.inputs import Counted, read_inputs
+from labelwright.readers.json_stream import numbered_lines
 from labelwright.readers.opening import faults, open_text
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.strict_json import numbered_lines, object_of
+from labelwright.readers.strict_json import object_of
 from labelwright.records import Reject, Report
 
 SUFFIXES = (".json", ".ndjson", ".jsonl")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import InputError
+from labelwright.readers.inputs import Counted, read_inputs
+from labelwright.readers.json_stream import Line, numbered_lines
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.strict_json import encodable, has_twice, numbered_lines, object_of
+from labelwright.readers.strict_json import encodable, has_twice, object_of
 from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
 from labelwright.records import Reject, Report
 from labelwright.text.sections import Composer
@@ -19,13 +21,29 @@ _PEEKED = 100
 """Lines whose keys make the columns: a writer may leave out keys without a value."""
 
 
+SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+
 def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
-    """Yield one report or reject per line that is not blank; ``row`` is the line.
+    """Yield one report or reject per object, of a file or of all files below a folder.
+
+    ``row`` is the line, or the number of an array's element.
 
     Raises:
         InputError: the file or its encoding is broken, a key is missing in all of the first
-            100 objects, or there are no lines.
+            100 objects, or there are none; in a folder such a file is a reject.
     """
+    if not path.is_dir():
+        yield from _of_file(path, options)
+        return
+
+    def counted(file: Path) -> Iterator[Counted]:
+        return (Counted(item.row, item) for item in _of_file(file, options))
+
+    yield from read_inputs(path, SUFFIXES, counted, "JSON object")
+
+
+def _of_file(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
     rest = numbered_lines(path, options)
     columns, peeked = peeked_columns(rest, path, options)
     composer = Composer(columns.texts)
@@ -38,15 +56,17 @@ def read_jsonl(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
 
 
 def count_jsonl(path: Path, options: ReadOptions) -> int:
-    """The lines that :func:`read_jsonl` would yield."""
+    """How many reports and rejects :func:`read_jsonl` would yield."""
+    if path.is_dir():
+        return sum(1 for _ in read_jsonl(path, options))
     rest = numbered_lines(path, options)
     _, peeked = peeked_columns(rest, path, options)
     return len(peeked) + sum(1 for _ in rest)
 
 
 def peeked_columns(
-    numbered: Iterator[tuple[int, str]], path: Path, options: ReadOptions
-) -> tuple[Columns, list[tuple[int, str]]]:
+    numbered: Iterator[tuple[int, Line]], path: Path, options: ReadOptions
+) -> tuple[Columns, list[tuple[int, Line]]]:
     """The columns, from the keys of the first lines, and those lines.
 
     Raises:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.errors import ConfigError
+from labelwright.readers.json_stream import numbered_lines
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.strict_json import encodable, has_twice, numbered_lines, object_of
+from labelwright.readers.strict_json import encodable, has_twice, object_of
 from labelwright.readers.tables.columns import report_or_reject
 from labelwright.records import Reject, Report
 from labelwright.text.sections import split_sections
