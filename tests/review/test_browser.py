@@ -336,6 +336,59 @@ def test_a_long_note_is_marked_on_a_phone_and_every_page_obeys_the_policy(
     page.close()
 
 
+def test_every_page_keeps_the_rules_of_axe(browser: Any, served: Served) -> None:
+    """Contrast, names, roles, labels, landmarks and more: WCAG 2.2 A and AA; light, and dark on a
+    phone; with dialogs open as well."""
+    script = Path(pytest.importorskip("axe_playwright_python").__file__).with_name("axe.min.js")
+    rules = {"runOnly": [f"wcag{each}" for each in ("2a", "2aa", "21a", "21aa", "22aa")]}
+    number = served.number("n1")
+    for options in (
+        {"viewport": {"width": 1280, "height": 800}},
+        {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+    ):
+        page = Page(browser, served, **options)
+        found: list[str] = []
+
+        def look(where: str, page: Page = page, found: list[str] = found) -> None:
+            page.tab.evaluate(script.read_text())
+            told = page.tab.evaluate("rules => axe.run(rules)", rules)
+            assert len(told["passes"]) > 8, where
+            for each in told["violations"]:
+                found.append(f"{where}: {each['id']} {each['nodes'][0]['html'][:200]}")
+
+        page.tab.goto("/login")
+        look("login")
+        page.login()
+        page.take("n1")
+        page.keys("m")
+        page.tab.keyboard.type("Is this one mention or two?")
+        page.keys("Tab", "Enter")
+        page.tab.wait_for_selector("#comments li")
+        page.tab.wait_for_selector("#counts:not(:text-is('Proposals'))")
+        page.keys("i", "a")
+        page.said("kept Disease")
+        look("note")
+        for key in ("?", "k", "l"):
+            page.keys(key)
+            look(f"note, {key}")
+            page.keys("Escape")
+        paths = ["/", "/notes", "/imports", "/people"]
+        more = ["/models", "/notes?regex=gout", "/events", "/phrases", "/adjudicate", "/agreement"]
+        for path in paths + (
+            [] if "color_scheme" in options else [*more, f"/note/{number}/history"]
+        ):
+            page.tab.goto(path)
+            look(path)
+            assert page.tab.evaluate("document.documentElement.scrollWidth") <= page.tab.evaluate(
+                "innerWidth"
+            ), path
+        page.tab.goto(f"/note/{number}")
+        page.keys("u")
+        page.said("undo: keep")
+        assert found == []
+        page.close()
+
+
 def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
