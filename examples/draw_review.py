@@ -26,7 +26,7 @@ from playwright.sync_api import sync_playwright
 from labelwright.io.jsonl import read_jsonl, write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.readers import ReadOptions
-from review.importing import import_all
+from review.importing import Given, import_all
 from review.store import people
 from review.store.store import Settings, create, open_store
 from review.web.app import make_app
@@ -52,7 +52,7 @@ def main() -> int:
         write_jsonl(predictions, (proposed(draw, row) for _, row in read_jsonl(NOTES)))
         create(folder / "project", LabelSet.load("disease-1"), Settings(blind_every=1000))
         store = open_store(folder / "project")
-        import_all(store, [NOTES], ReadOptions(), predictions=[predictions])
+        import_all(store, Given([NOTES], ReadOptions()), predictions=[predictions])
         people.add_person(store, "anna", "annotator", PASSWORD)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

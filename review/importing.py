@@ -54,16 +54,33 @@ class Done:
             yield f"{len(self.rejects)} rows could not be used; see {REJECTS} in the project"
 
 
+@dataclass(frozen=True)
+class Given:
+    """Notes to take in.
+
+    Attributes:
+        more: notes from elsewhere than files.
+        cut: what keeps of reports the sections that the project is about.
+    """
+
+    files: Sequence[Path]
+    reading: ReadOptions
+    more: Iterable[Report | Reject] = ()
+    cut: Callable[[Iterable[Report | Reject]], Iterable[Report | Reject]] = iter
+
+    def read(self) -> Iterable[Report | Reject]:
+        """The notes of the files."""
+        return self.cut(read_reports(self.files, self.reading)) if self.files else ()
+
+
 def import_all(
     store: Store,
-    files: Sequence[Path],
-    reading: ReadOptions,
+    given: Given,
     *,
     predictions: Sequence[Path] = (),
     annotator: str = "",
     labels: Path | None = None,
     number: int | None = None,
-    more: Iterable[Report | Reject] = (),
 ) -> Done:
     """Take everything in and put the queue in order.
 
@@ -71,7 +88,6 @@ def import_all(
         annotator: whose finished work the input's annotations are.
         labels: a file of values that are this person's.
         number: the round of training that made the predictions.
-        more: notes from elsewhere than files.
 
     Raises:
         InputError, ConfigError: a file cannot be read, or there is no such person.
@@ -87,11 +103,12 @@ def import_all(
             raise ConfigError(
                 f"there is no {annotator}", remedy="add them with labelwright review user add"
             )
-    if files:
-        rows = scan(files, reading).rows
-        found = read_reports(files, reading)
+    if given.files:
+        rows = scan(given.files, given.reading).rows
+        found = given.read()
         _take(store, done, tqdm(found, "notes", rows, unit=" notes", disable=None, leave=False))
-    if more:
+    if given.more:
+        more = given.cut(given.more)
         _take(store, done, tqdm(more, "notes", unit=" notes", disable=None, leave=False))
     for path in predictions:
         with tqdm(desc="predictions", unit=" notes", disable=None, leave=False) as bar:
@@ -101,7 +118,7 @@ def import_all(
     done.waiting = order.arrange(store)
     if who is not None:
         known = None if labels is None else form.kind.values(labels, store.label_set)
-        values = _values(form, read_reports(files, reading), known)
+        values = _values(form, given.read(), known)
         counts, refused = annotated.add_finished(store, form, who, values)
         done.annotated = counts
         done.rejects += refused

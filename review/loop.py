@@ -143,7 +143,10 @@ def _read_all(
     """All notes read by a model, its predictions taken in, the queue in their order."""
     notes = out.with_name("notes.jsonl")
     _write_notes(store, notes)
-    _run(["label", str(notes), "--model", str(model), "--out", str(out), *label], out.parent, say)
+    command = ["label", str(notes), "--model", str(model), "--out", str(out), *label]
+    if not form_of(store.label_set).kind.whole_text:
+        command += ["--sections", "full"]  # places of evidence are those of the notes
+    _run(command, out.parent, say)
     name = "" if number is None else f"round {number}"
     taken = runs.add_run(store, out, name=name, number=number)
     order.arrange(store)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.io.delimited import ID_COLUMNS
 from labelwright.label_set import LabelSet, shipped_names
 from labelwright.options import flag, positive
+from labelwright.readers.options import ReadOptions
 from labelwright.text.sections import SECTION_CHOICES
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
@@ -57,7 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
     from eval.page.evidence_page import MOST, collect, write_page
     from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports
-    from labelwright.readers.formats import READING_FLAGS
 
     options = EvidenceOptions.from_flags(arguments)
     file = options.pred / PREDICTIONS if options.pred.is_dir() else options.pred
@@ -69,12 +70,34 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             "no such file", remedy="give the folder that labelwright label wrote", source=file
         )
-    known, files = _labeled(file.parent)
-    reading = options.reading
+    reading, sections = as_labeled(options.reading, options.files, file.parent)
+    sections = options.sections or sections
+    cut = SectionCut(left_to_cut(options.files, sections))
+    reports = cut.stream(read_reports(options.files, reading))
+    label_set = run_label_set(options.label_set, file.parent)
+    data = collect(file, reports, most=options.limit or MOST, label_set=label_set)
+    write_page(data, options.out, title=options.title or f"Evidence of {data.model}")
+    sys.stdout.write(f"{data.facts()}\n{options.out}\n")
+    return 0
+
+
+def as_labeled(
+    reading: ReadOptions, given: Sequence[Path], folder: Path
+) -> tuple[ReadOptions, str]:
+    """How files are read as they were for a run, and which sections of a report the run read.
+
+    Args:
+        reading: what the user said, which comes first.
+        given: the files.
+        folder: of the run.
+    """
+    from labelwright.readers.formats import READING_FLAGS
+
+    known, files = _labeled(folder)
     reading = replace(
         reading, text_columns=reading.text_columns or tuple(known.get("text_columns") or ())
     )
-    if all(_is_one(path, files) for path in options.files):
+    if all(_is_one(path, files) for path in given):
         # What was said of the labeled files is not said of others that hold the same reports.
         # An id of a usual name is found again; the manifest has one even where nobody named it.
         named = known.get("id_column")
@@ -89,14 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
                 if known.get(k) and k not in reading.annotations()
             },
         )
-    sections = options.sections or known.get("sections") or "full"
-    cut = SectionCut(left_to_cut(options.files, sections))
-    reports = cut.stream(read_reports(options.files, reading))
-    label_set = run_label_set(options.label_set, file.parent)
-    data = collect(file, reports, most=options.limit or MOST, label_set=label_set)
-    write_page(data, options.out, title=options.title or f"Evidence of {data.model}")
-    sys.stdout.write(f"{data.facts()}\n{options.out}\n")
-    return 0
+    return reading, str(known.get("sections") or "full")
 
 
 def _labeled(folder: Path) -> tuple[dict[str, Any], set[tuple[str, Any]]]:

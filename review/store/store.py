@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from labelwright.errors import ConfigError, InputError, MissingExtraError, Outpu
 from labelwright.io.jsonl import PRIVATE, write_json, writing
 from labelwright.label_set import LabelSet
 from review.store import migrations
-from review.store.tables import VERSION, meta
+from review.store.tables import VERSION, meta, note
 
 FILE, DATABASE = "review.json", "review.db"
 _POSTGRES = "postgresql+psycopg://"
@@ -62,6 +62,32 @@ class Store:
             rows = dict(connection.execute(select(meta.c.key, meta.c.value)).tuples().all())
         self.label_set = LabelSet.from_text(rows["label_set"], folder / "label set")
         self.settings = Settings(**json.loads(rows["settings"]))
+        self.sections = str(rows.get("sections", "full"))
+        """What of their reports the notes hold: what labelers read of them."""
+
+    def keep_to(self, read: Sequence[str]) -> str:
+        """Which sections of reports the notes hold; the first import says it.
+
+        Args:
+            read: sections that labelers read whose predictions come in.
+
+        Raises:
+            ConfigError: they read others than the notes hold.
+        """
+        with self.writing() as connection:
+            empty = connection.execute(select(note.c.id).limit(1)).first() is None
+            if empty and read and read[0] != self.sections:
+                connection.execute(meta.delete().where(meta.c.key == "sections"))
+                connection.execute(meta.insert().values(key="sections", value=read[0]))
+                self.sections = read[0]
+        others = sorted(set(read) - {self.sections})
+        if others:
+            raise ConfigError(
+                f"the project's notes hold the sections {self.sections!r} of their reports, and "
+                f"these predictions are of {others[0]!r}: their places are others",
+                remedy=f"label with --sections {self.sections}, or begin a project with these",
+            )
+        return self.sections
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -106,6 +106,8 @@ def add_note(ask: Ask) -> Response:
     name, text = given.get("id", "").strip()[:200], given.get("text", "").replace("\r\n", "\n")
     if not name:
         raise DeniedError(422, "the note needs an id")
+    if ask.site.store.sections != "full":
+        raise DeniedError(422, "this project keeps to some sections of reports: send it as a file")
     report = Report(name, text, f"pasted by {ask.who.name}", 1, given.get("patient") or None)
     for found in notes.add_notes(ask.site.store, [report], ask.who.id):
         if isinstance(found, Reject):

@@ -365,3 +365,28 @@ def test_addresses_of_a_mongodb_that_are_refused(
     error = capsys.readouterr().err
     assert said in error
     assert "secret" not in error
+
+
+def test_notes_are_read_as_the_run_read_them_and_cut_as_it_cut_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Columns and sections come from the run's manifest; places are those of what it read."""
+    table, run, folder = tmp_path / "r.csv", tmp_path / "run", tmp_path / "p"
+    report = "INDICATION: Pneumothorax?\nFINDINGS: Small left pleural effusion."
+    table.write_text(f'case;note\n17;"{report}"\n', encoding="utf-16")
+    columns = ["--id-column", "case", "--text-columns", "note"]
+    flags = ["--model", "rules", "--sections", "findings", "--out", str(run)]
+    assert main(["label", str(table), *columns, *flags]) == 0
+    assert main(["review", "init", str(folder), "--label-set", "chexpert-14"]) == 0
+    assert main(["review", "import", str(folder), str(table), "--pred", str(run)]) == 0
+    store = open_store(folder)
+    with store.reading() as connection:
+        text = connection.exec_driver_sql("SELECT text FROM note WHERE ext = '17'").scalar_one()
+        said = json.loads(connection.exec_driver_sql("SELECT proposals FROM said").scalar_one())
+    assert "Pneumothorax" not in text
+    [effusion] = [each for each in said if each["name"] == "Pleural Effusion"]
+    assert [text[a:b] for a, b in effusion["evidence"]] == ["effusion"]
+    whole = tmp_path / "whole"
+    assert main(["label", str(table), *columns, "--model", "rules", "--out", str(whole)]) == 0
+    assert main(["review", "import", str(folder), "--pred", str(whole)]) == 2
+    assert "notes hold the sections 'findings'" in capsys.readouterr().err

@@ -261,16 +261,25 @@ def _import(arguments: argparse.Namespace) -> int:
         raise ConfigError("nothing to import", remedy="name files with notes, or --pred")
     if arguments.labels is not None and not arguments.annotations:
         raise ConfigError("--labels is for --annotations", remedy="say whose annotations they are")
+    from inference.cut import SectionCut, left_to_cut
+    from labelwright.commands.evidence import as_labeled
+
     store = _open(arguments)
+    reading = OptionalReadingOptions.from_flags(arguments).reading
+    read = []
+    for path in arguments.pred:
+        folder = path if path.is_dir() else path.parent
+        reading, sections = as_labeled(reading, arguments.files, folder)
+        read.append(sections)
+    sections = store.keep_to(read)
+    cut = SectionCut(left_to_cut(arguments.files, sections)).stream
     done = importing.import_all(
         store,
-        arguments.files,
-        OptionalReadingOptions.from_flags(arguments).reading,
+        importing.Given(arguments.files, reading, _of_mongo(arguments), cut),
         predictions=arguments.pred,
         annotator=arguments.annotations,
         labels=arguments.labels,
         number=arguments.round,
-        more=_of_mongo(arguments),
     )
     sys.stdout.write("\n".join(done.lines()) + "\n")
     if done.empty:
