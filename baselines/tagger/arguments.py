@@ -30,6 +30,7 @@ RECIPES = Path(__file__).parents[1] / "recipes" / "tagger"
 METRICS = ("micro_f1", "macro_f1", "loss")
 TEST_SET = "test-set"
 NO_SECTIONS = "none"
+WEIGHINGS = ("none", "plain", "clamped")
 
 
 @dataclass
@@ -56,10 +57,10 @@ class TaggerArguments(HeadArguments):
     )
     crf: bool = option(False, "Short for --head crf.")
     class_weights: str = option(
-        "none",
+        WEIGHINGS[0],
         "Weights of the loss: (N - n) / n for a type in n of N training reports (plain), at "
         "least 1 (clamped), or none.",
-        ("none", "plain", "clamped"),
+        WEIGHINGS,
     )
     thresholds: str = option(
         SHARED,
@@ -82,6 +83,12 @@ class TaggerArguments(HeadArguments):
         list, "Types of which each window is asked, in training, whether it holds one."
     )
     sentence_weight: float = option(1.0, "With --sentence-task: weight of that question's loss.")
+    sentence_class_weights: str = option(
+        WEIGHINGS[0],
+        "With --sentence-task: weights of windows that hold the type, by windows as "
+        "--class-weights by reports.",
+        WEIGHINGS,
+    )
     sections_as: str = option(
         NO_SECTIONS,
         "How the tagger reads the section of a word: none, as a vector beside each token's "
@@ -163,8 +170,10 @@ def _check_losses(task: TaggerArguments) -> None:
         )
     if len(set(task.sentence_task)) < len(task.sentence_task):
         raise ConfigError("sentence_task names a type twice", remedy="give each once")
-    if task.sentence_weight != 1 and not task.sentence_task:
-        raise ConfigError("sentence_weight is for --sentence-task", remedy="leave it out")
+    if not task.sentence_task:
+        for name, default in (("sentence_weight", 1), ("sentence_class_weights", WEIGHINGS[0])):
+            if getattr(task, name) != default:
+                raise ConfigError(f"{name} is for --sentence-task", remedy="leave it out")
 
 
 def _check_sections(task: TaggerArguments) -> None:

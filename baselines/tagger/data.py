@@ -107,11 +107,23 @@ class Rows(Dataset[dict[str, Any]]):
         if window.sections is not None:
             row["sections"] = window.sections
         if self._asked:
-            held = [float(_says(own, tags).any()) for tags in self._asked]
-            row["held"] = np.array(held, dtype=np.float32)
+            row["held"] = self._held(index)
         if self.shares:
             row["shares"] = self.shares[index]
         return row
+
+    def _held(self, index: int) -> NDArray[np.float32]:
+        """0 or 1 for each type that is asked about."""
+        window, tags = self.windows[index], self._tags[index]
+        own = tags[window.start : window.start + len(window.firsts)]
+        return np.array([_says(own, tags).any() for tags in self._asked], dtype=np.float32)
+
+    def question_weights(self, way: str) -> list[float] | None:
+        """One weight per type that is asked about, by the windows that hold it."""
+        if way == "none":
+            return None
+        held = sum((self._held(n) for n in range(len(self))), np.zeros(len(self._asked)))
+        return [weight_of(int(count), len(self), way) for count in held.tolist()]
 
     def add(self, place: int, window: Window, tags: NDArray[np.uint16]) -> None:
         """Append a window of the report with this number; ``tags`` are those of its whole text."""
@@ -218,7 +230,12 @@ def class_weights(counts: EncodingCounts, tagging: Tagging, way: str) -> list[fl
         return None
     weights = [] if tagging.multilabel else [1.0]
     for place in range(len(tagging.classes)):
-        held = counts.with_class[place]
-        weight = (counts.reports - held) / held if held else 1.0
-        weights += [max(weight, 1.0) if way == "clamped" else weight] * len(tagging.kinds)
+        weight = weight_of(counts.with_class[place], counts.reports, way)
+        weights += [weight] * len(tagging.kinds)
     return weights
+
+
+def weight_of(held: int, among: int, way: str) -> float:
+    """(N - n) / n, with ``clamped`` at least 1; 1 where nothing holds it."""
+    weight = (among - held) / held if held else 1.0
+    return max(weight, 1.0) if way == "clamped" else weight

@@ -103,7 +103,8 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
     if settings.evaluates:
         splits["validation"] = encode_split(data, "validation", reader, tagging, keep_notes=True)
     weights = class_weights(splits["train"].counts, tagging, task.class_weights)
-    model.weigh(weights)
+    asked = splits["train"].rows.question_weights(task.sentence_class_weights)
+    model.weigh(weights, asked)
     _remarks(settings, tagging, splits, weights)
     shape = Shape(
         tagging=tagging,

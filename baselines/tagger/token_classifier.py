@@ -81,14 +81,23 @@ class TokenClassifier(nn.Module):
         self.sentence: nn.Linear | None = None
         self.objective = Objective()
         self.weights: torch.Tensor | None
+        self.question_weights: torch.Tensor | None
         self.register_buffer("weights", None, persistent=False)
+        self.register_buffer("question_weights", None, persistent=False)
 
-    def weigh(self, weights: Sequence[float] | None) -> None:
+    def weigh(
+        self, weights: Sequence[float] | None, question: Sequence[float] | None = None
+    ) -> None:
         """Set the weights of the loss, one per tag: of the classes, or (multilabel) the positives.
 
         They are not saved.
+
+        Args:
+            question: weights of the windows that hold a type, one per type that is asked about.
         """
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+        if question is not None:
+            self.question_weights = torch.tensor(question, dtype=torch.float32)
 
     def aim(self, objective: Objective, types: int = 0) -> None:
         """Set what training asks for; it is not saved.
@@ -168,7 +177,9 @@ class TokenClassifier(nn.Module):
             return 0.0
         first = hidden[:, 0].to(self.sentence.weight.dtype)
         answer = self.sentence(self.dropout(first)).float()
-        loss = nn.functional.binary_cross_entropy_with_logits(answer, held.float())
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            answer, held.float(), pos_weight=self.question_weights
+        )
         return self.objective.sentence * loss
 
     def _loss(

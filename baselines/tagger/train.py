@@ -52,6 +52,7 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
         "pseudo_weight",
         "sentence_task",
         "sentence_weight",
+        "sentence_class_weights",
         "sections_as",
         "section_dropout",
         "dictionary",

@@ -112,6 +112,12 @@ def test_the_question_of_a_window() -> None:
     assert float(asked) == pytest.approx(math.log(1 + math.exp(-0.4)), abs=1e-6)
     assert float(asked) == pytest.approx(0.5130153, abs=1e-6)
     assert "sentence.weight" not in model.own_weights()
+    model.weigh(None, [3.0])
+    for held, times in ((torch.ones(1, 1), 3), (torch.zeros(1, 1), 1)):
+        with torch.no_grad():
+            weighed = model._question(torch.zeros(1, 3, 2), held)
+        by_hand = math.log(1 + math.exp(-0.4 if held.any() else 0.4))
+        assert float(weighed) == pytest.approx(times * by_hand, abs=1e-6)
 
 
 @pytest.mark.parametrize("multilabel", [False, True])

@@ -14,11 +14,11 @@ from sklearn.metrics import f1_score
 from tagger_tools import label_set
 from torch import nn
 
-from baselines.tagger.data import EncodingCounts, class_weights
+from baselines.tagger.data import EncodingCounts, Rows, class_weights
 from baselines.tagger.scores import CANDIDATES, Scored, f1_scores, mentions, tune
 from baselines.tagger.tags import Tagging
 from baselines.tagger.token_classifier import TokenClassifier, WordPadding
-from baselines.tagger.words import find_words
+from baselines.tagger.words import Window, find_words
 from labelwright.records import Entity
 
 TEXT = "a b c d e f g h"
@@ -182,6 +182,18 @@ def test_weights_of_rare_classes() -> None:
     assert class_weights(counts, several, "plain") == [9, 0.25]
     assert class_weights(counts, several, "clamped") == [9, 1]
     assert class_weights(EncodingCounts(512, reports=3), several, "plain") == [1, 1]
+
+
+def test_weights_of_windows_that_hold_a_type() -> None:
+    """Of five windows of two words one has the first type: (5 - 1) / 1; four the second: 1 / 4."""
+    rows = Rows(asked=[np.array([1, 2]), np.array([3, 4])])
+    ids, firsts = np.arange(4, dtype=np.int32), np.array([1, 2], dtype=np.int32)
+    for tags in ([1, 3], [3, 0], [0, 4], [3, 4], [0, 0]):
+        window = Window(ids, firsts, 0, (0, 2))
+        rows.add(len(rows), window, np.array(tags, dtype=np.uint16))
+    assert rows.question_weights("plain") == [4, 0.25]
+    assert rows.question_weights("clamped") == [4, 1]
+    assert rows.question_weights("none") is None
 
 
 def of(kind: str, first: int, last: int) -> Entity:

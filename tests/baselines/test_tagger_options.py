@@ -81,6 +81,7 @@ def test_options_that_ask_for_nothing_are_the_plain_run_bit_for_bit(
 EVERYTHING = (
     *("--sections-as=embedding", "--r-drop=0.5", "--label-smoothing=0.05"),
     *("--pseudo-weight=0.5", "--sentence-task", "Site", "Lesion", "--head_dropout=0.3"),
+    "--sentence-class-weights=clamped",
 )
 OFTEN = (
     *("--eval_strategy=steps", "--eval_steps=1", "--save_strategy=steps", "--save_steps=1"),
@@ -219,6 +220,7 @@ def test_what_excludes_each_other_is_refused(
         (data, ["--sections-as=bias", "--section-dropout=1"], "section_dropout is no share"),
         (data, ["--sentence-task", "Nothing"], "has no type 'Nothing'"),
         (data, ["--sentence-weight=2"], "is for --sentence-task"),
+        (data, ["--sentence-class-weights=plain"], "is for --sentence-task"),
         (plain, ["--pseudo-weight=0.5"], "entities from a labeler"),
         (data, ["--dictionary=true", "--eval_strategy=no"], "nothing is evaluated"),
     ):
