@@ -117,6 +117,7 @@ ALSO = """\
 """
 DECIDED: dict[str, tuple[Any, str]] = {
     "label_smoothing_factor": (0.0, "classes that an observation cannot take have no probability"),
+    "dataloader_drop_last": (False, "every epoch would leave reports out, a small corpus all"),
     "load_best_model_at_end": (False, "it follows from eval_strategy"),
     "resume_from_checkpoint": (None, "use --resume"),
 }

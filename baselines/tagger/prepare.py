@@ -100,6 +100,12 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
             pseudo=_pseudo(settings, data),
         )
     }
+    if not splits["train"].counts.entities:
+        raise ConfigError(
+            "no training report has an entity to learn from",
+            remedy="build the data from annotated reports",
+            source=data.path,
+        )
     if settings.evaluates:
         splits["validation"] = encode_split(data, "validation", reader, tagging, keep_notes=True)
     weights = class_weights(splits["train"].counts, tagging, task.class_weights)

@@ -208,6 +208,7 @@ def test_what_excludes_each_other_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = write_notes(tmp_path / "plain", FLAT[:3])
+    bare = write_notes(tmp_path / "bare", [(text, []) for text, _ in FLAT[:3]])
     for folder, flags, message in (
         (data, ["--label-smoothing=0.1", "--crf"], "whose target is one path"),
         (data, ["--label-smoothing=0.1", "--head=multilabel"], "no others to share with"),
@@ -222,6 +223,8 @@ def test_what_excludes_each_other_is_refused(
         (data, ["--sentence-weight=2"], "is for --sentence-task"),
         (data, ["--sentence-class-weights=plain"], "is for --sentence-task"),
         (plain, ["--pseudo-weight=0.5"], "entities from a labeler"),
+        (bare, [], "no training report has an entity"),
+        (data, ["--dataloader_drop_last=true"], "every epoch would leave reports out"),
         (data, ["--dictionary=true", "--eval_strategy=no"], "nothing is evaluated"),
     ):
         assert main(command(folder, tmp_path / "out", *flags)) == 2, message
