@@ -180,6 +180,11 @@ def _check(kind: Kind[Task], settings: Settings[Task]) -> None:
         raise ConfigError("max_length is too short for any report", remedy="give 8 or more")
     if isinstance(task, HeadArguments) and not 0 <= task.head_dropout < 1:
         raise ConfigError("head_dropout is not a share", remedy="give 0 or more, less than 1")
+    if training.num_train_epochs < 0 or training.max_steps == 0:
+        raise ConfigError(
+            "a training has no fewer than 0 epochs, and no 0 steps",
+            remedy="give --num_train_epochs 0 to train nothing, or leave --max_steps out",
+        )
     if training.metric_for_best_model not in kind.metrics:
         raise ConfigError(
             f"no metric {training.metric_for_best_model!r}",

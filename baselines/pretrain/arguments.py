@@ -89,8 +89,8 @@ def _check(settings: Settings) -> None:
         raise ConfigError(
             "temperature and teacher are for --objective emlm-cl", remedy="remove them"
         )
-    if not task.temperature > 0:
-        raise ConfigError("temperature is not above 0", remedy="give 0.01")
+    if not 0 < task.temperature < float("inf"):
+        raise ConfigError("temperature is no number above 0", remedy="give 0.01")
     if not task.texts and (task.input_format or task.text_column or task.patient_column):
         raise ConfigError(
             "input_format, text_column and patient_column are for --texts", remedy="remove them"

@@ -224,6 +224,8 @@ def test_what_excludes_each_other_is_refused(
         (data, ["--sentence-class-weights=plain"], "is for --sentence-task"),
         (plain, ["--pseudo-weight=0.5"], "entities from a labeler"),
         (bare, [], "no training report has an entity"),
+        (data, ["--num_train_epochs=-1"], "no fewer than 0 epochs"),
+        (data, ["--max_steps=0"], "no 0 steps"),
         (data, ["--dataloader_drop_last=true"], "every epoch would leave reports out"),
         (data, ["--dictionary=true", "--eval_strategy=no"], "nothing is evaluated"),
     ):
