@@ -18,6 +18,8 @@ _AROUND = {
     Trigger.PERHAPS: Trigger.DOUBTFUL,
     Trigger.SKIP: Trigger.ASIDE,
 }
+_SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains", "within"})
+"""What goes on behind "but" about the part before it: "heart obscured *but not* enlarged"."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _BESIDE = 4
 """How close behind a word such as "left" the finding stands that it begins."""
@@ -97,6 +99,12 @@ class Borders:
         at += at < len(self._words) and self._words[at] in COLONS
         for start, end, hard in self._separators:
             if hard and start >= at and (start, end) not in self._fresh:
+                if (
+                    self._words[start] == "but"
+                    and end < len(self._words)
+                    and self._words[end] in _SAME_SUBJECT
+                ):
+                    continue
                 return start
         return len(self._words)
 
@@ -106,6 +114,10 @@ class Borders:
             if start <= at < end:
                 return True
         return False
+
+    def colon_at(self, at: int) -> bool:
+        """Whether a colon stands at ``at``."""
+        return at < len(self._words) and self._words[at] == ":"
 
     def comma(self, start: int, end: int) -> bool:
         """Whether a comma stands in ``words[start:end]``."""
@@ -177,7 +189,7 @@ class Borders:
             opened = -1
             relative = {m.start for m in separating if m.payload is Trigger.RELATIVE}
             for at, word in enumerate(self._words):
-                if word not in MARKS or at in inside:
+                if word not in MARKS or at in inside or (word == "/" and self._in_number(at)):
                     continue
                 found.append((at, at + 1, word in _HARD_MARKS and not self._lists_on(at)))
                 if word == "(":
@@ -191,6 +203,10 @@ class Borders:
                     opened = -1
             found.sort()
         self._separators = found
+
+    def _in_number(self, at: int) -> bool:
+        """Whether the mark stands between figures: "12/30"."""
+        return all(word.isdigit() for word in self._words[max(at - 1, 0) : at + 2 : 2])
 
     def _lists_on(self, at: int) -> bool:
         """Whether the semicolon at ``at`` parts a list that ends in "; or"."""

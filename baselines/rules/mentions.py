@@ -411,12 +411,18 @@ class _PartReader:
                 break
             if not across and self._scope.comma(part.end, state.start):
                 break
-            if self._taken(part, state):
+            if self._taken(part, state) or self._heads(part, state):
                 break
             if state.payload.kind is not _Kind.UNCHANGED:
                 return state
             unchanged = unchanged or state
         return unchanged
+
+    def _heads(self, part: Match, state: Match) -> bool:
+        """Whether the part heads a line with another's state: "mediastinum: heart big"."""
+        return self._scope.colon_at(part.end) and any(
+            part.end < other.start < state.start for other in self._parts
+        )
 
     def _taken(self, part: Match, state: Match) -> bool:
         """Whether the state stands before another part and belongs to that one."""

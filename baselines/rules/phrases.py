@@ -36,6 +36,7 @@ COLONS = frozenset({":", "=", "|", "\t"}) | DASHES
 """What may stand between a name and what is said of it: "effusion: none", "effusion = none"."""
 BULLETS = frozenset('•·●▪■►*"“”')
 MARKS = frozenset(",;()/+") | COLONS | BULLETS
+_BEFORE_ITEMS = BULLETS | DASHES
 MAX_GAP = 9
 MAX_FORMS = 4096
 """How many word rows one phrase may stand for; more is most likely a mistake."""
@@ -132,6 +133,8 @@ def sentences(text: str, start: int = 0, end: int | None = None) -> Iterator[Sen
     for ends, following in [*bounds, (len(part), len(part))]:
         last = ends + part.startswith(_QUESTION, ends)
         words = _TOKEN.findall(lower, at, last)
+        if words and words[0] in _BEFORE_ITEMS:
+            words = words[1:]
         if len(words) > MAX_WORDS:
             starts = [match.start() for match in _TOKEN.finditer(lower, at, last)]
             for first in range(0, len(words), MAX_WORDS):

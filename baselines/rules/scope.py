@@ -25,6 +25,9 @@ _NO_ADJECTIVE = frozenset(
     {"of", "for", "in", "on", "to", "with", "from", "after", "by", "as", "at", "and", "or"}
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
+_RELATIVE = frozenset({"which", "who"})
+_GONE = frozenset({Trigger.ABSENT, Trigger.GONE})
+"""What may be said behind a relative clause: "the effusion which he had *has resolved*"."""
 _FAR = 7
 """How many words before a "versus" may belong to what it sets against something."""
 
@@ -211,6 +214,8 @@ class Scope(Borders):
         for index in range(len(self._separators) - 1, -1, -1):
             start, end, hard = self._separators[index]
             if start >= high or (end == trigger.start and self._words[start] == ","):
+                continue
+            if trigger.payload in _GONE and self._words[start] in _RELATIVE:
                 continue
             hole = self._hole(start)
             if hole is not None and hole != own:

@@ -16,7 +16,7 @@ FINDINGS_AND_IMPRESSION = "findings and impression"
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "findings": (
         *("finding", "findings", "description", "observation", "observations", "result"),
-        *("results", "radiographic findings", "imaging findings", *FINDINGS_SLIPS),
+        *("results", "answer", "radiographic findings", "imaging findings", *FINDINGS_SLIPS),
     ),
     "impression": (
         *("impression", "impressions", "conclusion", "conclusions", "opinion", *IMPRESSION_SLIPS),
@@ -98,6 +98,7 @@ LINE_ONLY = frozenset(
         "clinical diagnosis",
     }
     | {
+        "answer",
         "question",
         "questions",
         "query",

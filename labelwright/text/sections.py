@@ -50,7 +50,9 @@ _STOP = re.compile(
     r"|(?<=[A-Z])[ \t\r]{0,9}\n(?=[ \t]*[A-Z])"
 )
 _MORE_OF_REQUEST = re.compile(
-    r"\s{0,40}(?:please|evaluat|eval\b|assess|rule out|r/o\b|query|question|concern|history of|\?)",
+    r"[ \t]{0,9}[^.!?\n]{1,80}\?(?=\s)"
+    r"|\s{0,40}(?:please|evaluat|eval\b|assess|rule out|r/o\b|query|question|concern|history of"
+    r"|\?)",
     re.IGNORECASE,
 )
 

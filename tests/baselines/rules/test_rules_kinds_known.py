@@ -86,7 +86,50 @@ MISSPELT = {
     "Condolidation at the left base.": "CO+",
     "Hearing aid. Lungs clear.": "NF+",
 }
-TABLE = {**KNOWN, **DATED, **DRAINED, **PLACED, **SIDES, **OPEN, **ASKED, **HEADED, **MISSPELT}
+LONG = {
+    "The pleural fluid which filled the fissure has cleared completely.": "PE- NF+",
+    "The effusion that was present on 3/14 has not recurred.": "PE- NF+",
+    "Interval resolution of the previously seen right upper lobe pneumonia.": "PN- NF+",
+    "Effusions have cleared on the left, persist on the right.": "PE+",
+    "- CM\n- mild PVC": "CM+ ED+",
+    "No larger effusions.": "PE- NF+",
+    "The effusion is no larger than on Monday.": "PE+",
+    "Pulmonary edema obscures any concurrent pneumonia.": "ED+ PN?",
+    "Bilateral effusions are presumed.": "PE?",
+    "If any, there is a tiny left effusion.": "PE?",
+    "A small pneumothorax could well be present.": "PT?",
+    "I cannot see a fracture.": "FR- NF+",
+    "It is not observed pneumothorax.": "PT- NF+",
+    "The left base remains collapsed.": "AT+",
+    "Apical pleural thickening, likely old.": "PO+",
+}
+PARTS = {
+    "Heart N. Lungs N.": "CM- NF+",
+    "Heart/mediastinum: Heart mildly enlarged.": "CM+",
+    "Normal wide mediastinum.": "EC- NF+",
+    "Heart accentuated on the left, but not dilated.": "CM- NF+",
+    "The heart is partly obscured but does not appear large.": "CM-",
+    "Cardiac index inside the normal limits.": "CM- NF+",
+    "Bones: No fracture, no suspicious lesion.": "FR- NF+",
+    "Small pericardial fluid. No pleural effusion.": "PE-",
+    "Effusion | no | small": "PE- NF+",
+    "Oxygen by nasal cannula. Lungs clear.": "NF+",
+    "Left chest drain out today. No effusion.": "SD- PE- NF+",
+    "Cardiothymic silhouette normal.": "EC- NF+",
+}
+TABLE = {
+    **LONG,
+    **PARTS,
+    **KNOWN,
+    **DATED,
+    **DRAINED,
+    **PLACED,
+    **SIDES,
+    **OPEN,
+    **ASKED,
+    **HEADED,
+    **MISSPELT,
+}
 
 
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())
