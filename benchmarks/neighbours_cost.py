@@ -26,12 +26,11 @@ from inference.labeler import Labeler, LabelerOptions
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 from labelwright.shipped import shipped_model
-from retrieval.augment import Augmenter, Recipe
+from retrieval.augment import Augmenter, Recipe, WithNeighbours
 from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry
-from retrieval.with_neighbours import WithNeighbours
 
 SHIPPED = "shipped"
 INDEXED = 2_000

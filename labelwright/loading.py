@@ -281,9 +281,8 @@ def _with_neighbours(
             f"the model reads {unit} by {unit}, and neighbours are similar to whole reports",
             remedy="add --unit report, or leave the neighbours out",
         )
-    from retrieval.augment import Augmenter
+    from retrieval.augment import Augmenter, WithNeighbours
     from retrieval.index import Index
-    from retrieval.with_neighbours import WithNeighbours
 
     augmenter = Augmenter(
         Index.open(settings.index),

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from data_builders.splits.leakage import THRESHOLD, NearDuplicates, jaccard, shingles
+from data_builders.splits.split_plan import THRESHOLD, NearDuplicates, jaccard, shingles
 
 
 def reports(number: int, seed: int) -> list[str]:

@@ -4,10 +4,14 @@ A report that was read from CoNLL keeps its tokens, other columns and comments; 
 cut into sentences and tokens, so that every mention ends where tokens end. White space between
 tokens is lost. White space in the name of a type becomes ``_``, since readers part the columns at
 it.
+
+Tokens of a text for CoNLL files: words, single marks, and cuts where mentions begin or end.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +20,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from labelwright.annotations.tags import DOCSTART, DOCUMENT_ID, Chunk, encode, written
-from labelwright.annotations.tokens import tokens
 from labelwright.annotations.writing import (
     OVERLAPPING,
     Written,
@@ -29,6 +32,48 @@ from labelwright.annotations.writing import (
 from labelwright.io.jsonl import atomic_write
 from labelwright.records import Entity, Report, Span, in_order
 from labelwright.text.sentences import sentence_spans
+
+_PIECE = re.compile(r"\w+|[^\w\s]")
+
+
+def tokens(text: str, cuts: Iterable[int] = ()) -> list[Span]:
+    """Runs of letters and digits with the marks on them, and every other character by itself.
+
+    >>> [text[a:b] for text in ["T2N0 (2.5 cm)"] for a, b in tokens(text, [2])]
+    ['T2', 'N0', '(', '2', '.', '5', 'cm', ')']
+
+    Args:
+        cuts: offsets that no token runs over.
+    """
+    found: list[Span] = []
+    borders = sorted(set(cuts))
+    at = 0
+    for start, end in _whole(text):
+        while at < len(borders) and borders[at] <= start:
+            at += 1
+        while at < len(borders) and borders[at] < end:
+            found.append((start, borders[at]))
+            start = borders[at]
+            at += 1
+        found.append((start, end))
+    return found
+
+
+def _whole(text: str) -> list[Span]:
+    """The pieces, those that begin with a mark on a letter joined to the one before."""
+    found: list[Span] = []
+    joins = False
+    for match in _PIECE.finditer(text):
+        start, end = match.span()
+        mark = unicodedata.category(text[start])[0] == "M"
+        if found and found[-1][1] == start and (mark or (joins and text[start].isalnum())):
+            found[-1] = (found[-1][0], end)
+            joins = True
+        else:
+            found.append((start, end))
+            joins = False
+    return found
+
 
 NAME = "reports.conll"
 LAYOUT, SCHEME = "conll", "conll_scheme"

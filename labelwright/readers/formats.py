@@ -12,6 +12,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.readers import brought, folders
 from labelwright.readers.annotated import brat, conll, label_studio
 from labelwright.readers.annotated.json_file import read_doccano, read_entities
+from labelwright.readers.archives import count_parts, parts_of, read_parts
 from labelwright.readers.detect import format_name
 from labelwright.readers.documents import reader as documents
 from labelwright.readers.health import fhir, hl7
@@ -32,7 +33,6 @@ from labelwright.readers.tables.openai_batch import count_openai_batch, read_ope
 from labelwright.readers.tables.parquet import count_parquet, read_parquet
 from labelwright.readers.tables.workbooks import count_workbook, read_workbook
 from labelwright.readers.unknown import unknown_file
-from labelwright.readers.zip_files import count_parts, parts_of, read_parts
 from labelwright.records import Reject, Report
 
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_builders.splits.leakage import (
+from data_builders.splits.split import SplitItem, groups, parse_ratios, split_items, text_digest
+from data_builders.splits.split_plan import (
     THRESHOLD,
     NearDuplicates,
     _buckets,
     jaccard,
     overlaps,
+    read_split_file,
     shingles,
 )
-from data_builders.splits.split import SplitItem, groups, parse_ratios, split_items, text_digest
-from data_builders.splits.split_file import read_split_file
 from labelwright.errors import ConfigError, InputError
 from labelwright.records import Certainty
 

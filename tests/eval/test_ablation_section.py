@@ -18,9 +18,8 @@ from eval.kinds.certainty.read import Comparison
 from eval.page.section import Section
 from eval.read.provenance import Source
 from eval.stats.estimates import Estimate
-from eval.studies.ablation import ablation_section
+from eval.studies.ablation import MOST_TICKS, Line, ablation_plot, ablation_section, score_axis
 from eval.studies.ablation_cells import METHODS, WITHOUT, Cell, Run, recorded_cell
-from eval.studies.ablation_plot import MOST_TICKS, Line, ablation_plot, score_axis
 from labelwright.errors import ConfigError
 
 

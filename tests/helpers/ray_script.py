@@ -77,7 +77,7 @@ def report(row: int, word: str) -> Report:
 
 def failures() -> None:
     """Each case of :data:`FAILURES` on one Ray of our own; their logs hold no report text."""
-    from inference.ray.session import session
+    from inference.ray.pool import session
 
     base = Path(os.environ["TMPDIR"])
     with session(None, workers=2) as ray:

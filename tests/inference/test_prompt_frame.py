@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.prompt_frame import PROBES, PromptFrame
+from inference.prompts import PROBES, PromptFrame
 from labelwright.label_set import LabelSet
 from labelwright.prompt import messages
 from sft.scratch import train_tokenizer

@@ -16,9 +16,8 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask, key_of
 from labelwright.records import Certainty, Prediction, Reject
 from labelwright.tasks.certainty.answer import parse
-from retrieval.augment import Augmenter, Recipe, answer_of
+from retrieval.augment import Augmenter, Recipe, WithNeighbours, answer_of
 from retrieval.index import Index, Neighbour
-from retrieval.with_neighbours import WithNeighbours
 
 
 @pytest.fixture(scope="module")

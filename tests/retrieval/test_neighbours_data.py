@@ -16,12 +16,11 @@ from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 from labelwright.tasks.certainty.answer import parse, render
-from retrieval.augment import Augmenter, Lead, Recipe
+from retrieval.augment import Augmenter, Lead, Recipe, WithNeighbours
 from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry
-from retrieval.with_neighbours import WithNeighbours
 
 
 @pytest.fixture(scope="module")

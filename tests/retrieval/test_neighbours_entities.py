@@ -14,12 +14,11 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Entity, Prediction, Reject, Report, Span
 from labelwright.tasks.entities.answer import render
-from retrieval.augment import Augmenter, Recipe
+from retrieval.augment import Augmenter, Recipe, WithNeighbours
 from retrieval.embedders import embedder_for
 from retrieval.index import Index
 from retrieval.index_build import Plan, build_index
 from retrieval.index_shards import Entry
-from retrieval.with_neighbours import WithNeighbours
 
 NOTE = "Known ataxia. No ataxia in the family."
 

@@ -169,8 +169,7 @@ def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report
 
 def _split(options: BuildOptions) -> tuple[Any, Mapping[str, Any]]:
     from data_builders.splits.split import parse_ratios
-    from data_builders.splits.split_file import read_split_file
-    from data_builders.splits.split_plan import SplitOptions
+    from data_builders.splits.split_plan import SplitOptions, read_split_file
     from labelwright.io.manifest import inputs
 
     path = options.split_file

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.decode.decoder import DecodeOptions
-from inference.decode.guided import Guided
+from inference.decode.guided import Guided, token_bytes
 from inference.decode.model_asker import ModelAsker
 from inference.decode.part_reader import Said
-from inference.decode.token_bytes import token_bytes
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reading_tools import saved
 
+from labelwright.annotations.conll import tokens
 from labelwright.annotations.formats import WRITERS, write
-from labelwright.annotations.tokens import tokens
 from labelwright.annotations.writing import Written
 from labelwright.readers import ReadOptions, read_reports
 from labelwright.records import Certainty, Entity, Reject, Report, in_order

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reading_tools import PEAK, STATUS, failure, read, saved, table, texts
 
 from labelwright.errors import InputError
-from labelwright.readers.tables.long_records import pass_over
+from labelwright.readers.tables.delimited import pass_over
 
 PACK: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstd.compress}
 KIND = {"gz": "gzip", "zst": "zstd"}
