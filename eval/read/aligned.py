@@ -21,10 +21,12 @@ from labelwright.io.delimited import unescape_id
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.readers.options import ReadOptions
+from labelwright.readers.tables.columns import usual
 
 Missing = Literal["error", "drop"]
 """Gold reports that a labeler has no prediction for: its errors, or left out for all labelers."""
 
+PATIENT = "patient"
 PREDICTIONS_FILE = "predictions.jsonl"
 
 
@@ -48,7 +50,7 @@ class Inputs:
     id_columns: tuple[str, ...] = ("id",)
     missing: Missing = "error"
     patients: str | Path | None = None
-    patient_column: str = "patient"
+    patient_column: str = PATIENT
     reports: str | Path | None = None
     text_column: str = "text"
     reading: ReadOptions = field(default_factory=ReadOptions)
@@ -263,6 +265,8 @@ def known_id_columns(
         return wanted
     if "id" in found:
         return ("id",)
+    if tuple(wanted) == ("id",) and (name := usual(found, "id")):
+        return (name,)
     rest = [name for name in found if name not in others]
     if others and len(rest) == 1 and tuple(wanted) == ("id",):
         return rest
@@ -278,16 +282,39 @@ def _column_rows(
     path: Path, column: str, id_columns: Sequence[str]
 ) -> Iterator[tuple[int, str, str]]:
     if path.suffix == ".jsonl":
+        keys: dict[str, None] = {}
         for line, raw in read_jsonl(path):
             meta = raw.get("meta")
-            value = raw.get(column, meta.get(column) if isinstance(meta, dict) else None)
+            every = {**(meta if isinstance(meta, dict) else {}), **raw}
+            if column not in keys:
+                keys |= dict.fromkeys(every)
+            value = every.get(column if column in keys else _meant(column, list(keys)))
             identifier = raw.get("id", raw.get(id_columns[0], ""))
             yield line, str(identifier), "" if value is None else str(value)
+        if column not in keys and _meant(column, list(keys)) not in keys:
+            raise _no_column(column, list(keys), path)
         return
     found = delimited.columns(path)
     ids = known_id_columns(found, id_columns, path)
-    if column not in found:
-        raise delimited.no_column(column, found, path)
+    meant = _meant(column, found)
+    if meant not in found:
+        raise _no_column(column, found, path)
     for row, cells in delimited.rows(path):
         identifier = "/".join(cells[c].strip() for c in ids)
-        yield row, unescape_id(identifier), cells[column].strip()
+        yield row, unescape_id(identifier), cells[meant].strip()
+
+
+def _meant(column: str, found: Sequence[str]) -> str:
+    """The column; for patients also the one with a usual name, where none is called that."""
+    if column != PATIENT or column in found:
+        return column
+    return usual(found, PATIENT) or column
+
+
+def _no_column(column: str, found: Sequence[str], path: Path) -> InputError:
+    flag = "name it with --patient-column; " if column == PATIENT else ""
+    return InputError(
+        f"no column {column}",
+        remedy=f"{flag}columns found: {delimited.shown(found)}",
+        source=path,
+    )

@@ -10,7 +10,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback, Tra
 
 log = logging.getLogger(__name__)
 
-SHOWN = ("loss", "eval_loss", "mean_token_accuracy", "branch_accuracy")
+SHOWN = ("loss", "train_loss", "eval_loss", "mean_token_accuracy", "branch_accuracy")
 """Logged values that are shown, besides scores of evaluations; the manifest has all."""
 _LEFT_OUT = ("runtime", "per_second", "num_tokens", "entropy", "epoch", "accuracy_tokens")
 
@@ -37,7 +37,10 @@ class _Lines(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
         """``step 40 of 120: loss 0.5123``."""
         del args, control, kwargs
-        if state.is_world_process_zero and (words := line(logs or {})):
+        logs = dict(logs or {})
+        if any("loss" in each for each in state.log_history):
+            logs.pop("train_loss", None)  # the mean, for a training that was too short to log
+        if state.is_world_process_zero and (words := line(logs)):
             log.info("step %d of %d: %s", state.global_step, state.max_steps, words)
 
 

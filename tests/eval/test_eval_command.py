@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from label_tables import write_labels
 
+from eval.read.aligned import read_column
 from labelwright.cli import main
 from labelwright.commands.comparing.flags import named_paths
 from labelwright.errors import ConfigError
@@ -243,7 +244,14 @@ def test_one_report_with_all_blank_gold(folder: Path, evaluate: Run) -> None:
         (("--pred", "a={d}/perfect", "--include-text"), "give them with --reports FILE"),
         (("--pred", "a={d}/perfect", "--reports", "x"), "read only with --include-text"),
         (("--pred", "a={d}/perfect", "--data", "{d}/perfect"), "train.reports.jsonl: no such file"),
-        (("--pred", "a={d}/perfect", "--patients", "{d}/gold.csv"), "no column patient"),
+        (
+            ("--pred", "a={d}/perfect", "--patients", "{d}/gold.csv"),
+            "no column patient; name it with",
+        ),
+        (
+            ("--pred", "a={d}/perfect", "--patients", "{d}/rows.jsonl"),
+            "no column patient; name it with --patient-column; columns found: id, ward",
+        ),
         (("--pred", "a={d}/perfect", "--out", "{d}/perfect"), "no earlier report"),
         (("--pred", "a={d}/perfect", "--out", "{d}/gold.csv"), "a file of this name exists"),
     ],
@@ -255,12 +263,23 @@ def test_bad_input_is_answered_in_one_line(
     flags: tuple[str, ...],
     message: str,
 ) -> None:
+    write_jsonl(folder / "rows.jsonl", [{"id": "s0", "ward": "a"}])
     assert evaluate(*(flag.format(d=folder) for flag in flags)) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
     assert "; " in error  # the remedy
     assert CANARY not in error
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.jsonl"])
+def test_usual_names_of_ids_and_patients_are_found(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("csv"):
+        path.write_text("Accession,Subject ID,sex\n7,p1,F\n8,,M\n", encoding="utf-8")
+    else:
+        write_jsonl(path, [{"id": "7", "meta": {"MRN": "p1"}}, {"id": "8", "meta": {}}])
+    assert read_column(path, "patient") == {"7": "p1", "8": ""}
 
 
 def test_a_damaged_manifest_is_named(

@@ -39,16 +39,20 @@ class Slope(torch.nn.Module):
         return {"loss": ((found - labels) ** 2).mean(), "logits": found}
 
 
-@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    ("steps", "terminal"), [(2, False), (2, True), (9, False)], ids=["plain", "terminal", "short"]
+)
 def test_lines_and_no_bar_without_a_terminal(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    steps: int,
     terminal: bool,
 ) -> None:
+    """A training that is shorter than the interval says its mean loss at the end."""
     show_messages()
     arguments = TrainingArguments(
-        output_dir=str(tmp_path), max_steps=4, logging_steps=2, report_to=[], save_strategy="no"
+        output_dir=str(tmp_path), max_steps=4, logging_steps=steps, report_to=[], save_strategy="no"
     )
     arguments.set_dataloader(train_batch_size=8)
     trainer = Trainer(model=Slope(), args=arguments, train_dataset=Numbers())
@@ -58,10 +62,9 @@ def test_lines_and_no_bar_without_a_terminal(
     said = capsys.readouterr()
     assert "{" not in said.out + said.err
     lines = [part for part in said.err.splitlines() if part.startswith("labelwright: ")]
-    assert [part.partition(" loss ")[0] for part in lines] == [
-        "labelwright: step 2 of 4:",
-        "labelwright: step 4 of 4:",
-    ]
+    usual = ["labelwright: step 2 of 4:", "labelwright: step 4 of 4:"]
+    expected = usual if steps == 2 else ["labelwright: step 4 of 4: train"]
+    assert [part.partition(" loss ")[0] for part in lines] == expected
     assert ("it/s" in said.err) == terminal
     if not terminal:
         assert said.err.splitlines() == lines
@@ -72,7 +75,7 @@ def test_only_what_is_worth_a_look() -> None:
     assert line(logs) == "loss 0.5123"
     scores = {"eval_loss": 1.25, "eval_macro_f1": 0.5, "eval_runtime": 3.0, "epoch": 1.0}
     assert line(scores) == "eval loss 1.25, eval macro f1 0.5"
-    assert line({"train_runtime": 3.0, "train_loss": 0.4}) == ""
+    assert line({"train_runtime": 3.0, "train_loss": 0.4}) == "train loss 0.4"
 
 
 @pytest.mark.parametrize("command", ["train", "train-encoder", "train-tagger", "pretrain"])
