@@ -13,6 +13,7 @@ from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.records import Reject, Report
+from labelwright.text.amounts import amount
 from review.kinds.base import Form
 from review.kinds.forms import form_of
 from review.store import annotated, notes, order, people, runs
@@ -41,17 +42,19 @@ class Done:
     def lines(self) -> Iterator[str]:
         """For the terminal."""
         known = f", {self.notes.known} were there already" if self.notes.known else ""
-        yield f"{self.notes.added} notes added{known}"
+        yield f"{amount(self.notes.added, 'note')} added{known}"
         if self.annotated:
-            yield f"{self.annotated} notes with a person's annotations"
+            yield f"{amount(self.annotated, 'note')} with a person's annotations"
         for each in self.runs:
             if each.again:
                 yield f"run {each.run}: these predictions were there already"
             else:
-                yield f"run {each.run}: {each.proposals} proposals on {each.notes} notes"
-        yield f"{self.waiting} notes wait to be annotated"
+                proposals, notes = amount(each.proposals, "proposal"), amount(each.notes, "note")
+                yield f"run {each.run}: {proposals} on {notes}"
+        yield f"{amount(self.waiting, 'note', 'wait')} to be annotated"
         if self.rejects:
-            yield f"{len(self.rejects)} rows could not be used; see {REJECTS} in the project"
+            rows = amount(len(self.rejects), "row")
+            yield f"{rows} could not be used; see {REJECTS} in the project"
 
 
 @dataclass(frozen=True)

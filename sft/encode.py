@@ -18,6 +18,7 @@ from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.tasks import kind_of
 from labelwright.tasks.choices import BRANCHES, LINE, AnswerTokens
+from labelwright.text.amounts import amount
 from labelwright.text.special_tokens import break_up, spelled_out
 from sft.data import Record
 
@@ -151,7 +152,7 @@ class Encoder:
         if lengths.too_long:
             tokens, identifier = lengths.longest
             raise ConfigError(
-                f"{lengths.too_long} records are longer than {self.limit} tokens; "
+                f"{amount(lengths.too_long, 'record', 'are')} longer than {self.limit} tokens; "
                 f"the longest, {identifier}, has {tokens}",
                 remedy="raise --max_length if the model's context allows it, or give "
                 "--on-long drop" + (" or --on-long cut" if self.may_cut else ""),

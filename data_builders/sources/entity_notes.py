@@ -22,6 +22,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity, Report
 from labelwright.tasks.base import Known
 from labelwright.tasks.entities.answer import parse
+from labelwright.text.amounts import amount
 from labelwright.text.normalise import Normaliser
 
 
@@ -111,7 +112,7 @@ class EntityNotes(Source):
             return
         names = sorted(self.unknown, key=lambda name: (-self.unknown[name], name))
         raise InputError(
-            f"{self.unknown.total()} entities have types that label set "
+            f"{amount(self.unknown.total(), 'entity', 'have')} types that label set "
             f"{self._label_set.name} lacks: {shown(names)}",
             remedy="map a type with --rename-type OLD=NEW, or name those to keep with "
             f"--only-types A,B; its types are: {', '.join(self._label_set.names)}",

@@ -13,6 +13,7 @@ from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.text.amounts import amount
 from labelwright.version import __version__
 
 MOST = 5_000
@@ -75,25 +76,21 @@ class EvidenceData:
     def facts(self) -> str:
         """What the page holds, in one line."""
         if self.values:
-            said = f"{_counted(self.labels, 'value')} stated"
+            said = f"{amount(self.labels, 'value')} stated"
         else:
-            said = f"{_counted(self.labels, 'label')} not blank"
-        parts = [f"{_counted(len(self.rows), 'report')}, {said}"]
+            said = f"{amount(self.labels, 'label')} not blank"
+        parts = [f"{amount(len(self.rows), 'report')}, {said}"]
         if self.labels:
             parts.append(f"{self.carried:,} with a place in the text")
         if self.second is not None:
-            differ = f"{_counted(self.differ, 'label')} where {self.model} and {self.second} differ"
+            differ = f"{amount(self.differ, 'label')} where {self.model} and {self.second} differ"
             decided = f", {self.decided:,} of them decided by {self.second}"
             parts.append(differ + (decided if self.differ else ""))
         if self.left:
-            parts.append(f"{_counted(self.left, 'more report')} not on this page")
+            parts.append(f"{amount(self.left, 'more report')} not on this page")
         if self.missing:
-            parts.append(f"{_counted(self.missing, 'report')} without a prediction")
+            parts.append(f"{amount(self.missing, 'report')} without a prediction")
         return "; ".join(parts) + "."
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def collect(

@@ -11,6 +11,7 @@ from eval.page.tables import p_equals
 from eval.stats.estimates import Estimate
 from eval.stats.significance import Pair
 from eval.stats.tested import FEW_CLUSTERS, Tested
+from labelwright.text.amounts import amount
 
 Outcome = Literal["better", "worse", "open"]
 
@@ -104,11 +105,11 @@ def _margin_words(analysis: Tested, pair: Pair) -> str:
 def sample(analysis: Tested) -> str:
     """``687 reports of 344 patients``."""
     n = len(analysis.comparison.ids)
-    reports = f"{n:,} report{'' if n == 1 else 's'}"
+    reports = amount(n, "report")
     if analysis.comparison.clusters is None:
         return reports
     patients = analysis.tests.clusters
-    return f"{reports} of {patients:,} patient{'' if patients == 1 else 's'}"
+    return f"{reports} of {amount(patients, 'patient')}"
 
 
 def percent(share: float) -> str:
@@ -181,7 +182,7 @@ def shared_notices(analysis: Tested) -> Notices:
         )
     elif c.without_cluster:
         other.append(
-            f"{c.without_cluster:,} reports have no patient; each counts as one of its own."
+            f"{amount(c.without_cluster, 'report')} without a patient: each is one of its own."
         )
     return Notices(tuple(grave), tuple(other))
 
@@ -192,7 +193,7 @@ GRAVE_SHARE = 0.01
 def _few(analysis: Tested) -> str:
     count = analysis.tests.clusters
     unit = "patient" if analysis.tests.clustered else "report"
-    start = f"Only {count} {unit}{'' if count == 1 else 's'}: "
+    start = f"Only {amount(count, unit)}: "
     if analysis.enough:
         return start + "intervals are too narrow and tests have little power."
     return start + "no interval and no test can be given."
@@ -207,14 +208,14 @@ def _missing(analysis: Tested) -> list[tuple[str, float]]:
         share = len(c.dropped) / (len(c.dropped) + len(c.ids))
         return [
             (
-                f"{len(c.dropped):,} reports ({percent(round(share, 3))}) that a "
+                f"{amount(len(c.dropped), 'report')} ({percent(round(share, 3))}) that a "
                 "labeler has no prediction for were left out for all.",
                 share,
             )
         ]
     return [
         (
-            f"{name} has no prediction for {len(coverage.missing):,} reports "
+            f"{name} has no prediction for {amount(len(coverage.missing), 'report')} "
             f"({percent(round(len(coverage.missing) / len(c.ids), 3))}); they count as its errors.",
             len(coverage.missing) / len(c.ids),
         )

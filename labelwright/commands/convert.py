@@ -12,6 +12,7 @@ from labelwright.annotations.tags import SCHEMES
 from labelwright.commands.input_flags import ReadingOptions
 from labelwright.options import flag
 from labelwright.readers.formats import FORMATS
+from labelwright.text.amounts import amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     done = convert(options.files, options.reading, options.out, options.to, scheme=options.scheme)
     counts = done.counts
     lines = [
-        f"{counts['reports_written']:,} of {counts['reports']:,} reports, "
-        f"{counts['entities_written']:,} of {counts['entities']:,} entities -> {done.path}"
+        f"{counts['reports_written']:,} of {amount(counts['reports'], 'report')}, "
+        f"{counts['entities_written']:,} of {amount(counts['entities'], 'entity')} -> {done.path}"
     ]
     if counts["entities_left_out"]:
         lines.append(f"entities left out: {reasons(counts['entities_left_out'])}")

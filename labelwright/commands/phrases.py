@@ -13,6 +13,7 @@ from pathlib import Path
 
 from labelwright.commands.input_flags import ReadingOptions
 from labelwright.options import flag
+from labelwright.text.amounts import amount
 from labelwright.text.phrases import LINE, WAYS
 
 
@@ -53,5 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
                 }
                 handle.write(dumps(row) + "\n")
     told = f", {rejected:,} rejected" if rejected else ""
-    sys.stdout.write(f"{documents:,} documents{told}, {phrases:,} phrases -> {options.out}\n")
+    sys.stdout.write(
+        f"{amount(documents, 'document')}{told}, {amount(phrases, 'phrase')} -> {options.out}\n"
+    )
     return 0

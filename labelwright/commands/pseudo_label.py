@@ -11,6 +11,7 @@ from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import ConfigError
 from labelwright.options import flag, share, switch
 from labelwright.tasks import kind_of
+from labelwright.text.amounts import amount
 
 EPILOG = """\
 one round of self-training
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         SureChoice(options.min_prob, options.with_empty),
         overwrite=options.overwrite,
     )
-    lines = [f"round {found.number}: {found.offered} notes offered, {found.kept} kept"]
+    lines = [f"round {found.number}: {amount(found.offered, 'note')} offered, {found.kept} kept"]
     lines += [f"  {count:>6} not kept: {why}" for why, count in found.reasons.most_common()]
     lines += [f"  {count:>6} entities kept: {name}" for name, count in found.entities.most_common()]
     sys.stdout.write("\n".join([*lines, f"written to {options.out}"]) + "\n")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.text.amounts import amount
 
 AGAIN = "run labelwright build again"
 REPORTS = "{}.reports.jsonl"
@@ -104,7 +105,9 @@ def joined(
             raise InputError("the report has no text", remedy=AGAIN, source=path, row=row)
         yield row, identifier, text, found
     if known:
-        raise InputError(f"{len(known)} rows of {file} have no report", remedy=AGAIN, source=path)
+        raise InputError(
+            f"{amount(len(known), 'row')} of {file} without a report", remedy=AGAIN, source=path
+        )
 
 
 def _manifest(path: Path) -> dict[str, Any]:

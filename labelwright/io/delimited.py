@@ -20,6 +20,7 @@ from typing import IO, BinaryIO, cast
 
 from labelwright.errors import InputError
 from labelwright.io.dialect import Dialect, detect
+from labelwright.text.amounts import amount
 
 ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
 """Taken for the report's id where no flag names a column; the first that is there counts."""
@@ -100,7 +101,7 @@ def rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
         for row, cells in enumerate((cells for cells in reader if cells), 1):
             if len(cells) != len(header):
                 raise InputError(
-                    f"the row has {len(cells)} cells, the header {len(header)}",
+                    f"the row has {amount(len(cells), 'cell')}, the header {len(header)}",
                     remedy="fix the row",
                     source=path,
                     row=row,

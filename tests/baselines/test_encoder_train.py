@@ -231,7 +231,7 @@ def harmed(data: Path, tmp_path: Path, name: str, change: Any) -> Path:
 
 DAMAGE = [
     ("train.labels.csv", lambda lines: lines[:-1], "no labels in train.labels.csv"),
-    ("train.reports.jsonl", lambda lines: lines[:-1], "1 rows of train.labels.csv have no report"),
+    ("train.reports.jsonl", lambda lines: lines[:-1], "1 row of train.labels.csv without a report"),
     ("train.reports.jsonl", lambda lines: [*lines, lines[0]], "or its id appears twice"),
     ("train.labels.csv", lambda lines: [*lines, lines[1]], "the id appears twice"),
     (

@@ -75,7 +75,7 @@ def change(**parts: Any) -> Callable[[list[str]], list[str]]:
 
 DAMAGE = [
     ("train.entities.jsonl", lambda lines: lines[:-1], "no row in train.entities.jsonl"),
-    ("train.reports.jsonl", lambda lines: lines[:-1], "1 rows of train.entities.jsonl have no"),
+    ("train.reports.jsonl", lambda lines: lines[:-1], "1 row of train.entities.jsonl without"),
     ("train.entities.jsonl", add({"id": "train-0", "entities": []}), "the id appears twice"),
     ("train.entities.jsonl", add({"id": "z"}), "no list of entities"),
     ("train.entities.jsonl", change(type="Organ"), "label set lesion-2 has no type 'Organ'"),

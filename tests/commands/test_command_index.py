@@ -157,7 +157,7 @@ def test_search_by_id_never_finds_itself_nor_its_patient(
     rows = ["a,p1,small effusion", "b,p1,small effusion", "c,p2,Small  EFFUSION", "d,,big heart"]
     table.write_text("id,patient,text\n" + "\n".join(rows) + "\n")
     told = said(capsys, "build", table, *HASHED, "--out", tmp_path / "index")
-    assert told.endswith("patient unknown: 1 reports\n")
+    assert told.endswith("patient unknown: 1 report\n")
     assert "1 (only their own id is kept from them)" in said(capsys, "info", tmp_path / "index")
 
     def found(*more: str) -> list[str]:

@@ -157,7 +157,7 @@ def test_other_columns_and_all_places(tmp_path: Path) -> None:
         ("id,type,text\nn1,,hepar\n", (), "gold.csv:1: a row needs an id, and type and mention"),
         ("id,type,text\n,Finding,a\n", (), "gold.csv:1: a row needs an id, and type and mention"),
         ("id,type,text\n", ("--entity-columns", "id,type"), "--entity-columns names the columns"),
-        ("id,type,text\nn1,Organ,hepar\n", (), "1 entities have types that label set radiology"),
+        ("id,type,text\nn1,Organ,hepar\n", (), "1 entity has types that label set radiology"),
         (
             "id,type,text,c\nn1,Finding,lesi,maybe\n",
             ("--entity-columns", "id,type,text,c"),

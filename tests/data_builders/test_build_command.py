@@ -97,7 +97,7 @@ def test_labels_without_report_and_reports_without_labels(
     assert [r["id"] for r in rows(out / "rejects.jsonl")] == ["r1"]
     shown = capsys.readouterr().out
     assert "3 rows in = 2 records + 1 rejected" in shown
-    assert "labels of 1 reports that are not in the input were not used" in shown
+    assert "labels of 1 report not in the input, not used" in shown
 
 
 def test_an_earlier_build_is_kept_unless_overwritten(

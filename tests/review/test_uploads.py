@@ -86,7 +86,7 @@ def test_notes_and_predictions_are_sent_and_the_files_are_gone(store: Store, ada
     assert "<td>n2</td>" in page
     row = prediction("n1", [entity("Gout is seen.", "Gout")])
     page = take(ada, {"predictions.jsonl": json.dumps(row).encode()}, what="predictions")
-    assert "1 proposals on 1 notes" in page
+    assert "1 proposal on 1 note" in page
     assert "<td>n2</td>" not in page
     page = take(ada, {"odd.csv": b"a,b\n1,2\n"})
     assert "failed" in page

@@ -122,9 +122,7 @@ def test_long_records_stop_the_run_and_the_longest_is_named(
     some = records(chexpert)
     long = Record("long", some[0].system, " ".join(REPORTS * 3), some[0].answer)
     encoder = Encoder(tokenizer, limit=200, on_long="error")
-    with pytest.raises(
-        ConfigError, match=r"1 records are longer than 200 tokens; the longest, long"
-    ):
+    with pytest.raises(ConfigError, match=r"1 record is longer than 200 tokens; the longest, long"):
         list(encoder.encode([some[0], long, some[1]], Lengths(200)))
 
 

@@ -15,6 +15,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject, Report
 from labelwright.tasks import every_kind, extension, kind_of
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from data_builders.augment import Augmentation
@@ -233,12 +234,13 @@ def _summary(built: Built, out: Path) -> str:
 
 def _told(manifest: Mapping[str, Any]) -> Iterator[str]:
     counts, split = manifest["counts"], manifest["split"]
-    yield f"{counts['in']} rows in = {counts['records']} records + {counts['rejected']} rejected"
+    records = amount(counts["records"], "record")
+    yield f"{amount(counts['in'], 'row')} in = {records} + {counts['rejected']:,} rejected"
     for reason, count in counts["rejected_by_reason"].items():
         yield f"  rejected {count}: {reason}"
     for key in ("labels", "test_labels"):
         if left := (manifest[key] or {}).get("labels_without_report"):
-            yield f"  {key} of {left} reports that are not in the input were not used"
+            yield f"  {key} of {amount(left, 'report')} not in the input, not used"
     yield from _told_entities(counts.get("entities"))
     if counts["negatives_read_as_blank"]:
         yield f"  {counts['negatives_read_as_blank']} negatives read as blank (label set)"
@@ -248,11 +250,11 @@ def _told(manifest: Mapping[str, Any]) -> Iterator[str]:
             "were added to them"
         )
     yield from _told_records(manifest)
-    yield f"{split['reports_that_repeat_a_text']} reports repeat the text of another"
+    yield f"{amount(split['reports_that_repeat_a_text'], 'report', 'repeat')} the text of another"
     if (largest := split.get("largest_group", 0)) > max(1, counts["records"] / 10):
         yield (
-            f"{largest} reports are linked by patient or equal text and stay in one split; "
-            "--duplicates drop loosens them"
+            f"{amount(largest, 'report', 'are')} linked by patient or equal text and stay in one "
+            "split; --duplicates drop loosens them"
         )
     for pair, count in split["near_duplicates"]["reports"].items():
         yield f"near duplicates ({split['near_duplicates']['action']}): {count} {pair}"
@@ -267,7 +269,7 @@ def _told_records(manifest: Mapping[str, Any]) -> Iterator[str]:
         )
     if windows := manifest["windows"]:
         notes, records = (sum(windows[key].values()) for key in ("notes_divided", "windows"))
-        yield f"{notes} notes of train and validation stand in {records} windows"
+        yield f"{amount(notes, 'note')} of train and validation stand in {records} windows"
         if longer := windows["sentences_longer_than_a_window"]:
             yield f"  {longer} windows are longer than asked, to keep an entity in one piece"
     if tags := manifest["tags"]:
@@ -280,8 +282,8 @@ def _told_entities(counts: Mapping[str, Any] | None) -> Iterator[str]:
         return
     left_out = sum(counts["left_out"].values())
     yield (
-        f"{counts['in']} entities in = {counts['records']} in records + {counts['rejected']} in "
-        f"rejected notes + {left_out} left out"
+        f"{amount(counts['in'], 'entity')} in = {counts['records']:,} in records + "
+        f"{counts['rejected']:,} in rejected notes + {left_out} left out"
     )
     for reason, count in counts["left_out"].items():
         yield f"  left out {count}: {reason}"

@@ -13,6 +13,7 @@ from labelwright.commands.indexing.input import SourceOptions, check_images, sou
 from labelwright.commands.indexing.search import SearchOptions, embedder_flag, search
 from labelwright.errors import ConfigError, InputError
 from labelwright.options import Options, flag, names, positive, switch
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from retrieval.index_files import Manifest
@@ -249,10 +250,10 @@ def _usual_embedder() -> str:
 def _done(manifest: Manifest, out: Path, counts: Mapping[str, Any]) -> str:
     unknown = manifest.patients_unknown
     line = (
-        f"{counts['in']:,} rows in = {counts['indexed']:,} indexed by "
+        f"{amount(counts['in'], 'row')} in = {counts['indexed']:,} indexed by "
         f"{manifest.embedder['name']} + {counts['rejected']:,} rejected -> {out}"
     )
-    return line + (f"\npatient unknown: {unknown:,} reports" if unknown else "")
+    return line + (f"\npatient unknown: {amount(unknown, 'report')}" if unknown else "")
 
 
 def _lines(path: Path) -> list[str]:

@@ -13,6 +13,7 @@ from labelwright.commands.input_flags import ReadingOptions
 from labelwright.commands.labeling.repeated import remember
 from labelwright.errors import ConfigError
 from labelwright.options import flag, positive, switch
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from inference.runs.batch import Summary
@@ -203,9 +204,9 @@ def carry_out(task: Task, options: RunOptions) -> str:
 def closing(summary: Summary, table: Path, whole: int) -> str:
     """One line on a run that ended, whose table is ``table``."""
     if summary.finished_before:
-        head = f"already finished: {_counted(summary.rows, 'row')}"
+        head = f"already finished: {amount(summary.rows, 'row')}"
     else:
-        head = _counted(summary.rows, "row")
+        head = amount(summary.rows, "row")
     parts = [_counts(head, summary, table)]
     if whole:
         parts.append(f"{whole:,} without headings read whole")
@@ -225,18 +226,14 @@ def retried(done: Retried, table: Path) -> str:
     if not done.tried:
         head = "no rejected report to try again"
     else:
-        tried = _counted(done.tried, "rejected report")
+        tried = amount(done.tried, "rejected report")
         head = f"{tried} tried again, {done.labeled_now:,} labeled"
-    return f"{head}; {_counts(_counted(done.rows, 'row'), done, table)} -> {table}"
+    return f"{head}; {_counts(amount(done.rows, 'row'), done, table)} -> {table}"
 
 
 def _counts(head: str, counts: Summary | Retried, table: Path) -> str:
     why = f" (why: {table.with_name('rejects.jsonl')})" if counts.rejected else ""
     return f"{head}: {counts.labeled:,} labeled, {counts.rejected:,} rejected{why}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{_plural(count)}"
 
 
 def _plural(count: int) -> str:

@@ -14,6 +14,7 @@ from labelwright.commands.review import looping, serving
 from labelwright.errors import ConfigError, InputError, MissingExtraError
 from labelwright.label_set import LabelSet
 from labelwright.options import positive, seed, share
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from labelwright.records import Reject, Report
@@ -330,8 +331,8 @@ def _export(arguments: argparse.Namespace) -> int:
         )
     for part, count in done.notes.items():
         items = done.items.get(part)
-        more = "" if items is None else f", {items} items"
-        sys.stdout.write(f"{part}: {count} notes{more}\n")
+        more = "" if items is None else f", {amount(items, 'item')}"
+        sys.stdout.write(f"{part}: {amount(count, 'note')}{more}\n")
     sys.stdout.write(f"{arguments.out}\n")
     return 0
 
@@ -350,7 +351,9 @@ def _phrases(arguments: argparse.Namespace) -> int:
 
     store = _open(arguments)
     found, fresh = gather(store, form_of(store.label_set))
-    sys.stdout.write(f"{found} phrases, {fresh} of them new; decide on the page Phrases\n")
+    sys.stdout.write(
+        f"{amount(found, 'phrase')}, {fresh} of them new; decide on the page Phrases\n"
+    )
     return 0
 
 
@@ -370,7 +373,7 @@ def _agreement(arguments: argparse.Namespace) -> int:
         between = "" if row.low is None else f" ({row.low:.3f} to {row.high:.3f})"
         sys.stdout.write(
             f"{row.one} / {row.other}: {row.measure}, {row.label}: "
-            f"{row.number}{between}, {row.notes} notes\n"
+            f"{row.number}{between}, {amount(row.notes, 'note')}\n"
         )
     if not found.rows:
         sys.stdout.write("no two sides have finished the same notes yet\n")
@@ -409,6 +412,8 @@ def _backup(arguments: argparse.Namespace) -> int:
 
     facts = backup(_open(arguments), arguments.out)
     last = facts["last_event"]
-    sys.stdout.write(f"{arguments.out}: {len(facts['files'])} files, event {last['number']}\n")
+    sys.stdout.write(
+        f"{arguments.out}: {amount(len(facts['files']), 'file')}, event {last['number']}\n"
+    )
     sys.stdout.write(f"last hash {last['hash']}\n")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.errors import ConfigError
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from review.store.store import Store
@@ -117,8 +118,8 @@ def retrain(arguments: argparse.Namespace, store: Store) -> int:
         say=_say,
     )
     sys.stdout.write(
-        f"round {done.number}: learned from {done.trained_on} notes, model {done.model.name} "
-        f"{done.model.version[:12]}, its labels are run {done.run}\n"
+        f"round {done.number}: learned from {amount(done.trained_on, 'note')}, model "
+        f"{done.model.name} {done.model.version[:12]}, its labels are run {done.run}\n"
     )
     return 0
 
@@ -128,7 +129,9 @@ def label(arguments: argparse.Namespace, store: Store) -> int:
     from review.loop import label_all
 
     done = label_all(store, arguments.out, shlex.split(arguments.label), _say)
-    sys.stdout.write(f"run {done.run}: {done.proposals} proposals on {done.notes} notes\n")
+    sys.stdout.write(
+        f"run {done.run}: {amount(done.proposals, 'proposal')} on {amount(done.notes, 'note')}\n"
+    )
     return 0
 
 

@@ -28,6 +28,7 @@ from labelwright.readers.opening import (
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
 from labelwright.records import Reject, Report
+from labelwright.text.amounts import amount
 from labelwright.text.sections import Composer
 
 _BLOCK = 1 << 20
@@ -181,7 +182,7 @@ def read_delimited(path: Path, options: ReadOptions, usual: str) -> Iterator[Rep
         elif len(cells) == width:
             yield make(row, cells)
         else:
-            reason = f"the row has {len(cells)} cells, the header {width}"
+            reason = f"the row has {amount(len(cells), 'cell')}, the header {width}"
             yield Reject(None, str(path), row, reason)
 
 

@@ -347,7 +347,7 @@ def test_values_lead_back_to_their_pages(
     saved(tmp_path, "predictions.jsonl", json.dumps(row) + "\n")
     words = ["--pred", str(tmp_path / "predictions.jsonl"), "--out", str(tmp_path / "p.csv")]
     assert main(["places", str(path), *words]) == 0
-    assert "1 documents, 3 pieces" in capsys.readouterr().out
+    assert "1 document, 3 pieces" in capsys.readouterr().out
     with open(tmp_path / "p.csv", newline="", encoding="utf-8") as handle:
         dose, first, second = csv.DictReader(handle)
     assert (dose["name"], dose["text"], dose["page"]) == ("dose", "2,64 mg/dl", "2")

@@ -98,7 +98,7 @@ def test_rows_that_cannot_be_used_become_rejects(tmp_path: Path) -> None:
         "a",
         "the id is missing",
         "the report has no text",
-        "the row has 1 cells, the header 2",
+        "the row has 1 cell, the header 2",
         "the row has 3 cells, the header 2",
         "the report holds NUL bytes",
         "the id holds NUL bytes",
