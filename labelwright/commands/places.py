@@ -17,6 +17,7 @@ from labelwright.errors import InputError
 from labelwright.io.delimited import escape
 from labelwright.options import flag
 from labelwright.records import Entity, Prediction, Report
+from labelwright.text.amounts import amount
 
 PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
 COLUMNS = (
@@ -77,7 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
             remedy="give the files that were labeled",
             source=options.pred,
         )
-    told = ", ".join(f"{counts[name]:,} {name}" for name in ("documents", "pieces"))
+    told = ", ".join(
+        amount(counts[name], name.removesuffix("s")) for name in ("documents", "pieces")
+    )
     missing = counts["without a page"]
     more = f", {missing:,} without a page" if missing else ""
     sys.stdout.write(f"{told}{more} -> {options.out}\n")
