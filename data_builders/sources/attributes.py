@@ -2,8 +2,9 @@
 
 Every clause of the grammar says which observations it is about. Where it is about one that is
 present or possible, and about no other, its words of side, region, size and change are that
-observation's. A report in which a clause with such words is about several, or in which two clauses
-disagree, is left out with its reason: nobody knows there whose words they are.
+observation's. Where a clause with such words is about several, or two clauses disagree, nobody
+knows whose words they are: the attribute is a gap, neither taught nor scored. So are the attributes
+of absent observations, of which nothing is asked.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of
 from labelwright.tasks.fields.values import Fields, Item
 
-SHARED = "a clause is about several observations"
-TWO = "two clauses say different things"
 PRESENT = (Certainty.POSITIVE, Certainty.UNCERTAIN)
 FLAGS = re.IGNORECASE | re.MULTILINE
 
@@ -60,8 +59,10 @@ class AttributeValues(Source):
         self._stream = writer.stream(count, seed)
         self._label_set = label_set
         self._sha256 = words.sha256
-        self._waiting: dict[str, Fields | str] = {}
+        self._waiting: dict[str, Fields] = {}
+        self.open = 0
         self._fields: dict[str, list[Field]] = {}
+        self._of = {field.name: field.of for field in own.fields}
         for field in own.asked:
             if field.of:
                 self._fields.setdefault(field.of, []).append(field)
@@ -82,37 +83,43 @@ class AttributeValues(Source):
             yield written.report
 
     def known(self, reports: Sequence[Report], label_set: LabelSet) -> list[Known[Any] | str]:
-        """What the clauses of each report say, or why that is not known."""
+        """What the clauses of each report say."""
         del label_set
-        found = [self._waiting.pop(report.id) for report in reports]
-        return [each if isinstance(each, str) else Known(each) for each in found]
+        return [Known(self._waiting.pop(report.id)) for report in reports]
 
     def describe(self) -> Mapping[str, Any]:
         """Its kind and the words that it writes with."""
         return {"kind": self.name, "lexicon_sha256": self._sha256}
 
-    def _attributes(self, written: SyntheticReport) -> Fields | str:
+    def counts(self) -> dict[str, Any]:
+        """Attributes whose words may be another observation's."""
+        return {"attributes_left_open": self.open}
+
+    def _attributes(self, written: SyntheticReport) -> Fields:
         text = written.report.text
         reader = Reader(self._label_set, text)
         values: dict[str, set[Any]] = {}
-        taken = False
+        asked, open_ = {""}, set()
         for start, end, says in written.clauses:
             present = [name for name, said in says.items() if said in PRESENT]
-            for name in present:
-                for field in self._fields.get(name, ()):
-                    for item in self._items(field, text, start, end):
-                        if len(says) > 1:
-                            return SHARED
-                        known = values.setdefault(field.name, set())
-                        if item.value not in known:
-                            known.add(item.value)
-                            reader.take(field.name, item)
-                            taken = True
-                        if len(known) > 1 and not field.many:
-                            return TWO
-        if not taken:
+            asked.update(present)
+            for field in (field for name in present for field in self._fields.get(name, ())):
+                for item in self._items(field, text, start, end):
+                    known = values.setdefault(field.name, set())
+                    if len(says) > 1 or (known and item.value not in known and not field.many):
+                        open_.add(field.name)
+                    elif item.value not in known:
+                        known.add(item.value)
+                        reader.take(field.name, item)
+        if not any(values.values()):
             reader.lines([("none", None)])
-        return reader.finish().value or {}
+        found = reader.finish().value or {}
+        self.open += len(open_)
+        return {
+            name: one
+            for name, one in found.items()
+            if self._of[name] in asked and name not in open_
+        }
 
     def _items(self, field: Field, text: str, start: int, end: int) -> Iterator[Item]:
         """What the words of one clause say of a field."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TENSORBOARD = "TENSORBOARD_LOGGING_DIR"
 log = logging.getLogger(__name__)
+# transformers and TRL import it, and it warns of a kernel that would have to come from the hub
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 class Flags(Protocol):
@@ -193,8 +195,6 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         """
         show_messages()
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        # transformers imports it, and it warns of a kernel that would have to come from the hub
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
         if {"-h", "--help", "--help-all"} & set(argv):
             sys.stdout.write(self.help_text())
             return 0

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import pytest
 
 from baselines.rules.fields import FieldRules
-from data_builders.sources.attributes import SHARED, TWO, AttributeValues
+from data_builders.sources.attributes import PRESENT, AttributeValues
+from data_builders.synthetic.reports import ReportWriter
 from labelwright.label_set import LabelSet
 from labelwright.labelers.dependent import Dependent
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.tasks.fields.schema import fields_of
 from labelwright.tasks.fields.values import NOT_MENTIONED, Item, stated
 
 LABELS = LabelSet.load("chest-attributes")
@@ -125,19 +127,24 @@ def test_what_is_said_of_absent_observations_is_taken_back() -> None:
 
 
 def test_the_grammar_knows_whose_words_are_whose() -> None:
-    source = AttributeValues(LABELS, 80, 3, balance=0.5, noise=0.0, brief=1.0)
+    shares = {"balance": 1.0, "noise": 0.0, "brief": 0.0}
+    source = AttributeValues(LABELS, 80, 3, **shares)
     reports = list(source.reports())
     known = source.known(reports, LABELS)
-    reasons = {each for each in known if isinstance(each, str)}
-    assert SHARED in reasons
-    assert reasons <= {SHARED, TWO}
-    stated_somewhere = 0
-    for report, each in zip(reports, known, strict=True):
-        if isinstance(each, str):
-            continue
-        assert set(each.value) == set(LABELS.names)
-        for value in each.value.values():
+    written = ReportWriter(LabelSet.load("chexpert-14"), **shares).stream(80, 3)
+    of = {field.name: field.of for field in fields_of(LABELS).fields}
+    stated_somewhere = gaps = 0
+    for report, each, drawn in zip(reports, known, written, strict=True):
+        assert drawn.report.text == report.text
+        present = {n for *_, says in drawn.clauses for n, said in says.items() if said in PRESENT}
+        assert {of[name] for name in each.value} <= present  # of others nothing is asked
+        gaps += sum(of[name] in present and name not in each.value for name in LABELS.names)
+        for name, value in each.value.items():
             for item in value.items:
                 stated_somewhere += 1
-                assert report.text[slice(*item.spans[0])] == item.raw
-    assert stated_somewhere > 10
+                ((start, end),) = item.spans
+                assert report.text[start:end] == item.raw
+                home = [says for a, b, says in drawn.clauses if a <= start and end <= b]
+                assert any(set(says) == {of[name]} for says in home)
+    assert stated_somewhere > 40
+    assert gaps == source.counts()["attributes_left_open"] > 0
