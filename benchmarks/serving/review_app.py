@@ -29,6 +29,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
@@ -212,9 +213,11 @@ class Person:
         page, _ = self.ask("home", "/")
         self.token = re.search(r'name="form" value="([^"]+)"', page)[1]  # type: ignore[index]
 
-    def work(self, rounds: int) -> None:
+    def work(self, rounds: int, more: Callable[[], bool] = lambda: True) -> None:
         """Decide on the proposals of some notes."""
         for _ in range(rounds):
+            if not more():
+                return
             _, path = self.ask("next note", "/next", {})
             if not path.startswith("/note/"):
                 return
@@ -289,8 +292,11 @@ def killed(folder: Path, server: Server, persons: int, steps: int) -> None:
     crowd_ = [Person(server, f"person-{n}", times) for n in range(persons)]
     for person in crowd_:
         person.login()
-    share = -(-steps // (4 * persons))  # three proposals a note, and its end
-    threads = [threading.Thread(target=each.work, args=(share,)) for each in crowd_]
+
+    def more() -> bool:
+        return sum(len(person.confirmed) for person in crowd_) < steps
+
+    threads = [threading.Thread(target=each.work, args=(steps, more)) for each in crowd_]
     for thread in threads:
         thread.start()
     draw = random.Random(7)

@@ -24,7 +24,8 @@ LONGEST = 20_000_000
 """Characters of a note."""
 COMMENTED = "commented"
 """Stands in lists for a state: that somebody said something about the note."""
-_FIGURES = re.compile(r"[\W\d_]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_PLAIN = bytes(code if chr(code).isalpha() and code < 128 else 32 for code in range(256))
 
 
 @dataclass
@@ -109,7 +110,6 @@ def _add(
 
 
 def _row(report: Report, digest: str, at: str) -> dict[str, Any]:
-    alike = _FIGURES.sub(" ", report.text.casefold()).strip() or report.text
     return {
         "ext": report.id,
         "text": report.text,
@@ -117,10 +117,20 @@ def _row(report: Report, digest: str, at: str) -> dict[str, Any]:
         "patient": report.patient,
         "source": report.source,
         "row": report.row,
-        "near": hashlib.sha256(alike.encode()).hexdigest()[:32],
+        "near": hashlib.sha256(_alike(report.text)).hexdigest()[:32],
         "meta": json.dumps(dict(report.meta), ensure_ascii=False),
         "added": at,
     }
+
+
+def _alike(text: str) -> bytes:
+    """What near-copies have in common: their letters, parted by single spaces."""
+    low = text.casefold()
+    if low.isascii():
+        found = b" ".join(low.encode().translate(_PLAIN).split())
+    else:
+        found = " ".join(_LETTERS.findall(low)).encode()
+    return found or text.encode()
 
 
 def by_id(connection: Connection, identifier: int) -> Any:

@@ -64,11 +64,14 @@ class Session:
     token: str
 
 
-def add_person(store: Store, name: str, role: str, password: str | None) -> Person:
+def add_person(
+    store: Store, name: str, role: str, password: str | None, by: int | None = None
+) -> Person:
     """Add somebody.
 
     Args:
         password: ``None`` for people whom only a proxy lets in.
+        by: the admin who does it in the browser; here and below.
 
     Raises:
         ConfigError: name, role or password cannot be used, or the name is taken.
@@ -85,21 +88,22 @@ def add_person(store: Store, name: str, role: str, password: str | None) -> Pers
             .values(name=name, role=role, password=hashed, disabled=False, created=now())
             .returning(person.c.id)
         ).scalar_one()
-        events.append(connection, Happening("person added", after={"person": made, "role": role}))
+        after = {"person": made, "role": role}
+        events.append(connection, Happening("person added", by, after=after))
     return Person(made, name, role)
 
 
-def set_password(store: Store, name: str, password: str) -> None:
+def set_password(store: Store, name: str, password: str, by: int | None = None) -> None:
     """Give somebody another password; all sessions of theirs end.
 
     Raises:
         ConfigError: there is nobody of this name, or the password cannot be used.
     """
     hashed = hash_password(name, password)
-    _change(store, name, "password changed", password=hashed)
+    _change(store, name, "password changed", by, password=hashed)
 
 
-def set_role(store: Store, name: str, role: str) -> None:
+def set_role(store: Store, name: str, role: str, by: int | None = None) -> None:
     """Give somebody another role; all sessions of theirs end.
 
     Raises:
@@ -107,19 +111,19 @@ def set_role(store: Store, name: str, role: str) -> None:
     """
     if role not in ROLES:
         raise ConfigError(f"unknown role {role!r}", remedy=f"choose from: {', '.join(ROLES)}")
-    _change(store, name, "role changed", role=role)
+    _change(store, name, "role changed", by, role=role)
 
 
-def set_disabled(store: Store, name: str, disabled: bool) -> None:
+def set_disabled(store: Store, name: str, disabled: bool, by: int | None = None) -> None:
     """Shut somebody out, or let them in again; all sessions of theirs end.
 
     Raises:
         ConfigError: there is nobody of this name.
     """
-    _change(store, name, "disabled" if disabled else "enabled", disabled=disabled)
+    _change(store, name, "disabled" if disabled else "enabled", by, disabled=disabled)
 
 
-def _change(store: Store, name: str, kind: str, **values: object) -> None:
+def _change(store: Store, name: str, kind: str, by: int | None, **values: object) -> None:
     with store.writing() as connection:
         found = find_person(connection, name)
         if found is None:
@@ -127,7 +131,7 @@ def _change(store: Store, name: str, kind: str, **values: object) -> None:
         connection.execute(person.update().where(person.c.id == found.id).values(**values))
         connection.execute(delete(session).where(session.c.person == found.id))
         after = {"role": values["role"]} if "role" in values else {}
-        events.append(connection, Happening(kind, after={"person": found.id} | after))
+        events.append(connection, Happening(kind, by, after={"person": found.id} | after))
 
 
 def find_person(connection: Connection, name: str) -> Person | None:
@@ -264,8 +268,14 @@ def failures(connection: Connection, keys: tuple[str, ...], at: float) -> dict[s
     return {row.key: row.failed for row in rows if at - row.last <= FORGOTTEN}
 
 
-def failed(connection: Connection, keys: tuple[str, ...], at: float) -> None:
-    """Count a failed login, and lock what has had too many; old failures are swept away."""
+def failed(
+    connection: Connection, keys: tuple[str, ...], at: float, who: Person | None = None
+) -> None:
+    """Count a failed login, and lock what has had too many; old failures are swept away.
+
+    A lock is an event. Of an account that there is none of it says no name: people also write
+    their passwords there.
+    """
     connection.execute(delete(attempt).where(attempt.c.last < at - FORGOTTEN))
     for key in keys:
         row = connection.execute(select(attempt).where(attempt.c.key == key)).one_or_none()
@@ -277,6 +287,12 @@ def failed(connection: Connection, keys: tuple[str, ...], at: float) -> None:
             connection.execute(attempt.insert().values(key=key, **values))
         else:
             connection.execute(attempt.update().where(attempt.c.key == key).values(**values))
+        if until:
+            kind, _, whom = key.partition(":")
+            after: dict[str, object] = {"failed": count, "seconds": round(until - at)}
+            after |= {"address": whom} if kind == "address" else {}
+            person_ = who.id if who is not None and kind == "account" else None
+            events.append(connection, Happening(f"{kind} locked", person_, after=after))
 
 
 def forget(connection: Connection, key: str) -> None:

@@ -61,7 +61,7 @@ def _checked(ask: Ask, name: str, password: str, keys: tuple[str, ...], at: floa
     good = _verified(ask, hashed, password)
     with site.store.writing() as connection:
         if not good or who is None:
-            people.failed(connection, keys, at)
+            people.failed(connection, keys, at, who)
             return _form(ask, "Name or password is wrong.", 403)
         people.forget(connection, keys[0])
         if ask.session is not None:

@@ -75,9 +75,8 @@ def everyone(ask: Ask) -> Response:
 def add_person(ask: Ask) -> Response:
     """Somebody new."""
     fields = ask.fields
-    people.add_person(
-        ask.site.store, fields.get("name", ""), fields.get("role", ""), fields.get("password", "")
-    )
+    name, role, password = (fields.get(each, "") for each in ("name", "role", "password"))
+    people.add_person(ask.site.store, name, role, password, ask.who.id)
     return ask.go("/people")
 
 
@@ -88,12 +87,12 @@ def change_person(ask: Ask) -> Response:
     if name == ask.who.name and fields.get("what") != "password":
         raise DeniedError(422, "an admin cannot shut out or demote themselves")
     if fields.get("what") == "role":
-        people.set_role(store, name, fields.get("role", ""))
+        people.set_role(store, name, fields.get("role", ""), ask.who.id)
         work.release_unfit(store, name)
     elif fields.get("what") == "password":
-        people.set_password(store, name, fields.get("password", ""))
+        people.set_password(store, name, fields.get("password", ""), ask.who.id)
     elif fields.get("what") in ("disable", "enable"):
-        people.set_disabled(store, name, fields["what"] == "disable")
+        people.set_disabled(store, name, fields["what"] == "disable", ask.who.id)
         work.release_unfit(store, name)
     else:
         raise ConfigError("nothing to change", remedy="choose what")

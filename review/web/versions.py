@@ -12,6 +12,8 @@ from starlette.responses import FileResponse, Response
 
 from labelwright.errors import InputError
 from review import models
+from review.store import events
+from review.store.events import Happening
 from review.web.site import UPLOADS, Ask, DeniedError
 
 
@@ -56,6 +58,9 @@ def fetch(ask: Ask) -> Response:
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise DeniedError(507, "there is no room for the file") from None
+    with ask.site.store.writing() as connection:
+        after = {"model": kept.name, "version": kept.version}
+        events.append(connection, Happening("model fetched", ask.who.id, after=after))
     return FileResponse(
         path,
         media_type="application/x-tar",

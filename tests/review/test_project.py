@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from review.checking import backup, problems
 from review.exporting import export
 from review.kinds.base import Item
 from review.kinds.forms import form_of
-from review.store import migrations, order, runs
+from review.store import migrations, notes, order, runs
 from review.store.notes import Imported
 from review.store.order import Waiting, ordered
 from review.store.store import Settings, open_store
@@ -138,6 +139,13 @@ def test_a_note_is_as_unsure_as_its_least_sure_statement(
         Prediction(id="n", model="", task=form.label_set.task, value=None), items
     )
     assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["T2 is 3.4 cm,\n\tnot b_c", "Größe 5kg", "123", "a\x1cb", "ﬁ ß"])
+def test_near_copies_have_their_letters_in_common(text: str) -> None:
+    """Quick for plain texts; the same as taking out all that is no letter."""
+    letters = re.sub(r"[\W\d_]+", " ", text.casefold()).strip()
+    assert notes._alike(text) == (letters or text).encode()
 
 
 def test_two_readers_who_differ_come_before_all(tmp_path: Path) -> None:

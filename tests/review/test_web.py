@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,33 @@ def test_guessing_locks_account_and_address_without_looking_at_passwords(
     elsewhere = TestClient(browser.app, HOST, follow_redirects=False, client=("127.0.0.9", 5))
     browser.client = elsewhere
     assert browser.login("annotator-2").status_code == 303
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT kind, person, after FROM event WHERE kind LIKE '%locked'"
+        ).all()
+        whose = people.find_person(connection, "annotator-1")
+    assert whose is not None
+    assert [(row.kind, row.person) for row in rows] == [
+        ("account locked", whose.id),
+        ("address locked", None),
+    ]
+    assert json.loads(rows[1].after) == {"failed": 20, "seconds": 30, "address": "127.0.0.1"}
+
+
+def test_what_an_admin_does_to_people_is_an_event_with_the_admin(store: Store) -> None:
+    ada = Browser(store)
+    ada.login("admin-1")
+    ada.post("/people", {"name": "new", "role": "reader", "password": PASSWORD})
+    for what, more in (("role", {"role": "annotator"}), ("password", {"password": PASSWORD + "!"})):
+        ada.post("/people/change", {"name": "new", "what": what, **more})
+    ada.post("/people/change", {"name": "new", "what": "disable"})
+    with store.reading() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT kind, person.name FROM event JOIN person ON person.id = event.person"
+        ).all()
+    assert [row.kind for row in rows if row.name == "admin-1"] == [
+        *("login", "person added", "role changed", "password changed", "disabled"),
+    ]
 
 
 def test_a_flood_of_logins_is_turned_away(store: Store) -> None:

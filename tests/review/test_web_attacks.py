@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from argon2 import PasswordHasher
 from review_browsing import HOST, JSON, Browser, Clock
 from review_tools import PASSWORD, Worker, filled, prediction, project, take_in
@@ -21,8 +24,9 @@ from review.store.people import add_person
 from review.store.store import Store
 from review.store.tables import attempt
 from review.store.work import RefusedError
-from review.web import site, view
+from review.web import connections, site, view
 from review.web.app import make_app
+from review.web.connections import protocol
 from review.web.options import ServeOptions
 
 
@@ -232,6 +236,43 @@ def test_a_body_that_does_not_arrive_is_given_up(
     scope = {"type": "http", "method": "POST", "path": "/login", "headers": headers}
     asyncio.run(app(scope | {"query_string": b"", "client": ("127.0.0.1", 5)}, receive, send))
     assert sent[0]["status"] == 408
+
+
+def test_connections_that_send_nothing_are_closed_and_one_address_cannot_have_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing at all, half a head, and half a second one; whole requests are answered meanwhile."""
+    monkeypatch.setattr(connections, "SECONDS", 0.3)
+    monkeypatch.setattr(connections, "OF_ONE", 4)
+    app = make_app(store, ServeOptions())
+    config = uvicorn.Config(
+        app, port=0, http=protocol(()), log_level="critical", lifespan="off", ws="none"
+    )
+    config.timeout_keep_alive = 1
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.01)
+    address = server.servers[0].sockets[0].getsockname()
+    whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    opened = []
+    for sent in (b"", whole[:20], whole + whole[:20], whole):
+        opened.append(socket.create_connection(address, timeout=10))
+        opened[-1].sendall(sent)
+        while whole in sent and b'"ok"' not in opened[-1].recv(4096):
+            pass
+    with socket.create_connection(address, timeout=10) as more, contextlib.suppress(OSError):
+        assert more.recv(1) == b""
+    for each in opened[:3]:
+        with contextlib.suppress(ConnectionError):
+            assert each.recv(1) == b""
+        each.close()
+    opened[3].sendall(whole)
+    assert b"200 OK" in opened[3].recv(4096)
+    opened[3].close()
+    server.should_exit = True
+    thread.join()
 
 
 def disputed(store: Store) -> tuple[Worker, Worker]:

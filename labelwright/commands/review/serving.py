@@ -45,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     from review.store import people
     from review.store.store import open_store
     from review.web.app import make_app
+    from review.web.connections import MOST, SECONDS, protocol
     from review.web.options import ServeOptions
 
     options = ServeOptions(
@@ -76,14 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
             port=options.port,
             ssl_certfile=options.tls_certificate,
             ssl_keyfile=options.tls_key,
-            http="h11",  # the one whose headers have a limit, below
+            http=protocol(options.proxies),
             log_level="warning",
             access_log=False,
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            limit_concurrency=200,
-            timeout_keep_alive=10,
+            limit_concurrency=MOST,
+            timeout_keep_alive=round(SECONDS),
             h11_max_incomplete_event_size=64 << 10,
         )
     store.close()
