@@ -19,6 +19,10 @@ from labelwright.version import __version__
 MOST = 5_000
 """Reports in one page, if not told otherwise: some 10 MB, which browsers open at once."""
 
+BLOCK = 1_000
+"""Rows that a browser reads together: the first before the page is shown, others when asked for.
+More than it shows at once."""
+
 LETTERS = {
     Certainty.POSITIVE: "p",
     Certainty.UNCERTAIN: "u",
@@ -248,11 +252,16 @@ def html(data: EvidenceData, *, title: str) -> str:
         "data": script_json(
             {
                 "observations": data.observations,
-                "rows": data.rows,
+                "rows": data.rows[:BLOCK],
+                **({"total": len(data.rows)} if len(data.rows) > BLOCK else {}),
                 **({"words": STATED} if data.values else {}),
                 **({"second": data.second} if data.second is not None else {}),
                 "nothing": [n for n, o in enumerate(data.observations) if o in data.nothing],
             }
+        ),
+        "more": (
+            script_json(data.rows[start : start + BLOCK])
+            for start in range(BLOCK, len(data.rows), BLOCK)
         ),
     }
     return render_page("evidence", context)

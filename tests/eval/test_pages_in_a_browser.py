@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from page_tools import compared, page
 
-from eval.page.evidence_page import collect, html
+from eval.page import evidence_page
+from eval.page.evidence_page import EvidenceData, collect, html
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Report
@@ -88,3 +89,37 @@ def test_the_comparison_page_fits_a_phone(phone: Any, tmp_path: Path) -> None:
         ".every((b) => getComputedStyle(b).overflowX === 'auto' && b.tabIndex === 0)"
     )
     assert wide
+
+
+def test_evidence_of_many_reports_is_read_in_blocks_and_searched_whole(
+    phone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_page, "BLOCK", 20)
+    rows = [{"id": f"r{n}", "t": f"Word{n}. & <b>", "l": [[0, "p", n / 50, []]]} for n in range(45)]
+    rows[30]["l"] = [[0, "n", 0.001, []]]
+    (tmp_path / "page.html").write_text(
+        html(EvidenceData(("Edema",), "m", rows=rows), title="T"), encoding="utf-8"
+    )
+    phone.goto((tmp_path / "page.html").as_uri())
+
+    def shown() -> list[str]:
+        return phone.locator("h2").all_inner_texts()
+
+    assert shown() == [f"r{n}" for n in range(20)]
+    assert phone.locator("#count").inner_text() == "45 of 45 reports"
+    phone.click("#after")
+    phone.click("#after")
+    phone.locator("h2", has_text="r44").wait_for()
+    assert shown() == [f"r{n}" for n in range(40, 45)]
+    assert phone.locator(".text").last.inner_text() == "Word44. & <b>"
+    phone.fill("#search", "word4")
+    phone.locator("#count", has_text="6 of 45").wait_for()
+    assert shown() == ["r4", *(f"r{n}" for n in range(40, 45))]
+    phone.fill("#search", "")
+    phone.locator("#count", has_text="45 of 45").wait_for()
+    phone.select_option("#order", "unsure")
+    phone.locator("h2", has_text="r30").wait_for()
+    assert shown()[:3] == ["r0", "r30", "r1"]
+    phone.select_option("#certainty", "n")
+    phone.locator("#count", has_text="1 of 45").wait_for()
+    assert shown() == ["r30"]

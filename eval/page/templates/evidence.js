@@ -113,31 +113,85 @@
     marks.forEach(([mark, labels]) => wire(mark, labels));
   }
 
-  let shown = [];
-  let page = 0;
+  // Rows come in blocks of one size. The first is in the page's data, the others follow behind the
+  // script and are read when their rows are asked for, so that a page of any size shows its first
+  // reports before the rest of the file has arrived.
+  const blocks = [data.rows];
+  const total = data.total ?? data.rows.length;
+  const arrived = new Promise((done) => {
+    const gather = () => {
+      for (const node of document.querySelectorAll("script.rows")) blocks.push(node);
+      done();
+    };
+    if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", gather);
+    else gather();
+  });
 
-  function choose() {
+  function block(number) {
+    const found = blocks[number];
+    if (Array.isArray(found)) return found;
+    const rows = JSON.parse(found.textContent);
+    found.remove();
+    return (blocks[number] = rows);
+  }
+
+  const size = data.rows.length;
+  const row = (number) => block(Math.floor(number / size))[number % size];
+
+  let shown = null; // numbers of the rows that fit; null for all
+  let page = 0;
+  let asked = 0;
+
+  // All rows that fit, each with the number by which it is put in order; the page stays alive.
+  async function matching(fits, key, latest) {
+    const found = [];
+    let rested = performance.now();
+    for (let number = 0; number < blocks.length; number += 1) {
+      block(number).forEach((each, place) => {
+        if (fits(each)) found.push([key(each), number * size + place]);
+      });
+      if (performance.now() - rested > 50) {
+        byId("count").textContent = "looking … " + Math.round((100 * (number + 1)) / blocks.length) + " %";
+        await new Promise((go) => setTimeout(go));
+        if (latest !== asked) return null;
+        rested = performance.now();
+      }
+    }
+    return found;
+  }
+
+  async function choose() {
+    const latest = ++asked;
     const observation = byId("observation").value;
     const certainty = byId("certainty").value;
     const carried = byId("carried").value;
     const search = byId("search").value.trim().toLowerCase();
     const readers = byId("readers").value;
+    const order = byId("order").value;
     const fits = ([place, letter, , spans, other]) =>
       (observation === "" || place === Number(observation)) &&
       (certainty === "" || letter === certainty) &&
       (carried === "" || (spans.length > 0) === (carried === "yes")) &&
       (readers === "" || Boolean(other) === (readers === "differ"));
     const open = observation + certainty + carried + readers === "";
-    shown = data.rows.filter((row) =>
-      (open || row.l.some(fits)) &&
-      (!search || row.id.toLowerCase().includes(search) || row.t.toLowerCase().includes(search)));
-    if (byId("order").value === "unsure") {
-      const least = (row) => Math.min(2, ...row.l.filter(fits).map((label) => label[2] ?? 2));
-      shown = shown.map((row) => [least(row), row]).sort((a, b) => a[0] - b[0]).map((pair) => pair[1]);
-    }
-    if (byId("order").value === "differ") {
-      const most = (row) => row.l.filter((label) => label[4] && fits(label)).length;
-      shown = shown.map((row) => [most(row), row]).sort((a, b) => b[0] - a[0]).map((pair) => pair[1]);
+    const keys = {
+      unsure: (each) => Math.min(2, ...each.l.filter(fits).map((label) => label[2] ?? 2)),
+      differ: (each) => -each.l.filter((label) => label[4] && fits(label)).length,
+    };
+    if (open && !search && !(order in keys)) {
+      shown = null;
+    } else {
+      if (document.readyState === "loading") byId("count").textContent = "looking …";
+      await arrived;
+      const found = await matching(
+        (each) => (open || each.l.some(fits)) &&
+          (!search || each.id.toLowerCase().includes(search) || each.t.toLowerCase().includes(search)),
+        keys[order] ?? (() => 0),
+        latest,
+      );
+      if (found === null) return;
+      if (order in keys) found.sort((a, b) => a[0] - b[0]);
+      shown = found.map((pair) => pair[1]);
     }
     page = 0;
     draw();
@@ -145,18 +199,23 @@
 
   function draw() {
     const box = byId("reports");
-    const pages = Math.max(Math.ceil(shown.length / perPage), 1);
-    const rows = shown.slice(page * perPage, (page + 1) * perPage);
-    box.replaceChildren(...rows.map(card));
-    if (!rows.length) box.append(make("p", "empty", "No report fits."));
-    byId("count").textContent = shown.length.toLocaleString("en") + " of " + data.rows.length.toLocaleString("en") + " reports";
+    const count = shown === null ? total : shown.length;
+    const pages = Math.max(Math.ceil(count / perPage), 1);
+    const numbers = [];
+    for (let at = page * perPage; at < Math.min((page + 1) * perPage, count); at += 1) numbers.push(shown === null ? at : shown[at]);
+    box.replaceChildren(...numbers.map((number) => card(row(number))));
+    if (!numbers.length) box.append(make("p", "empty", "No report fits."));
+    byId("count").textContent = count.toLocaleString("en") + " of " + total.toLocaleString("en") + " reports";
     byId("pages").hidden = pages < 2;
     byId("page").textContent = "Page " + (page + 1) + " of " + pages;
     byId("before").disabled = page === 0;
     byId("after").disabled = page === pages - 1;
   }
 
-  function turn(by) {
+  async function turn(by) {
+    const latest = ++asked;
+    if ((page + by + 1) * perPage > size) await arrived;
+    if (latest !== asked) return;
     page += by;
     draw();
     byId("reports").focus({ preventScroll: true });
