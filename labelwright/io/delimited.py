@@ -91,22 +91,32 @@ def columns(path: str | Path) -> list[str]:
 
 
 def rows(path: str | Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield ``(row, cells by column)``; rows count from 1 below the header, empty lines not.
+    """Yield ``(row, cells by column)``, as :func:`cells` does."""
+    found = cells(path)
+    header = next(found)
+    for row, values in enumerate(found, 1):
+        yield row, dict(zip(header, values, strict=True))
+
+
+def cells(path: str | Path) -> Iterator[list[str]]:
+    """Yield the header, then the cells of row 1, 2, …; empty lines do not count.
 
     Raises:
         InputError: the file cannot be read, or a row has more or fewer cells than the header.
     """
     with _rows(path) as reader:
         header = _header(reader)
-        for row, cells in enumerate((cells for cells in reader if cells), 1):
-            if len(cells) != len(header):
+        yield header
+        width = len(header)
+        for row, values in enumerate(filter(None, reader), 1):
+            if len(values) != width:
                 raise InputError(
-                    f"the row has {amount(len(cells), 'cell')}, the header {len(header)}",
+                    f"the row has {amount(len(values), 'cell')}, the header {width}",
                     remedy="fix the row",
                     source=path,
                     row=row,
                 )
-            yield row, dict(zip(header, cells, strict=True))
+            yield values
 
 
 def id_columns(

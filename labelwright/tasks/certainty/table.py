@@ -6,8 +6,10 @@ files. An empty cell is blank and stays blank; it never becomes 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO
 
@@ -70,6 +72,18 @@ def read_labels(
     Raises:
         InputError: file or column missing, a ragged row, or a cell with an unknown code.
     """
+    for row, identifier, (names, said) in _packed_rows(path, label_set, id_columns, allow_missing):
+        yield row, identifier, dict(zip(names, said, strict=True))
+
+
+Packed = tuple[tuple[str, ...], tuple[Certainty, ...]]
+"""Observations and their certainties; one object for all rows that say the same."""
+_KNOWN_ROWS = 100_000
+
+
+def _packed_rows(
+    path: str | Path, label_set: LabelSet, id_columns: Sequence[str], allow_missing: bool
+) -> Iterator[tuple[int, str, Packed]]:
     columns = delimited.columns(path)
     present = label_columns(label_set, columns)
     missing = [name for name in id_columns if name not in columns]
@@ -77,10 +91,32 @@ def read_labels(
         missing += [name for name in label_set.names if name not in present]
     if missing or not present:
         raise delimited.no_column(", ".join(missing) or "of the label set", columns, path)
-    for row, cells in delimited.rows(path):
-        labels = {name: _cell(cells[column], column, path, row) for name, column in present.items()}
-        identifier = "/".join(cells[column].strip() for column in id_columns)
-        yield row, delimited.unescape_id(identifier), labels
+    names, places = tuple(present), [columns.index(column) for column in present.values()]
+    pick: Callable[[list[str]], Sequence[str]]
+    if places == [*range(places[0], places[-1] + 1)]:
+        pick = itemgetter(slice(places[0], places[-1] + 1))
+    else:
+        pick = itemgetter(*places, places[0])  # twice, so that it gives a tuple of one column too
+    keys = [columns.index(column) for column in id_columns]
+    first, *others = keys
+    known: dict[str, Packed] = {}
+    codes = {cell: certainty for certainty, cell in CODES.items()}
+    for row, cells in enumerate(islice(delimited.cells(path), 1, None), 1):
+        found = known.get(said := "\0".join(pick(cells)))
+        if found is None:
+            try:
+                found = names, tuple([codes[cells[at]] for at in places])
+            except KeyError:
+                codes |= {cells[at]: _cell(cells[at], columns[at], path, row) for at in places}
+                found = names, tuple([codes[cells[at]] for at in places])
+            if len(known) < _KNOWN_ROWS:
+                known[said] = found
+        identifier = cells[first].strip()
+        if others:
+            identifier = "/".join([identifier, *(cells[at].strip() for at in others)])
+        if identifier.startswith("'"):
+            identifier = delimited.unescape_id(identifier)
+        yield row, identifier, found
 
 
 class PackedLabels(Mapping[str, dict[str, Certainty]]):
@@ -91,13 +127,10 @@ class PackedLabels(Mapping[str, dict[str, Certainty]]):
     """
 
     def __init__(self, path: str | Path, label_set: LabelSet, id_columns: Sequence[str]) -> None:
-        self._names = label_set.names
-        self._found: dict[str, tuple[Certainty, ...]] = {}
-        same: dict[tuple[Certainty, ...], tuple[Certainty, ...]] = {}
-        for row, identifier, labels in read_labels(path, label_set, id_columns=id_columns):
-            packed = tuple(labels[name] for name in self._names)
-            packed = same.setdefault(packed, packed)
-            if self._found.setdefault(identifier, packed) != packed:
+        self._found: dict[str, Packed] = {}
+        for row, identifier, packed in _packed_rows(path, label_set, id_columns, False):
+            known = self._found.setdefault(identifier, packed)
+            if known is not packed and known != packed:
                 raise InputError(
                     f"report {identifier} appears twice with different labels",
                     remedy="keep one of the rows",
@@ -106,7 +139,7 @@ class PackedLabels(Mapping[str, dict[str, Certainty]]):
                 )
 
     def __getitem__(self, identifier: str) -> dict[str, Certainty]:
-        return dict(zip(self._names, self._found[identifier], strict=True))
+        return dict(zip(*self._found[identifier], strict=True))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
