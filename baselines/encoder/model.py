@@ -93,16 +93,28 @@ class Padding:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors ``[batch, longest]``; labels, if the rows have any, ``[batch, observations]``."""
-        lengths = [len(row["input_ids"]) for row in rows]
-        tokens = torch.full((len(rows), max(lengths)), self._pad, dtype=torch.long)
-        mask = torch.zeros_like(tokens)
-        for index, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-            tokens[index, :length] = torch.as_tensor(row["input_ids"], dtype=torch.long)
-            mask[index, :length] = 1
-        batch = {"input_ids": tokens, "attention_mask": mask}
+        batch = padded_ids([row["input_ids"] for row in rows], self._pad)
         if "labels" in rows[0]:
             batch["labels"] = torch.as_tensor(np.stack([row["labels"] for row in rows])).long()
         return batch
+
+
+def padded(rows: Sequence[Any], value: int) -> torch.Tensor:
+    """Rows of whole numbers as one tensor ``[batch, longest, …]``, filled up at the end."""
+    arrays = [np.asarray(row).astype(np.int64) for row in rows]
+    shape = (len(arrays), max(map(len, arrays)), *arrays[0].shape[1:])
+    whole = torch.full(shape, value, dtype=torch.long)
+    for place, row in enumerate(arrays):
+        whole[place, : len(row)] = torch.from_numpy(row)
+    return whole
+
+
+def padded_ids(rows: Sequence[Any], pad: int) -> dict[str, torch.Tensor]:
+    """``input_ids`` and ``attention_mask`` of rows of tokens."""
+    ids = padded(rows, pad)
+    sizes = torch.tensor([len(row) for row in rows])
+    mask = (torch.arange(ids.shape[1]) < sizes.unsqueeze(1)).long()
+    return {"input_ids": ids, "attention_mask": mask}
 
 
 @torch.inference_mode()

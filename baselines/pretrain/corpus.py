@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from baselines.encoder.model import padded, padded_ids
 from baselines.epochs import Draws
 from baselines.pretrain.losses import IGNORED
 from baselines.pretrain.marking import Window, every_token, windows, words_of_entities
@@ -144,12 +145,11 @@ class MaskedPadding:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors ``[batch, longest]``."""
-        ids, mask = self._ids([row["input_ids"] for row in rows])
-        batch = {"input_ids": ids, "attention_mask": mask}
-        batch["targets"] = _filled([row["targets"] for row in rows], IGNORED)
+        batch = padded_ids([row["input_ids"] for row in rows], self._pad)
+        batch["targets"] = padded([row["targets"] for row in rows], IGNORED)
         if "positives" in rows[0]:
-            batch["positives"] = _filled([row["positives"] for row in rows], -1)
-            read, there = self._ids([row["teacher_ids"] for row in rows])
+            batch["positives"] = padded([row["positives"] for row in rows], -1)
+            read, there = padded_ids([row["teacher_ids"] for row in rows], self._pad).values()
             batch["teacher_ids"], batch["teacher_mask"] = read, there
             places = torch.arange(read.shape[1])
             inner = (places >= self._frame[0]) & (
@@ -157,17 +157,3 @@ class MaskedPadding:
             )
             batch["candidates"] = inner & (read < self._vocabulary)
         return batch
-
-    def _ids(self, rows: Sequence[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        ids = _filled(rows, self._pad)
-        mask = torch.zeros_like(ids)
-        for place, row in enumerate(rows):
-            mask[place, : len(row)] = 1
-        return ids, mask
-
-
-def _filled(rows: Sequence[Any], value: int) -> torch.Tensor:
-    whole = torch.full((len(rows), max(map(len, rows))), value, dtype=torch.long)
-    for place, row in enumerate(rows):
-        whole[place, : len(row)] = torch.as_tensor(np.asarray(row).astype(np.int64))
-    return whole

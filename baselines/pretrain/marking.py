@@ -76,38 +76,20 @@ def words_of_entities(
         room: tokens of a window; a longer unit would fit into none.
     """
     tokens, firsts = pieces.tokens, pieces.firsts
-    ends = np.append(firsts[1:], len(tokens))
-    ids: list[NDArray[np.int32]] = [tokens[: firsts[0]]] if len(firsts) else [tokens]
-    eligible = [np.zeros(len(ids[0]), dtype=bool)]
-    label = [np.zeros(len(ids[0]), dtype=bool)]
-    bounds, at, unmarked = [0, len(ids[0])], len(ids[0]), 0
-    for start, end, tag in zip(firsts, ends, tags, strict=True):
+    units = [tokens[: firsts[0]] if len(firsts) else tokens]
+    marked, unmarked = [False], 0
+    for start, end, tag in zip(firsts, np.append(firsts[1:], len(tokens)), tags, strict=True):
         word = tokens[start:end]
         held = tag > 0 and len(word) + 2 <= room
         unmarked += int(tag > 0 and not held)
-        if held:
-            name = np.array([labels[tag]], dtype=np.int32)
-            ids += [name, word, name]
-            inside = np.zeros(len(word) + 2, dtype=bool)
-            inside[1:-1] = True
-            eligible.append(inside)
-            label.append(~inside)
-            bounds.append(at + len(inside))
-            at += len(inside)
-            continue
-        ids.append(word)
-        eligible.append(np.zeros(len(word), dtype=bool))
-        label.append(np.zeros(len(word), dtype=bool))
-        at += len(word)
-        bounds.append(at)
-    whole = np.concatenate(ids).astype(np.int32)
-    return Marked(
-        whole,
-        np.concatenate(eligible),
-        np.concatenate(label),
-        _parted(np.unique([*bounds, len(whole)]).astype(np.int64), room),
-        unmarked,
-    )
+        units.append(np.array([labels[tag], *word, labels[tag]]) if held else word)
+        marked.append(held)
+    sizes = [len(unit) for unit in units]
+    bounds = np.cumsum([0, *sizes])
+    inside, label = np.repeat(marked, sizes), np.zeros(bounds[-1], dtype=bool)
+    label[bounds[:-1][marked]] = label[bounds[1:][marked] - 1] = True
+    whole = np.concatenate(units).astype(np.int32)
+    return Marked(whole, inside & ~label, label, _parted(np.unique(bounds), room), unmarked)
 
 
 def windows(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,11 @@ import torch
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import context_of, find_encoder, load_parts
 from baselines.epochs import Draws
-from baselines.pretrain.arguments import EMLM_CL, MLM, PretrainArguments, Settings, rate_of
+from baselines.pretrain.arguments import EMLM_CL, MLM, Settings, rate_of
 from baselines.pretrain.corpus import Corpus, Counts, MaskedPadding, Reading
 from baselines.pretrain.masking import ALL, BERT, Masker
 from baselines.pretrain.model import PretrainModel
 from baselines.pretrain.sources import Sources
-from baselines.tagger.notes import Note
 from baselines.tagger.tags import Tagging
 from baselines.tagger.words import WordReader
 from labelwright.errors import CheckpointError, ConfigError
@@ -196,20 +196,10 @@ def _start(
 
 def _read(sources: Sources, reading: Reading, train: Corpus, held: Corpus) -> dict[str, Counts]:
     counts = {"train": Counts(), "validation": Counts()}
-    both = {"train": train, "validation": held}
-
-    def parts() -> Iterator[tuple[str, Note]]:
-        for held_out, note in sources.notes(counts["train"]):
-            yield "validation" if held_out else "train", note
-
-    waiting: dict[str, list[Note]] = {"train": [], "validation": []}
-    for name, note in parts():
-        waiting[name].append(note)
-        if len(waiting[name]) == WAITING:
-            reading.into(both[name], waiting[name], counts[name])
-            waiting[name] = []
-    for name, notes in waiting.items():
-        reading.into(both[name], notes, counts[name])
+    found = sources.notes(counts["train"])
+    while notes := list(islice(found, WAITING)):
+        reading.into(train, (note for held_out, note in notes if not held_out), counts["train"])
+        reading.into(held, (note for held_out, note in notes if held_out), counts["validation"])
     return counts
 
 
@@ -260,6 +250,3 @@ def _words_of(tag: str) -> str:
 def _spelled(tokenizer: Any, words: str) -> Sequence[int]:
     ids: list[int] = tokenizer(words, add_special_tokens=False)["input_ids"]
     return ids or [int(tokenizer.mask_token_id)]
-
-
-__all__ = ["PretrainArguments", "Ready", "held_out_losses", "prepare"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.tagger.choices import FIXED, SHARED
-from baselines.tagger.tags import Key, Mention, Tagging, key_of
+from baselines.tagger.tags import Mention, Tagging, key_of
 from labelwright.records import Entity
 
 HALF = 0.5
@@ -147,6 +147,3 @@ def _best(right: NDArray[np.floating], given: NDArray[np.floating], wanted: floa
         return HALF
     good = CANDIDATES[np.isclose(scores, scores.max(), rtol=0, atol=1e-12)]
     return float(good[np.abs(good - HALF).argmin()])
-
-
-__all__ = ["CANDIDATES", "Key", "Scored", "f1_scores", "mentions", "tune"]

@@ -16,9 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from baselines.encoder.model import padded, padded_ids
 from baselines.tagger.choices import BIAS, CRF, EMBEDDING, MULTILABEL, PREFIX
-from baselines.tagger.fusion import SectionFusion
 from baselines.tagger.losses import consistency, word_loss
+from baselines.tagger.sections import NOWHERE
 from labelwright.errors import MissingExtraError
 
 NO_LABEL = -100
@@ -26,6 +27,8 @@ CHAIN = 2048
 """Words that the random field sees at once; a longer text is read in chains of so many."""
 CHAINS = 64
 """Chains that pass the random field together."""
+SECTION_SIZE = 32
+"""Length of a section's vector."""
 
 
 @dataclass(frozen=True)
@@ -284,6 +287,42 @@ class TokenClassifier(nn.Module):
         }
 
 
+class SectionFusion(nn.Module):
+    """The weights of the ways that have any.
+
+    Args:
+        sections: number of sections.
+        size: width of the encoder.
+        tags: number of tags.
+    """
+
+    def __init__(self, way: str, sections: int, *, size: int, tags: int) -> None:
+        super().__init__()
+        self.way = way
+        if way == EMBEDDING:
+            self.table = nn.Embedding(sections, SECTION_SIZE, padding_idx=NOWHERE)
+            nn.init.normal_(self.table.weight, std=0.02)
+            self.mix = nn.Linear(size + SECTION_SIZE, size, bias=False)
+            with torch.no_grad():
+                self.table.weight[NOWHERE] = 0
+                self.mix.weight.zero_()
+                self.mix.weight[:, :size] = torch.eye(size)
+        elif way == BIAS:
+            self.table = nn.Embedding(sections, tags, padding_idx=NOWHERE)
+            nn.init.zeros_(self.table.weight)
+
+    def inputs(self, words: torch.Tensor, sections: torch.Tensor) -> torch.Tensor:
+        """Vectors for the encoder, ``[batch, tokens, size]``, of those of tokens and sections."""
+        both = torch.cat([words, self.table(sections).to(words.dtype)], dim=-1)
+        mixed: torch.Tensor = self.mix(both)
+        return mixed
+
+    def scores(self, sections: torch.Tensor) -> torch.Tensor:
+        """What is added to the tags' scores, ``[batch, words, tags]``."""
+        added: torch.Tensor = self.table(sections)
+        return added
+
+
 class WordPadding:
     """Makes a batch of rows of :class:`baselines.tagger.data.Rows`: padded at the end."""
 
@@ -292,31 +331,10 @@ class WordPadding:
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Tensors ``[batch, longest]``, and labels if the rows have any."""
-        count = len(rows)
-        tokens = max(len(row["input_ids"]) for row in rows)
-        words = max(len(row["firsts"]) for row in rows)
-        ids = torch.full((count, tokens), self._pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        firsts = torch.full((count, words), -1, dtype=torch.long)
-        for index, row in enumerate(rows):
-            size = len(row["input_ids"])
-            ids[index, :size] = torch.as_tensor(row["input_ids"], dtype=torch.long)
-            mask[index, :size] = 1
-            firsts[index, : len(row["firsts"])] = torch.as_tensor(row["firsts"], dtype=torch.long)
-        batch = {"input_ids": ids, "attention_mask": mask, "firsts": firsts}
-        if "labels" in rows[0]:
-            shape = (count, words, *rows[0]["labels"].shape[1:])
-            labels = torch.full(shape, NO_LABEL, dtype=torch.long)
-            for index, row in enumerate(rows):
-                found = torch.as_tensor(row["labels"].astype(np.int64))
-                labels[index, : len(found)] = found
-            batch["labels"] = labels
-        if "sections" in rows[0]:
-            sections = torch.zeros_like(ids)
-            for index, row in enumerate(rows):
-                told = torch.as_tensor(row["sections"].astype(np.int64))
-                sections[index, : len(told)] = told
-            batch["sections"] = sections
+        batch = padded_ids([row["input_ids"] for row in rows], self._pad)
+        for name, value in (("firsts", -1), ("labels", NO_LABEL), ("sections", 0)):
+            if name in rows[0]:
+                batch[name] = padded([row[name] for row in rows], value)
         if "shares" in rows[0]:
             batch["shares"] = torch.tensor([row["shares"] for row in rows])
         if "held" in rows[0]:

@@ -12,10 +12,9 @@ import torch
 from torch import nn
 
 from baselines.tagger.choices import BIAS, EMBEDDING, HEADS
-from baselines.tagger.fusion import SectionFusion
 from baselines.tagger.losses import consistency, word_loss
 from baselines.tagger.sections import dropped
-from baselines.tagger.token_classifier import Objective, TokenClassifier, WordPadding
+from baselines.tagger.token_classifier import Objective, SectionFusion, TokenClassifier, WordPadding
 
 
 def logs(rows: list[list[float]]) -> torch.Tensor:

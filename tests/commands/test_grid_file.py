@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from labelwright.cli import main
 from labelwright.commands.grid.file import Grid, given_flags, read_grid
+from labelwright.commands.grid.run import Folder
 from labelwright.commands.grid.steps import Run, plan, words_of
-from labelwright.errors import ConfigError
+from labelwright.errors import ConfigError, OutputError
 
 TEXT = """\
 name: a grid
@@ -341,6 +343,18 @@ def test_the_shipped_grid_of_seven_rows() -> None:
         seeds=(1,),
     )
     assert len({step.folder for run in runs for step in run.steps}) == 30
+
+
+def test_a_step_that_was_deleted_may_have_other_flags(tmp_path: Path) -> None:
+    """One that is still there may not."""
+    folder, (step, *_) = Folder(tmp_path), runs_of(read_grid(write(tmp_path, TEXT)))[0].steps
+    (tmp_path / "notes.jsonl").touch()
+    folder.begin(step)
+    other = replace(step, words=(*step.words, "--preview=3"))
+    folder.check([other])
+    (tmp_path / step.folder).mkdir(parents=True)
+    with pytest.raises(OutputError, match="made with other flags: --preview=3"):
+        folder.check([other])
 
 
 def test_the_shipped_grid_of_single_parts() -> None:

@@ -62,14 +62,14 @@ class Folder:
         for step in steps:
             known = self.ledger.get(step.folder)
             folder = self.out / step.folder
-            if known is None:
-                if folder.exists():
-                    raise OutputError(
-                        "the folder was not made by this grid",
-                        remedy="delete it, or give another --out",
-                        source=folder,
-                    )
+            if not folder.exists():  # never made, or deleted to be made anew
                 continue
+            if known is None:
+                raise OutputError(
+                    "the folder was not made by this grid",
+                    remedy="delete it, or give another --out",
+                    source=folder,
+                )
             if known["words"] != list(step.command_line(Path())):
                 raise OutputError(
                     f"it was made with other flags: {_difference(known['words'], step)}",
