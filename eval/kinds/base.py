@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from eval.page.section import Section
     from eval.read.aligned import Aligned, Inputs
     from eval.stats.significance import CompareSettings
-    from eval.stats.tested import Tested
+    from eval.stats.tested import Counted, Tested
     from labelwright.label_set import LabelSet
 
 
@@ -93,6 +93,13 @@ class KindView(ABC):
         """
 
     @abstractmethod
+    def counted(self, comparison: Any, settings: CompareSettings, metric: str) -> Counted:
+        """Count the answers of every labeler of what :meth:`load` gave.
+
+        Raises:
+            ConfigError: the metric cannot be computed from these files.
+        """
+
     def analyse(
         self,
         comparison: Any,
@@ -113,6 +120,17 @@ class KindView(ABC):
             ConfigError: reference or metric is unknown or cannot be computed from these files,
                 the margin is not between 0 and 1, or there are too few resamples.
         """
+        from eval.stats.tested import analysed
+
+        return analysed(
+            comparison,
+            settings,
+            self.counted,
+            metric=metric,
+            metrics=self.metrics(comparison.label_set),
+            reference=reference,
+            all_pairs=all_pairs,
+        )
 
     @abstractmethod
     def contents(self, analysis: Any, texts: Mapping[str, str] | None) -> Contents:

@@ -8,7 +8,7 @@ and which scores follow from the counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -34,9 +34,9 @@ from eval.read.aligned import (
     scored_ids,
 )
 from eval.read.values import known_values, predictions
-from eval.stats.counts import Bools, cluster_counts
-from eval.stats.significance import CompareSettings, compare_counts
-from eval.stats.tested import Tested, check_settings, checked_reference
+from eval.stats.counts import Bools
+from eval.stats.significance import CompareSettings
+from eval.stats.tested import Counted, Tested
 from labelwright.records import Prediction
 from labelwright.tasks import kind_of
 
@@ -140,37 +140,25 @@ class PlainView(KindView):
             texts=tuple(texts[i] for i in ids) if texts.keys() >= set(ids) else None,
         )
 
-    def analyse(
+    def counted(
         self,
         comparison: PlainComparison,
         settings: CompareSettings,
-        *,
         metric: str,
-        reference: str | None = None,
-        all_pairs: bool = True,
-    ) -> PlainAnalysis:
-        """All statistics of the kind and their tests."""
+    ) -> Counted:
+        """All statistics of the kind."""
         label_set, kind = comparison.label_set, kind_of(comparison.label_set)
-        check_settings(settings, metric, self.metrics(label_set))
-        first = checked_reference(comparison, reference)
-        ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
         known = kind.statistics(label_set, settings.undefined)
+        parts = {name: each.parts for name, each in known.items()}
         counts = {
-            name: kind.counts(label_set, ordered.gold, said, ordered.texts)
-            for name, said in ordered.pred.items()
+            name: kind.counts(label_set, comparison.gold, said, comparison.texts)
+            for name, said in comparison.pred.items()
         }
-        return PlainAnalysis(
-            comparison=ordered,
-            metric=metric,
-            parts_by_statistic={name: each.parts for name, each in known.items()},
-            tests=compare_counts(
-                {n: cluster_counts(c, ordered.cluster_index) for n, c in counts.items()},
-                known,
-                settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *known)))),
-                clustered=ordered.clusters is not None,
-                reference=None if all_pairs else first,
-                at_once=(metric,),
-            ),
+        return Counted(
+            lambda tests: PlainAnalysis(comparison, metric, tests, parts),
+            counts,
+            known,
+            shown=known,
         )
 
     def contents(self, analysis: PlainAnalysis, texts: Mapping[str, str] | None) -> Contents:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,10 @@ class Aligned:
     def names(self) -> tuple[str, ...]:
         """The labelers, in order."""
         return tuple(self.pred)
+
+    def first(self, labeler: str) -> Self:
+        """The same with this labeler in front."""
+        return replace(self, pred={labeler: self.pred[labeler], **self.pred})
 
     @property
     def cluster_index(self) -> NDArray[np.int64]:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from page_tools import FAST, compared, coverage
 
-from eval.kinds.certainty.analysis import Analysis, analyse
+from eval.kinds.certainty import VIEW
+from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.read import Comparison
 from eval.page.section import Section
 from eval.read.provenance import Source
@@ -40,7 +41,7 @@ def section_of(comparison: Comparison, **facts: dict[str, Any]) -> Section:
 
 
 def analysed(comparison: Comparison, metric: str = "chexbert_all") -> Analysis:
-    return analyse(comparison, FAST, metric=metric, all_pairs=False)
+    return VIEW.analyse(comparison, FAST, metric=metric, all_pairs=False)
 
 
 def test_what_helps_harms_and_cannot_be_told() -> None:

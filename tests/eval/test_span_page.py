@@ -15,7 +15,8 @@ from scipy import stats
 from sklearn.metrics import average_precision_score, precision_recall_curve
 from span_tools import CANARY, WITH_CERTAINTIES, label_set, write_case
 
-from eval.kinds.entities.analysis import SpanAnalysis, analyse_spans, counted
+from eval.kinds.entities import VIEW
+from eval.kinds.entities.analysis import SpanAnalysis, matched
 from eval.kinds.entities.curves import ALL, curves
 from eval.kinds.entities.errors import GOLD, KINDS, PRED
 from eval.kinds.entities.metrics import SCHEMES
@@ -23,7 +24,6 @@ from eval.kinds.entities.page import contents, sections
 from eval.kinds.entities.read import SpanComparison, load_span_comparison
 from eval.kinds.entities.scores import span_statistics
 from eval.kinds.entities.seeds import run_test, seeds_section
-from eval.kinds.entities.view import VIEW
 from eval.page.frame import Page
 from eval.page.tables import Table
 from eval.page.verdict import verdicts
@@ -46,7 +46,7 @@ def compared(folder: Path, rates: Mapping[str, float] = RATES, **options: bool) 
 
 
 def made(folder: Path, comparison: SpanComparison, *, metric: str = "micro_f1_strict") -> Page:
-    return page_of(folder, analyse_spans(comparison, FAST, metric=metric))
+    return page_of(folder, VIEW.analyse(comparison, FAST, metric=metric))
 
 
 def page_of(
@@ -143,7 +143,7 @@ def test_the_verdict_rests_on_the_tests_over_reports(three: Page) -> None:
 
 
 def test_the_reference_and_macro_metrics(folder: Path, three: Page) -> None:
-    analysis = analyse_spans(
+    analysis = VIEW.analyse(
         three.analysis.comparison, FAST, metric="macro_f1_overlap", reference="rules"
     )
     page = page_of(folder, analysis)
@@ -162,7 +162,7 @@ def test_metrics_that_the_files_do_not_allow(tmp_path: Path) -> None:
         "chexbert_all": "unknown metric",
     }.items():
         with pytest.raises(ConfigError, match=message):
-            analyse_spans(comparison, FAST, metric=metric)
+            VIEW.analyse(comparison, FAST, metric=metric)
     page = made(tmp_path, comparison)
     assert "Character by character" in page.html
     assert by_name(page)["words"].title == "Characters per type"
@@ -184,7 +184,7 @@ def test_certainties_have_a_section(certain: Page) -> None:
 def test_text_is_only_there_when_asked_for(folder: Path, three: Page) -> None:
     assert CANARY not in three.html
     assert three.texts is None
-    analysis = analyse_spans(three.analysis.comparison, FAST, metric="micro_f1_strict")
+    analysis = VIEW.analyse(three.analysis.comparison, FAST, metric="micro_f1_strict")
     html = page_of(folder, analysis, texts=True).html
     assert CANARY in html
     checked(html)
@@ -211,7 +211,7 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     rows = (tmp_path / "gold.jsonl").read_text(encoding="utf-8").replace(CANARY, "</script><b>")
     (tmp_path / "gold.jsonl").write_text(rows.replace('"n0"', json.dumps(evil)), encoding="utf-8")
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {evil: tmp_path / "m"}, label_set())
-    analysis = analyse_spans(comparison, FAST, metric="micro_f1_strict")
+    analysis = VIEW.analyse(comparison, FAST, metric="micro_f1_strict")
     page = page_of(tmp_path, analysis, title=evil, texts=True)
     assert checked(page.html).scripts == 2
 
@@ -292,7 +292,7 @@ def test_the_section_on_runs(tmp_path: Path) -> None:
         first_only=True,
     )
     values: list[float] = section.numbers["labelers"]["a"]["micro_f1_strict"]["runs"]
-    counts, _ = counted(comparison)
+    counts, _ = matched(comparison)
     strict = span_statistics(comparison.types, schemes=SCHEMES)["micro_f1_strict"]
     totals = [counts[name].sum(axis=0) for name in ("a1", "a2", "a3")]
     assert values == pytest.approx([float(strict.of(total)[0]) for total in totals])
@@ -312,7 +312,7 @@ def test_the_section_on_runs(tmp_path: Path) -> None:
 def test_an_analysis_of_one_report_gives_no_interval(tmp_path: Path) -> None:
     write_case(tmp_path, {"m": 0.5}, count=1)
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {"m": tmp_path / "m"}, label_set())
-    analysis: SpanAnalysis = analyse_spans(comparison, FAST, metric="micro_f1_strict")
+    analysis: SpanAnalysis = VIEW.analyse(comparison, FAST, metric="micro_f1_strict")
     assert analysis.mean("m").low is None
     page = page_of(tmp_path, analysis)
     assert "no interval and no test" in page.html

@@ -7,7 +7,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from eval.kinds.certainty.analysis import Analysis, analyse
+from eval.kinds.certainty import VIEW
+from eval.kinds.certainty.analysis import Analysis
 from eval.kinds.certainty.page import contents, notices
 from eval.kinds.certainty.read import Comparison
 from eval.page.frame import Page
@@ -59,7 +60,7 @@ def compared(
 
 def page(comparison: Comparison, **options: object) -> Page:
     metric = str(options.pop("metric", "chexbert_all"))
-    analysis = analyse(comparison, FAST, metric=metric)
+    analysis = VIEW.analyse(comparison, FAST, metric=metric)
     sources = [Source(n, f"{n}.jsonl", "ab" * 32, None) for n in analysis.comparison.names]
     made = {"title": "Comparison", "contents": contents(analysis, None)} | options
     return Page(analysis=analysis, sources=sources, **made)  # type: ignore[arg-type]

@@ -201,19 +201,20 @@ FAILURES = {
 def slowly(table: str, out: str, model: str, workers: int) -> int:
     """The command with a labeler that takes its time where it runs in workers."""
     from labelwright.cli import main
-    from labelwright.commands.labeling import command as label
+    from labelwright.commands.labeling import ray_flags
 
     more = ["--ray-actors", str(workers)] if workers else []
     if workers:
-        label._labeler = slow  # type: ignore[attr-defined]
+        ray_flags._in_worker = slow
     return main(["label", table, "--out", out, "--model", model, "--shard-rows", "4", *more])
 
 
-def slow(arguments: Any) -> tuple[ReportLabeler, str, int]:
+def slow(settings: Any) -> tuple[ReportLabeler, str, int]:
     """The labeler that was asked for, half a second slower per shard."""
-    from labelwright.commands.labeling.command import _plain_labeler
+    from labelwright.loading import load_labeler
 
-    labeler, sections, _ = _plain_labeler(arguments)
+    loaded = load_labeler(settings)
+    labeler, sections = loaded.labeler, loaded.sections
     label_reports = labeler.label_reports
 
     def late(reports: Sequence[Report]) -> list[Prediction | Reject]:

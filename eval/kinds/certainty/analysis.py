@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -12,10 +12,10 @@ from eval.kinds.certainty.counts import CLASSES, MENTION, TASKS, report_counts
 from eval.kinds.certainty.metrics import METRICS
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import LEVELS, Scores, applicable, gold_counts, score, statistics
-from eval.stats.counts import Bools, cluster_counts
+from eval.stats.counts import Bools
 from eval.stats.paired import mcnemar
-from eval.stats.significance import CompareSettings, compare_counts
-from eval.stats.tested import Tested, check_settings, checked_reference
+from eval.stats.significance import CompareSettings
+from eval.stats.tested import Counted, Tested
 from labelwright.records import Certainty
 
 SHOWN = ("paper_all", "paper_posneg", *(f"macro_f1_{task}" for task in TASKS))
@@ -81,38 +81,15 @@ class Analysis(Tested):
         return np.zeros(len(self.parts), dtype=bool)
 
 
-def analyse(
-    comparison: Comparison,
-    settings: CompareSettings,
-    *,
-    metric: str,
-    reference: str | None = None,
-    all_pairs: bool = True,
-) -> Analysis:
-    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
-
-    Raises:
-        ConfigError: reference or metric is unknown, the margin is not between 0 and 1, there
-            are too few resamples, or no report is left to score.
-    """
-    check_settings(settings, metric, tuple(METRICS))
-    first = checked_reference(comparison, reference)
-    ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
-    gold, pred, undefined = ordered.gold, ordered.pred, settings.undefined
+def counted(comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
+    """Count the cells of every report: :meth:`eval.kinds.base.KindView.counted`."""
+    gold, pred, undefined = comparison.gold, comparison.pred, settings.undefined
     counts = {name: report_counts(gold, codes) for name, codes in pred.items()}
-    return Analysis(
-        comparison=ordered,
-        metric=metric,
-        scores={n: score(ordered, n, undefined=undefined, counts=c) for n, c in counts.items()},
-        tests=compare_counts(
-            {n: cluster_counts(c, ordered.cluster_index) for n, c in counts.items()},
-            statistics(ordered, undefined=undefined),
-            settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *SHOWN)))),
-            clustered=ordered.clusters is not None,
-            reference=None if all_pairs else first,
-            at_once=(metric,),
-            right=lambda a, b: mcnemar(
-                ordered.observations, gold, ordered.pred[a], ordered.pred[b]
-            ),
-        ),
+    scores = {n: score(comparison, n, undefined=undefined, counts=c) for n, c in counts.items()}
+    return Counted(
+        lambda tests: Analysis(comparison, metric, tests, scores),
+        counts,
+        statistics(comparison, undefined=undefined),
+        shown=SHOWN,
+        right=lambda a, b: mcnemar(comparison.observations, gold, pred[a], pred[b]),
     )

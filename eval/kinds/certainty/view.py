@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eval.page.section import Section
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
+    from eval.stats.tested import Counted
     from labelwright.label_set import LabelSet
 
 
@@ -51,21 +52,11 @@ class CertaintyView(KindView):
             patient_column=inputs.patient_column,
         )
 
-    def analyse(
-        self,
-        comparison: Comparison,
-        settings: CompareSettings,
-        *,
-        metric: str,
-        reference: str | None = None,
-        all_pairs: bool = True,
-    ) -> Analysis:
-        """Scores per observation and their tests."""
-        from eval.kinds.certainty.analysis import analyse
+    def counted(self, comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
+        """Counts per observation."""
+        from eval.kinds.certainty.analysis import counted
 
-        return analyse(
-            comparison, settings, metric=metric, reference=reference, all_pairs=all_pairs
-        )
+        return counted(comparison, settings, metric)
 
     def contents(self, analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
         """Tables of observations and extraction tasks, confusion, wrong labels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from eval.kinds.entities.counts import SpanCounts, borders, span_counts
@@ -11,9 +11,9 @@ from eval.kinds.entities.errors import Wrong, wrong_mentions
 from eval.kinds.entities.metrics import CERTAINTY, METRICS, SCHEME_TEXT
 from eval.kinds.entities.read import SpanComparison
 from eval.kinds.entities.scores import SpanScores, schemes_of, span_scores, span_statistics
-from eval.stats.counts import Bools, cluster_counts
-from eval.stats.significance import CompareSettings, compare_counts
-from eval.stats.tested import Tested, check_settings, checked_reference
+from eval.stats.counts import Bools
+from eval.stats.significance import CompareSettings
+from eval.stats.tested import Counted, Tested
 from labelwright.errors import ConfigError
 
 
@@ -85,51 +85,29 @@ class SpanAnalysis(Tested):
         return found[: len(self.parts)]
 
 
-def analyse_spans(
-    comparison: SpanComparison,
-    settings: CompareSettings,
-    *,
-    metric: str,
-    reference: str | None = None,
-    all_pairs: bool = True,
-) -> SpanAnalysis:
-    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
+def counted(comparison: SpanComparison, settings: CompareSettings, metric: str) -> Counted:
+    """Count mentions and words of every report: :meth:`eval.kinds.base.KindView.counted`.
 
     Raises:
-        ConfigError: reference or metric is unknown or cannot be computed from these files, the
-            margin is not between 0 and 1, or there are too few resamples.
+        ConfigError: the metric cannot be computed from these files.
     """
-    check_settings(settings, metric, METRICS)
-    first = checked_reference(comparison, reference)
-    schemes = schemes_of_comparison(comparison)
+    types, schemes = comparison.types, schemes_of_comparison(comparison)
     if parts_of(metric)[1] not in schemes:
         certain = parts_of(metric)[1] == CERTAINTY
         raise ConfigError(
             f"no {metric}, since {'the label set has no certainties' if certain else 'texts lack'}",
             remedy="choose another --metric" if certain else "give the texts with --reports FILE",
         )
-    ordered = replace(comparison, pred={first: comparison.pred[first], **comparison.pred})
-    counts, wrong = counted(ordered)
-    shown = dict.fromkeys((metric, *(m for m in METRICS if parts_of(m)[1] in schemes)))
-    return SpanAnalysis(
-        comparison=ordered,
-        metric=metric,
-        scores={
-            name: span_scores(
-                table, name, ordered.types, schemes=schemes, undefined=settings.undefined
-            )
-            for name, table in counts.items()
-        },
-        counts=counts,
-        wrong=wrong,
-        tests=compare_counts(
-            {n: cluster_counts(table, ordered.cluster_index) for n, table in counts.items()},
-            span_statistics(ordered.types, schemes=schemes, undefined=settings.undefined),
-            settings=replace(settings, statistics=tuple(shown)),
-            clustered=ordered.clusters is not None,
-            reference=None if all_pairs else first,
-            at_once=(metric,),
-        ),
+    counts, wrong = matched(comparison)
+    scores = {
+        name: span_scores(table, name, types, schemes=schemes, undefined=settings.undefined)
+        for name, table in counts.items()
+    }
+    return Counted(
+        lambda tests: SpanAnalysis(comparison, metric, tests, scores, counts, wrong),
+        counts,
+        span_statistics(types, schemes=schemes, undefined=settings.undefined),
+        shown=[name for name in METRICS if parts_of(name)[1] in schemes],
     )
 
 
@@ -138,7 +116,7 @@ def schemes_of_comparison(comparison: SpanComparison) -> tuple[str, ...]:
     return schemes_of(certainties=comparison.certainties, texts=comparison.texts is not None)
 
 
-def counted(
+def matched(
     comparison: SpanComparison,
 ) -> tuple[dict[str, SpanCounts], dict[str, list[list[Wrong]]]]:
     """Counts and wrong mentions per labeler and report."""

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from eval.kinds.base import More
-from eval.kinds.entities.analysis import SpanAnalysis, counted, parts_of, schemes_of_comparison
+from eval.kinds.entities.analysis import SpanAnalysis, matched, parts_of, schemes_of_comparison
 from eval.kinds.entities.counts import SpanCounts
 from eval.kinds.entities.metrics import SCHEME_TEXT
 from eval.kinds.entities.read import SpanComparison, load
@@ -87,7 +87,7 @@ def seeds_section(
         shown: the labelers of the page, for their colours.
         first_only: whether the page compares the first run of each labeler.
     """
-    counts, _ = counted(comparison)
+    counts, _ = matched(comparison)
     undefined = settings.undefined
     schemes = schemes_of_comparison(comparison)
     by_run = {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eval.page.section import Section
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
+    from eval.stats.tested import Counted
     from labelwright.label_set import LabelSet
 
 
@@ -46,21 +47,13 @@ class EntitiesView(KindView):
 
         return load(inputs)
 
-    def analyse(
-        self,
-        comparison: SpanComparison,
-        settings: CompareSettings,
-        *,
-        metric: str,
-        reference: str | None = None,
-        all_pairs: bool = True,
-    ) -> SpanAnalysis:
-        """Scores per type and scheme of counting, and their tests."""
-        from eval.kinds.entities.analysis import analyse_spans
+    def counted(
+        self, comparison: SpanComparison, settings: CompareSettings, metric: str
+    ) -> Counted:
+        """Counts per type and scheme of counting."""
+        from eval.kinds.entities.analysis import counted
 
-        return analyse_spans(
-            comparison, settings, metric=metric, reference=reference, all_pairs=all_pairs
-        )
+        return counted(comparison, settings, metric)
 
     def contents(self, analysis: SpanAnalysis, texts: Mapping[str, str] | None) -> Contents:
         """Tables of types and schemes, wrong mentions."""
@@ -86,12 +79,12 @@ class EntitiesView(KindView):
 
     def run_scores(self, inputs: Inputs) -> RunScores:
         """F1 by several schemes, and strict F1 by type."""
-        from eval.kinds.entities.analysis import counted, schemes_of_comparison
+        from eval.kinds.entities.analysis import matched, schemes_of_comparison
         from eval.kinds.entities.scores import span_scores
 
         comparison = self.load(inputs)
         (name,) = comparison.names
-        counts, _ = counted(comparison)
+        counts, _ = matched(comparison)
         schemes = schemes_of_comparison(comparison)
         found = span_scores(counts[name], name, comparison.types, schemes=schemes)
         whole = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,10 +15,10 @@ from eval.kinds.fields.errors import Error, Judge
 from eval.kinds.fields.metrics import METRICS
 from eval.kinds.fields.read import FieldComparison
 from eval.kinds.fields.scores import FieldScores, points_of, score, statistics
-from eval.stats.counts import Bools, cluster_counts
+from eval.stats.counts import Bools
 from eval.stats.paired import McNemar, mcnemar
-from eval.stats.significance import CompareSettings, compare_counts
-from eval.stats.tested import Tested, check_settings, checked_reference
+from eval.stats.significance import CompareSettings
+from eval.stats.tested import Counted, Tested
 from labelwright.errors import ConfigError
 
 TESTED = Count.LIKE_OF + 1
@@ -80,35 +80,27 @@ class FieldAnalysis(Tested):
         return self.scores[labeler].undefined(statistic)
 
 
-def analyse_fields(
-    comparison: FieldComparison,
-    settings: CompareSettings,
-    *,
-    metric: str,
-    reference: str | None = None,
-    all_pairs: bool = True,
-) -> FieldAnalysis:
-    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
+def counted(comparison: FieldComparison, settings: CompareSettings, metric: str) -> Counted:
+    """Count the values of every document: :meth:`eval.kinds.base.KindView.counted`.
 
     Raises:
-        ConfigError: reference or metric is unknown or means nothing for the label set, the margin
-            is not between 0 and 1, or there are too few resamples.
+        ConfigError: the metric means nothing for the label set.
     """
-    check_settings(settings, metric, tuple(METRICS))
-    ordered = comparison.first(checked_reference(comparison, reference))
-    asked, known = ordered.asked, statistics(ordered.asked, undefined=settings.undefined)
+    asked, known = comparison.asked, statistics(comparison.asked, undefined=settings.undefined)
     if metric not in known:
         raise ConfigError(
             f"no {metric}, since the label set has no text fields", remedy="choose another --metric"
         )
     counts, errors, scores = {}, {}, {}
-    for name, said in ordered.pred.items():
-        table, wrong = field_counts(asked, ordered.truth, said)
-        judged = pointed(asked, said, table, texts=ordered.texts, unknown=ordered.unknown[name])
+    for name, said in comparison.pred.items():
+        table, wrong = field_counts(asked, comparison.truth, said)
+        judged = pointed(
+            asked, said, table, texts=comparison.texts, unknown=comparison.unknown[name]
+        )
         judge = Judge(asked, judged)
-        texts = ordered.texts or (None,) * len(ordered.ids)
+        texts = comparison.texts or (None,) * len(comparison.ids)
         errors[name] = [
-            judge.errors(*each) for each in zip(wrong, ordered.truth, said, texts, strict=True)
+            judge.errors(*each) for each in zip(wrong, comparison.truth, said, texts, strict=True)
         ]
         counts[name] = table
         scores[name] = score(
@@ -121,22 +113,12 @@ def analyse_fields(
                 judged=judged,
             ),
         )
-    order = {n: cluster_counts(c[..., :TESTED], ordered.cluster_index) for n, c in counts.items()}
-    return FieldAnalysis(
-        comparison=ordered,
-        metric=metric,
-        scores=scores,
-        counts=counts,
-        errors=errors,
-        tests=compare_counts(
-            order,
-            known,
-            settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *known)))),
-            clustered=ordered.clusters is not None,
-            reference=None if all_pairs else next(iter(ordered.pred)),
-            at_once=(metric,),
-            right=lambda a, b: _mcnemar(names_of(asked), counts[a], counts[b]),
-        ),
+    return Counted(
+        lambda tests: FieldAnalysis(comparison, metric, tests, scores, counts, errors),
+        {name: table[..., :TESTED] for name, table in counts.items()},
+        known,
+        shown=known,
+        right=lambda a, b: _mcnemar(names_of(asked), counts[a], counts[b]),
     )
 
 

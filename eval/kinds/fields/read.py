@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -82,10 +82,6 @@ class FieldComparison(Aligned):
         if self.gold is None:
             raise ValueError("a comparison without gold")
         return self.gold
-
-    def first(self, labeler: str) -> FieldComparison:
-        """The same with one labeler in front."""
-        return replace(self, pred={labeler: self.pred[labeler], **self.pred})
 
 
 def load(inputs: Inputs) -> FieldComparison:

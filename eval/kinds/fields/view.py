@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eval.page.section import Section
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
+    from eval.stats.tested import Counted
     from labelwright.label_set import LabelSet
 
 
@@ -39,21 +40,13 @@ class FieldsView(KindView):
 
         return load(inputs)
 
-    def analyse(
-        self,
-        comparison: FieldComparison,
-        settings: CompareSettings,
-        *,
-        metric: str,
-        reference: str | None = None,
-        all_pairs: bool = True,
-    ) -> FieldAnalysis:
-        """Scores per field and their tests."""
-        from eval.kinds.fields.analysis import analyse_fields
+    def counted(
+        self, comparison: FieldComparison, settings: CompareSettings, metric: str
+    ) -> Counted:
+        """Counts per field."""
+        from eval.kinds.fields.analysis import counted
 
-        return analyse_fields(
-            comparison, settings, metric=metric, reference=reference, all_pairs=all_pairs
-        )
+        return counted(comparison, settings, metric)
 
     def contents(self, analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Contents:
         """Tables of fields, wrong values."""

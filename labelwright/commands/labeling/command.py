@@ -13,8 +13,14 @@ from typing import Any
 
 from labelwright.commands.input_flags import with_column
 from labelwright.commands.labeling.ray_flags import RaySettings, labeled_by
-from labelwright.commands.labeling.repeated import finished, request_of
-from labelwright.commands.labeling.runs import RunOptions, Task, carry_out, closing
+from labelwright.commands.labeling.runs import (
+    RunOptions,
+    Task,
+    carry_out,
+    closing,
+    finished,
+    request_of,
+)
 from labelwright.errors import ConfigError
 from labelwright.labelers.settings import LabelerSettings
 from labelwright.options import read_by

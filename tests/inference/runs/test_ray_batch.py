@@ -196,8 +196,8 @@ def test_failures_of_workers(place: Path) -> None:
 
 
 REFUSED = [
-    (["--ray-address", "auto"], "--ray-address means something beside --ray-actors only"),
-    (["--gpus-per-actor", "1"], "--gpus-per-actor means something beside --ray-actors only"),
+    (["--ray-address", "auto"], "--ray-address is for --ray-actors"),
+    (["--gpus-per-actor", "1"], "--gpus-per-actor is for --ray-actors"),
     (["--gpus-per-actor", "1.5", "--ray-actors", "1"], "must be a part of 1, or a whole number"),
     (["--ray-actors", "0"], "must be a whole number of at least 1"),
     (["--ray-actors", "2", "--device", "cuda:1"], "picks one GPU for all workers"),
