@@ -37,6 +37,11 @@ class Known:
     overlaps: bool
 
     @classmethod
+    def alone(cls) -> Known:
+        """Nothing to look up, and every mention stays."""
+        return cls(Dictionary({}, {}), 0.0, NEVER, overlaps=False)
+
+    @classmethod
     def tuned(
         cls,
         dictionary: Dictionary,

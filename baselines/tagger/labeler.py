@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from baselines.labeler import EMPTY, EncoderBased
 from baselines.tagger.checkpoint import LoadedTagger, load_tagger
 from baselines.tagger.choices import CRF
+from baselines.tagger.known import Known
 from baselines.tagger.prepare import entities_of
 from baselines.tagger.scores import Scored
 from baselines.tagger.token_classifier import WordPadding
 from baselines.tagger.words import Window, WordReader
-from labelwright.errors import ConfigError
 from labelwright.records import Answer, Prediction, Reject, Report
 from labelwright.runtime.progress import tell
 
@@ -39,7 +39,8 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
     texts were normalised, :func:`labelwright.labelers.normalising.normalising` goes before it.
 
     Args:
-        threshold: probability from which on a tag counts, in place of the tuned ones.
+        threshold: probability from which on a tag counts, in place of the tuned ones; with one tag
+            a word, that from which on a mention counts.
         settings: of :class:`EncoderBased`.
     """
 
@@ -55,13 +56,10 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
             sections=shape.sections,
         )
         self._padding = WordPadding(int(loaded.tokenizer.pad_token_id or 0))
-        if threshold is not None:
-            if shape.thresholds is None:
-                raise ConfigError(
-                    f"a tagger with the head {shape.head} has no threshold",
-                    remedy="remove --threshold; the likeliest tag counts",
-                )
+        if threshold is not None and shape.thresholds is not None:
             shape = replace(shape, thresholds=np.full_like(shape.thresholds, threshold))
+        elif threshold is not None:
+            shape = replace(shape, known=replace(shape.known or Known.alone(), sure=threshold))
         self._shape = shape
 
     @classmethod

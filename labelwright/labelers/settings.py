@@ -188,7 +188,7 @@ class LabelerSettings(Options):
         metavar="WAY",
     )
     threshold: float | None = flag(
-        "for taggers with several tags a word: from which probability on a tag counts; for "
+        "for taggers: from which probability on a mention counts (with several tags a word a tag); for "
         "--model dictionary: in which share of its occurrences a string must have been marked "
         "(default: as tuned on validation)",
         group=_MODEL,

@@ -291,7 +291,6 @@ def test_the_label_command(
     assert CANARY not in shown.out + shown.err
     for flags, words in (
         (["--decode", "free"], "--decode does not apply to a tagger"),
-        (["--threshold", "0.3"], "the head softmax has no threshold"),
         (["--label-set", "chexpert-14"], "trained on another label set"),
     ):
         assert main(["label", str(reports), *model, "--out", str(tmp_path / "x"), *flags]) == 2
@@ -318,6 +317,17 @@ def test_a_threshold_at_labeling_takes_the_place_of_the_tuned_ones(
             assert covered >= {place for place, letter in enumerate(text) if letter.isalnum()}
         assert prediction.entities != usual.entities
     assert all(found.entities == () for found in label(trained("nested"), texts, threshold=1.0))
+
+
+def test_a_threshold_leaves_out_mentions_of_which_a_tagger_is_less_sure(
+    trained: Callable[[str], Path],
+) -> None:
+    texts = [text for text, _ in FLAT[:6]]
+    every = [entity for p in label(trained("bio"), texts) for entity in p.entities or ()]
+    middle = sorted(entity.prob or 0.0 for entity in every)[len(every) // 2]
+    sure = [e for p in label(trained("bio"), texts, threshold=middle) for e in p.entities or ()]
+    assert sure == [entity for entity in every if (entity.prob or 0.0) >= middle]
+    assert 0 < len(sure) < len(every)
 
 
 def test_encoders_of_other_numbers(trained: Callable[[str], Path]) -> None:
