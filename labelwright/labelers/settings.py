@@ -188,8 +188,8 @@ class LabelerSettings(Options):
         metavar="WAY",
     )
     threshold: float | None = flag(
-        "for taggers: from which probability on a mention counts (with several tags a word a tag); for "
-        "--model dictionary: in which share of its occurrences a string must have been marked "
+        "for taggers: from which probability on a mention counts (with several tags a word a tag); "
+        "for --model dictionary: in which share of its occurrences a string must have been marked "
         "(default: as tuned on validation)",
         group=_MODEL,
         only=(DICTIONARY, TAGGER),
