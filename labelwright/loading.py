@@ -145,7 +145,10 @@ def _rules(settings: LabelerSettings) -> LoadedLabeler:
         label_set = LabelSet.load(label_set)
     own = extension(kind_of(label_set), "baselines.rules")
     rules = RulesLabeler if own is None else own.LABELER
-    made = rules.for_label_set(label_set, settings.rules)
+    told = {} if settings.convention is None else {"convention": settings.convention}
+    if told and own is not None:
+        _refuse(settings, ("convention",), "is for labels of certainty")
+    made = rules.for_label_set(label_set, settings.rules, **told)
     return replace(_whole(made, settings), cheap=True)
 
 

@@ -20,6 +20,8 @@ _AROUND = {
 }
 _SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains", "within"})
 """What goes on behind "but" about the part before it: "heart obscured *but not* enlarged"."""
+_OTHER_NAME = 2
+"""How many words another name in brackets has."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _BESIDE = 4
 """How close behind a word such as "left" the finding stands that it begins."""
@@ -198,11 +200,21 @@ class Borders:
                     self._asides.append((at, self._words.index(",", at + 2) + 1))
                     self._holes.append(self._asides[-1])
                 elif word == ")" and opened >= 0:
-                    if at - opened > 2 or not self._words[opened + 1].isdigit():
+                    if self._names_again(opened + 1, at):
+                        found = [one for one in found if one[0] not in (opened, at)]
+                    elif at - opened > 2 or not self._words[opened + 1].isdigit():
                         self._holes.append((opened, at + 1))
                     opened = -1
             found.sort()
         self._separators = found
+
+    def _names_again(self, low: int, high: int) -> bool:
+        """Whether a bracket holds another name and no more: "folded lung (round atelectasis)"."""
+        return (
+            high - low <= _OTHER_NAME
+            and any(low <= start and end == high for start, end in self._mentions)
+            and not any(low <= m.start < high for m in self._triggers)
+        )
 
     def _in_number(self, at: int) -> bool:
         """Whether the mark stands between figures: "12/30"."""

@@ -69,13 +69,19 @@ class RulesLabeler:
         self._aside = frozenset() if rest is None else frozenset({rest.label, *rest.ignore})
 
     @classmethod
-    def for_label_set(cls, label_set: LabelSet, rules_file: Path | None = None) -> RulesLabeler:
+    def for_label_set(
+        cls, label_set: LabelSet, rules_file: Path | None = None, convention: str | None = None
+    ) -> RulesLabeler:
         """Build it from the shipped rules of ``label_set``, or from ``rules_file``.
 
+        Args:
+            convention: name of another convention than the labeling guide's.
+
         Raises:
+            ConfigError: there is no such convention for these labels.
             LabelSetError: there are no rules for it, or they have mistakes.
         """
-        return cls(label_set, rule_book.load(label_set, rules_file))
+        return cls(label_set, rule_book.load(label_set, rules_file, convention))
 
     def __reduce__(self) -> tuple[type[RulesLabeler], tuple[LabelSet, RuleBook]]:
         return type(self), (self._label_set, self._book)

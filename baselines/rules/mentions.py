@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class _Kind(IntEnum):
     ELSEWHERE = auto()
     ABSENT = auto()
     WEAK = auto()
+    DOUBTFUL = auto()
     PERSON = auto()
     AGAIN = auto()
 
@@ -83,6 +84,7 @@ class Finder:
         self._trie = PhraseTrie(book.known)
         self._labels: list[str] = []
         self._signs: set[str] = set()
+        self._stale: set[int] = set()
         self._part_owners: list[int] = []
         rules = [*book.observations, *([book.rest.other] if book.rest else [])]
         for observation in rules:
@@ -120,6 +122,9 @@ class Finder:
         self._add(rules.absent, _Cue(_Kind.ABSENT, owner))
         self._add(rules.weak, _Cue(_Kind.MENTION, owner))
         self._add(rules.weak, _Cue(_Kind.WEAK, owner))
+        self._add(rules.doubtful, _Cue(_Kind.DOUBTFUL, owner))
+        if rules.unchanged:
+            self._stale.add(owner)
         for part in rules.parts:
             self._add_part(part, owner)
 
@@ -156,10 +161,24 @@ class Finder:
         said = [mention for mention in named if mention.certainty is not Certainty.BLANK]
         if found.parts and found.states:
             said += self._changed_parts(sentence, found, scope)
+        if found.doubtful:
+            said = [self._doubted(mention, sentence, found.doubtful) for mention in said]
         fine = any(_says_normal(scope, match) for match in found.fine)
         if elsewhere and self.is_about(sentence):
             elsewhere = False
         return _with_aside(Reading(tuple(said), fine, elsewhere, tuple(named)), found)
+
+    def _doubted(
+        self, mention: Mention, sentence: Sentence, doubtful: Mapping[int, Sequence[Match]]
+    ) -> Mention:
+        """The mention as uncertain, if it is stated in words that the rules call doubtful."""
+        if mention.certainty is not Certainty.POSITIVE:
+            return mention
+        owner = self._labels.index(mention.label)
+        spans = (sentence.span(m.start, m.end) for m in doubtful.get(owner, ()))
+        if any(low < mention.end and mention.start < high for low, high in spans):
+            return mention._replace(certainty=Certainty.UNCERTAIN)
+        return mention
 
     def is_about(self, sentence: Sentence) -> bool:
         """Whether the sentence names what the label set is about (``topic: about``)."""
@@ -193,6 +212,9 @@ class Finder:
             for part in longest(matches):
                 state = None if _masked(part, masks) else reader.state(part)
                 certainty = None if state is None else _judge(scope, state)
+                if state is not None and observation in self._stale and certainty is None:
+                    unchanged = state.payload.kind is _Kind.UNCHANGED
+                    certainty = Certainty.UNCERTAIN if unchanged else None
                 if state is None or certainty is None:
                     continue
                 start, end = min(part.start, state.start), max(part.end, state.end)
@@ -211,6 +233,7 @@ class _Found(NamedTuple):
     elsewhere: list[Match]
     absent: list[Match]
     weak: list[Match]
+    doubtful: dict[int, list[Match]]
     answers: list[Match]
     persons: set[int]
     again: set[int]
@@ -230,7 +253,7 @@ def _with_aside(reading: Reading, found: _Found) -> Reading:
 
 
 def _sorted_out(matches: Sequence[Match]) -> _Found:
-    found = _Found([], [], {}, {}, {}, [], [], [], [], [], set(), set())
+    found = _Found([], [], {}, {}, {}, [], [], [], [], {}, [], set(), set())
     by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
     for match in matches:
         payload = match.payload
@@ -251,6 +274,8 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
             found.absent.append(match)
         elif kind is _Kind.WEAK:
             found.weak.append(match)
+        elif kind is _Kind.DOUBTFUL:
+            found.doubtful.setdefault(owner, []).append(match)
         elif kind is _Kind.PERSON:
             found.persons.add(owner)
         elif kind is _Kind.AGAIN:
@@ -352,13 +377,19 @@ def _masked(match: Match, masks: Sequence[Match]) -> bool:
     )
 
 
+_NORMAL: dict[Certainty | None, Certainty] = {
+    Certainty.POSITIVE: Certainty.NEGATIVE,
+    Certainty.UNCERTAIN: Certainty.UNCERTAIN,
+}
+
+
 def _judge(scope: Scope, state: Match) -> Certainty | None:
     kind = state.payload.kind
     if kind is _Kind.UNCHANGED:
         return None
     verdict = scope.verdict(state.start, state.end)
     if kind is _Kind.NORMAL:
-        return Certainty.NEGATIVE if verdict is Certainty.POSITIVE else None
+        return _NORMAL.get(verdict)
     if kind is _Kind.UNCLEAR and verdict is not None:
         return Certainty.UNCERTAIN
     return verdict

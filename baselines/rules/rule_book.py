@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from baselines.rules.conventions import Convention
 from baselines.rules.phrases import mistake
 from baselines.rules.triggers import Trigger
 from labelwright.errors import LabelSetError
@@ -20,7 +21,10 @@ from labelwright.records import Certainty
 SHIPPED = Path(__file__).parent
 
 RULES = ("label_set", "scope", "observations", "rest", "topic")
-OBSERVATION = ("mentions", "not_mentions", "absent", "weak", "parts", "sign")
+OBSERVATION = (
+    *("mentions", "not_mentions", "absent", "weak", "doubtful", "parts", "sign"),
+    "unchanged",
+)
 PART = ("names", "changed", "unclear", "normal")
 REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
 TOPIC = ("about", "elsewhere", "anywhere")
@@ -96,6 +100,7 @@ class ObservationRules:
     ``sign`` says that it is what the report sees, and that others explain: in "opacity, edema or
     pneumonia" it is no alternative. ``absent`` says by itself that it is not there ("extubated").
     ``weak`` gives way to a doubt about the same observation: "vessels prominent, perhaps edema".
+    ``doubtful`` is uncertain though nothing doubts it; so is a part called ``unchanged``.
     """
 
     label: str
@@ -105,6 +110,8 @@ class ObservationRules:
     sign: bool = False
     absent: tuple[str, ...] = ()
     weak: tuple[str, ...] = ()
+    doubtful: tuple[str, ...] = ()
+    unchanged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +183,11 @@ def shipped_names() -> list[str]:
     return sorted(p.stem for p in SHIPPED.glob("*.yaml") if not p.stem.startswith("scope-"))
 
 
-def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
+def load(label_set: LabelSet, path: Path | None = None, convention: str | None = None) -> RuleBook:
     """Read the rules of a label set, the shipped ones by its name or those at ``path``.
+
+    Args:
+        convention: name of another convention than the labeling guide's.
 
     Raises:
         LabelSetError: there are none, or a file has mistakes (``problems`` lists all).
@@ -191,9 +201,12 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
                 "give it with --rules FILE, or use a label set that has rules: "
                 + ", ".join(shipped_names()),
             )
+    changes = None if convention is None else Convention(convention, label_set.kin)
     file = YamlFile.read(path)
     book = _Reader(file)
     value = book.mapping((), file.value, RULES)
+    if changes is not None:
+        value = changes.rules(value)
     if value.get("label_set") not in (label_set.name, label_set.kin):
         file.problem(
             ["label_set"],
@@ -204,10 +217,13 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
     rest = _rest(book, value.get("rest"), label_set)
     topic = _topic(book, value.get("topic"), label_set)
     scope_path = _scope_path(file, value.get("scope"), path)
+    files = [path, scope_path, *([] if changes is None else [changes.path])]
     file.finish("mistake in rules")
     scope_file = YamlFile.read(scope_path)
     scope = _Reader(scope_file)
     words = scope.mapping((), scope_file.value, SCOPE)
+    if changes is not None:
+        words = changes.scope(words)
     triggers = {kind: scope.phrases([key], words.get(key)) for key, kind in TRIGGERS.items()}
     normal = scope.phrases(["normal"], words.get("normal"))
     unchanged = scope.phrases(["unchanged"], words.get("unchanged"))
@@ -228,7 +244,7 @@ def load(label_set: LabelSet, path: Path | None = None) -> RuleBook:
         skip_sections=frozenset(skip_sections),
         other_languages=frozenset(other_languages),
         known=None if subject is None else subject.known,
-        sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in (path, scope_path)},
+        sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
     )
 
 
@@ -255,6 +271,8 @@ def _observations(
                 sign=item.get("sign") is True,
                 absent=book.phrases([*path, "absent"], item.get("absent")),
                 weak=book.phrases([*path, "weak"], item.get("weak")),
+                doubtful=book.phrases([*path, "doubtful"], item.get("doubtful")),
+                unchanged=item.get("unchanged") == str(Certainty.UNCERTAIN),
             )
         )
     return tuple(rules)

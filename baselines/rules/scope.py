@@ -25,6 +25,7 @@ _NO_ADJECTIVE = frozenset(
     {"of", "for", "in", "on", "to", "with", "from", "after", "by", "as", "at", "and", "or"}
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
+_ENUMERATING = frozenset({"include", "includes", "including"})
 _RELATIVE = frozenset({"which", "who"})
 _GONE = frozenset({Trigger.ABSENT, Trigger.GONE})
 """What may be said behind a relative clause: "the effusion which he had *has resolved*"."""
@@ -150,6 +151,8 @@ class Scope(Borders):
             until = self._next_start(index)
             fresh = self._forward_starts.get(end)
             listed = kind in NEGATIONS and start in self._alternatives
+            if start in self._listed and self._words[start] == "and" and self._enumerates(trigger):
+                continue
             if (
                 (hard and not (kind is Trigger.PERSON and start in self._listed))
                 or (fresh is not None and kind not in NOT_HIS)
@@ -165,6 +168,10 @@ class Scope(Borders):
             ):
                 return [*spans, (low, start)]
         return [*spans, (low, size)]
+
+    def _enumerates(self, trigger: Match) -> bool:
+        """Whether a list of possibilities follows: "considerations include edema *and mild* …"."""
+        return not _ENUMERATING.isdisjoint(self._words[trigger.start : trigger.end])
 
     def _denial_after(self, end: int) -> int:
         """Where a denial begins behind a finding: "history of emphysema without effusion"."""

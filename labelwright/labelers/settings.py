@@ -52,7 +52,7 @@ SERVED = {
 GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
 WEIGHTS = ("device", "dtype", "batch_size")
 SECONDS: Mapping[str, frozenset[str]] = {
-    RULES: frozenset({"rules"}),
+    RULES: frozenset({"rules", "convention"}),
     KNN: frozenset({"index", *SHOWN, *CHOSEN}),
 }
 """What is told to a second reader of a kind, and not to the first."""
@@ -97,6 +97,12 @@ class LabelerSettings(Options):
     )
     rules: Path | None = flag(
         "a rules file of your own, for --model rules", only=(RULES,), type=Path, metavar="FILE"
+    )
+    convention: str | None = flag(
+        "another convention than the labeling guide's, for the rules: chexpert, that of the "
+        "published label files of CheXpert and MIMIC-CXR",
+        only=(RULES,),
+        metavar="NAME",
     )
     sections: str | None = flag(
         "what of a report to read (default: as in training; full for others); a report "

@@ -8,7 +8,8 @@ import re
 ENDS = re.compile(
     r"!|。|！|？"
     r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?i:no|none|nil|yes|negative|absent"
-    r"|(?:not?|none|nil) (?:seen|found|present|identified|visible|here|today|on this \w+)"
+    r"|(?:not?|none|nil) (?:seen|found|present|identified|visible|here|today|on this \w+"
+    r"|that (?:i|we) can (?:see|find|tell))"
     r")[ \t]*(?:[.;,\n]|\Z))"
     r"|\.(?:(?<!\d\.)|(?!\d))(?<!\b[Vv]s\.)(?<!\bVS\.)(?<!\b[Dd]r\.)(?<!\b[ei]\.[ge]\.)(?![ge]\.)"
     r"|\n(?:[ \t\r]*\n"

@@ -72,7 +72,7 @@ ANSWERS = {
 }
 PLAIN = {
     "Lungs look good.": "NF+",
-    "Nothing broken.": "NF+",
+    "Nothing broken.": "FR- NF+",
     "Water on the right side.": "PE+",
     "The heart's huge.": "CM+",
     "Effusion in the patient's brother. Heart normal.": "CM- NF+",
