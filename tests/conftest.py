@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from labelwright.checkpoint import TaskInfo, save_task
 from labelwright.io.jsonl import write_json, write_jsonl
@@ -18,6 +19,10 @@ from labelwright.label_set import LabelSet
 from labelwright.prompt import messages
 from labelwright.records import Certainty
 from labelwright.tasks.certainty.answer import PROMPT_VERSION, render
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # on a machine with other work a slow example says nothing
+
 
 REPORTS = (
     "The heart is mildly enlarged. No pneumothorax or pleural effusion.",
