@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Certainty, Prediction
 from labelwright.tasks.base import (
-    Choices,
     ClassForm,
     Finding,
     Known,
@@ -40,9 +38,10 @@ class CertaintyKind(TaskKind[Value]):
     card: ClassVar[str] = "one report and writes one line with a certainty for each observation"
     open_reason: ClassVar[str] = "not every observation is determined"
 
-    def read(self, file: YamlFile, text: str) -> LabelSet:
-        """Check and build."""
-        return schema.read(file, text)
+    read = staticmethod(schema.read)
+    instruction = staticmethod(line.system_prompt)
+    choices = staticmethod(line.choices)
+    plain = staticmethod(line.as_line)
 
     def describe(self, label_set: LabelSet) -> str:
         """Labels and certainties."""
@@ -52,10 +51,6 @@ class CertaintyKind(TaskKind[Value]):
     def example(self, label_set: LabelSet) -> Value:
         """A report that says nothing of any observation."""
         return dict.fromkeys(label_set.names, Certainty.BLANK)
-
-    def instruction(self, label_set: LabelSet) -> str:
-        """The label set's own, with observations and certainties."""
-        return line.system_prompt(label_set)
 
     def render(self, label_set: LabelSet, value: Value) -> str:
         """The answer line."""
@@ -73,14 +68,6 @@ class CertaintyKind(TaskKind[Value]):
         """Read an answer line."""
         del text, probs
         return line.parse(label_set, answer, ended=ended)
-
-    def plain(self, answer: str) -> str:
-        """A JSON object as a line."""
-        return line.as_line(answer)
-
-    def choices(self, label_set: LabelSet) -> Choices:
-        """An observation is a slot, its certainties the options."""
-        return line.choices(label_set)
 
     def picks(self, label_set: LabelSet, value: Value) -> Value:
         """The value itself."""

@@ -98,14 +98,14 @@ def written(entity: Entity) -> str:
     return GAP.join(parts)
 
 
-def render(label_set: LabelSet, entities: Iterable[Entity]) -> str:
-    """The answer for ``entities``; of equal lines at one place the label set's order decides.
+def render(label_set: LabelSet, value: Iterable[Entity]) -> str:
+    """The answer that names mentions; of equal lines at one place the label set's order decides.
 
     Raises:
         ValueError: a type is not in the label set, or a certainty is missing or not asked for.
     """
     lines = []
-    for entity in in_order(entities):
+    for entity in in_order(value):
         label = label_set.by_name.get(entity.type)
         if label is None:
             raise ValueError(f"not in label set {label_set.name}: {entity.type}")
@@ -252,14 +252,14 @@ def shifted(entity: Entity, by: int) -> Entity:
     return replace(entity, spans=tuple((start + by, end + by) for start, end in entity.spans))
 
 
-def as_lines(raw: str) -> str:
+def as_lines(answer: str) -> str:
     """An answer as lines ``type: text``: without a code fence; from JSON where it is some.
 
     Understood are ``{"type": ["mention", …], …}`` and lists of objects that have a type and a
     text, alone or as the only value of an object. Anything else stays as it is.
     """
-    fenced = _FENCE.match(raw)
-    bare = fenced[1] if fenced else raw
+    fenced = _FENCE.match(answer)
+    bare = fenced[1] if fenced else answer
     if not bare.lstrip().startswith(("{", "[")):
         return bare
     try:

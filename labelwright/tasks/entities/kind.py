@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from labelwright.io.delimited import escape
-from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Certainty, Entity, Prediction, Span
 from labelwright.tasks.base import (
     Chat,
     ClassForm,
     Finding,
-    Parsed,
     Part,
     Table,
     Tally,
@@ -47,9 +45,12 @@ class EntitiesKind(TaskKind[Value]):
     exports: ClassVar[tuple[str, ...]] = ("parquet", "omop", "brat")
     other_prompts: ClassVar[Mapping[str, str]] = {lines.ALMEIDA: "entities without certainties"}
 
-    def read(self, file: YamlFile, text: str) -> LabelSet:
-        """Check and build."""
-        return schema.read(file, text)
+    read = staticmethod(schema.read)
+    instruction = staticmethod(lines.system_prompt)
+    render = staticmethod(lines.render)
+    parse = staticmethod(lines.parse)
+    faults = staticmethod(lines.faults)
+    plain = staticmethod(lines.as_lines)
 
     def describe(self, label_set: LabelSet) -> str:
         """Types, whether they may overlap, certainties, examples."""
@@ -71,34 +72,6 @@ class EntitiesKind(TaskKind[Value]):
             Entity(label.name, ((at, at + 1),), f"a mention of {label.name}", said)
             for at, label in enumerate(label_set.labels)
         )
-
-    def instruction(self, label_set: LabelSet) -> str:
-        """The label set's own, with types and worked examples."""
-        return lines.system_prompt(label_set)
-
-    def render(self, label_set: LabelSet, value: Value) -> str:
-        """A line per mention."""
-        return lines.render(label_set, value)
-
-    def parse(
-        self,
-        label_set: LabelSet,
-        answer: str,
-        text: str,
-        *,
-        ended: bool | None = None,
-        probs: Sequence[float] | None = None,
-    ) -> Parsed[Value]:
-        """Read the lines and find their mentions in the text."""
-        return lines.parse(label_set, answer, text, ended=ended, probs=probs)
-
-    def faults(self, label_set: LabelSet, answer: str) -> tuple[str, ...]:
-        """What of the form is wrong."""
-        return lines.faults(label_set, answer)
-
-    def plain(self, answer: str) -> str:
-        """JSON or fenced lines as lines."""
-        return lines.as_lines(answer)
 
     def prompts(self, label_set: LabelSet) -> Mapping[str, Callable[[str], Chat]]:
         """The prompt of a published benchmark, which asks for no certainties."""
