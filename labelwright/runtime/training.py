@@ -195,6 +195,7 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
         """
         show_messages()
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # whoever changed it since
         if {"-h", "--help", "--help-all"} & set(argv):
             sys.stdout.write(self.help_text())
             return 0
