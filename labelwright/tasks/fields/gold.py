@@ -64,11 +64,12 @@ def of_object(
         ValueError, TypeError, KeyError: a field is not in the label set, or a value is none.
     """
     own = fields_of(label_set)
-    skip = set((line or {}).get("not_scored") or ())
+    given_up = (line or {}).get("not_scored") or ()
+    skip = {_field(label_set, own, str(name)).name for name in given_up}
     found: Gold = {}
     for name, value in given.items():
         field = _field(label_set, own, name)
-        if name not in skip:
+        if field.name not in skip:
             found[field.name] = _value(own, field, value)
     return _computed(own, found)
 

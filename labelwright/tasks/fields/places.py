@@ -46,7 +46,7 @@ class Places:
             if (start, end) in known:
                 exact.append(place)
                 continue
-            mark = "" if field.type is FieldType.DATE else "[.,/]?"
+            mark = "" if field.type is FieldType.DATE else "(?:[.,/]|[eE])?"
             whole = not mark or start in firsts
             if not _in_figures(self._text, start, end, mark):
                 (exact if whole and mark else near).append(place)

@@ -10,6 +10,7 @@ import pytest
 
 from eval.kinds.fields.asked import asked_of
 from eval.kinds.fields.equality import matched
+from labelwright.errors import InputError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction
 from labelwright.tasks.fields.branches import copies
@@ -130,3 +131,19 @@ def test_gold_takes_the_sign_from_its_words(tmp_path: Path) -> None:
     sameness = asked_of(LABELS)[0].sameness
     assert matched(sameness, known[:1], known[1:2]) == [(0, 0)]
     assert matched(sameness, known[:1], known[3:]) == []
+
+
+def test_a_part_of_a_number_is_no_place_of_another() -> None:
+    parsed = KIND.parse(LABELS, "PC 1", "PCR 1e10 mg/dl, poi 0,1", ended=True)
+    assert parsed.problems == ("no evidence: PCR",)
+
+
+def test_fields_that_are_given_up_are_named_as_fields_are(tmp_path: Path) -> None:
+    row = {"id": "a", "fields": {"PCR": 3, "dose": None}, "not_scored": ["pc"]}
+    (tmp_path / "gold.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    ((_, _, known),) = KIND.read_gold(tmp_path / "gold.jsonl", LABELS)
+    assert set(known) == {"Dose"}
+    row["not_scored"] = ["CRP"]
+    (tmp_path / "gold.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(InputError, match="no field CRP"):
+        list(KIND.read_gold(tmp_path / "gold.jsonl", LABELS))
