@@ -18,6 +18,8 @@ _BATCH = 1024
 _AT_ONCE = 64 * 1024 * 1024
 """Bytes of cells that become Python objects together; a dictionary of one long text and many
 references to it would be far more than the file."""
+_BUFFER = 1 << 16
+"""Bytes of a column that are read at once: a row group may be the whole file."""
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
@@ -37,8 +39,8 @@ def read_parquet(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
                     n for n in columns.used if _kind(table.schema_arrow.field(n).type) == "string"
                 ]
             composer = Composer(columns.texts)
-            with _opened(path, strings) as table:
-                for batch in _batches(table, columns):
+            with _opened(path) as table, _opened(path, strings) as packed:
+                for batch in _batches(table, packed, strings, columns):
                     for cells in _rows(batch):
                         position.row += 1
                         yield _report(str(path), position.row, cells, columns, composer)
@@ -63,17 +65,41 @@ def _opened(path: Path, as_dictionary: Sequence[str] = ()) -> Any:
     """The table; columns named are not expanded where many rows share one text."""
     from pyarrow.parquet import ParquetFile
 
-    return ParquetFile(path, read_dictionary=list(as_dictionary))
+    return ParquetFile(
+        path, read_dictionary=list(as_dictionary), buffer_size=_BUFFER, pre_buffer=False
+    )
 
 
-def _batches(table: Any, columns: Columns) -> Iterator[Any]:
-    """Batches of few rows where rows are large."""
+def _batches(table: Any, packed: Any, strings: Sequence[str], columns: Columns) -> Iterator[Any]:
+    """Batches of few rows where rows are large.
+
+    Args:
+        packed: the same table with the texts of ``strings`` as dictionaries. That takes more
+            memory than the texts themselves where no two are equal, so it is read only where
+            references to a long text could make a batch many times the file.
+    """
     names = list(columns.used)
     for number in range(table.num_row_groups):
         group = table.metadata.row_group(number)
         size = group.total_byte_size // max(1, group.num_rows)
         rows = max(1, min(_BATCH, _AT_ONCE // max(1, size)))
-        yield from table.iter_batches(rows, row_groups=[number], columns=names)
+        longest = max((_longest(packed, number, name) for name in strings), default=0)
+        source = packed if longest * rows > _AT_ONCE else table
+        yield from source.iter_batches(rows, row_groups=[number], columns=names)
+
+
+def _longest(packed: Any, number: int, name: str) -> int:
+    """Bytes of the longest text in the dictionary of a row group's column; 0 without one."""
+    import pyarrow.compute as pc
+
+    group = packed.metadata.row_group(number)
+    parts = (group.column(index) for index in range(group.num_columns))
+    if not any(part.path_in_schema == name and part.has_dictionary_page for part in parts):
+        return 0
+    first = next(packed.iter_batches(1, row_groups=[number], columns=[name]), None)
+    if first is None:
+        return 0
+    return pc.max(pc.binary_length(first.column(0).dictionary)).as_py() or 0
 
 
 def _columns(table: Any, path: Path, options: ReadOptions) -> Columns:

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from reading_tools import PEAK, STATUS, failure, read, saved, table, texts
 
 from labelwright.errors import InputError
+from labelwright.readers import ReadOptions, read_reports
 from labelwright.readers.tables.delimited import pass_over
+from labelwright.records import Report
 
 PACK: dict[str, Callable[[bytes], bytes]] = {"gz": gzip.compress, "zst": zstd.compress}
 KIND = {"gz": "gzip", "zst": "zstd"}
@@ -310,3 +312,18 @@ def test_a_parquet_bomb_does_not_fill_the_memory(tmp_path: Path) -> None:
     length, peak = map(int, done.stdout.split())
     assert length == 5 * 8_000_000
     assert peak < 500 * 1024  # KiB
+
+
+def test_parquet_of_one_row_group_is_read_piece_by_piece(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    written = [f"{n} {'clear lungs ' * 150}".strip() for n in range(12_000)]
+    columns = {"id": [str(n) for n in range(len(written))], "text": written}
+    path = table(tmp_path, "a.parquet", columns)
+    before = pa.total_allocated_bytes()
+    most = 0
+    for report, text in zip(read_reports([path], ReadOptions()), written, strict=True):
+        assert isinstance(report, Report)
+        assert report.text == text
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < sum(map(len, written)) / 2
