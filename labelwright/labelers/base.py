@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Reject, Report, Section
@@ -85,6 +86,12 @@ class Keyed(Protocol):
         ...
 
 
+@cache
+def _keyed(kind: type) -> bool:
+    """Asked once per kind of labeler: a protocol takes as long to tell as a short report."""
+    return issubclass(kind, Keyed)
+
+
 def key_of_one(report: Report) -> bytes:
     """The key where the answer also depends on whose report it is."""
     digest = blake2b(digest_size=16)
@@ -96,8 +103,8 @@ def key_of_one(report: Report) -> bytes:
 
 def key_of(labeler: ReportLabeler, report: Report) -> bytes:
     """What two reports must share to get the same answer: mostly text and section bounds."""
-    if isinstance(labeler, Keyed):
-        return labeler.key(report)
+    if _keyed(type(labeler)):
+        return cast(Keyed, labeler).key(report)
     digest = blake2b(report.text.encode("utf-8", "surrogatepass"), digest_size=16)
     for section in report.sections:
         digest.update(f"\0{section.name} {section.start} {section.end}".encode())

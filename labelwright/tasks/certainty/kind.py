@@ -23,6 +23,7 @@ from labelwright.tasks.certainty import answer as line
 from labelwright.tasks.certainty import rules, schema, table, together
 
 Value = Mapping[str, Certainty | None]
+_NAMED: Mapping[str | None, Certainty | None] = dict([(None, None), *rules.NAMED.items()])
 SAID = tuple(c for c in Certainty if c is not Certainty.BLANK)
 
 
@@ -82,10 +83,7 @@ class CertaintyKind(TaskKind[Value]):
         self, label_set: LabelSet, probs: Probabilities
     ) -> tuple[dict[str, str], tuple[str, ...]]:
         """The likeliest labels that obey the exclusive rules."""
-        named = {
-            name: {Certainty(option): p for option, p in row.items()} for name, row in probs.items()
-        }
-        labels, changed = rules.settle(label_set, named)
+        labels, changed = rules.settle(label_set, probs)
         return dict(labels), changed
 
     def broken(self, label_set: LabelSet, value: Value) -> tuple[str, ...]:
@@ -99,7 +97,10 @@ class CertaintyKind(TaskKind[Value]):
     def from_json(self, label_set: LabelSet, given: Any) -> Value:
         """The inverse; observations are not compared with those of the label set."""
         del label_set
-        return {name: None if said is None else Certainty(said) for name, said in given.items()}
+        try:
+            return {name: _NAMED[said] for name, said in given.items()}
+        except (KeyError, TypeError):
+            return {name: None if said is None else Certainty(said) for name, said in given.items()}
 
     def to_object(self, value: Value) -> dict[str, Any]:
         """The observations themselves."""

@@ -32,10 +32,8 @@ from labelwright.tasks.certainty.rules import settle
 PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certainty.BLANK)
 Said = Mapping[str, Certainty | None]
 
-_POSITIVE, _UNCERTAIN, _BLANK = (
-    c.value for c in (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.BLANK)
-)
-_OTHERS = tuple(c for c in Certainty if c is not Certainty.POSITIVE)
+_POSITIVE, _UNCERTAIN, _NEGATIVE, _BLANK = (c.value for c in PRECEDENCE)
+_OTHERS = tuple(c.value for c in Certainty if c is not Certainty.POSITIVE)
 
 
 def of_windows(label_set: LabelSet, answers: Sequence[Answer]) -> Answer:
@@ -77,7 +75,7 @@ def of_sentences(label_set: LabelSet, parts: Sequence[Part]) -> Answer:
         name: _combined([a.probs[name] for a in answers if a.probs], every=name in heads)
         for name in label_set.names
     }
-    allowed = {label.name: label.certainties for label in label_set.labels}
+    allowed = {label.name: [c.value for c in label.certainties] for label in label_set.labels}
     kept = {name: {c: given[c] for c in allowed[name]} for name, given in probs.items()}
     labels, changed = settle(label_set, kept)
     notes = dict.fromkeys(note for a in answers for note in a.notes if not note.startswith("rule:"))
@@ -86,7 +84,7 @@ def of_sentences(label_set: LabelSet, parts: Sequence[Part]) -> Answer:
         raw=render(label_set, labels),
         notes=(*notes, *(f"rule: {name}" for name in changed)),
         probs={
-            name: {certainty.value: round(value, 6) for certainty, value in given.items()}
+            name: {certainty: round(value, 6) for certainty, value in given.items()}
             for name, given in kept.items()
         },
         evidence=_evidence_of_sentences(parts, labels, heads),
@@ -128,14 +126,14 @@ def _deciding(given: list[dict[str, float]], certainty: str, *, every: bool) -> 
     return max(given, key=lambda probs: probs.get(certainty, 0.0))
 
 
-def _combined(given: Sequence[Mapping[str, float]], *, every: bool) -> dict[Certainty, float]:
+def _combined(given: Sequence[Mapping[str, float]], *, every: bool) -> dict[str, float]:
     """The distribution over certainties of a whole report."""
     if every:
         sure = math.prod(row.get(_POSITIVE, 0.0) for row in given)
-        rest = {c: sum(row.get(c.value, 0.0) for row in given) for c in _OTHERS}
+        rest = {c: sum(row.get(c, 0.0) for row in given) for c in _OTHERS}
         total = sum(rest.values()) or 1.0
         found = {c: (1 - sure) * value / total for c, value in rest.items()}
-        return {Certainty.POSITIVE: sure} | found
+        return {_POSITIVE: sure} | found
     no_positive = neither = nothing_said = 1.0
     for row in given:
         positive = row.get(_POSITIVE, 0.0)
@@ -143,10 +141,10 @@ def _combined(given: Sequence[Mapping[str, float]], *, every: bool) -> dict[Cert
         neither *= max(1 - positive - row.get(_UNCERTAIN, 0.0), 0.0)
         nothing_said *= row.get(_BLANK, 0.0)
     return {
-        Certainty.POSITIVE: 1 - no_positive,
-        Certainty.UNCERTAIN: max(no_positive - neither, 0.0),
-        Certainty.NEGATIVE: max(neither - nothing_said, 0.0),
-        Certainty.BLANK: nothing_said,
+        _POSITIVE: 1 - no_positive,
+        _UNCERTAIN: max(no_positive - neither, 0.0),
+        _NEGATIVE: max(neither - nothing_said, 0.0),
+        _BLANK: nothing_said,
     }
 
 
