@@ -37,6 +37,10 @@ def _share(text: str) -> float:
     return value
 
 
+SHARES, LEAST_WINDOW = 4, 128
+"""Shards for each process at least, so that none waits long for the last; but none of few rows."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RaySettings(Options):
     """How a run is spread over processes, GPUs and machines."""
@@ -121,7 +125,8 @@ def _here(settings: LabelerSettings, workers: int | None, rows: int) -> LoadedLa
     if workers == 1:
         return loaded
     several = Processes(loaded.labeler, partial(_in_worker, settings), workers)
-    return replace(loaded, labeler=several)
+    window = max(LEAST_WINDOW, min(loaded.window, rows // (SHARES * workers)))
+    return replace(loaded, labeler=several, window=window)
 
 
 def _in_worker(settings: LabelerSettings) -> tuple[ReportLabeler, str, int]:
