@@ -1,8 +1,8 @@
 """An index of all pieces of three characters of all notes, so that rare patterns are found at once.
 
 It is made on demand (it takes as much room as the notes twice over) and from then on kept up to
-date. A search takes from its pattern the pieces of text that every match
-must hold; only notes that hold them are read.
+date; in SQLite by FTS5, in PostgreSQL by pg_trgm. A search takes from its pattern the pieces of
+text that every match must hold; only notes that hold them are read.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, TextClause, inspect, text
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from labelwright.errors import ConfigError
 from review.store.store import Store
+from review.store.tables import note
 
 TABLE = "note_trigram"
 _SHORTEST = 3
@@ -25,26 +27,31 @@ def build(store: Store) -> None:
     """Make the index.
 
     Raises:
-        ConfigError: the database is none that it is made for.
+        ConfigError: PostgreSQL does not let its user have the extension that it is made of.
     """
-    if not store.sqlite:
-        raise ConfigError(
-            "this index is for SQLite",
-            remedy="with PostgreSQL: CREATE EXTENSION pg_trgm, and a GIN index on note(text)",
-        )
     with store.writing() as connection:
         if exists(connection):
             return
-        connection.exec_driver_sql(
-            f"CREATE VIRTUAL TABLE {TABLE} USING fts5(text, content='note', content_rowid='id', "
-            "tokenize='trigram', detail='none')"
-        )
-        connection.exec_driver_sql(f"INSERT INTO {TABLE}({TABLE}) VALUES('rebuild')")
+        if store.sqlite:
+            connection.exec_driver_sql(
+                f"CREATE VIRTUAL TABLE {TABLE} USING fts5(text, content='note', "
+                "content_rowid='id', tokenize='trigram', detail='none')"
+            )
+            connection.exec_driver_sql(f"INSERT INTO {TABLE}({TABLE}) VALUES('rebuild')")
+            return
+        try:
+            connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+        except DBAPIError:
+            raise ConfigError(
+                "the database has no extension pg_trgm, and its user may not add it",
+                remedy="have an administrator of PostgreSQL run: CREATE EXTENSION pg_trgm",
+            ) from None
+        connection.exec_driver_sql(f"CREATE INDEX {TABLE} ON note USING gin (text gin_trgm_ops)")
 
 
 def keep_up(connection: Connection, after: int) -> None:
-    """Add the notes with numbers above ``after``, if there is an index."""
-    if exists(connection):
+    """Add the notes with numbers above ``after`` to an index that does not do so itself."""
+    if connection.dialect.name == "sqlite" and exists(connection):
         connection.exec_driver_sql(
             f"INSERT INTO {TABLE}(rowid, text) SELECT id, text FROM note WHERE id > ?",  # noqa: S608
             (after,),
@@ -53,7 +60,9 @@ def keep_up(connection: Connection, after: int) -> None:
 
 def exists(connection: Connection) -> bool:
     """Whether there is one."""
-    return connection.dialect.name == "sqlite" and inspect(connection).has_table(TABLE)
+    if connection.dialect.name == "sqlite":
+        return inspect(connection).has_table(TABLE)
+    return connection.exec_driver_sql(f"SELECT to_regclass('{TABLE}')").scalar() is not None
 
 
 def needed(patterns: Sequence[str]) -> list[str]:
@@ -102,8 +111,10 @@ def _pieces(pattern: str) -> list[str]:
     return pieces
 
 
-def holding(pieces: Sequence[str]) -> TextClause:
+def holding(connection: Connection, pieces: Sequence[str]) -> ColumnElement[bool] | TextClause:
     """The condition that a note holds all pieces, or at least their trigrams."""
+    if connection.dialect.name != "sqlite":
+        return and_(*(note.c.text.icontains(each, autoescape=True) for each in pieces))
     wanted = " AND ".join(
         f'"{each[at : at + 3]}"' for each in pieces for at in range(len(each) - 2)
     )

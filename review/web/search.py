@@ -125,7 +125,7 @@ def _scan(
     if state:
         wanted = wanted.where(notes.in_state(state))
     if pieces and trigrams.exists(connection):
-        wanted = wanted.where(trigrams.holding(pieces))
+        wanted = wanted.where(trigrams.holding(connection, pieces))
     streamed = connection.execution_options(yield_per=_PART).execute(wanted)
     for row in streamed:
         matches = [each.search(row.text) for each in compiled]

@@ -241,6 +241,8 @@ def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> N
 
     from review.checking import backup
     from review.exporting import export
+    from review.store import trigrams
+    from review.web import search
 
     create(tmp_path / "p", LabelSet.from_text(TYPES), Settings(), database=postgres.url)
     store = open_store(tmp_path / "p")
@@ -260,6 +262,18 @@ def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> N
     for statement in ("UPDATE event SET kind = 'x'", "DELETE FROM event", "TRUNCATE event"):
         with pytest.raises(sa.exc.DatabaseError, match="never"), store.engine.begin() as to:
             to.exec_driver_sql(statement)
+    with store.reading() as connection:
+        scanned = search._scan(connection, search._compiled("g.ut", "pain"), "", 0, [])
+    trigrams.build(store)
+    trigrams.build(store)
+    take_in(store, {"n3": "PAIN_1 of gout", "n4": "gout"})
+    with store.reading() as connection:
+        assert trigrams.exists(connection)
+        found = search._scan(connection, search._compiled("g.ut", "pain"), "", 0, ["pain"])
+        under = search._scan(connection, search._compiled("pain_1", ""), "", 0, ["pain_1"])
+    assert [hit.ext for hit in scanned[0]] == ["n1"]
+    assert [hit.ext for hit in found[0]] == ["n1", "n3"]
+    assert [hit.ext for hit in under[0]] == ["n3"]
     if shutil.which("pg_dump"):
         backup(store, tmp_path / "copy")
         assert (tmp_path / "copy" / "review.dump").stat().st_size > 1000
