@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from starlette.responses import Response
 
 from review.agreement import FINAL, agreement, random_share
 from review.store import events
+from review.store.store import now
 from review.store.tables import rounds, run
-from review.web.site import Ask, rows
+from review.web.site import Ask, DeniedError, Measured, Site, rows
+
+_REST = 10
+"""Times as long as the measuring took it is not done anew, so that nobody who works is slowed."""
+
+
+def _measured(site: Site, connection: Connection) -> tuple[Any, str]:
+    """The agreement as it is now or was a moment ago, and when that was.
+
+    Raises:
+        DeniedError: somebody else has it measured at this moment, for the first time.
+    """
+    stand, last = events.head(connection), site.measured
+    if last is not None and (last.stand == stand or monotonic() < last.rests_until):
+        return last.found, last.at
+    if not site.measuring.acquire(blocking=False):
+        if last is None:
+            raise DeniedError(503, "the agreement is being measured; look again soon", wait=10)
+        return last.found, last.at
+    try:
+        begun = monotonic()
+        found = agreement(connection, site.form, site.interval)
+        took = monotonic() - begun
+        made = Measured(stand, found, now()[:19], monotonic() + _REST * took)
+        site.measured = made
+    finally:
+        site.measuring.release()
+    return made.found, made.at
 
 
 def show(ask: Ask) -> Response:
     """Agreement of annotators, and scores of labelers over the rounds."""
     site = ask.site
-    with site.measuring, site.store.reading() as connection:
-        stand = events.head(connection)
-        if site.measured is None or site.measured[0] != stand:
-            site.measured = (stand, agreement(connection, site.form, site.interval))
-        found = site.measured[1]
+    with site.store.reading() as connection:
+        found, at = _measured(site, connection)
         done, whole = random_share(connection)
         runs = connection.execute(select(run).order_by(run.c.id)).all()
         told = rows(connection.execute(select(rounds).order_by(rounds.c.number)).all())
@@ -36,6 +62,7 @@ def show(ask: Ask) -> Response:
         people=people,
         labelers=labelers,
         apart=found.apart[:200],
+        at=at,
         done=done,
         whole=whole,
         runs=rows(runs),

@@ -90,6 +90,21 @@ class Route:
     upload: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An agreement that was measured.
+
+    Attributes:
+        stand: the last event then.
+        rests_until: on the clock that only goes forward, when it may be measured anew.
+    """
+
+    stand: tuple[int, str]
+    found: Any
+    at: str
+    rests_until: float
+
+
 class Site:
     """The project that is served, and what its pages share."""
 
@@ -100,7 +115,7 @@ class Site:
         self.form: Form = form_of(store.label_set)
         self.pages = Pages()
         self.interval = interval
-        self.measured: tuple[tuple[int, str], Any] | None = None
+        self.measured: Measured | None = None
         self.passwords = ThreadPoolExecutor(2, thread_name_prefix="password")
         self.passwords.submit(people.ready)  # the first unknown name takes no longer
         self.places = BoundedSemaphore(WAITING)

@@ -219,6 +219,20 @@ def test_searches_are_bounded(store: Store) -> None:
     assert places.acquire(blocking=False)
 
 
+def test_agreement_is_measured_by_one_at_a_time(store: Store) -> None:
+    """Who looks meanwhile gets what was measured last, or is asked to come back."""
+    browser = Browser(store)
+    browser.login("ada")
+    measuring = browser.app.state.site.measuring
+    assert measuring.acquire(blocking=False)
+    assert browser.get("/agreement").status_code == 503
+    measuring.release()
+    assert browser.get("/agreement").status_code == 200
+    browser.post("/next")
+    assert measuring.acquire(blocking=False)
+    assert browser.get("/agreement").status_code == 200
+
+
 def test_a_body_that_does_not_arrive_is_given_up(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
