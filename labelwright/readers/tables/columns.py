@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,6 +65,43 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
     if twice := [name for name in columns.used if found.count(name) > 1]:
         raise _error(f"the column {', '.join(twice)} is there more than once", found, source)
     return columns
+
+
+Row = list[str] | None
+"""The cells of a row; ``None`` for one that is too long."""
+_ABOVE = 10
+"""Rows in which the header is looked for: titles may stand above it."""
+
+
+def header_of(
+    rows: Iterator[Row], options: ReadOptions, source: str | Path
+) -> tuple[list[str], Columns, Iterator[Row]]:
+    """The names of the columns, which of them are read, and the rows below.
+
+    The first row is the header, unless it names no column that is looked for and one of the next
+    does: what stands above that is a title. Of two rows of names, the upper one with merged cells
+    (so with empty ones), the lower is taken.
+
+    Raises:
+        InputError: as :func:`resolve`, of the first row.
+    """
+    problem: InputError | None = None
+    for at, cells in enumerate(islice(rows, _ABOVE)):
+        header = [cell.strip() for cell in cells or ()]
+        try:
+            columns = resolve(header, options, source)
+        except InputError as error:
+            problem = problem or error
+            continue
+        if at or "" not in header:
+            return header, columns, rows
+        below = list(islice(rows, 1))
+        lower = [cell.strip() for row in below for cell in row or ()]
+        try:
+            return lower, resolve(lower, options, source), rows
+        except InputError:  # a row of data
+            return header, columns, chain(below, rows)
+    raise problem or _error("no header", (), source)
 
 
 def report_or_reject(

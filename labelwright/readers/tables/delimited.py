@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
@@ -26,7 +27,7 @@ from labelwright.readers.opening import (
     open_text,
 )
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
+from labelwright.readers.tables.columns import Columns, Row, header_of, report_or_reject
 from labelwright.records import Reject, Report
 from labelwright.text.amounts import amount
 from labelwright.text.sections import Composer
@@ -110,6 +111,7 @@ def _next(character: str, delimiter: str) -> _State:
 
 
 COMMA, TAB = ",", "\t"
+_NONE: Row = []
 
 
 def read_csv(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
@@ -172,14 +174,13 @@ def read_delimited(path: Path, options: ReadOptions, usual: str) -> Iterator[Rep
     Raises:
         InputError: the file, its encoding, header or quoting is broken, or it has no rows.
     """
-    records = _records(path, dialect_of(path, options, usual))
-    header, columns = _header(records, path, options)
+    header, columns, records = _below(path, options, usual)
     make = row_maker(str(path), header, columns)
     width = len(header)
     for row, cells in enumerate(records, 1):
         if cells is None:
             yield Reject(None, str(path), row, opening.too_long())
-        elif len(cells) == width:
+        elif len(cells) == width or (len(cells) > width and not any(cells[width:])):
             yield make(row, cells)
         else:
             reason = f"the row has {amount(len(cells), 'cell')}, the header {width}"
@@ -188,22 +189,27 @@ def read_delimited(path: Path, options: ReadOptions, usual: str) -> Iterator[Rep
 
 def count_delimited(path: Path, options: ReadOptions, usual: str) -> int:
     """The rows that :func:`read_delimited` would yield; raises what it would raise."""
-    records = _records(path, dialect_of(path, options, usual))
-    _header(records, path, options)
+    _, _, records = _below(path, options, usual)
     return sum(1 for _ in records)
 
 
-def _header(
-    records: Iterator[list[str] | None], path: Path, options: ReadOptions
-) -> tuple[list[str], Columns]:
-    header = next(records)
-    if header is None:
+def _below(
+    path: Path, options: ReadOptions, usual: str
+) -> tuple[list[str], Columns, Iterator[Row]]:
+    """The header, its columns, and the rows below it."""
+    records = _records(path, dialect_of(path, options, usual))
+    first = next(records)
+    if first is None:
         raise InputError(
             f"the header is longer than {opening.LONGEST} characters",
             remedy="give a table with a header and one report per row",
             source=path,
         )
-    return header, resolve(header, options, path)
+    header, columns, rows = header_of(chain([first], records), options, path)
+    second = next(rows, _NONE)
+    if second is _NONE:
+        raise _empty(path)
+    return header, columns, chain([second], rows)
 
 
 @dataclass(slots=True)
@@ -281,11 +287,11 @@ def _pass_over(handle: TextIOWrapper, fed: _Fed, delimiter: str, path: Path, sta
 
 def _refuse_empty(path: Path, position: Position) -> None:
     if position.row < 1:
-        raise InputError(
-            "the table has no rows" if position.row == 0 else "the file is empty",
-            remedy="give a file with a header and at least one report",
-            source=path,
-        )
+        raise _empty(path, "the table has no rows" if position.row == 0 else "the file is empty")
+
+
+def _empty(path: Path, what: str = "the table has no rows") -> InputError:
+    return InputError(what, remedy="give a file with a header and at least one report", source=path)
 
 
 def _names(header: list[str]) -> list[str]:

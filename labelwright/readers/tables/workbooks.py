@@ -18,7 +18,7 @@ from labelwright.io.delimited import shown
 from labelwright.readers.documents.faults import UnreadableError, zipped
 from labelwright.readers.opening import faults, open_binary
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.tables.columns import resolve
+from labelwright.readers.tables.columns import Columns, header_of
 from labelwright.readers.tables.delimited import row_maker
 from labelwright.records import Reject, Report
 
@@ -27,6 +27,7 @@ ALL = "all"
 MOST_CELLS = 20_000_000
 """Rows times columns of a sheet: what lies between its corners is held in memory."""
 _REFERENCE = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']""")
+_CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _BLOCK = 1 << 20
 Cells = list[str]
 
@@ -38,26 +39,21 @@ def read_workbook(path: Path, options: ReadOptions) -> Iterator[Report | Reject]
         InputError: the file cannot be opened, a sheet is missing, or which one is not clear.
         MissingExtraError: the extra ``office`` is not installed.
     """
-    for name, header, rows in _tables(path, options):
-        source = str(path) if name is None else f"{path}#{name}"
-        make = row_maker(source, header, resolve(header, options, source))
+    for source, header, columns, rows in _tables(path, options):
+        make = row_maker(source, header, columns)
         for row, cells in enumerate(rows, 1):
             yield make(row, cells)
 
 
 def count_workbook(path: Path, options: ReadOptions) -> int:
     """The rows that :func:`read_workbook` would yield; raises what it would raise."""
-    total = 0
-    for name, header, rows in _tables(path, options):
-        resolve(header, options, str(path) if name is None else f"{path}#{name}")
-        total += sum(1 for _ in rows)
-    return total
+    return sum(1 for *_, rows in _tables(path, options) for _ in rows)
 
 
 def _tables(
     path: Path, options: ReadOptions
-) -> Iterator[tuple[str | None, Cells, Iterator[Cells]]]:
-    """Of each chosen sheet its name (``None`` for the only one), header, and rows."""
+) -> Iterator[tuple[str, Cells, Columns, Iterator[Cells]]]:
+    """Of each chosen sheet its source, header, columns, and rows."""
     with faults(path):
         open_binary(path).close()
     book = _opened(path)
@@ -67,8 +63,9 @@ def _tables(
         rows = filled[name] if name in filled else _rows(book, name)
         if rows is None:
             raise _empty(path, f"the sheet {shown([name])} is empty")
-        header = [cell.strip() for cell in next(rows)]
-        yield (None if len(chosen) == 1 else name), header, _below(path, name, rows)
+        source = str(path) if len(chosen) == 1 else f"{path}#{name}"
+        header, columns, below = header_of(iter(rows), options, source)
+        yield source, header, columns, _below(path, name, (cells for cells in below if cells))
 
 
 def _below(path: Path, name: str, rows: Iterator[Cells]) -> Iterator[Cells]:
@@ -120,9 +117,19 @@ def _opened(path: Path) -> Any:
             "locked with a password", remedy="save a copy without one", source=path
         ) from None
     except (python_calamine.CalamineError, OSError, ValueError):
-        raise InputError(
-            "damaged, or no workbook", remedy="save it as .xlsx or CSV again", source=path
-        ) from None
+        what, remedy = _instead(path)
+        raise InputError(what, remedy=remedy, source=path) from None
+
+
+def _instead(path: Path) -> tuple[str, str]:
+    """What a file is that bears a workbook's name: many systems export pages or text so."""
+    with open_binary(path) as file:
+        start = file.read(4096)
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return "no workbook but a page of HTML or XML", "open it in Excel and save it as .xlsx"
+    if start and not _CONTROLS.search(start):
+        return "no workbook but text", "rename it to .csv"
+    return "damaged, or no workbook", "save it as .xlsx or CSV again"
 
 
 def _refuse_far_cells(path: Path, archive: zipfile.ZipFile) -> None:
@@ -180,7 +187,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
     if isinstance(value, datetime):
         plain = value.time() == time()
         return value.date().isoformat() if plain else value.isoformat(sep=" ")

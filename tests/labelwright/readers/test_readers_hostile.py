@@ -266,7 +266,7 @@ TABLES: list[tuple[str, list[str]]] = [
     ("id,text\n1,a\\,b\n", ["the row has 3 cells, the header 2"]),
     ('id,text\n1,""\n2,b\n', ["the report has no text", "b"]),
     ("id,text\n1,\n2,b\n", ["the report has no text", "b"]),
-    ("id,text\n,,,\n1,b\n", ["the row has 4 cells, the header 2", "b"]),
+    ("id,text\n,,,\n1,b\n", ["the id is missing", "b"]),
     ("id,text\n \n1,b\n", ["the row has 1 cell, the header 2", "b"]),
     ('id,text\n""\n1,b\n', ["the row has 1 cell, the header 2", "b"]),
     ("\n\nid,text\n\n1,a\n\n", ["a"]),
