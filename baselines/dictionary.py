@@ -105,6 +105,8 @@ class Dictionary:
             kind = (str(name), None if certainty is None else Certainty(certainty))
             entries[str(key)] = Entry(kind, float(share))
         sizes = {str(key): tuple(map(int, found)) for key, found in value["sizes"].items()}
+        if any(not 0 < size <= LONGEST for found in sizes.values() for size in found):
+            raise ValueError(DAMAGED)
         return cls(entries, sizes)
 
     def best_share(self, notes: Sequence[Note]) -> float:

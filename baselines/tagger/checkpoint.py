@@ -107,9 +107,9 @@ class Shape:
         if beside is not None:
             strings = json.loads((root / STRINGS).read_text("utf-8"))
             found = Dictionary.from_json(strings, label_set)
-            if len(found.entries) != beside["strings"]:
-                raise ValueError("dictionary")
             sure, share = float(beside["sure"]), float(beside["share"])
+            if len(found.entries) != beside["strings"] or not (0 <= sure <= 1 and share > 0):
+                raise ValueError("dictionary")
             known = Known(found, sure, share, overlaps=tagging.multilabel)
         return cls(
             known=known,

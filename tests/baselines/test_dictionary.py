@@ -121,6 +121,9 @@ def test_a_dictionary_in_a_model_folder_holds_no_words() -> None:
     assert list(again.find(TOLD, least=0.1)) == list(made.find(TOLD, least=0.1))
     with pytest.raises(ValueError, match="another label set"):
         Dictionary.from_json(json.loads(text), LabelSet.load("disease-1"))
+    endless = json.loads(text) | {"sizes": {digest(("a",)): [-1]}}
+    with pytest.raises(ValueError, match="damaged"):
+        Dictionary.from_json(endless, label_set())
 
 
 def test_the_label_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
