@@ -132,6 +132,8 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        for name in self.templates.list_templates():
+            self.templates.get_template(name)  # the first to ask does not wait for it
 
 
 @dataclass

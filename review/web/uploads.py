@@ -7,6 +7,7 @@ lies is chosen here.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -26,6 +27,7 @@ LARGEST = 8 << 30
 MOST_FILES, MOST_FIELDS, LONGEST_FIELD = 300, 20, 2000
 SLOWEST = 30.0
 """Seconds without a byte after which an upload is given up."""
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # its messages hold signs sent
 _NAME = re.compile(r"\w[\w .()+@=-]{0,119}\Z")
 
 
