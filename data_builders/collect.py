@@ -84,10 +84,10 @@ class Collected:
         Args:
             purpose: what the progress bar says.
         """
-        from tqdm import tqdm
+        from labelwright.runtime.progress import progress_bar
 
         self.spool.seek(0)
-        bar = tqdm(self.spool, purpose, len(self.rows), leave=False, disable=None)
+        bar = progress_bar(self.spool, purpose, len(self.rows), leave=False)
         return (json.loads(line) for line in bar)
 
 

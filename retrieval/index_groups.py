@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import atomic_write, dumps, read_jsonl
 from labelwright.readers.id_registry import IdRegistry
 from labelwright.records import Reject
+from labelwright.runtime.progress import progress_bar
 from retrieval.index_files import PART, REJECTS, TABLE, Shard
 from retrieval.index_shards import Entry, shard_facts, write_shard
 
@@ -64,7 +64,7 @@ def write_groups(
     stream = _each_once(items())
     number = first
     written = WrittenGroups()
-    with tqdm(total=total, unit="report", desc=embedder.name, disable=None) as bar:
+    with progress_bar(total=total, unit="report", desc=embedder.name) as bar:
         while group := list(islice(stream, rows)):
             if not (out / f"{number:08d}{TABLE}").exists():
                 _store(out, number, group, embedder)

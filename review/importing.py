@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.readers import ReadOptions, read_reports, scan
 from labelwright.records import Reject, Report
+from labelwright.runtime.progress import progress_bar
 from labelwright.text.amounts import amount
 from review.kinds.base import Form
 from review.kinds.forms import form_of
@@ -109,12 +108,12 @@ def import_all(
     if given.files:
         rows = scan(given.files, given.reading).rows
         found = given.read()
-        _take(store, done, tqdm(found, "notes", rows, unit=" notes", disable=None, leave=False))
+        _take(store, done, progress_bar(found, "notes", rows, unit=" notes", leave=False))
     if given.more:
         more = given.cut(given.more)
-        _take(store, done, tqdm(more, "notes", unit=" notes", disable=None, leave=False))
+        _take(store, done, progress_bar(more, "notes", unit=" notes", leave=False))
     for path in predictions:
-        with tqdm(desc="predictions", unit=" notes", disable=None, leave=False) as bar:
+        with progress_bar(desc="predictions", unit=" notes", leave=False) as bar:
             taken = runs.add_run(store, path, number=number, seen=mover(bar))
         done.runs.append(taken)
         done.rejects += taken.rejects

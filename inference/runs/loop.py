@@ -7,15 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from tqdm import tqdm
-
 from inference.runs.ask import Result
 from inference.runs.interrupt import patient
 from inference.runs.repeats import Repeats
 from inference.runs.shards import Item, Shard, cut, label_shard, part_path, write_part
 from labelwright.errors import InputError
 from labelwright.labelers.base import ReportLabeler
-from labelwright.runtime.progress import heard
+from labelwright.runtime.progress import heard, progress_bar
 
 
 @runtime_checkable
@@ -50,12 +48,11 @@ def label_all(
     now = 0
     with (
         patient() as stopping,
-        tqdm(
+        progress_bar(
             total=total,
             initial=before if total is None else min(before, total),
             unit="report",
             desc=labeler.name,
-            disable=None,
         ) as bar,
     ):
 
@@ -90,7 +87,7 @@ def label_all(
 class _Shown:
     """A bar that moves within a shard as the labeler says how far it is."""
 
-    def __init__(self, bar: tqdm[Any]) -> None:
+    def __init__(self, bar: Any) -> None:
         self._bar = bar
         self._rows = 0
 

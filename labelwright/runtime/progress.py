@@ -1,4 +1,4 @@
-"""How far a labeler is with the reports that it was given, for whoever shows it.
+"""Progress: bars, and how far a labeler is with the reports that it was given, for who shows it.
 
 A labeler says it after every batch; nobody needs to listen. It is the share of the work of one
 call, which never goes down where the labeler reads its reports twice.
@@ -6,9 +6,12 @@ call, which never goes down where the labeler reads its reports twice.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
+from typing import Any
 
 _hearer: ContextVar[Callable[[float], None] | None] = ContextVar("hearer", default=None)
 
@@ -45,3 +48,20 @@ def heard(hear: Callable[[float], None]) -> Iterator[None]:
         yield
     finally:
         _hearer.reset(token)
+
+
+def progress_bar(*rows: Any, **options: Any) -> Any:
+    """tqdm's bar on a terminal and in a notebook; none where the messages go to a file.
+
+    A notebook's messages go to no terminal, though somebody reads them. Its bar is a widget where
+    ``ipywidgets`` is installed, else a line.
+    """
+    from tqdm import std
+
+    kind: Any = std.tqdm
+    notebook = "ipykernel" in sys.modules
+    if notebook and find_spec("ipywidgets") is not None:
+        from tqdm import notebook as widgets
+
+        kind = widgets.tqdm_notebook
+    return kind(*rows, **options, disable=False if notebook else None)

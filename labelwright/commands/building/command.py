@@ -158,12 +158,12 @@ def _reports(
 
 
 def _bar(found: Iterable[Report | Reject], total: int | None) -> Iterable[Report | Reject]:
-    from tqdm import tqdm
+    from labelwright.runtime.progress import progress_bar
 
     if total is None:
         return found
-    bar: Iterable[Report | Reject] = tqdm(
-        found, "reading", total, unit=" reports", disable=None, leave=False
+    bar: Iterable[Report | Reject] = progress_bar(
+        found, "reading", total, unit=" reports", leave=False
     )
     return bar
 

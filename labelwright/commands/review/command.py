@@ -311,8 +311,7 @@ def _fields(text: str) -> tuple[str, str, str]:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
+    from labelwright.runtime.progress import progress_bar
     from review.exporting import export, export_silver
     from review.importing import mover
 
@@ -321,7 +320,7 @@ def _export(arguments: argparse.Namespace) -> int:
         counts = export_silver(store, arguments.out, overwrite=arguments.overwrite)
         sys.stdout.write(", ".join(f"{count} {name}" for name, count in counts.items()) + "\n")
         return 0
-    with tqdm(desc="exporting", unit=" notes", disable=None, leave=False) as bar:
+    with progress_bar(desc="exporting", unit=" notes", leave=False) as bar:
         done = export(
             store,
             arguments.out,
