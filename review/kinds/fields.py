@@ -100,7 +100,8 @@ class FieldsForm(Form):
         if "spans" in what:
             raw = " ".join(text[start:end] for start, end in item.spans)
             reading = read_value(self._own, field, " ".join(raw.split()))
-            return _item(field, Value(raw, reading.value, reading.unit, item.spans))
+            known = Value(raw, reading.value, reading.unit, item.spans, reading.comparator)
+            return _item(field, known)
         if "value" in what:
             raw = " ".join(str((item.value or {}).get("raw", "")).split())
             if not raw:
@@ -148,6 +149,8 @@ def _item(field: Field, value: Value) -> Item:
     body: dict[str, Any] = {"raw": value.raw, "value": value.value}
     if value.unit:
         body["unit"] = value.unit
+    if value.comparator:
+        body["comparator"] = value.comparator
     said = STATED if value.value is not None else UNREADABLE
     if value.value is not None and field.type in (FieldType.BOOLEAN, FieldType.CATEGORICAL):
         said = plain_value(value.value)
@@ -161,7 +164,8 @@ def _value(field: Field, item: Item) -> Value:
         value = float(value)
     if item.said == UNREADABLE:
         value = None
-    return Value(_raw(item), value, str(body.get("unit", "")), item.spans)
+    told = [str(body.get(name, "")) for name in ("unit", "comparator")]
+    return Value(_raw(item), value, told[0], item.spans, told[1])
 
 
 FORM = FieldsForm

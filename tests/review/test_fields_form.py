@@ -77,6 +77,9 @@ def test_a_written_value_is_read_as_a_labelers_and_found_in_the_text(anna: Worke
     assert item.value == {"raw": "48 %", "value": 48.0, "unit": "%"}
     assert item.spans == ((TEXT.index("48 %"), TEXT.index("48 %") + 4),)
     assert item.prob is None
+    anna.do("change", item=number, value={"raw": "< 30 %"})
+    [item] = [each.item for each in anna.placed() if each.root == number]
+    assert (item.value["comparator"], item.value["value"]) == ("<", 30.0)
     anna.do("change", item=number, value={"raw": "some"})
     [item] = [each.item for each in anna.placed() if each.root == number]
     assert (item.said, item.value["value"]) == ("unreadable", None)
