@@ -183,6 +183,7 @@ def test_a_tagger_takes_its_dictionary_along(
     facts = json.loads((out / "manifest.json").read_text())
     told = facts["tagger"]["dictionary"]
     assert told["strings"] == 5
+    assert "looks up 5 mentions" in (out / "README.md").read_text()
     rows = [row for _, row in read_jsonl(data / "validation.reports.jsonl")]
     gold = {
         row["id"]: {(e["type"], tuple(map(tuple, e["spans"]))) for e in row["entities"]}
