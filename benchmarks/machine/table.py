@@ -4,7 +4,7 @@ Each row is one number of one run, printed by a benchmark of its own. The number
 replace those of the column that bears its name; columns of other machines stay. What does not end
 in its time, or needs what is not there, keeps its old number and is named.
 
-    python benchmarks/machine/table.py [--name NAME]
+    python benchmarks/machine/table.py [--name NAME] [--missing]
 """
 
 from __future__ import annotations
@@ -134,12 +134,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--name", default=machine(), help="of this machine's column")
     parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--missing", action="store_true", help="only what has no number yet")
     options = parser.parse_args()
     ends = time.monotonic() + 60 * options.minutes
     columns = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
     column = columns.setdefault(options.name, {})
     said: dict[str, str | None] = {}
     for row in ROWS:
+        if options.missing and row.what in column:
+            continue
         if row.command not in said:
             left = ends - time.monotonic()
             said[row.command] = printed(row.command, left) if left > 0 else None

@@ -54,11 +54,11 @@ def groups(items: Sequence[SplitItem]) -> list[int]:
             index = parent[index]
         return index
 
-    first: dict[tuple[str, str | bytes], int] = {}
+    first: dict[str | bytes, int] = {}  # texts are bytes and patients are not
     for index, item in enumerate(items):
-        keys: list[tuple[str, str | bytes]] = [("text", item.text)]
+        keys: list[str | bytes] = [item.text]
         if item.patient is not None:
-            keys.append(("patient", item.patient))
+            keys.append(item.patient)
         for key in keys:
             one, other = root(first.setdefault(key, index)), root(index)
             parent[max(one, other)] = min(one, other)

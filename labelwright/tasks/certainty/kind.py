@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
@@ -196,7 +197,7 @@ class CertaintyKind(TaskKind[Value]):
     def strata(self, label_set: LabelSet, value: Value) -> tuple[str, ...]:
         """What is said of each observation."""
         said = ((name, value.get(name)) for name in label_set.names)
-        return tuple(f"{name} {c}" for name, c in said if c not in (None, Certainty.BLANK))
+        return tuple(_stratum(name, c) for name, c in said if c not in (None, Certainty.BLANK))
 
     def every_stratum(self, label_set: LabelSet) -> tuple[str, ...]:
         """All certainties but blank of every observation."""
@@ -212,6 +213,12 @@ class CertaintyKind(TaskKind[Value]):
         """One for the certainty of every observation."""
         for name in label_set.names:
             yield name, str(value[name]), 1
+
+
+@lru_cache(maxsize=4096)
+def _stratum(name: str, certainty: Certainty | None) -> str:
+    """One text for all reports that say it: splitting keeps those of every report."""
+    return f"{name} {certainty}"
 
 
 def _known(value: Value) -> dict[str, Certainty]:
