@@ -25,6 +25,7 @@ _NO_ADJECTIVE = frozenset(
     {"of", "for", "in", "on", "to", "with", "from", "after", "by", "as", "at", "and", "or"}
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
+_EXPLAINING = frozenset({"with", "representing", "represents", "reflecting", "reflects", "from"})
 _ENUMERATING = frozenset({"include", "includes", "including"})
 _RELATIVE = frozenset({"which", "who"})
 _GONE = frozenset({Trigger.ABSENT, Trigger.GONE})
@@ -263,5 +264,6 @@ class Scope(Borders):
         What they explain stands before a hedge: "opacity, possibly edema versus pneumonia".
         """
         hedges = (m.end for m in self._triggers if m.payload is Trigger.MAYBE)
-        hedged = max((end for end in hedges if end <= versus.start), default=0)
+        words = (at + 1 for at, word in enumerate(self._words) if word in _EXPLAINING)
+        hedged = max((end for end in (*hedges, *words) if end <= versus.start), default=0)
         return max(hedged, versus.start - _FAR)
