@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from labelwright.errors import ConfigError
 
@@ -59,7 +59,24 @@ def as_flag(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What one command was told; its subclasses declare the flags."""
+    """What one command was told; its subclasses declare the flags.
+
+    A subclass may say ``group``, ``beside``, ``use`` and ``only`` once for all flags of its own
+    that do not say it themselves: ``class Served(Options, group="server", only=("server",))``.
+    """
+
+    _usual: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls, **usual: Any) -> None:
+        super().__init_subclass__()
+        cls._usual = usual
+
+    @classmethod
+    def _says(cls, one: Any, key: str) -> Any:
+        """What a field, or else the class that declares it, says."""
+        owner = next(c for c in cls.__mro__ if one.name in vars(c).get("__annotations__", {}))
+        usual = getattr(owner, "_usual", {}) if HOW in one.metadata else {}
+        return one.metadata.get(key) or usual.get(key, ())
 
     @classmethod
     def add_flags(cls, parser: argparse.ArgumentParser) -> None:
@@ -68,7 +85,7 @@ class Options:
         for one in fields(cls):
             if HOW not in one.metadata:
                 continue
-            group, how = one.metadata[GROUP], dict(one.metadata[HOW])
+            group, how = cls._says(one, GROUP) or "", dict(one.metadata[HOW])
             if group not in groups and group == ONE_OF:
                 groups[group] = parser.add_mutually_exclusive_group(required=True)
             elif group not in groups:
@@ -108,7 +125,7 @@ class Options:
 
     def strangers(self, way: str) -> list[str]:
         """Flags that only other ways of the command take."""
-        told = {one.name: one.metadata.get(ONLY) for one in fields(self)}
+        told = {one.name: self._says(one, ONLY) for one in fields(self)}
         return [name for name, only in told.items() if only and way not in only]
 
     def refuse_others(self, way: str, noun: str) -> None:
@@ -126,9 +143,9 @@ class Options:
             ConfigError: there is one: the user expects something else.
         """
         for one in fields(self):
-            beside = one.metadata.get(BESIDE, ())
+            beside = self._says(one, BESIDE)
             if beside and not any(getattr(self, other) for other in beside):
-                use = one.metadata[USE] or " and ".join(map(as_flag, beside))
+                use = self._says(one, USE) or " and ".join(map(as_flag, beside))
                 self.refuse((one.name,), f"is for {use}")
 
 

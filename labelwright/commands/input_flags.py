@@ -50,7 +50,7 @@ def files_flag(nargs: str = "+") -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnnotationOptions(Options):
+class AnnotationOptions(Options, group=ANNOTATED):
     """How annotated input is read; its fields are those of :class:`ReadOptions`."""
 
     encoding: str | None = flag(
@@ -63,34 +63,25 @@ class AnnotationOptions(Options):
     )
     bad_annotations: str = flag(
         "reject the report, drop the annotation, or repair it where that can be (default: reject)",
-        group=ANNOTATED,
         default="reject",
         choices=BAD_ANNOTATIONS,
     )
-    tag_scheme: str | None = flag(
-        "of CoNLL files (default: what fits all tags)", group=ANNOTATED, choices=SCHEMES
-    )
+    tag_scheme: str | None = flag("of CoNLL files (default: what fits all tags)", choices=SCHEMES)
     tag_column: int | None = flag(
-        "of CoNLL files, the token being 1 (default: the last)",
-        group=ANNOTATED,
-        type=_tag_column,
-        metavar="N",
+        "of CoNLL files, the token being 1 (default: the last)", type=_tag_column, metavar="N"
     )
     documents: str = flag(
         "what is a report in CoNLL files (default: what -DOCSTART- or '# id' begin, else the file)",
-        group=ANNOTATED,
         default="auto",
         choices=DOCUMENTS,
     )
     offset_unit: str | None = flag(
         "what offsets count (default: doccano utf-16; Label Studio what fits, and a region "
         "that fits both ways is bad)",
-        group=ANNOTATED,
         choices=UNITS,
     )
     mention_edges: str = flag(
         "white space at the edges of mentions: trim it, counted, or keep it (default: trim)",
-        group=ANNOTATED,
         default="trim",
         choices=EDGES,
     )
@@ -102,41 +93,36 @@ class AnnotationOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReadingOptions(AnnotationOptions):
+class ReadingOptions(AnnotationOptions, group=INPUT):
     """Files of reports, and how any of them is read."""
 
     files: tuple[Path, ...] = files_flag()
-    id_column: str | None = flag("column of the report's id", group=INPUT, metavar="NAME")
+    id_column: str | None = flag("column of the report's id", metavar="NAME")
     text_columns: tuple[str, ...] = flag(
         "columns that make the text, such as findings,impression",
-        group=INPUT,
         default=(),
         type=names,
         metavar="A,B",
     )
     patient_column: str | None = flag(
-        "column of the patient's id, where there is one", group=INPUT, metavar="NAME"
+        "column of the patient's id, where there is one", metavar="NAME"
     )
     meta_columns: tuple[str, ...] = flag(
-        "columns to keep as metadata", group=INPUT, default=(), type=names, metavar="A,B"
+        "columns to keep as metadata", default=(), type=names, metavar="A,B"
     )
     delimiter: str | None = flag(
         "what parts the columns of CSV: one sign, or tab (default: found)",
-        group=INPUT,
         type=_delimiter,
         metavar="SIGN",
     )
     sheets: tuple[str, ...] = flag(
         "sheets of a workbook (default: the only one that is not empty)",
-        group=INPUT,
         default=(),
         type=names,
         metavar="A,B|all",
     )
-    table: str | None = flag(
-        "of a database: the table with the reports", group=INPUT, metavar="NAME"
-    )
-    query: str | None = flag("of a database: what gives the reports", group=INPUT, metavar="SQL")
+    table: str | None = flag("of a database: the table with the reports", metavar="NAME")
+    query: str | None = flag("of a database: what gives the reports", metavar="SQL")
     ocr_language: str | None = flag(
         "language of scans for tesseract, such as ita or deu+eng (default: reject scans)",
         group=PAGES,

@@ -75,7 +75,193 @@ def _price(text: str) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelerSettings(Options):
+class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
+    """A model behind a server."""
+
+    server: str | None = flag(
+        "ask a model behind an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; "
+        "--model is its name there, --decode free (the default) or constrained; a key is read "
+        "from the environment variable LABELWRIGHT_API_KEY",
+        metavar="URL",
+    )
+    model_folder: str | None = flag(
+        "the same model's folder as training wrote it, for label set, sections and limits, "
+        "where --model is another name",
+        metavar="DIR",
+    )
+    server_kind: str | None = flag(
+        "what the server is (default: auto, it is asked)",
+        choices=("auto", "vllm", "llama.cpp", "transformers", "openai"),
+    )
+    concurrency: int | None = flag(
+        "requests under way at the same time (default: 8)", type=positive, metavar="N"
+    )
+    server_timeout: int | None = flag(
+        "for one answer (default: 120)", type=positive, metavar="SECONDS"
+    )
+    allow_remote: bool | None = switch(
+        "allow a server on another machine: report text is sent there", default=None
+    )
+    by_group: bool | None = switch(
+        "for fields: ask for one group of the label set at a time, of its sections only; short "
+        "prompts and answers for a small model, and the document read once per group",
+        default=None,
+    )
+    prompt: str | None = flag(
+        "for entities: the label set's own (the default), or the few-shot prompt of a "
+        "published benchmark (Almeida et al.)",
+        choices=("labelwright", "almeida"),
+    )
+    price_in: float | None = flag(
+        "price of a million prompt tokens, in any currency; with --price-out every "
+        "prediction and the manifest say what they cost",
+        type=_price,
+        metavar="X",
+    )
+    price_out: float | None = flag("price of a million completion tokens", type=_price, metavar="X")
+    answer_tokens: int | None = flag(
+        "that an answer may take (default: as the label set or the text needs); give more "
+        "to models that reason before they answer",
+        type=positive,
+        metavar="N",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighbourSettings(Options, group=_SIMILAR):
+    """Similar reports, in the prompt or as voters."""
+
+    index: Path | None = flag(
+        "the index (of labelwright index build); with --model knn its labeled reports vote, else "
+        "they stand in the prompt",
+        only=(KNN, *ASKED),
+        type=Path,
+        metavar="DIR",
+    )
+    neighbours: str | None = flag(
+        "how they stand in the prompt: their texts, texts with labels as worked examples, or "
+        "not at all (default: as in training)",
+        only=ASKED,
+        choices=("context", "few-shot", NO_NEIGHBOURS),
+    )
+    k: int | None = flag(
+        f"neighbours per report (default: {DEFAULT_K})",
+        only=(KNN, *ASKED),
+        type=positive,
+        metavar="N",
+    )
+    neighbour_words: int | None = flag(
+        "words and marks of all neighbours in a prompt (default: 400)",
+        only=ASKED,
+        type=positive,
+        metavar="N",
+    )
+    neighbour_split: str | None = flag(
+        "the split of the index that neighbours may come from (default: train)",
+        only=(KNN, *ASKED),
+        metavar="NAME",
+    )
+    most_similar: float | None = flag(
+        "reports at least as similar as this (0 to 1) are no neighbours",
+        only=(KNN, *ASKED),
+        type=float,
+        metavar="S",
+    )
+    image_column: str | None = flag(
+        "look for similar images: the column of the input that names each report's image",
+        only=(KNN, *ASKED),
+        metavar="NAME",
+    )
+    image_root: Path | None = flag(
+        "folder that the names of images start from (default: here)",
+        only=(KNN, *ASKED),
+        type=Path,
+        metavar="DIR",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Options, group=_MODEL):
+    """How a model reads."""
+
+    batch_size: int | None = flag(
+        "reports generated together (default: 8 on CPU, 64 on a GPU)",
+        only=LOADED,
+        type=positive,
+        metavar="N",
+    )
+    device: str | None = flag("auto, cpu, cuda, cuda:1 or mps", only=(KNN, *LOADED), metavar="NAME")
+    dtype: str | None = flag(
+        "auto, float32, bfloat16 or float16 (auto: float32 on CPU, else the checkpoint's)",
+        only=LOADED,
+        metavar="NAME",
+    )
+    decode: str | None = flag(
+        "one-pass, constrained or free (default: one-pass where the model was trained for "
+        "it, else constrained; entities: constrained or free)",
+        only=ASKED,
+        metavar="WAY",
+    )
+    batch_tokens: int | None = flag(
+        "tokens computed together by one-pass and constrained (default: 512 on CPU, "
+        "2048 there for models below 50 million parameters, 16384 on a GPU)",
+        only=(MODEL,),
+        type=positive,
+        metavar="N",
+    )
+    calibration: str | Path | None = flag(
+        "calibration.json of a comparison: temper the probabilities as fitted there "
+        "(default: the file of that name in the model's folder, if it has one)",
+        metavar="FILE|none",
+    )
+    quantize: str | None = flag("int8 or nf4 weights (bitsandbytes)", only=(MODEL,), metavar="KIND")
+    deterministic: bool | None = switch(
+        "one report at a time: the same bits whatever is labeled beside it",
+        default=None,
+        only=(MODEL,),
+    )
+    long: str | None = flag(
+        "a report beyond the model's context: read in parts (the default) or reject",
+        only=(MODEL,),
+        choices=("windows", "reject"),
+    )
+    unit: str | None = flag(
+        "what the model reads at once; sentences or their clauses are asked one by one and "
+        "their answers put together (default: as the model was made for)",
+        only=(MODEL,),
+        choices=("report", "sentence", "clause"),
+    )
+    evidence: str | None = flag(
+        "find the sentences that carry each label: context, alone, masked or exact "
+        "(default: labels only)",
+        only=(MODEL,),
+        metavar="WAY",
+    )
+    threshold: float | None = flag(
+        "for taggers: from which probability on a mention counts (with several tags a word a tag); "
+        "for --model dictionary: in which share of its occurrences a string must have been marked "
+        "(default: as tuned on validation)",
+        only=(DICTIONARY, TAGGER),
+        type=share,
+        metavar="P",
+    )
+    dictionary: Path | None = flag(
+        "with --model dictionary: a folder of labelwright build; the mentions of its training "
+        "notes are looked up",
+        only=(DICTIONARY,),
+        type=Path,
+        metavar="DIR",
+    )
+    tagger: Path | None = flag(
+        "for fields: read only the sentences in which this tagger finds something",
+        only=ASKED,
+        type=Path,
+        metavar="DIR",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
     """Which labeler, and what it is told; ``None`` everywhere for its own default.
 
     ``model`` is also a shipped model's name, and where it is ``None`` the label set's shipped
@@ -126,229 +312,6 @@ class LabelerSettings(Options):
         "observation (default: as learned for this model and this second reader, else the first)",
         group=_SECOND,
         metavar="first|second|FILE",
-    )
-    batch_size: int | None = flag(
-        "reports generated together (default: 8 on CPU, 64 on a GPU)",
-        group=_MODEL,
-        only=LOADED,
-        type=positive,
-        metavar="N",
-    )
-    device: str | None = flag(
-        "auto, cpu, cuda, cuda:1 or mps", group=_MODEL, only=(KNN, *LOADED), metavar="NAME"
-    )
-    dtype: str | None = flag(
-        "auto, float32, bfloat16 or float16 (auto: float32 on CPU, else the checkpoint's)",
-        group=_MODEL,
-        only=LOADED,
-        metavar="NAME",
-    )
-    decode: str | None = flag(
-        "one-pass, constrained or free (default: one-pass where the model was trained for "
-        "it, else constrained; entities: constrained or free)",
-        group=_MODEL,
-        only=ASKED,
-        metavar="WAY",
-    )
-    batch_tokens: int | None = flag(
-        "tokens computed together by one-pass and constrained (default: 512 on CPU, "
-        "2048 there for models below 50 million parameters, 16384 on a GPU)",
-        group=_MODEL,
-        only=(MODEL,),
-        type=positive,
-        metavar="N",
-    )
-    calibration: str | Path | None = flag(
-        "calibration.json of a comparison: temper the probabilities as fitted there "
-        "(default: the file of that name in the model's folder, if it has one)",
-        group=_MODEL,
-        metavar="FILE|none",
-    )
-    quantize: str | None = flag(
-        "int8 or nf4 weights (bitsandbytes)", group=_MODEL, only=(MODEL,), metavar="KIND"
-    )
-    deterministic: bool | None = switch(
-        "one report at a time: the same bits whatever is labeled beside it",
-        default=None,
-        group=_MODEL,
-        only=(MODEL,),
-    )
-    long: str | None = flag(
-        "a report beyond the model's context: read in parts (the default) or reject",
-        group=_MODEL,
-        only=(MODEL,),
-        choices=("windows", "reject"),
-    )
-    unit: str | None = flag(
-        "what the model reads at once; sentences or their clauses are asked one by one and "
-        "their answers put together (default: as the model was made for)",
-        group=_MODEL,
-        only=(MODEL,),
-        choices=("report", "sentence", "clause"),
-    )
-    evidence: str | None = flag(
-        "find the sentences that carry each label: context, alone, masked or exact "
-        "(default: labels only)",
-        group=_MODEL,
-        only=(MODEL,),
-        metavar="WAY",
-    )
-    threshold: float | None = flag(
-        "for taggers: from which probability on a mention counts (with several tags a word a tag); "
-        "for --model dictionary: in which share of its occurrences a string must have been marked "
-        "(default: as tuned on validation)",
-        group=_MODEL,
-        only=(DICTIONARY, TAGGER),
-        type=share,
-        metavar="P",
-    )
-    dictionary: Path | None = flag(
-        "with --model dictionary: a folder of labelwright build; the mentions of its training "
-        "notes are looked up",
-        group=_MODEL,
-        only=(DICTIONARY,),
-        type=Path,
-        metavar="DIR",
-    )
-    tagger: Path | None = flag(
-        "for fields: read only the sentences in which this tagger finds something",
-        group=_MODEL,
-        only=ASKED,
-        type=Path,
-        metavar="DIR",
-    )
-    index: Path | None = flag(
-        "the index (of labelwright index build); with --model knn its labeled reports vote, else "
-        "they stand in the prompt",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        type=Path,
-        metavar="DIR",
-    )
-    neighbours: str | None = flag(
-        "how they stand in the prompt: their texts, texts with labels as worked examples, or "
-        "not at all (default: as in training)",
-        group=_SIMILAR,
-        only=ASKED,
-        choices=("context", "few-shot", NO_NEIGHBOURS),
-    )
-    k: int | None = flag(
-        f"neighbours per report (default: {DEFAULT_K})",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        type=positive,
-        metavar="N",
-    )
-    neighbour_words: int | None = flag(
-        "words and marks of all neighbours in a prompt (default: 400)",
-        group=_SIMILAR,
-        only=ASKED,
-        type=positive,
-        metavar="N",
-    )
-    neighbour_split: str | None = flag(
-        "the split of the index that neighbours may come from (default: train)",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        metavar="NAME",
-    )
-    most_similar: float | None = flag(
-        "reports at least as similar as this (0 to 1) are no neighbours",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        type=float,
-        metavar="S",
-    )
-    image_column: str | None = flag(
-        "look for similar images: the column of the input that names each report's image",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        metavar="NAME",
-    )
-    image_root: Path | None = flag(
-        "folder that the names of images start from (default: here)",
-        group=_SIMILAR,
-        only=(KNN, *ASKED),
-        type=Path,
-        metavar="DIR",
-    )
-    server: str | None = flag(
-        "ask a model behind an OpenAI-compatible server, such as http://127.0.0.1:8000/v1; "
-        "--model is its name there, --decode free (the default) or constrained; a key is read "
-        "from the environment variable LABELWRIGHT_API_KEY",
-        group=_SERVER,
-        only=(SERVER,),
-        metavar="URL",
-    )
-    model_folder: str | None = flag(
-        "the same model's folder as training wrote it, for label set, sections and limits, "
-        "where --model is another name",
-        group=_SERVER,
-        only=(SERVER,),
-        metavar="DIR",
-    )
-    server_kind: str | None = flag(
-        "what the server is (default: auto, it is asked)",
-        group=_SERVER,
-        only=(SERVER,),
-        choices=("auto", "vllm", "llama.cpp", "transformers", "openai"),
-    )
-    concurrency: int | None = flag(
-        "requests under way at the same time (default: 8)",
-        group=_SERVER,
-        only=(SERVER,),
-        type=positive,
-        metavar="N",
-    )
-    server_timeout: int | None = flag(
-        "for one answer (default: 120)",
-        group=_SERVER,
-        only=(SERVER,),
-        type=positive,
-        metavar="SECONDS",
-    )
-    allow_remote: bool | None = switch(
-        "allow a server on another machine: report text is sent there",
-        default=None,
-        group=_SERVER,
-        only=(SERVER,),
-    )
-    by_group: bool | None = switch(
-        "for fields: ask for one group of the label set at a time, of its sections only; short "
-        "prompts and answers for a small model, and the document read once per group",
-        default=None,
-        group=_SERVER,
-        only=(SERVER,),
-    )
-    prompt: str | None = flag(
-        "for entities: the label set's own (the default), or the few-shot prompt of a "
-        "published benchmark (Almeida et al.)",
-        group=_SERVER,
-        only=(SERVER,),
-        choices=("labelwright", "almeida"),
-    )
-    price_in: float | None = flag(
-        "price of a million prompt tokens, in any currency; with --price-out every "
-        "prediction and the manifest say what they cost",
-        group=_SERVER,
-        only=(SERVER,),
-        type=_price,
-        metavar="X",
-    )
-    price_out: float | None = flag(
-        "price of a million completion tokens",
-        group=_SERVER,
-        only=(SERVER,),
-        type=_price,
-        metavar="X",
-    )
-    answer_tokens: int | None = flag(
-        "that an answer may take (default: as the label set or the text needs); give more "
-        "to models that reason before they answer",
-        group=_SERVER,
-        only=(SERVER,),
-        type=positive,
-        metavar="N",
     )
 
     def told(self, names: Iterable[str]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_completion_knows_commands_flags_and_choices(
     )
     assert done.stdout.splitlines() == [
         "eval evidence",
-        "--decide --decode",
+        "--decode --decide",
         "windows reject",
         "list check show",
         "--methods",

@@ -77,20 +77,18 @@ class GrammarOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EntityOptions(Options):
+class EntityOptions(Options, group=NOTES):
     """Annotated notes."""
 
     entity_table: Path | None = flag(
         "mentions as strings, to be found in the notes: CSV or TSV with a row for each, or "
         "JSON lines with a row per note (default: what the input itself marks)",
-        group=NOTES,
         type=Path,
         metavar="FILE",
     )
     entity_columns: tuple[str, ...] = flag(
         "its columns of id, type and mention (default: the id, type, text), and a fourth "
         "for certainty",
-        group=NOTES,
         beside="entity_table",
         default=(),
         type=names,
@@ -98,33 +96,28 @@ class EntityOptions(Options):
     )
     entity_places: str | None = flag(
         "each string of the table is one mention (default), or stands for all its places",
-        group=NOTES,
         beside="entity_table",
         choices=("one", "all"),
     )
     entity_missing: str | None = flag(
         "notes that do not hold all their strings: reject the note (default), or drop these "
         "strings and keep it; counted",
-        group=NOTES,
         beside="entity_table",
         choices=("reject", "drop"),
     )
     normalise: Path | None = flag(
         "a YAML table: lower case, dropped marks, abbreviations, typos, standard terms",
-        group=NOTES,
         type=Path,
         metavar="TABLE",
     )
     only_types: tuple[str, ...] = flag(
         "types of the label set to keep; entities of any other type are left out, counted",
-        group=NOTES,
         default=(),
         type=names,
         metavar="A,B",
     )
     rename_type: tuple[tuple[str, str], ...] = flag(
         "a type of the input and the type of the label set that it stands for; repeatable",
-        group=NOTES,
         default=(),
         type=_renaming,
         action="append",
@@ -133,12 +126,10 @@ class EntityOptions(Options):
     overlaps: str | None = flag(
         "notes whose entities overlap where the label set has no nesting: reject the note "
         "(default), or keep the longest of overlapping entities",
-        group=NOTES,
         choices=("reject", "longest"),
     )
     unmarked: Certainty | None = flag(
         "certainty of entities that have none, where the label set asks for one",
-        group=NOTES,
         type=Certainty,
         choices=tuple(Certainty)[:3],
         metavar="CERTAINTY",
@@ -146,13 +137,11 @@ class EntityOptions(Options):
     windows: int | None = flag(
         "divide training and validation records of longer notes into windows of whole "
         "sentences; texts and entities beside the records stay whole",
-        group=NOTES,
         type=positive,
         metavar="WORDS",
     )
     window_overlap: int | None = flag(
         "that two windows share, at most (default: a quarter of --windows)",
-        group=NOTES,
         beside="windows",
         type=positive,
         metavar="WORDS",
@@ -160,20 +149,17 @@ class EntityOptions(Options):
     silver: Path | None = flag(
         "what a teacher said of the input's phrases: the folder of a labeling run, or JSON "
         'lines {"id"} with "entities", "marked" (text with tags) or "labels" (one per word)',
-        group=NOTES,
         type=Path,
         metavar="FILE|DIR",
     )
     silver_repair: str | None = flag(
         "lists of labels that have not a label per word: drop the phrase (default), pad "
         "shorter ones with O, cut longer ones, or both",
-        group=NOTES,
         beside="silver",
         choices=REPAIRS,
     )
     silver_filter: tuple[str, ...] = flag(
         f"phrases to leave out, counted each: {', '.join(FILTERS)}",
-        group=NOTES,
         beside="silver",
         default=(),
         type=_filters,
@@ -181,31 +167,24 @@ class EntityOptions(Options):
     )
     silver_verdicts: Path | None = flag(
         "a table of id and verdict (keep, discard) of people who looked at phrases",
-        group=NOTES,
         beside="silver",
         type=Path,
         metavar="FILE",
     )
     tags: str | None = flag(
         "write every split as a CoNLL file too, each token with its tag of this scheme",
-        group=NOTES,
         choices=SCHEMES,
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuildOptions(OptionalReadingOptions, EntityOptions, GrammarOptions):
-    """All flags; those that only some kinds have are named by the kinds."""
+class LabelOptions(Options, group=LABELS):
+    """Where labels come from."""
 
-    label_set: str = flag("what to ask of a report", required=True, metavar="NAME|FILE")
-    out: Path | None = flag("the data folder to write", type=Path, metavar="DIR")
-    labels: str | None = flag(SOURCES, group=LABELS, metavar="SOURCE")
-    test_labels: str | None = flag(
-        "other labels for the test split", group=LABELS, metavar="SOURCE"
-    )
+    labels: str | None = flag(SOURCES, metavar="SOURCE")
+    test_labels: str | None = flag("other labels for the test split", metavar="SOURCE")
     label_id_columns: tuple[str, ...] = flag(
         "id of label tables",
-        group=LABELS,
         beside="by_table",
         use="a label table",
         default=(),
@@ -214,7 +193,6 @@ class BuildOptions(OptionalReadingOptions, EntityOptions, GrammarOptions):
     )
     rules: Path | None = flag(
         f"a rules file of your own, for --labels {RULES}",
-        group=LABELS,
         beside="by_rules",
         use=f"--labels {RULES}",
         type=Path,
@@ -222,73 +200,11 @@ class BuildOptions(OptionalReadingOptions, EntityOptions, GrammarOptions):
     )
     openi_table: Path | None = flag(
         "codes -> observations, as YAML",
-        group=LABELS,
         beside="by_codes",
         use=f"--labels {MESH}",
         type=Path,
         metavar="FILE",
     )
-    sections: str = flag(
-        "part of the report to use", group=RECORDS, default="full", choices=SECTION_CHOICES
-    )
-    format: str = flag(
-        "form of the records", group=RECORDS, default="trl", choices=("trl", "alpaca")
-    )
-    augment: int = flag(
-        "add N variants of every training report: other words, order and look, same labels",
-        group=RECORDS,
-        default=0,
-        type=positive,
-        metavar="N",
-    )
-    oversample: str | None = flag(
-        "copies of training reports with rare classes: by the rule of the benchmark of de "
-        "Almeida et al., or a repaired one that reaches every rare class",
-        group=RECORDS,
-        choices=("paper", "rare"),
-    )
-    preview: int | None = flag(
-        "show N records and write nothing", group=RECORDS, type=positive, metavar="N"
-    )
-    split: str | None = flag(
-        "shares (default 0.8,0.1,0.1), or all in one", group=SPLITS, metavar="R,R,R|none|test"
-    )
-    stratify: str | None = flag(
-        "of --split: share out rare labels or types first (default), or split at random",
-        group=SPLITS,
-        choices=("labels", "none"),
-    )
-    split_file: Path | None = flag(
-        "a table with the columns id and split", group=SPLITS, type=Path, metavar="FILE"
-    )
-    split_id_columns: tuple[str, ...] = flag(
-        "id of that table",
-        group=SPLITS,
-        beside="split_file",
-        default=(),
-        type=names,
-        metavar="A,B",
-    )
-    seed: int = flag(
-        "seed of the split and the grammar (default 13)", group=SPLITS, default=13, type=seed
-    )
-    duplicates: str = flag(
-        "reports of equal text", group=SPLITS, default="keep", choices=("keep", "drop")
-    )
-    leakage: str = flag(
-        "where --split-file puts a patient or a text into two splits; keep-texts: stop for "
-        "patients, count and keep equal texts of different patients",
-        group=SPLITS,
-        default="error",
-        choices=("error", "drop", "keep-texts"),
-    )
-    near_duplicates: str = flag(
-        "training reports that nearly repeat a validation or test report",
-        group=SPLITS,
-        default="keep",
-        choices=("keep", "drop"),
-    )
-    overwrite: bool = switch("replace an earlier build")
 
     @property
     def by_rules(self) -> bool:
@@ -304,6 +220,69 @@ class BuildOptions(OptionalReadingOptions, EntityOptions, GrammarOptions):
     def by_table(self) -> bool:
         """Whether a table gives labels."""
         return bool({self.labels, self.test_labels} - {None, RULES, MESH})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions(Options, group=RECORDS):
+    """What the records are like."""
+
+    sections: str = flag("part of the report to use", default="full", choices=SECTION_CHOICES)
+    format: str = flag("form of the records", default="trl", choices=("trl", "alpaca"))
+    augment: int = flag(
+        "add N variants of every training report: other words, order and look, same labels",
+        default=0,
+        type=positive,
+        metavar="N",
+    )
+    oversample: str | None = flag(
+        "copies of training reports with rare classes: by the rule of the benchmark of de "
+        "Almeida et al., or a repaired one that reaches every rare class",
+        choices=("paper", "rare"),
+    )
+    preview: int | None = flag("show N records and write nothing", type=positive, metavar="N")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitOptions(Options, group=SPLITS):
+    """How reports are shared out."""
+
+    split: str | None = flag(
+        "shares (default 0.8,0.1,0.1), or all in one", metavar="R,R,R|none|test"
+    )
+    stratify: str | None = flag(
+        "of --split: share out rare labels or types first (default), or split at random",
+        choices=("labels", "none"),
+    )
+    split_file: Path | None = flag(
+        "a table with the columns id and split", type=Path, metavar="FILE"
+    )
+    split_id_columns: tuple[str, ...] = flag(
+        "id of that table", beside="split_file", default=(), type=names, metavar="A,B"
+    )
+    seed: int = flag("seed of the split and the grammar (default 13)", default=13, type=seed)
+    duplicates: str = flag("reports of equal text", default="keep", choices=("keep", "drop"))
+    leakage: str = flag(
+        "where --split-file puts a patient or a text into two splits; keep-texts: stop for "
+        "patients, count and keep equal texts of different patients",
+        default="error",
+        choices=("error", "drop", "keep-texts"),
+    )
+    near_duplicates: str = flag(
+        "training reports that nearly repeat a validation or test report",
+        default="keep",
+        choices=("keep", "drop"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions(
+    OptionalReadingOptions, SplitOptions, RecordOptions, EntityOptions, LabelOptions, GrammarOptions
+):
+    """All flags; those that only some kinds have are named by the kinds."""
+
+    label_set: str = flag("what to ask of a report", required=True, metavar="NAME|FILE")
+    out: Path | None = flag("the data folder to write", type=Path, metavar="DIR")
+    overwrite: bool = switch("replace an earlier build")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -274,7 +274,28 @@ class EvalOptions(AnnotationOptions, CompareOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AblationOptions(CompareOptions):
+class CellOptions(Options, group=LABELING, beside=("reports",), use=LONE):
+    """How cells are labeled."""
+
+    index: Path | None = flag("the index that the neighbours come from", type=Path, metavar="DIR")
+    model: str | None = flag(
+        "labels every cell that has no model of its own", metavar="DIR|HUB_NAME|rules"
+    )
+    methods: str | None = flag(
+        f"context, few-shot, knn (default: {DEFAULT_METHODS})", metavar="A,B"
+    )
+    k: str | None = flag(f"numbers of neighbours, with 0 (default: {DEFAULT_K})", metavar="N,N")
+    cell: tuple[str, ...] = flag(
+        "a cell with a model of its own, such as one trained with neighbours (none=MODEL: "
+        "without); once per cell",
+        default=(),
+        action="append",
+        metavar="METHOD:K=MODEL",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AblationOptions(CellOptions, CompareOptions):
     """Finished runs, or how cells that no ``--pred`` gives are labeled."""
 
     gold: str = flag("reference labels in CheXpert's coding", required=True, metavar="FILE")
@@ -302,45 +323,6 @@ class AblationOptions(CompareOptions):
         nargs="+",
         type=Path,
         metavar="FILE",
-    )
-    index: Path | None = flag(
-        "the index that the neighbours come from",
-        group=LABELING,
-        beside="reports",
-        use=LONE,
-        type=Path,
-        metavar="DIR",
-    )
-    model: str | None = flag(
-        "labels every cell that has no model of its own",
-        group=LABELING,
-        beside="reports",
-        use=LONE,
-        metavar="DIR|HUB_NAME|rules",
-    )
-    methods: str | None = flag(
-        f"context, few-shot, knn (default: {DEFAULT_METHODS})",
-        group=LABELING,
-        beside="reports",
-        use=LONE,
-        metavar="A,B",
-    )
-    k: str | None = flag(
-        f"numbers of neighbours, with 0 (default: {DEFAULT_K})",
-        group=LABELING,
-        beside="reports",
-        use=LONE,
-        metavar="N,N",
-    )
-    cell: tuple[str, ...] = flag(
-        "a cell with a model of its own, such as one trained with neighbours (none=MODEL: "
-        "without); once per cell",
-        group=LABELING,
-        beside="reports",
-        use=LONE,
-        default=(),
-        action="append",
-        metavar="METHOD:K=MODEL",
     )
     rest: tuple[str, ...] = read_by(lambda given: tuple(given.rest))
     parser: Parser = read_by(lambda given: given.parser)

@@ -30,22 +30,12 @@ class SourceOptions(OptionalReadingOptions):
     split_name: str | None = flag("split of FILE (default train)", metavar="NAME")
     data: Path | None = flag("a folder of labelwright build", group=DATA, type=Path, metavar="DIR")
     splits: tuple[str, ...] = flag(
-        "of --data (default: all)",
-        group=DATA,
-        beside="data",
-        default=(),
-        type=names,
-        metavar="A,B",
+        "of --data (default: all)", group=DATA, beside="data", default=(), type=names, metavar="A,B"
     )
     labels: Path | None = flag("in CheXpert coding", group=LABELS, type=Path, metavar="TABLE")
     label_set: str | None = flag("whose labels the table holds", group=LABELS, metavar="NAME|FILE")
     label_id_columns: tuple[str, ...] = flag(
-        "id of the table",
-        group=LABELS,
-        beside="labels",
-        default=(),
-        type=names,
-        metavar="A,B",
+        "id of the table", group=LABELS, beside="labels", default=(), type=names, metavar="A,B"
     )
     image_column: str | None = flag(
         "where a report names its image (clip embedders)", group=IMAGES, metavar="NAME"

@@ -42,7 +42,7 @@ SHARES, LEAST_WINDOW = 4, 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class RaySettings(Options):
+class RaySettings(Options, group=_RAY):
     """How a run is spread over processes, GPUs and machines."""
 
     workers: int | None = flag(
@@ -54,19 +54,16 @@ class RaySettings(Options):
     )
     ray_actors: int | None = flag(
         "label with N worker processes on Ray, each with a labeler of its own",
-        group=_RAY,
         type=positive,
         metavar="N",
     )
     ray_address: str | None = flag(
         "a running Ray cluster, which report text is sent to (default: this machine alone)",
-        group=_RAY,
         beside="ray_actors",
         metavar="auto|HOST:PORT",
     )
     gpus_per_actor: float | None = flag(
         "GPUs per worker, such as 1, 0.5 or 0 (default: 1 if there are any, but 0 for rules)",
-        group=_RAY,
         beside="ray_actors",
         type=_share,
         metavar="X",
