@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from test_layout import PACKAGES, ROOT, tracked
+
+from labelwright.version import __version__
 
 CODE = ("*.py", "*.yaml", "*.j2", "*.js", "*.css", "*.jinja", "*.html", "*.safetensors", "*.json")
 
@@ -43,6 +46,21 @@ def test_nothing_that_the_packages_hold_is_left_out(wheel: Path) -> None:
     wanted = {name for name in own if name.split("/")[0] in PACKAGES}
     assert wanted - names == set()
     assert not {name for name in names if name.split("/")[0] in {"tests", "benchmarks", "docs"}}
+
+
+def test_one_version_everywhere(wheel: Path) -> None:
+    """It is written in ``labelwright/version.py``; a release tags the commit with it."""
+    assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+    assert wheel.name.startswith(f"labelwright-{__version__}-")
+    cited = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {__version__}\n" in cited
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"^## \[(\d[^]]*)\]", changes, re.MULTILINE)
+    assert released == [] or released[0] == __version__
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    assert [tag for tag in tags if tag.startswith("v") and tag != f"v{__version__}"] == []
 
 
 def test_the_installed_command_labels(wheel: Path, tmp_path: Path) -> None:
