@@ -24,7 +24,7 @@ from injections import injections
 
 from baselines.rules.labeler import RulesLabeler
 from data_builders.synthetic.reports import write_reports
-from inference.decode.ways import DECODINGS
+from inference.engine import DECODINGS
 from inference.labeler import Labeler
 from labelwright.checkpoint import load_task
 from labelwright.label_set import LabelSet

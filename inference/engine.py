@@ -1,20 +1,22 @@
-"""How a model reads reports, by what the answers are made of: choices, or free text."""
+"""How a model reads reports: the ways of decoding by name, for choices and for free text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from inference.decode.by_sentence import SentenceReader
-from inference.decode.decoder import DecodeOptions
+from inference.decode.constrained import Constrained
+from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.evidence_places import Locator
 from inference.decode.evidence_views import VIEWS
+from inference.decode.generate import Free
 from inference.decode.guided import Guided
 from inference.decode.model_asker import ModelAsker
+from inference.decode.one_pass import OnePass
 from inference.decode.part_reader import PartReader
 from inference.decode.text_pass import TextPass
-from inference.decode.ways import AUTO, DECODINGS, decoder_for
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal
 from inference.windows import TextReader
@@ -23,7 +25,70 @@ from labelwright.errors import CheckpointError, ConfigError
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer
 from labelwright.tasks import kind_of
-from labelwright.tasks.choices import BRANCHES
+from labelwright.tasks.choices import BRANCHES, LINE
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """``layout`` is the answer layout that a model must have been trained on."""
+
+    make: Callable[[Loaded, DecodeOptions], Decoder]
+    layout: str
+
+
+DECODINGS: Mapping[str, Decoding] = {
+    "one-pass": Decoding(OnePass, BRANCHES),
+    "constrained": Decoding(Constrained, LINE),
+    "free": Decoding(Free, LINE),
+}
+"""The ways of decoding by the name that ``--decode`` takes."""
+
+AUTO = "auto"
+"""The first of one-pass and constrained that the model was trained for; free if it cannot be
+read in packs."""
+
+
+def decoder_for(loaded: Loaded, wanted: str, options: DecodeOptions) -> tuple[str, Decoder]:
+    """The way of decoding and its name.
+
+    Args:
+        wanted: a name of :data:`DECODINGS` or ``auto``.
+
+    Raises:
+        CheckpointError: the model was not trained for it, or cannot be read so.
+    """
+    layouts = None if loaded.task is None else loaded.task.layouts
+    if wanted != AUTO:
+        layout = DECODINGS[wanted].layout
+        if layouts is not None and layout not in layouts:
+            raise CheckpointError(
+                f"the model was not trained for --decode {wanted} (its answer layouts: "
+                f"{', '.join(layouts)})",
+                remedy=f"choose another way of decoding, or train with the layout {layout}",
+                source=loaded.name,
+            )
+        if layouts is None and layout == BRANCHES:
+            raise CheckpointError(
+                f"--decode {wanted} needs a model that was trained for it, and this one brings "
+                "no training record",
+                remedy="use --decode constrained or free, or train the model on your labels",
+                source=loaded.name,
+            )
+        return wanted, DECODINGS[wanted].make(loaded, options)
+    name = "one-pass" if layouts is not None and BRANCHES in layouts else "constrained"
+    try:
+        return name, DECODINGS[name].make(loaded, options)
+    except CheckpointError as error:
+        if options.evidence is not None:
+            raise CheckpointError(
+                "the model cannot be read in packs, which evidence needs",
+                remedy="label without --evidence",
+                source=loaded.name,
+            ) from error
+        if layouts is not None and LINE not in layouts:
+            raise
+        return "free", Free(loaded, options)
+
 
 FREE, CONSTRAINED, ONE_PASS = "free", "constrained", "one-pass"
 
@@ -36,7 +101,7 @@ class LabelerOptions:
         batch_size: reports generated together, in free decoding.
         batch_tokens: tokens computed together, in the other ways of decoding.
         sections: what of a report to read; as in training if ``None``.
-        decode: a name of :data:`inference.decode.ways.DECODINGS` or ``auto``.
+        decode: a name of :data:`DECODINGS` or ``auto``.
         deterministic: one report at a time, so that no bit depends on what stands beside it.
         long: ``windows`` reads a report beyond the context in parts, ``reject`` rejects it.
         unit: what is read at once: a ``report``, or a ``sentence``

@@ -15,7 +15,7 @@ from close_tools import TOLERANCE
 from conftest import REPORTS
 from decoding_tools import KNEE, B, make_loaded
 
-from inference.decode import by_sentence, remembered
+from inference.decode import by_sentence
 from inference.decode.by_sentence import SentenceReader
 from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.one_pass import OnePass
@@ -109,7 +109,7 @@ def test_memory_is_bounded_and_keeps_what_was_used_last(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(by_sentence, "REMEMBERED", 2)
-    monkeypatch.setattr(remembered, "LONGEST", 20)
+    monkeypatch.setattr(by_sentence, "LONGEST", 20)
     reader, counted = reader_of(loaded)
     for text, new in (
         ("A. B.", 2), ("A.", 0), ("C.", 1), ("A. C.", 0), ("B.", 1), ("C. B.", 0), ("A.", 1),

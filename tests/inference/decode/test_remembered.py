@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from inference.decode.remembered import LONGEST, Remembered
+from inference.decode.by_sentence import LONGEST, Remembered
 from inference.prompts import Refusal
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Certainty
