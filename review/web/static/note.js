@@ -1,171 +1,39 @@
-// The page of a note: decisions and marks by keys, each sent to the server as one step.
-// A step that cannot be sent stays here until it can be; nothing is kept in the browser's storage.
+// The page of a note: decisions and marks by keys.
 "use strict";
 
+import { $, element, say } from "./dom.js";
 import { KEYS, meaning } from "./keys.js";
+import { row, told, undecided } from "./list.js";
 import { Text } from "./marks.js";
+import { ask, begin, path, send } from "./steps.js";
 
-const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const text = new Text($("text"), data.firsts.at(-1), data.part);
 const long = data.parts.length > 2;
 const labels = data.labels;
 const labelOf = new Map(labels.map((label, at) => [label.name, at]));
 const hueOf = (name) => labels[labelOf.get(name)]?.hue ?? 0;
-const base = `/note/${data.note}`;
 
 let items = data.items;
-let version = data.version;
 let state = data.state;
-let token = $("form").dataset.token;
 let current = null; // number of the item that keys act on
 let cursor = text.count ? text.start : -1;
 let anchor = null; // where marking began
-let busy = false;
 let surely = false; // what Enter asked back once is meant
 let part = data.part.number;
 let loading = null;
 const opened = new Set([part]); // parts of the note that were on the screen
-const waiting = []; // steps not yet answered
 const seen = new Set();
-
-function say(words) {
-  $("say").textContent = words;
-}
-
-function element(tag, props = {}, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter((child) => child !== null && child !== ""));
-  return node;
-}
 
 function item(id = current) {
   return items.find((each) => each.id === id) || null;
 }
 
-// Steps
-
-function send(op, given = {}, words = op) {
-  waiting.push({ step: crypto.randomUUID?.() || String(Math.random()).slice(2) + Date.now(), op, given, words });
-  pump();
-}
-
-async function pump() {
-  if (busy || !waiting.length) return;
-  busy = true;
-  const next = waiting[0];
-  try {
-    const body = { ...next.given, step: next.step, op: next.op, version, role: data.role };
-    const answer = await ask(`${base}/steps`, body);
-    waiting.shift();
-    if (answer.made && !waiting.length) current = answer.made;
-    take(answer);
-    if (answer.said) say(answer.said);
-    trouble(null);
-    if (answer.go && !waiting.length) {
-      window.removeEventListener("beforeunload", warn);
-      window.location.assign(answer.go);
-      return;
-    }
-  } catch (problem) {
-    failed(problem, next);
-    busy = false;
-    return;
-  }
-  busy = false;
-  pump();
-}
-
-async function ask(path, body) {
-  let answer;
-  try {
-    answer = await fetch(path, {
-      method: body ? "POST" : "GET",
-      headers: { accept: "application/json", ...(body ? { "content-type": "application/json", "x-form": token } : {}) },
-      body: body ? JSON.stringify(body) : undefined,
-      redirect: "error",
-    });
-  } catch {
-    throw { status: 0, said: "the server cannot be reached" };
-  }
-  const value = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw { status: answer.status, said: value.error || `the server answered ${answer.status}` };
-  return value;
-}
-
-function failed(problem, step) {
-  if (problem.status === 422 || problem.status === 400) {
-    waiting.shift();
-    say(`Not done: ${problem.said}`);
-    trouble(null);
-    if (waiting.length) pump();
-    else ask(`${base}/state?role=${data.role}`).then(take, () => {}); // what was drawn too soon
-  } else if (problem.status === 409) {
-    const left = waiting.splice(0);
-    conflict(left);
-  } else if (problem.status === 401 || problem.status === 403) {
-    trouble(
-      `Your session has ended. ${unsaved()} Log in in another window, then press “Try again”.`,
-      ["Log in (new window)", () => window.open("/login", "_blank", "noopener")],
-      ["Try again", retry],
-    );
-  } else {
-    trouble(`Not saved: ${problem.said}. ${unsaved()}`, ["Try again", retry]);
-    if (problem.status === 0) setTimeout(() => !busy && waiting[0] === step && retry(), 3000);
-  }
-}
-
-function unsaved() {
-  return waiting.length === 1 ? "One step is kept here." : `${waiting.length} steps are kept here.`;
-}
-
-async function retry() {
-  try {
-    const now = await ask(`${base}/state?role=${data.role}`);
-    token = now.form;
-    trouble(null);
-    pump();
-  } catch (problem) {
-    failed(problem, waiting[0]);
-  }
-}
-
-// Another window changed the note: show how it is now, and what was not done.
-async function conflict(left) {
-  try {
-    const now = await ask(`${base}/state?role=${data.role}`);
-    token = now.form;
-    take(now);
-    const what = left.map((each) => each.words).join("; ");
-    trouble(
-      `This note was changed in another window and is shown as it is now. Not done here: ${what}.`,
-      ["Do it now", () => {
-        trouble(null);
-        waiting.push(...left);
-        pump();
-      }],
-      ["Leave it", () => trouble(null)],
-    );
-  } catch (problem) {
-    waiting.push(...left);
-    failed(problem, left[0]);
-  }
-}
-
-function trouble(words, ...buttons) {
-  const box = $("trouble");
-  box.hidden = words === null;
-  box.replaceChildren();
-  if (words === null) return;
-  box.append(element("span", { textContent: `${words} ` }));
-  for (const [name, act] of buttons) box.append(element("button", { type: "button", textContent: name, onclick: act }), " ");
-}
-
-function take(answer) {
-  if (!answer.items) return;
+// What the server answered.
+function take(answer, last) {
+  if (last && answer.made) current = answer.made;
   items = answer.only ? merged(answer.items) : answer.items;
   surely = false;
-  version = answer.version;
   state = answer.state;
   if (current !== null && !item()) current = null;
   render();
@@ -185,16 +53,15 @@ function merged(some) {
 
 // The list
 
-// Neither decided, if proposed, nor answered, if nothing was proposed.
-const undecided = (each) => each.state === "open" || each.state === "blank";
-
-const SIGNS = { open: "to decide", blank: "not answered", kept: "kept", changed: "changed", added: "added", deleted: "deleted" };
-
 function render() {
   const list = $("items");
   const focused = list.contains(document.activeElement);
   const near = items.filter(here);
-  list.replaceChildren(...near.map(row));
+  list.replaceChildren(...near.map((each) => {
+    const node = row(each, labels[labelOf.get(each.name)], data.mode === "marks", { decide, answer, select });
+    if (seen.has(each.id)) node.dataset.seen = "yes";
+    return node;
+  }));
   document.querySelector('[data-do="rest"]').hidden = state !== "open" || !blanks().length;
   document.querySelector('[data-do="reopen"]').hidden = state === "open";
   document.querySelector('#tools [data-do="done"]').hidden = state !== "open";
@@ -209,10 +76,6 @@ function render() {
   for (const each of list.children) watcher.observe(each);
 }
 
-function told(some) {
-  return `${some.length} items, ${some.filter(undecided).length} to decide`;
-}
-
 // Whether an item belongs beside what is shown of a long note.
 function here(each) {
   return !long || data.mode !== "marks" || !each.at.length || each.at.some(([line]) => text.shows(line));
@@ -220,68 +83,6 @@ function here(each) {
 
 function blanks() {
   return items.filter((each) => each.state === "blank");
-}
-
-function row(each) {
-  const label = labels[labelOf.get(each.name)];
-  const node = element("li", { tabIndex: 0, className: `hue-${hueOf(each.name)}` });
-  node.dataset.id = each.id;
-  node.dataset.state = each.state;
-  if (seen.has(each.id)) node.dataset.seen = "yes";
-  const word = label?.options.find((option) => option.name === each.said)?.word || each.said || "";
-  const marks = data.mode === "marks";
-  const name = element("span", { className: "name", textContent: marks && word ? `${each.name}: ${word}` : each.name });
-  const acts = element("span", { className: "acts" },
-    element("span", { className: "state", textContent: SIGNS[each.state] }),
-    ...(each.state === "blank" ? [] : [
-      act("✓", `Keep ${each.name}`, () => decide(each.id, "keep")),
-      act("✕", `Delete ${each.name}`, () => decide(each.id, "delete")),
-    ]));
-  node.append(name, acts);
-  if (label && !marks && label.options.length) node.append(options(each, label));
-  if (each.value !== null && each.value !== undefined) node.append(element("span", { className: "quote", textContent: shownValue(each.value), dir: "auto" }));
-  if (each.text) node.append(element("span", { className: "quote", textContent: `“${each.text}”`, dir: "auto" }));
-  const facts = element("span", { className: "facts" });
-  if (each.prob !== null) facts.append(element("span", { className: "prob", textContent: `probability ${each.prob.toFixed(2)}` }));
-  if (each.doubt) facts.append(element("span", { textContent: `second reader: ${each.doubt}` }));
-  if (each.by.length) facts.append(element("span", { textContent: `said by ${each.by.join(", ")}` }));
-  if (each.words.length > 1) facts.append(element("span", { textContent: `${each.words.length} parts` }));
-  if (facts.childElementCount) (node.querySelector(".options") || node).append(facts);
-  node.addEventListener("focus", () => select(each.id, false));
-  node.addEventListener("click", () => select(each.id, true));
-  return node;
-}
-
-function shownValue({ raw, value, unit }) {
-  const plain = value === null || value === undefined ? "not readable" : `${value}${unit ? ` ${unit}` : ""}`;
-  return String(raw) === plain ? plain : `${raw} → ${plain}`;
-}
-
-function act(sign, name, run) {
-  const button = element("button", { type: "button", textContent: sign, title: name, tabIndex: -1 });
-  button.setAttribute("aria-label", name);
-  button.addEventListener("click", (event) => {
-    event.stopPropagation();
-    run();
-  });
-  return button;
-}
-
-function options(each, label) {
-  const group = element("span", { className: "options" });
-  group.setAttribute("role", "group");
-  group.setAttribute("aria-label", `What is said of ${each.name}`);
-  label.options.forEach((option, at) => {
-    const button = element("button", { type: "button", textContent: `${at + 1} ${option.word}`, tabIndex: -1 });
-    button.setAttribute("aria-pressed", String(option.name === each.said && each.state !== "blank"));
-    button.addEventListener("click", (event) => {
-      event.stopPropagation();
-      select(each.id, false);
-      answer(each, option);
-    });
-    group.append(button);
-  });
-  return group;
 }
 
 function answer(each, option) {
@@ -405,7 +206,7 @@ async function open(wanted) {
   if (wanted === part || wanted < 0 || wanted > data.parts.length - 2) return true;
   loading = wanted;
   try {
-    text.replace(await ask(`${base}/part?part=${wanted + 1}`));
+    text.replace(await ask(path(`part?part=${wanted + 1}`)));
   } catch (problem) {
     say(`This part could not be opened: ${problem.said}`);
     throw problem;
@@ -680,14 +481,11 @@ $("partform")?.addEventListener("submit", (event) => {
   turn(Number($("partnumber").value) - 1 - part);
 });
 
-function warn(event) {
-  if (waiting.length) event.preventDefault();
-}
-window.addEventListener("beforeunload", warn);
 $("valueform").addEventListener("submit", () => {
   send("change", { item: current, value: { raw: $("value").value } }, `the value of ${item().name}`);
 });
 
+begin(data, $("form").dataset.token, take);
 render();
 if (items.some(here)) select((items.filter(here).find(undecided) || items.find(here)).id, true, false);
 else $("text").focus();
