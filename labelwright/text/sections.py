@@ -49,6 +49,8 @@ _STOP = re.compile(
     r"|\n(?=[ \t]*(?:[A-Z][a-z]|[-*•][ \t]|\d{1,2}[.)][ \t]))"
     r"|(?<=[A-Z])[ \t\r]{0,9}\n(?=[ \t]*[A-Z])"
 )
+_LINE = re.compile(r"(?P<short>(?!))|\n(?=[ \t]*[A-Z][^\n]{10,}\.[ \t\r]*(?:\n|\Z))")
+_CONCLUDING = frozenset({"impression", "recommendations", "addendum", "notification"})
 _MORE_OF_REQUEST = re.compile(
     r"[ \t]{0,9}[^.!?\n]{1,80}\?(?=\s)"
     r"|\s{0,40}(?:please|evaluat|eval\b|assess|rule out|r/o\b|query|question|concern|history of"
@@ -72,7 +74,8 @@ def split_sections(text: str) -> tuple[Section, ...]:
     A section name may come more than once; sections without text are left out. Text under no
     heading is named ``body``; so is a text without any heading. Where a report has no heading
     but those of the request, the last of them, if text follows in its line, holds for its own
-    sentence or line, and what follows is ``body``: "History: cough. The lungs are clear."
+    sentence or line, and what follows is ``body``: "History: cough. The lungs are clear." Where
+    the only others are those of a conclusion, it holds for its line, if whole sentences follow.
     """
     if not _may_hold_headings(text):
         if text and not (text[0].isspace() or text[-1].isspace()):
@@ -81,9 +84,11 @@ def split_sections(text: str) -> tuple[Section, ...]:
     headings = list(_headings(text))
     edges = [start for _, start, _ in headings] + [len(text)]
     found = _section(text, BODY, 0, edges[0])
-    last_request = _last_request([name for name, _, _ in headings])
+    names = [name for name, _, _ in headings]
+    last_request = _last_request(names)
+    stop = _LINE if any(name in _CONCLUDING for name in names) else _STOP
     for at, ((name, _, start), end) in enumerate(zip(headings, edges[1:], strict=True)):
-        found += _headed(text, name, start, end, one_sentence=at == last_request)
+        found += _headed(text, name, start, end, stop if at == last_request else None)
     return tuple(found)
 
 
@@ -223,13 +228,16 @@ def _after_sentence(text: str, start: int) -> bool:
 
 
 def _last_request(names: Sequence[str]) -> int | None:
-    """Where the last heading of the request stands, if no heading is of the report itself."""
-    if any(name not in CONTEXT and name not in CLOSING for name in names):
+    """Where the last heading of the request stands, if no heading is of what is described."""
+    if any(name not in CONTEXT | CLOSING | _CONCLUDING for name in names):
         return None
-    return max((at for at, name in enumerate(names) if name in CONTEXT), default=None)
+    before = next((at for at, name in enumerate(names) if name in _CONCLUDING), len(names))
+    return max((at for at, name in enumerate(names[:before]) if name in CONTEXT), default=None)
 
 
-def _headed(text: str, name: str, start: int, end: int, *, one_sentence: bool) -> list[Section]:
+def _headed(
+    text: str, name: str, start: int, end: int, stops: re.Pattern[str] | None
+) -> list[Section]:
     first = _trimmed(text, start, end)
     if first is None:
         return []
@@ -239,14 +247,14 @@ def _headed(text: str, name: str, start: int, end: int, *, one_sentence: bool) -
     if blank is not None:
         own, rest = blank.span()
     else:
-        inline = one_sentence and "\n" not in text[start : first[0]]
-        own = rest = _request_end(text, *first) if inline else end
+        inline = stops is not None and "\n" not in text[start : first[0]]
+        own = rest = _request_end(text, *first, stops) if inline and stops else end
     return [*_section(text, name, first[0], own), *_section(text, BODY, rest, end)]
 
 
-def _request_end(text: str, start: int, end: int) -> int:
+def _request_end(text: str, start: int, end: int, stops: re.Pattern[str]) -> int:
     """The end of the first sentence or line, and of more sentences that ask for something."""
-    for stop in _STOP.finditer(text, start, end):
+    for stop in stops.finditer(text, start, end):
         if not stop["short"] and not _MORE_OF_REQUEST.match(text, stop.end(), end):
             return stop.end()
     return end

@@ -117,8 +117,26 @@ PARTS = {
     "Left chest drain out today. No effusion.": "SD- PE- NF+",
     "Cardiothymic silhouette normal.": "EC- NF+",
 }
+OTHERWISE = {
+    "Both hila have a normal position and are normal in size and density.": "NF+",
+    "The hilar density is normal. No effusion.": "PE- NF+",
+    "Increase in density at the left base.": "LO+",
+    "Shadowing in the right lower zone, infection is the main concern.": "LO+ PN?",
+    "Consolidation, probably of infective aetiology.": "CO+ PN?",
+    "The most likely of these is pneumonia.": "PN+",
+    "No pneumothorax is seen, but a small basal one cannot be excluded.": "PT?",
+    "The mediastinum appears wide, but this may well be due to the supine position.": "EC?",
+    "The nodule described on an outside CT is not visible here.": "LL?",
+    "Recommend drain insertion for the effusion.": "PE+",
+    "Drain insertion was uneventful.": "SD+",
+    "History: port placed today.\nThere is a port. No effusion.\nIMPRESSION: Good position.": (
+        "SD+ PE- NF+"
+    ),
+    "History: cough.\nRule out effusion.\nIMPRESSION: Clear lungs.": "NF+",
+}
 TABLE = {
     **LONG,
+    **OTHERWISE,
     **PARTS,
     **KNOWN,
     **DATED,

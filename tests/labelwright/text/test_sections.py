@@ -96,6 +96,18 @@ def brief(text: str) -> str:
             "history=Cough, evaluate for mass. | body=The lungs are clear. No mass.",
         ),
         ("history: cough. lungs clear.", "history=cough. | body=lungs clear."),
+        (
+            "History: cough.\nNo effusion. Heart normal.\nConclusion: normal.",
+            "history=cough. | body=No effusion. Heart normal. | impression=normal.",
+        ),
+        (
+            "History: fever and\nleft chest pain.\nConclusion: normal.",
+            "history=fever and\nleft chest pain. | impression=normal.",
+        ),
+        (
+            "History: cough. Known emphysema. Conclusion: normal.",
+            "history=cough. Known emphysema. | impression=normal.",
+        ),
         ("INDICATION: Cough\nLungs are clear.", "indication=Cough | body=Lungs are clear."),
         ("HISTORY: COUGH\nLUNGS CLEAR.", "history=COUGH | body=LUNGS CLEAR."),
         (
