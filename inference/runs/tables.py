@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import IO, Any
 
-from labelwright.io.delimited import TableWriter
+from labelwright.io.delimited import TableWriter, id_header
 from labelwright.label_set import LabelSet
 from labelwright.tasks import kind_of
 
@@ -17,7 +17,9 @@ def tables_of(label_set: LabelSet) -> tuple[str, ...]:
 
 def id_clash(label_set: LabelSet, id_column: str) -> bool:
     """Whether the id column has the name of another column of a table."""
-    return any(id_column in table.columns for table in kind_of(label_set).tables(label_set))
+    return any(
+        id_header(id_column) in table.columns for table in kind_of(label_set).tables(label_set)
+    )
 
 
 class Tables:

@@ -97,7 +97,9 @@ class ReadingOptions(AnnotationOptions, group=INPUT):
     """Files of reports, and how any of them is read."""
 
     files: tuple[Path, ...] = files_flag()
-    id_column: str | None = flag("column of the report's id", metavar="NAME")
+    id_column: str | None = flag(
+        "column of the report's id; '#' numbers the rows of a table that has none", metavar="NAME"
+    )
     text_columns: tuple[str, ...] = flag(
         "columns that make the text, such as findings,impression",
         default=(),

@@ -24,6 +24,8 @@ from labelwright.text.amounts import amount
 
 ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
 """Taken for the report's id where no flag names a column; the first that is there counts."""
+NUMBER = "#"
+"""In the place of the id's column: rows are numbered, unless a column has that name."""
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a cell begins with that a spreadsheet runs, full-width forms included (OWASP's list)."""
@@ -47,12 +49,17 @@ class TableWriter:
         self._writer = csv.writer(handle, lineterminator="\n")
         # csv quotes a bare carriage return in newer Pythons only; unquoted it would end the row
         self._quoting = csv.writer(handle, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._writer.writerow([id_column, *columns])
+        self._writer.writerow([id_header(id_column), *columns])
 
     def add(self, identifier: str, cells: Sequence[str]) -> None:
         """Write one row; other cells than the id are written as they are."""
         safe = escape(identifier)
         (self._quoting if "\r" in safe else self._writer).writerow([safe, *cells])
+
+
+def id_header(id_column: str) -> str:
+    """The name of a result table's id column: that of the input, ``id`` where rows are numbered."""
+    return "id" if id_column == NUMBER else id_column
 
 
 def escape(text: str) -> str:

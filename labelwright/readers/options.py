@@ -11,7 +11,8 @@ class ReadOptions:
     """How reports are found in the input files.
 
     Attributes:
-        id_column: column of the report's id; ``None`` finds it by its usual names.
+        id_column: column of the report's id; ``None`` finds it by its usual names, ``#`` numbers
+            the rows.
         text_columns: columns that make the text, joined in this order; empty finds them.
         patient_column: column of the patient; ``None`` finds it, or goes without.
         meta_columns: columns kept in ``Report.meta``.

@@ -185,7 +185,10 @@ def test_two_readers_are_shown_side_by_side(tmp_path: Path) -> None:
     assert embedded(html(found, title="t"))["second"] == "rules"
 
 
-def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("column", "header"), [("key", "key"), ("#", "id")])
+def test_from_labeling_to_the_page(
+    column: str, header: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Columns and sections come from the manifest, so the same files are all that is needed."""
     table = tmp_path / "reports.csv"
     with open(table, "w", newline="") as handle:
@@ -193,7 +196,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
         csv.writer(handle).writerows([*rows, ("r2", "Heart large.", "No edema.")])
     columns = [
         "--id-column",
-        "key",
+        column,
         "--text-columns",
         "findings,impression",
         "--sections",
@@ -202,6 +205,7 @@ def test_from_labeling_to_the_page(tmp_path: Path, capfd: pytest.CaptureFixture[
     out, page = tmp_path / "out", tmp_path / "page.html"
     assert main(["label", str(table), *columns, "--model", "rules", "--out", str(out)]) == 0
     capfd.readouterr()
+    assert (out / "labels.csv").read_text(encoding="utf-8").startswith(f"{header},")
     assert main(["evidence", str(table), "--pred", str(out), "--out", str(page)]) == 0
     assert capfd.readouterr().out == (
         f"2 reports, 3 labels not blank; 3 with a place in the text.\n{page}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from labelwright.errors import InputError
-from labelwright.io.delimited import ID_COLUMNS, shown
+from labelwright.io.delimited import ID_COLUMNS, NUMBER, shown
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report, Section
 
@@ -24,9 +24,9 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns that are read, by their names in the file."""
+    """The columns that are read, by their names in the file; no ``id`` where rows are numbered."""
 
-    id: str
+    id: str | None
     texts: tuple[str, ...]
     patient: str | None
     meta: tuple[str, ...]
@@ -34,8 +34,8 @@ class Columns:
     @property
     def used(self) -> tuple[str, ...]:
         """All of them, each once."""
-        patient = () if self.patient is None else (self.patient,)
-        return tuple(dict.fromkeys((self.id, *self.texts, *patient, *self.meta)))
+        names = (self.id, *self.texts, self.patient, *self.meta)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
 def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> Columns:
@@ -44,13 +44,14 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
     Raises:
         InputError: a column is missing, is there twice, or cannot be told from another.
     """
-    asked = [options.id_column, *options.text_columns, options.patient_column]
+    numbered = options.id_column == NUMBER and NUMBER not in found
+    asked = [None if numbered else options.id_column, *options.text_columns, options.patient_column]
     named = dict.fromkeys(name for name in [*asked, *options.meta_columns] if name is not None)
     if missing := [name for name in named if name not in found]:
         raise _error(f"no column {', '.join(missing)}", found, source)
     unclear: list[_UnclearError] = []
     columns = Columns(
-        id=options.id_column or _either(_id, found, unclear) or "",
+        id=None if numbered else options.id_column or _either(_id, found, unclear) or "",
         texts=options.text_columns or _either(_texts, found, unclear) or (),
         patient=options.patient_column or _either(_patient, found, unclear),
         meta=options.meta_columns,
@@ -59,7 +60,9 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
         problem = ", and ".join(each.problem for each in unclear)
         flags = " and ".join(each.flag for each in unclear)
         them = "it" if len(unclear) == 1 else "them"
-        raise _error(problem, found, source, f"name {them} with {flags}; ")
+        no_id = any(each.flag == "--id-column" for each in unclear) and not has_id(found)
+        number = f", or number the rows with --id-column '{NUMBER}'" if no_id else ""
+        raise _error(problem, found, source, f"name {them} with {flags}{number}; ")
     if columns.id in columns.texts:
         raise _error(f"the column {columns.id} cannot be both id and text", found, source)
     if twice := [name for name in columns.used if found.count(name) > 1]:
@@ -123,6 +126,11 @@ def report_or_reject(
     if "\0" in text:
         return Reject(identifier, source, row, "the report holds NUL bytes")
     return Report(identifier, text, source, row, patient or None, sections, meta or {})
+
+
+def numbered_id(source: str, row: int) -> str:
+    """The id of a row without one: the name of its file, and of its sheet, and its number."""
+    return f"{Path(source).name}{NUMBER}{row}"
 
 
 def has_id(found: Sequence[str]) -> bool:

@@ -27,7 +27,13 @@ from labelwright.readers.opening import (
     open_text,
 )
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.tables.columns import Columns, Row, header_of, report_or_reject
+from labelwright.readers.tables.columns import (
+    Columns,
+    Row,
+    header_of,
+    numbered_id,
+    report_or_reject,
+)
 from labelwright.records import Reject, Report
 from labelwright.text.amounts import amount
 from labelwright.text.sections import Composer
@@ -311,7 +317,7 @@ def row_maker(
 ) -> Callable[[int, list[str]], Report | Reject]:
     """What turns a row's number and its cells, in the header's order, into a report."""
     place = {name: header.index(name) for name in columns.used}
-    id_at = place[columns.id]
+    id_at = None if columns.id is None else place[columns.id]
     texts = [place[name] for name in columns.texts]
     metas = [(name, place[name]) for name in columns.meta]
     patient_at = None if columns.patient is None else place[columns.patient]
@@ -321,7 +327,7 @@ def row_maker(
         return report_or_reject(
             source,
             row,
-            cells[id_at].strip(),
+            numbered_id(source, row) if id_at is None else cells[id_at].strip(),
             *composer.join([cells[at] for at in texts]),
             None if patient_at is None else cells[patient_at].strip(),
             {name: cells[at] for name, at in metas} if metas else None,

@@ -13,7 +13,7 @@ from labelwright.readers.inputs import Counted, read_inputs
 from labelwright.readers.json_stream import Line, numbered_lines
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import encodable, has_twice, object_of
-from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
+from labelwright.readers.tables.columns import Columns, numbered_id, report_or_reject, resolve
 from labelwright.records import Reject, Report
 from labelwright.text.sections import Composer
 
@@ -90,7 +90,8 @@ def report_of(
     """The report of one object, or why it is none."""
     if has_twice(value, columns.used):
         return Reject(None, source, row, "a key that is read appears twice in the object")
-    identifier = scalar(value.get(columns.id))
+    given = numbered_id(source, row) if columns.id is None else value.get(columns.id)
+    identifier = scalar(given)
     if identifier is None:
         return Reject(None, source, row, "the id is neither text nor a whole number")
     parts = ["" if (part := value.get(name)) is None else part for name in columns.texts]

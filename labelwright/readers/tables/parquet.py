@@ -10,7 +10,7 @@ from labelwright.errors import InputError
 from labelwright.readers import opening
 from labelwright.readers.opening import faults
 from labelwright.readers.options import ReadOptions
-from labelwright.readers.tables.columns import Columns, report_or_reject, resolve
+from labelwright.readers.tables.columns import Columns, numbered_id, report_or_reject, resolve
 from labelwright.records import Reject, Report
 from labelwright.text.sections import Composer
 
@@ -205,7 +205,7 @@ def _report(
     return report_or_reject(
         source,
         row,
-        text[columns.id].strip(),
+        numbered_id(source, row) if columns.id is None else text[columns.id].strip(),
         *composer.join([text[name] for name in columns.texts]),
         None if columns.patient is None else text[columns.patient].strip(),
         {name: text[name] for name in columns.meta},

@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
+import pandas
 import pytest
-from reading_tools import PLAIN, failure, read, saved, texts
+from reading_tools import PLAIN, cell, failure, read, saved, texts, xlsx
 
 from labelwright.errors import InputError
 from labelwright.readers import ReadOptions, read_reports, scan
@@ -33,6 +35,33 @@ def test_columns_by_flag(tmp_path: Path) -> None:
     assert (report.id, report.text, report.meta) == ("7", "b", {"sex": "f"})
 
 
+def test_rows_are_numbered_where_no_column_is_an_id(tmp_path: Path) -> None:
+    numbered = ReadOptions(id_column="#")
+    one = saved(tmp_path, "a.csv", "text,sex\nClear.,f\n\n ,m\nClear.,f\n")
+    two = saved(tmp_path, "b.jsonl", '{"note": "Normal."}\n')
+    three = tmp_path / "c.parquet"
+    pandas.DataFrame({"text": ["Small heart."]}).to_parquet(three)
+    four = tmp_path / "d.xlsx"
+    cells = [f'<row r="{y}">{cell(f"A{y}", word)}</row>' for y, word in enumerate(("text", "x"), 1)]
+    xlsx(four, dict.fromkeys(("May", "June"), "".join(cells)))
+    items = [
+        *read_reports([one, two, three], numbered),
+        *read_reports([four], replace(numbered, sheets=("all",))),
+    ]
+    assert [(item.id, item.row) for item in items] == [
+        ("a.csv#1", 1),
+        ("a.csv#2", 2),
+        ("a.csv#3", 3),
+        ("b.jsonl#1", 1),
+        ("c.parquet#1", 1),
+        ("d.xlsx#May#1", 1),
+        ("d.xlsx#June#1", 1),
+    ]
+    assert texts(items)[:3] == ["Clear.", "the report has no text", "Clear."]
+    named = saved(tmp_path, "e.csv", "#,text\n17,Clear.\n")
+    assert [item.id for item in read_reports([named], numbered)] == ["17"]  # a column of that name
+
+
 @pytest.mark.parametrize(
     ("header", "options", "message"),
     [
@@ -44,7 +73,8 @@ def test_columns_by_flag(tmp_path: Path) -> None:
             "number;letter",
             PLAIN,
             "no column looks like the id, and no column looks like the text; name them with "
-            "--id-column and --text-columns; columns found: number, letter",
+            "--id-column and --text-columns, or number the rows with --id-column '#'; columns "
+            "found: number, letter",
         ),
         ("id,text", ReadOptions(id_column="ID"), "no column ID; columns found: id, text"),
         ("id,text", ReadOptions(text_columns=("a", "b")), "no column a, b"),
