@@ -396,6 +396,8 @@ def _frame(
 ) -> pd.DataFrame:
     import pandas
 
+    from labelwright.io.delimited import id_header
+
     kind = kind_of(label_set)
     columns = list(kind.frame_columns(label_set))
     choices = kind.choices(label_set) if probabilities else None
@@ -408,8 +410,8 @@ def _frame(
         for prediction in predictions
         for cells in kind.frame_rows(label_set, prediction.value)
     ]
-    frame = pandas.DataFrame(rows, columns=[id_column, *columns])
-    table: pd.DataFrame = frame.set_index(id_column)
+    name = id_header(id_column)
+    table: pd.DataFrame = pandas.DataFrame(rows, columns=[name, *columns]).set_index(name)
     return table
 
 

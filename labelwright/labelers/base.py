@@ -147,6 +147,11 @@ def reports_of(texts: Texts) -> list[Report]:
             f"a list of texts or reports is needed, not one {type(texts).__name__}; "
             "write label([text])"
         )
+    if hasattr(texts, "columns"):  # going over a frame gives its columns' names
+        raise TypeError(
+            "a list of texts or reports is needed, not a table; write labelwright.label(table, "
+            "labeler), or label(table[column]) for one column"
+        )
     reports = []
     for row, item in enumerate(texts):
         if isinstance(item, str):

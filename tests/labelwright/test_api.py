@@ -135,6 +135,11 @@ def test_a_data_frame(rules: labelwright.Labeler) -> None:
 def test_a_frame_without_ids_keeps_its_index(rules: labelwright.Labeler) -> None:
     frame = pd.DataFrame({"report": TEXTS}, index=[11, 12])
     assert list(labelwright.label(frame, rules).index) == ["11", "12"]
+    numbered = labelwright.label(frame, rules, id_column="#")
+    assert (list(numbered.index), numbered.index.name) == (["table#1", "table#2"], "id")
+    with pytest.raises(TypeError, match=r"not a table; write labelwright\.label"):
+        rules.label(frame)  # going over it gives the names of its columns
+    assert [found.id for found in rules.label(frame["report"])] == ["0", "1"]
 
 
 def test_a_frame_reads_as_the_same_csv_file(rules: labelwright.Labeler, tmp_path: Path) -> None:

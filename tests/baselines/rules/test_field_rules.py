@@ -29,6 +29,27 @@ def said(rules: FieldRules, text: str) -> Fields:
     return value
 
 
+@pytest.mark.parametrize(
+    ("text", "admitted", "discharged"),
+    [
+        ("Admitted on 2024-03-02. Discharged on 2024-03-09.", "2024-03-02", "2024-03-09"),
+        ("Admission date: 2024/3/2\nDischarge date: 03.09.2024", "2024-03-02", "2024-03-09"),
+        ("Admitted on March 2, 2024, discharged 9-Mar-2024.", "2024-03-02", "2024-03-09"),
+        (
+            "Admitted to the heart ward on 2024-03-02 and discharged home on March 9th 2024.",
+            "2024-03-02",
+            "2024-03-09",
+        ),
+        ("Admitted to the ICU on 2024-03-04. Discharged home with review on 3/15/24.", None, None),
+        ("Discharged to rehab, review on 2024-03-15. No admission planned.", None, None),
+    ],
+)
+def test_days_of_a_stay(text: str, admitted: str | None, discharged: str | None) -> None:
+    found = said(FieldRules.for_label_set(LabelSet.load("discharge-summary-28")), text)
+    assert found["admitted"].value == admitted
+    assert found["discharged"].value == discharged
+
+
 def test_the_notes_that_come_along(tmp_path: Path) -> None:
     notes, out = EXAMPLES / "visits.jsonl", tmp_path / "out"
     asked = ["--model", "rules", "--label-set", str(EXAMPLES / "visits.yaml")]

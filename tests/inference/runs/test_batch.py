@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from batch_tools import CANARY, FILES, HEAD, Stub, content, jsonl, label, timeless
-from tqdm import tqdm
+from tqdm import std
 
-from inference.runs import loop
 from inference.runs.batch import run
 from inference.runs.repeats import Repeats
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
@@ -73,7 +72,7 @@ def test_the_bar_moves_within_a_shard(tmp_path: Path, monkeypatch: pytest.Monkey
     """One shard of nine rows: the bar shows what the labeler says, and all of it at the end."""
     moves: list[int] = []
 
-    class Seen(tqdm):  # type: ignore[type-arg]
+    class Seen(std.tqdm):  # type: ignore[type-arg]
         def update(self, n: float | None = 1) -> bool | None:
             moves.append(int(n or 0))
             return super().update(n)
@@ -84,7 +83,7 @@ def test_the_bar_moves_within_a_shard(tmp_path: Path, monkeypatch: pytest.Monkey
                 tell(done, 6)  # as work that begins anew would say it
             return super().label_reports(reports)
 
-    monkeypatch.setattr(loop, "tqdm", Seen)
+    monkeypatch.setattr(std, "tqdm", Seen)
     label(tmp_path / "out", labeler=Telling(), shard_rows=100)
     assert moves == [1, 3, 5, 0]
     tell(1, 2)  # nobody listens any more
