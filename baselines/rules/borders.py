@@ -85,6 +85,8 @@ class Borders:
             self._holding.append((_AROUND[kind], *match[:2]))
             return Trigger.SKIP if kind is Trigger.SKIP else Trigger.INERT
         if kind is Trigger.GONE:
+            if any(low < match.start and match.end < high for low, high in self._mentions):
+                return Trigger.NOT
             return Trigger.ABSENT if self._follows(match) else Trigger.NO
         if kind is Trigger.PERHAPS:
             return Trigger.DOUBTFUL if self._closes(match) else Trigger.MAYBE

@@ -62,17 +62,20 @@ class Answer(NamedTuple):
     Attributes:
         whole: whether it is said of all of them, else of the first alone ("it has resolved").
         denied_too: whether it is said of what was denied as well ("a small one on the left").
+        supposed: whether it is said of what was only supposed ("if this were fluid, …").
     """
 
     certainty: Certainty
     whole: bool = True
     denied_too: bool = True
+    supposed: bool = False
 
 
 ANSWERS = {
     "confirmed": Answer(Certainty.POSITIVE, denied_too=False),
     "besides": Answer(Certainty.POSITIVE),
     "denied": Answer(Certainty.NEGATIVE),
+    "contrary": Answer(Certainty.NEGATIVE, supposed=True),
     "left_open": Answer(Certainty.UNCERTAIN, denied_too=False),
     "gone": Answer(Certainty.NEGATIVE, whole=False),
 }

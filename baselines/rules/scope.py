@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from baselines.rules.borders import Borders, Span
-from baselines.rules.phrases import COLONS, MARKS, Match
+from baselines.rules.phrases import COLONS, DASHES, MARKS, Match
 from baselines.rules.triggers import NEGATIONS, NOT_HIS, Trigger
 from labelwright.records import Certainty
 
@@ -231,6 +231,9 @@ class Scope(Borders):
                 high = hole[0]
                 continue
             low = self._separators[index - 1][1] if index else 0
+            if self._words[start] in DASHES and self._names(low, start):
+                joined = True
+                continue
             joined = joined or self._words[start] != "," or (answer and self._bare(low, start))
             clause = self.has_verb(low, start) or any(low <= at < start for at in self._seen)
             if hard or not joined or clause or trigger.payload is Trigger.YES:
@@ -257,6 +260,10 @@ class Scope(Borders):
     def _bare(self, low: int, high: int) -> bool:
         """Whether a part is a finding's name and no more: "effusion, collapse: none"."""
         return (low, high) in self._mentions
+
+    def _names(self, low: int, high: int) -> bool:
+        """Whether a part ends a finding's name and holds no more: "effusion - edema: none"."""
+        return any(start <= low and end == high for start, end in self._mentions)
 
     def _explained(self, versus: Match) -> int:
         """Where the first of the things begins that a "versus" sets against each other.

@@ -30,6 +30,8 @@ class Thread:
             return reading, ()
         _start, end = sentence.span(0, len(sentence.words))
         answered = before if reading.answer.whole else before[:1]
+        if reading.answer.supposed:
+            answered = tuple(m for m in answered if m.certainty is Certainty.BLANK)
         if not reading.answer.denied_too:
             answered = tuple(m for m in answered if m.certainty is not Certainty.NEGATIVE)
         said = [m._replace(certainty=reading.answer.certainty, end=end) for m in answered]

@@ -1,0 +1,74 @@
+"""The shipped chexpert-14 rules on lists of names, other organs, suppositions and headings.
+
+Expected labels follow ``docs/labeling-guide.md``, written as in ``test_rules_kinds.py``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from rules_tools import said
+
+NAMES_BEFORE_ONE_VERDICT = {
+    "Edema - pneumothorax was not seen.": "ED- PT- NF+",
+    "Effusion - plaques: none.": "PE- PO- NF+",
+    "Small effusion - pneumothorax not seen.": "PE+ PT-",
+    "No pneumothorax - effusion on the left.": "PT- PE+",
+}
+ONLY_SUPPOSED = {
+    "If there were an effusion, the recess would be rounded; it is sharp.": "PE- NF+",
+    "Were it an effusion, the sulcus would look blunt. It is not.": "PE- NF+",
+    "A nodule in the left apex. It is sharp.": "LL+",
+    "It would be surprising if this was edema.": "ED?",
+    "A consolidation we did not find.": "CO- NF+",
+    "Of the old effusion nothing remains.": "PE- NF+",
+    "Question from the ward: is there an effusion? None seen.": "PE- NF+",
+    "Fracture? On neither side.": "FR- NF+",
+    "Edema: cannot judge on this film.": "ED?",
+    "The mediastinum is prominent, probably from positioning.": "EC?",
+}
+OTHER_ORGANS = {
+    "Fluid collection around the spleen. Heart size normal.": "CM- NF+",
+    "Subcutaneous edema of the left breast. No effusion.": "PE-",
+    "Edema of the mesenteric fat. No effusion.": "PE-",
+    "Marrow edema in the sternum. No effusion.": "PE-",
+    "Subphrenic effusion; no pneumothorax.": "PT- NF+",
+    "The right heart chambers are of normal size. No effusion.": "PE- NF+",
+}
+LONGER_NEGATION = {
+    "The vessels are no longer congested.": "ED- NF+",
+    "The right lower lobe is no longer collapsed.": "AT- NF+",
+    "The effusion has nearly entirely resolved.": "PE+",
+}
+DEVICES_PLANNED = {
+    "Scheduled PICC placement. No effusion.": "PE- NF+",
+    "Suggest inserting a drain for the large left effusion.": "PE+",
+    "Nasal prongs in place, no lines.": "SD-",
+    "Lumbar spine hardware.": "SD+",
+}
+PARTS_AND_STATES = {
+    "Slender mediastinum.": "EC- NF+",
+    "The mediastinum is wider than before.": "EC+",
+    "Cardiac image at the upper limit.": "CM- NF+",
+    "The heart is, if anything, a little large.": "CM+",
+    "No pneumothorax the pleural spaces are clear": "PT- PE- NF+",
+    "The sinuses are sharp. No opacity.": "PE- LO- NF+",
+    "Right upper lobe: collapsed.": "AT+",
+    "Ribs: old # on the left.": "FR+",
+    "Thickening: mild, at both apices.": "PO+",
+    "No pulmonary stasis.": "ED- NF+",
+    "Looks like failure to me.": "ED+",
+    "Repeated chest infections, exclude edema. Lungs clear.": "NF+",
+}
+TABLE = (
+    NAMES_BEFORE_ONE_VERDICT
+    | ONLY_SUPPOSED
+    | OTHER_ORGANS
+    | LONGER_NEGATION
+    | DEVICES_PLANNED
+    | PARTS_AND_STATES
+)
+
+
+@pytest.mark.parametrize("text", TABLE)
+def test_what_is_said(text: str) -> None:
+    assert set(said(text).split()) == set(TABLE[text].split())
