@@ -13,7 +13,9 @@ import tarfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from review_tools import TYPES, Worker, project, take_in
@@ -23,6 +25,9 @@ from labelwright.label_set import LabelSet
 from review.checking import problems
 from review.models import add_model, choose, chosen, get_model, models
 from review.store.store import Settings, Store, create, open_store
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
 
 
 def weights(data: bytes = b"\0\0\0\0", end: int = 4) -> bytes:
@@ -138,6 +143,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         *("-s3", f"-s3.port={ports['s3']}", f"-master.port={ports['master']}"),
         *(f"-volume.port={ports['volume']}", f"-filer.port={ports['filer']}"),
         *("-master.telemetry=false", f"-s3.config={tmp_path / 's3.json'}"),
+        *("-s3.port.iceberg=0", "-s3.port.lance=0"),  # else on ports of their own choice
     ]
     with open(tmp_path / "weed.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path)
@@ -147,8 +153,9 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     try:
-        wait_for(ports["s3"], process)
-        yield "s3://models/labelwright"
+        url = "s3://models/labelwright"
+        wait_for(url, process)
+        yield url
     finally:
         process.kill()
         process.wait()
@@ -163,15 +170,23 @@ def free_port() -> int:
                 return port
 
 
-def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Until the first write succeeds: the port opens before the volume server has joined."""
+    import obstore
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    retry: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
+    at = from_url(url, retry_config=retry)
     until = time.monotonic() + 40
     while time.monotonic() < until and process.poll() is None:
-        with socket.socket() as probe:
-            probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                time.sleep(1)
-                return
-        time.sleep(0.1)
+        try:
+            obstore.put(at, "ready", b"yes")
+        except BaseError:
+            time.sleep(0.1)
+        else:
+            obstore.delete(at, "ready")
+            return
     pytest.skip("the S3 server did not start")
 
 
