@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from importlib import import_module
 from typing import Any, Protocol
 
-from labelwright import kinds
+from labelwright import kinds, shown
 
 LABELS = "labels"
 """The key by which a prediction's row is told from a reject's."""
@@ -230,9 +229,7 @@ class Prediction(Answer):
 
     def _repr_html_(self) -> str:
         """How notebooks show it."""
-        shown: Any = import_module("labelwright.shown")
-        html: str = shown.prediction_html(self)
-        return html
+        return shown.prediction_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """The row of ``predictions.jsonl``; parts that the labeler does not give are left out.

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any
 
 from labelwright import kinds
-from labelwright.records import Certainty
-
-if TYPE_CHECKING:
-    from labelwright.records import Prediction
 
 _MARKS = {
-    Certainty.POSITIVE: "#a34c00",
-    Certainty.UNCERTAIN: "#7a3f97",
-    Certainty.NEGATIVE: "#1a5f9c",
+    "positive": "#a34c00",
+    "uncertain": "#7a3f97",
+    "negative": "#1a5f9c",
 }
 """The colours of the evidence page, dark enough for white and light enough for dark grounds."""
 
 
-def prediction_html(prediction: Prediction) -> str:
+def prediction_html(prediction: Any) -> str:
     """What is said of one report: labels that are not blank, mentions, or the value as it is.
 
     The report's text is not part of a prediction, so none is shown but the words of mentions.
+
+    Args:
+        prediction: a :class:`labelwright.records.Prediction`, whose module imports this one.
     """
     head = f"<b>{escape(prediction.id)}</b> · {escape(prediction.model)}"
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in prediction.problems)
@@ -31,7 +30,7 @@ def prediction_html(prediction: Prediction) -> str:
     return f"<div><p>{head}</p>{_value(prediction)}{notes}</div>"
 
 
-def _value(prediction: Prediction) -> str:
+def _value(prediction: Any) -> str:
     if prediction.labels:
         return _labels(prediction)
     if prediction.value is None:
@@ -54,17 +53,17 @@ def _value(prediction: Prediction) -> str:
     return "<p>nothing found</p>"
 
 
-def _labels(prediction: Prediction) -> str:
+def _labels(prediction: Any) -> str:
     rows = []
     for name, said in prediction.labels.items():
-        if said is Certainty.BLANK:
+        if said == "blank":
             continue
         word = "no answer" if said is None else said.value
         chance = (prediction.probs or {}).get(name, {}).get(word)
         parts = (prediction.evidence or {}).get(name, ())
         places = ", ".join(f"{start}–{end}" for start, end in parts)
         rows.append((name, word, _chance(chance), places))
-    blank = sum(said is Certainty.BLANK for said in prediction.labels.values())
+    blank = sum(said == "blank" for said in prediction.labels.values())
     more = f"<p>{blank} blank</p>" if blank else ""
     return table(("observation", "says", "probability", "evidence"), rows) + more
 
@@ -75,10 +74,9 @@ def _chance(value: float | None) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A plain table; a certainty has its colour."""
-    colours = {certainty.value: colour for certainty, colour in _MARKS.items()}
 
     def cell(text: str) -> str:
-        colour = colours.get(text)
+        colour = _MARKS.get(text)
         style = f' style="border-left: 4px solid {colour}; padding-left: .5em"' if colour else ""
         return f"<td{style}>{escape(text)}</td>"
 
