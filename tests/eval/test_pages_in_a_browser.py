@@ -123,3 +123,26 @@ def test_evidence_of_many_reports_is_read_in_blocks_and_searched_whole(
     phone.select_option("#certainty", "n")
     phone.locator("#count", has_text="1 of 45").wait_for()
     assert shown() == ["r30"]
+
+
+def test_a_page_is_not_turned_while_rows_that_fit_are_looked_for(
+    phone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the rows of before would stand under what was asked for."""
+    monkeypatch.setattr(evidence_page, "BLOCK", 20)
+    rows = [{"id": f"r{n}", "t": "T", "l": [[0, "pn"[n == 30], 0.5, []]]} for n in range(45)]
+    (tmp_path / "page.html").write_text(
+        html(EvidenceData(("Edema",), "m", rows=rows), title="T"), encoding="utf-8"
+    )
+    phone.goto((tmp_path / "page.html").as_uri())
+    phone.evaluate(
+        """() => {
+          let now = 0;
+          performance.now = () => (now += 100);  // the page rests after every block
+          document.getElementById("certainty").value = "n";
+          document.getElementById("certainty").dispatchEvent(new Event("change"));
+          document.getElementById("after").click();
+        }"""
+    )
+    phone.locator("#count", has_text="1 of 45").wait_for(timeout=5_000)
+    assert phone.locator("h2").all_inner_texts() == ["r30"]

@@ -141,6 +141,7 @@
   let shown = null; // numbers of the rows that fit; null for all
   let page = 0;
   let asked = 0;
+  let looking = false; // for rows that fit; pages of the ones before are not turned meanwhile
 
   // All rows that fit, each with the number by which it is put in order; the page stays alive.
   async function matching(fits, key, latest) {
@@ -181,6 +182,7 @@
     if (open && !search && !(order in keys)) {
       shown = null;
     } else {
+      looking = byId("before").disabled = byId("after").disabled = true;
       if (document.readyState === "loading") byId("count").textContent = "looking …";
       await arrived;
       const found = await matching(
@@ -193,6 +195,7 @@
       if (order in keys) found.sort((a, b) => a[0] - b[0]);
       shown = found.map((pair) => pair[1]);
     }
+    looking = false;
     page = 0;
     draw();
   }
@@ -213,6 +216,7 @@
   }
 
   async function turn(by) {
+    if (looking) return;
     const latest = ++asked;
     if ((page + by + 1) * perPage > size) await arrived;
     if (latest !== asked) return;
