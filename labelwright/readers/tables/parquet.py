@@ -162,14 +162,14 @@ def _lengths(column: Any) -> list[int]:
     import pyarrow.compute as pc
     import pyarrow.types as kinds
 
-    if kinds.is_dictionary(column.type):
-        if _kind(column.type) != "string":
-            return []
-        found = pc.binary_length(column.dictionary).take(column.indices)
-    elif _kind(column.type) == "string":
-        found = pc.binary_length(column)
-    else:
+    if _kind(column.type) != "string":
         return []
+    if kinds.is_string_view(column.type):  # of which Arrow does not tell lengths
+        column = column.cast("large_binary")
+    if kinds.is_dictionary(column.type):
+        found = pc.binary_length(column.dictionary).take(column.indices)
+    else:
+        found = pc.binary_length(column)
     return [length or 0 for length in found.to_pylist()]
 
 

@@ -164,12 +164,20 @@ def test_parquet_string_types(tmp_path: Path) -> None:
         "text": pa.array(["a", "b"]).dictionary_encode(),
     }
     assert texts(read(table(tmp_path, "a.parquet", columns))) == ["a", "b"]
+    names = pa.array(["1", None]).cast(pa.string_view())
+    columns = {"id": names, "text": pa.array(["a", "b" * 20]).cast(pa.string_view())}
+    items = read(table(tmp_path, "b.parquet", columns))
+    assert texts(items) == ["a", "the id is missing"]
 
 
-def test_parquet_bytes_that_are_no_utf_8(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
+def test_parquet_bytes_that_are_no_utf_8(tmp_path: Path, kind: str) -> None:
     pa = pytest.importorskip("pyarrow")
     raw = pa.array([b"fine", b"Ergu\xdf"])
     text = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    if kind != "string":
+        views = pa.array([b"fine", b"Ergu\xdf"]).cast(kind.replace("string", "binary"))
+        text = pa.Array.from_buffers(pa.type_for_alias(kind), 2, views.buffers())
     items = read(table(tmp_path, "a.parquet", {"id": ["1", "2"], "text": text}))
     assert texts(items) == ["fine", "the row holds bytes that are not UTF-8"]
 
