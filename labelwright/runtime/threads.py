@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import os
 import re
-from collections.abc import MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController
@@ -74,17 +75,32 @@ def quick_products(
 PRODUCT_THREADS = "OPENBLAS_NUM_THREADS"
 
 
-def one_thread() -> AbstractContextManager[object]:
+_door = threading.Lock()
+_inside: list[Any] = []
+"""What undoes the limit, once for each block that is open, in whatever thread."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
     """Within the block NumPy multiplies with one thread, unless the user has set how many.
 
     The products of small models are over sooner than a second thread has woken up, and one that
     waits for the other spins: beside other work 3,059 reports took 60 CPU seconds with two threads
-    and 12 with one. NumPy must have been imported.
+    and 12 with one. NumPy must have been imported. The limit is the process's: where blocks of
+    several threads overlap, the first sets it and the last puts back what was there before.
     """
     if PRODUCT_THREADS in os.environ:
-        return nullcontext()
-    limited: AbstractContextManager[object] = _libraries().limit(limits=1, user_api="blas")
-    return limited
+        yield
+        return
+    with _door:
+        _inside.append(_inside[0] if _inside else _libraries().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _door:
+            limit = _inside.pop()
+            if not _inside:
+                limit.restore_original_limits()
 
 
 @cache

@@ -130,22 +130,38 @@ def test_products_use_avx512_where_openblas_would_not(
     assert found == {}
 
 
+def blas_threads() -> set[int]:
+    libraries = ThreadpoolController().select(user_api="blas").info()
+    numpy = str(Path(np.__file__).parent)  # NumPy's own stands there or in numpy.libs
+    return {one["num_threads"] for one in libraries if one["filepath"].startswith(numpy)}
+
+
 def test_small_models_multiply_with_one_thread_unless_the_user_says_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def threads() -> set[int]:
-        libraries = ThreadpoolController().select(user_api="blas").info()
-        numpy = str(Path(np.__file__).parent)  # NumPy's own stands there or in numpy.libs
-        return {one["num_threads"] for one in libraries if one["filepath"].startswith(numpy)}
-
-    if not threads():
+    if not blas_threads():
         pytest.skip("NumPy brings no library of its own for products")
 
     with ThreadpoolController().limit(limits=2, user_api="blas"):
         monkeypatch.delenv(PRODUCT_THREADS, raising=False)
         with one_thread():
-            assert threads() == {1}
-        assert threads() == {2}
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
         monkeypatch.setenv(PRODUCT_THREADS, "2")
         with one_thread():
-            assert threads() == {2}
+            assert blas_threads() == {2}
+
+
+def test_blocks_that_overlap_leave_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when two threads of a notebook or a server label at the same time."""
+    if not blas_threads():
+        pytest.skip("NumPy brings no library of its own for products")
+    monkeypatch.delenv(PRODUCT_THREADS, raising=False)
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert blas_threads() == {1}
+        second.__exit__(None, None, None)
+        assert blas_threads() == {2}
