@@ -114,7 +114,7 @@ class Requests:
             return self._known.room
         room = room_for(text)
         if longest := kind_of(self._known.label_set).longest_answer(self._known.label_set):
-            room = min(room, longest + SPARE_TOKENS)  # no token is shorter than a character
+            room = min(room, longest + SPARE_TOKENS)  # no token is shorter than a byte
         return room if self.context is None else min(room, self.context // 2)
 
     def _body(self, text: str) -> dict[str, Any]:

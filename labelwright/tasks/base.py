@@ -292,7 +292,7 @@ class TaskKind(ABC, Generic[V]):
         return ((0, len(text)),)
 
     def longest_answer(self, label_set: LabelSet) -> int | None:  # noqa: ARG002
-        """Characters of the longest answer, whatever the text; ``None`` where there is none."""
+        """Bytes of the longest answer, whatever the text; ``None`` where there is none."""
         return None
 
     def gaps(self, label_set: LabelSet, value: V) -> tuple[str, ...]:  # noqa: ARG002

@@ -14,6 +14,8 @@ MOST_ITEMS = 50
 """Values of a field with many: every repetition has an end."""
 MOST_WORDS = 100
 """Characters of a date or a number as it is copied."""
+MOST_BYTES = 3
+"""Of a character of any script in use, in UTF-8; byte-level tokenizers may give each a token."""
 
 
 def json_schema(label_set: LabelSet) -> dict[str, Any]:
@@ -28,17 +30,19 @@ def json_schema(label_set: LabelSet) -> dict[str, Any]:
 
 
 def longest(label_set: LabelSet) -> int | None:
-    """Characters of the longest answer, as lines or as an object; ``None`` with fields of many."""
+    """Bytes of the longest answer, as lines or as an object; ``None`` with fields of many."""
     asked = fields_of(label_set).asked
     if any(field.many for field in asked):
         return None
-    return sum(len(field.key) + _longest_value(field) + 8 for field in asked)
+    return sum(len(field.key.encode()) + _longest_value(field) + 8 for field in asked)
 
 
 def _longest_value(field: Field) -> int:
     shape = _one(field)
     if "enum" in shape:
-        return max(map(len, shape["enum"]))
+        return max(len(word.encode()) for word in shape["enum"])
+    if field.type is FieldType.TEXT:
+        return MOST_BYTES * field.most
     return int(shape.get("maxLength", 5))
 
 

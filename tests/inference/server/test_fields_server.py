@@ -17,6 +17,7 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.settings import LabelerSettings
 from labelwright.loading import load_labeler
 from labelwright.records import Prediction, Report
+from labelwright.tasks import kind_of
 from labelwright.tasks.fields.values import Status
 
 LETTERS = LabelSet.from_text(LABELS)
@@ -122,3 +123,16 @@ def test_groups_need_groups(server: Server) -> None:
         load_labeler(
             LabelerSettings(model="chest", server=server.url, label_set=LETTERS, by_group=True)
         )
+
+
+def test_the_longest_answer_counts_bytes() -> None:
+    """A tokenizer may need a token for each: three for a character of Chinese."""
+    label_set = LabelSet.from_text(
+        "name: letters\nversion: '1'\ntask: fields\ninstruction: Read the letter.\nfields:\n"
+        "  - {name: 侧, key: 侧, type: categorical, values: [左侧, 右侧]}\n"
+        "  - {name: 症状, key: 症状, type: text, most: 10}\n"
+    )
+    asked = {"侧": "左侧", "症状": "头" * 10}
+    room = kind_of(label_set).longest_answer(label_set)
+    assert room is not None
+    assert room >= len(json.dumps(asked, ensure_ascii=False).encode())
