@@ -14,6 +14,7 @@ from labelwright.readers import opening
 from labelwright.readers.opening import TOO_LONG, faults, lines, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import DECODER, Ambiguous, object_of
+from labelwright.readers.tables.columns import is_report
 
 _BLOCK = 1 << 18
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -66,7 +67,7 @@ def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line
 
     A file that begins with an array gives its elements, numbered likewise, and so does a ``.json``
     file whose first line is no row by itself: its objects, or the rows that the only list of
-    objects in one holds (``{"reports": [{"id": …}, …]}``).
+    objects in one holds (``{"reports": [{"id": …}, …]}``), unless it has an id and a text itself.
 
     Raises:
         InputError: the file or its encoding is broken, or nothing is in it.
@@ -76,7 +77,7 @@ def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line
         for number, line in enumerate(lines(handle, path), 1):
             position.row = number
             if line == TOO_LONG or line.strip(" \t\r\n"):
-                if not used and _is_one_text(path, line):
+                if not used and _is_one_text(path, line, options):
                     break
                 used += 1
                 yield number, line
@@ -89,19 +90,19 @@ def numbered_lines(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line
     yield from _elements(path, options)
 
 
-def _is_one_text(path: Path, first: str) -> bool:
+def _is_one_text(path: Path, first: str, options: ReadOptions) -> bool:
     name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
     start = first.lstrip(" \t\r\n\ufeff")
     if start.startswith("["):
         return True
     whole = object_of(first) if name.endswith(".json") else {}
-    return not isinstance(whole, dict) or bool(_wrapped(whole))
+    return not isinstance(whole, dict) or bool(_wrapped(whole, options))
 
 
 def _elements(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line]]:
     with faults(path, options.encoding) as position, open_text(path, options.encoding) as handle:
         for part in parts(handle, path, "\0", ("", "")):
-            inside = () if part.element else _wrapped(part.value)
+            inside = () if part.element else _wrapped(part.value, options)
             for value in inside or (part.value,):
                 position.row += 1
                 yield position.row, value if isinstance(value, dict) else "null"
@@ -111,11 +112,13 @@ def _elements(path: Path, options: ReadOptions) -> Iterator[tuple[int, Line]]:
             )
 
 
-def _wrapped(value: Any) -> tuple[dict[str, Any], ...]:
-    """The objects of the only list of objects in an object."""
+def _wrapped(value: Any, options: ReadOptions) -> tuple[dict[str, Any], ...]:
+    """The objects of the only list of objects in an object that is no report by itself."""
+    if not isinstance(value, dict) or is_report(value, options):
+        return ()
     lists = [
         found
-        for found in (value.values() if isinstance(value, dict) else ())
+        for found in value.values()
         if isinstance(found, list) and found and all(isinstance(each, dict) for each in found)
     ]
     return tuple(lists[0]) if len(lists) == 1 else ()

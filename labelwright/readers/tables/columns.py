@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from labelwright.errors import InputError
 from labelwright.io.delimited import ID_COLUMNS, NUMBER, shown
@@ -136,6 +136,17 @@ def numbered_id(source: str, row: int) -> str:
 def has_id(found: Sequence[str]) -> bool:
     """Whether a column has one of the usual names of an id."""
     return any(_folded(name) in _ID_NAMES for name in found)
+
+
+def is_report(value: Mapping[str, Any], options: ReadOptions) -> bool:
+    """Whether an object has an id and a text of its own, whatever else it holds."""
+    known = _TEXT_NAMES | set(_PART_NAMES)
+    texts = options.text_columns or [name for name in value if _folded(name) in known]
+    if options.id_column is None:
+        named = has_id([*value])
+    else:
+        named = options.id_column == NUMBER or options.id_column in value
+    return named and any(isinstance(value.get(name), str) for name in texts)
 
 
 def usual(found: Sequence[str], what: str) -> str | None:

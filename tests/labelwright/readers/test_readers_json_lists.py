@@ -40,6 +40,24 @@ def test_objects_of_json_files(tmp_path: Path, text: str) -> None:
     assert texts(read(saved(tmp_path, "a.json", text))) == ["Clear.", "Small effusion.\nNo oedema."]
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_report_with_a_list_in_it_is_a_report(tmp_path: Path, indent: int | None) -> None:
+    """The objects of the list look like reports, too: addenda, or mentions of an annotation."""
+    parts = [{"id": "T1", "text": "effusion"}, {"id": "T2", "text": "oedema"}]
+    row = {**ROWS[1], "parts": parts}
+    items = read(saved(tmp_path, "a.json", json.dumps(row, indent=indent)))
+    assert [(item.id, text) for item, text in zip(items, texts(items), strict=True)] == [
+        ("7", "Small effusion.\nNo oedema.")
+    ]
+    both = "\n".join(json.dumps(each, indent=indent) for each in (row, ROWS[0]))
+    assert texts(read(saved(tmp_path, "b.json", both))) == [row["text"], "Clear."]
+    mention = {"type": "Disease", "spans": [[0, 6]], "text": "Asthma"}
+    noted = {"id": "n", "text": "Asthma.", "entities": [mention]}
+    (note,) = read(saved(tmp_path, "c.json", json.dumps(noted, indent=indent)))
+    assert isinstance(note, Report)
+    assert [entity.text for entity in note.entities or ()] == ["Asthma"]
+
+
 def test_each_element_is_a_row(tmp_path: Path) -> None:
     """Also those that are no report."""
     path = saved(
