@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,25 +40,33 @@ class Happening:
 
 def append(connection: Connection, happening: Happening) -> int:
     """Add an event within a writer's transaction; return its number."""
-    last = connection.execute(
-        select(event.c.id, event.c.hash).order_by(event.c.id.desc()).limit(1)
-    ).one_or_none()
-    number, previous = (0, FIRST) if last is None else (last.id, last.hash)
-    row = {
-        "id": number + 1,
-        "at": now(),
-        "person": happening.person,
-        "note": happening.note,
-        "assignment": happening.assignment,
-        "kind": happening.kind,
-        "before": json.dumps(happening.before or {}),
-        "after": json.dumps(happening.after or {}),
-        "step": happening.step,
-        "undoes": happening.undoes,
-        "previous": previous,
-    }
-    connection.execute(event.insert().values(**row, hash=digest(row)))
-    return number + 1
+    return append_all(connection, [happening])
+
+
+def append_all(connection: Connection, happenings: Iterable[Happening]) -> int:
+    """Add events in their order; return the number of the last."""
+    number, previous = head(connection)
+    rows = []
+    for happening in happenings:
+        number += 1
+        row = {
+            "id": number,
+            "at": now(),
+            "person": happening.person,
+            "note": happening.note,
+            "assignment": happening.assignment,
+            "kind": happening.kind,
+            "before": json.dumps(happening.before or {}),
+            "after": json.dumps(happening.after or {}),
+            "step": happening.step,
+            "undoes": happening.undoes,
+            "previous": previous,
+        }
+        previous = digest(row)
+        rows.append(row | {"hash": previous})
+    if rows:
+        connection.execute(event.insert(), rows)
+    return number
 
 
 def digest(row: Mapping[str, Any]) -> str:

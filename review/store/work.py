@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select, update
 
 from review.kinds.base import Form, Item
 from review.store import events, runs
@@ -212,19 +212,24 @@ def _open(
     return made
 
 
-def add_items(connection: Connection, desk_id: int, rows: Sequence[tuple[Item, str]]) -> list[int]:
-    """New items of a desk; returns their numbers."""
-    made = []
-    for each, state in rows:
-        body = json.dumps(each.to_json(), ensure_ascii=False)
-        made.append(
-            connection.execute(
-                item.insert()
-                .values(assignment=desk_id, live=True, state=state, body=body)
-                .returning(item.c.id)
-            ).scalar_one()
-        )
-    return made
+def add_items(connection: Connection, desk_id: int, rows: Sequence[tuple[Item, str]]) -> None:
+    """New items of a desk, with their states."""
+    add_all_items(connection, [(desk_id, *row) for row in rows])
+
+
+def add_all_items(connection: Connection, rows: Iterable[tuple[int, Item, str]]) -> None:
+    """New items of many desks: number of the desk, item, state."""
+    values = [
+        {
+            "assignment": desk_id,
+            "live": True,
+            "state": state,
+            "body": json.dumps(each.to_json(), ensure_ascii=False),
+        }
+        for desk_id, each, state in rows
+    ]
+    if values:
+        connection.execute(item.insert(), values)
 
 
 def release(store: Store, who: Person, roles: Sequence[str] = (ANNOTATE, ADJUDICATE)) -> int:
@@ -275,6 +280,13 @@ def desk(connection: Connection, note: int, who: int, role: str = ANNOTATE) -> D
     return None if row is None else _desk(row)
 
 
+def worked_on(connection: Connection, who: Person, notes: Collection[int]) -> set[int]:
+    """Of these notes those that somebody annotates or has annotated."""
+    mine = (assignment.c.person == who.id) & (assignment.c.role == ANNOTATE)
+    found = select(assignment.c.note).where(mine, assignment.c.note.in_(notes))
+    return set(connection.scalars(found))
+
+
 def desk_by_id(connection: Connection, identifier: int) -> Desk:
     """A desk by its number."""
     return _desk(connection.execute(select(assignment).where(assignment.c.id == identifier)).one())
@@ -302,29 +314,39 @@ def said_by(connection: Connection, desk_id: int) -> list[Item]:
     return [each.item for each in items_of(connection, desk_id) if each.state != "deleted"]
 
 
-def settle_queue(connection: Connection, note: int) -> None:
-    """Bring the note's line in the queue up to what its desks say."""
-    place = connection.execute(select(queue).where(queue.c.note == note)).one_or_none()
-    if place is None:
-        return
-    rows = connection.execute(
-        select(assignment.c.role, assignment.c.state).where(assignment.c.note == note)
-    ).all()
-    states = [row.state for row in rows if row.role == ANNOTATE]
+def settle_queue(connection: Connection, *notes: int) -> None:
+    """Bring the notes' lines in the queue up to what their desks say."""
+    states: dict[int, list[tuple[str, str]]] = {note: [] for note in notes}
+    desks = select(assignment.c.note, assignment.c.role, assignment.c.state)
+    for row in connection.execute(desks.where(assignment.c.note.in_(notes))):
+        states[row.note].append((row.role, row.state))
+    changed = []
+    for place in places(connection, notes).values():
+        state, free = _settled(connection, place, states[place.note])
+        if (state, free) != (place.state, place.free):
+            changed.append({"which": place.note, "state": state, "free": free})
+        if free > place.free:
+            _pass(connection, place.rank - 1, person.c.passed >= place.rank)
+    if changed:
+        which = queue.c.note == bindparam("which")
+        connection.execute(update(queue).where(which), changed)
+
+
+def _settled(
+    connection: Connection, place: Any, desks: Sequence[tuple[str, str]]
+) -> tuple[str, int]:
+    """State of a line in the queue and its free places, by the roles and states of the desks."""
+    states = [state for role, state in desks if role == ANNOTATE]
     done, skipped = states.count(DONE), states.count(SKIPPED)
-    final = any(row.role == ADJUDICATE and row.state == DONE for row in rows)
-    if final or (done == place.wanted == 1):
+    if (ADJUDICATE, DONE) in desks or (done == place.wanted == 1):
         state = "final"
     elif done >= place.wanted:
-        state = "final" if _agreed(connection, note) else "done"
+        state = "final" if _agreed(connection, place.note) else "done"
     elif OPEN in states or done:
         state = "open"
     else:
         state = "skipped" if skipped else "new"
-    free = max(0, place.wanted - states.count(OPEN) - done)
-    connection.execute(update(queue).where(queue.c.note == note).values(state=state, free=free))
-    if free > place.free:
-        _pass(connection, place.rank - 1, person.c.passed >= place.rank)
+    return state, max(0, place.wanted - states.count(OPEN) - done)
 
 
 def _agreed(connection: Connection, note: int) -> bool:
@@ -337,7 +359,13 @@ def _agreed(connection: Connection, note: int) -> bool:
 
 def place(connection: Connection, note: int) -> Any:
     """The note's line in the queue, or ``None``."""
-    return connection.execute(select(queue).where(queue.c.note == note)).one_or_none()
+    return places(connection, [note]).get(note)
+
+
+def places(connection: Connection, notes: Collection[int]) -> dict[int, Any]:
+    """The lines of notes in the queue, by their numbers."""
+    rows = connection.execute(select(queue).where(queue.c.note.in_(notes)))
+    return {row.note: row for row in rows}
 
 
 def progress(connection: Connection) -> dict[str, int]:

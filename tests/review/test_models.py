@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from review_tools import TYPES, Worker, project, take_in
 
 from labelwright.errors import CheckpointError, ConfigError, InputError
 from labelwright.label_set import LabelSet
+from labelwright.records import Report
 from review.checking import problems
 from review.models import add_model, choose, chosen, get_model, models
 from review.store.store import Settings, Store, create, open_store
@@ -257,6 +258,7 @@ def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> N
     from review.checking import backup
     from review.exporting import export
     from review.store import trigrams
+    from review.store.annotated import add_finished
     from review.web import search
 
     create(tmp_path / "p", LabelSet.from_text(TYPES), Settings(), database=postgres.url)
@@ -282,6 +284,12 @@ def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> N
     trigrams.build(store)
     trigrams.build(store)
     take_in(store, {"n3": "PAIN_1 of gout", "n4": "gout"})
+    added: list[Any] = [
+        (Report("n3", "PAIN_1 of gout", "", 1), ()),
+        (Report("n4", "gout", "", 2), ()),
+    ]
+    assert add_finished(store, anna.form, anna.who, added) == (2, [])
+    assert list(problems(store)) == []
     with store.reading() as connection:
         assert trigrams.exists(connection)
         found = search._scan(connection, search._compiled("g.ut", "pain"), "", 0, ["pain"])

@@ -9,21 +9,23 @@ from pathlib import Path
 
 import pytest
 from review_tools import TEXTS, Worker, entity, filled, prediction, project, take_in
+from sqlalchemy import select
 
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.io.jsonl import read_jsonl, write_jsonl
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Reject
+from labelwright.records import Certainty, Entity, Prediction, Reject, Report
 from review.checking import backup, problems
 from review.exporting import export
 from review.kinds.base import Item
 from review.kinds.forms import form_of
-from review.store import migrations, notes, order, runs
+from review.store import migrations, notes, order, runs, work
+from review.store.annotated import add_finished
 from review.store.notes import Imported
 from review.store.order import Waiting, ordered
 from review.store.store import Settings, open_store
-from review.store.tables import VERSION, meta
+from review.store.tables import VERSION, event, meta
 from review.store.work import RefusedError
 
 
@@ -215,6 +217,55 @@ def test_what_two_people_say_alike_needs_no_third(tmp_path: Path) -> None:
     for name in ("anna", "ben"):
         annotated(store, "n3", "pain", Worker(store, name))
     assert export(store, tmp_path / "out").items["train"] == 2
+
+
+def elsewhere(ext: str, *words: str, text: str = "", row: int = 1) -> tuple[Report, list[Entity]]:
+    """A note with what somebody marked in it elsewhere."""
+    found = text or TEXTS[ext]
+    at = [(found.index(word), word) for word in words]
+    marks = [Entity("Disease", ((a, a + len(w)),), w, Certainty.POSITIVE) for a, w in at]
+    return Report(ext, found, "notes.jsonl", row), marks
+
+
+def test_finished_work_from_elsewhere_settles_the_notes_or_is_refused(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p")
+    anna, ben = Worker(store, "anna"), Worker(store, "ben")
+    annotated(store, "n1", "breast", ben)
+    found = [
+        *(elsewhere("n1", "diabetes"), elsewhere("n3", "gout", "pain"), elsewhere("n4")),
+        *(elsewhere("n3", "pain", row=4), elsewhere("n9", text="Gout.", row=5)),
+        elsewhere("n2", text="Another text.", row=6),
+    ]
+    count, refused = add_finished(store, anna.form, anna.who, found)
+    assert count == 3
+    assert [(each.id, each.row, each.reason) for each in refused] == [
+        ("n3", 4, "anna has worked on this note already"),
+        ("n9", 5, "no note has this id"),
+        ("n2", 6, "a note of this id with another text is there already"),
+    ]
+    with store.reading() as connection:
+        known = {ext: note for ext, (note, _) in notes.texts_of(connection, [*TEXTS]).items()}
+        lines = work.places(connection, known.values())
+        states = {
+            ext: (lines[note].state, lines[note].wanted, lines[note].free)
+            for ext, note in known.items()
+        }
+        kinds = [row.kind for row in connection.execute(select(event).order_by(event.c.id))]
+    assert states == {
+        "n1": ("done", 2, 0),  # two people, who do not agree
+        "n2": ("new", 1, 1),
+        "n3": ("final", 1, 0),
+        "n4": ("open", 2, 0),  # ben's next note, which he has open
+    }
+    assert kinds[-3:] == ["annotations added"] * 3
+    assert list(problems(store)) == []
+    anna.take("n3")
+    assert [(each[2], each[3]) for each in anna.said()] == [
+        (("gout",), "added"),
+        (("pain",), "added"),
+    ]
+    again = add_finished(store, anna.form, anna.who, found[:3])
+    assert (again[0], len(again[1])) == (0, 3)
 
 
 def test_an_annotator_may_not_adjudicate_the_own_work(tmp_path: Path) -> None:
