@@ -73,6 +73,10 @@ class Known:
                     best, chosen = score, tried
         return chosen
 
+    def from_probability(self, least: float) -> Known:
+        """The same, where no mention is less probable than ``least``, whoever has it."""
+        return replace(self, sure=least, share=max(self.share, least))
+
     def reread(self, text: str, said: Sequence[Entity]) -> tuple[Entity, ...]:
         """The mentions of a text, of those that the tagger found."""
         return self.join(said, list(self.dictionary.find(text, least=self.share)))

@@ -59,7 +59,7 @@ class TaggerLabeler(EncoderBased[LoadedTagger]):
         if threshold is not None and shape.thresholds is not None:
             shape = replace(shape, thresholds=np.full_like(shape.thresholds, threshold))
         elif threshold is not None:
-            shape = replace(shape, known=replace(shape.known or Known.alone(), sure=threshold))
+            shape = replace(shape, known=(shape.known or Known.alone()).from_probability(threshold))
         self._shape = shape
 
     @classmethod

@@ -88,6 +88,8 @@ def test_a_tagger_and_a_dictionary_decide_together() -> None:
     assert [(e.text, e.prob) for e in both.reread(TOLD, said)] == [
         *(("Carcinoma", 1.0), ("colon", 0.5), ("cancer", 0.95), ("liver", 0.9)),
     ]
+    surer = both.from_probability(0.92).reread(TOLD, said)
+    assert [(e.text, e.prob) for e in surer] == [("Carcinoma", 1.0), ("cancer", 0.95)]
     several = Known(made, sure=0.9, share=0.6, overlaps=True)
     assert [
         (e.text, e.prob) for e in several.reread(TOLD, found(TOLD, ("colon,", 0.9, "Site")))
