@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 import json
 import logging
@@ -14,6 +15,7 @@ from labelwright.checkpoint import LABEL_SET_FILE, TASK_FILE, TaskInfo, load_tas
 from labelwright.errors import CheckpointError, ConfigError, MissingExtraError
 from labelwright.io.manifest import sha256_model
 from labelwright.label_set import LabelSet
+from labelwright.labelers.settings import DICTIONARY, KNN, RULES
 from labelwright.runtime.fetched import fetched_folder
 from labelwright.runtime.pretrained import (
     gaps,
@@ -23,6 +25,7 @@ from labelwright.runtime.pretrained import (
     readable,
     refuse_gaps,
 )
+from labelwright.shipped import SHIPPED
 from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
@@ -152,9 +155,12 @@ def find(path_or_hub_name: str | Path, revision: str | None = None) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=HUB_FILES))
     except Exception as error:  # network, name, login, disk: the remedy names them all
+        known = (RULES, KNN, DICTIONARY, *SHIPPED.values())
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
         raise CheckpointError(
             f"neither a model folder nor a hub model within reach ({type(error).__name__})",
-            remedy="check the name and the network, log in if the model is gated, or give the "
+            remedy=(f"did you mean {near[0]}? Else " if near else "")
+            + "check the name and the network, log in if the model is gated, or give the "
             "path of a local model folder",
             source=name,
         ) from error

@@ -12,7 +12,7 @@ from labelwright.checkpoint import has_heads, has_tags
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.options import Options, as_flag, flag, positive, share, switch
-from labelwright.shipped import named_model, shipped_model
+from labelwright.shipped import SHIPPED, named_model, shipped_model
 from labelwright.text.sections import SECTION_CHOICES
 
 RULES, KNN, DICTIONARY, SERVER = "rules", "knn", "dictionary", "server"
@@ -373,8 +373,13 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
         """Where the weights are, on this machine or the hub."""
         if self.model is not None:
             return named_model(self.model)
-        name = self.label_set.name if isinstance(self.label_set, LabelSet) else self.label_set
-        return str(shipped_model(None if name is None else str(name)))
+        if self.label_set is None:
+            return str(shipped_model())
+        if isinstance(self.label_set, LabelSet):
+            return str(shipped_model(self.label_set.name))
+        if str(self.label_set) not in SHIPPED:
+            LabelSet.load(self.label_set)  # a wrong name is said to be one
+        return str(shipped_model(str(self.label_set)))
 
     def refuse_strangers(self) -> None:
         """Refuse every setting that the labeler does not take.

@@ -138,13 +138,19 @@ def test_free_and_constrained_decoding_work_too(chexpert: LabelSet) -> None:
 
 
 def test_another_label_set_needs_a_model_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports = str(ROOT / "examples/head_ct.csv")
     assert main(["label", reports, "--label-set", "head-ct-5", "--out", str(tmp_path / "o")]) == 2
     error = capsys.readouterr().err
     assert "no model for the label set head-ct-5 comes with labelwright; give --model" in error
     assert not (tmp_path / "o").exists()
+    assert main(["label", reports, "--label-set", "head-ct5", "--out", str(tmp_path / "o")]) == 2
+    assert "no label set 'head-ct5'; give a YAML file or one of: " in capsys.readouterr().err
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    for wrong, said in (("ruls", "did you mean rules? Else check"), ("my-model", "check the name")):
+        assert main(["label", reports, "--model", wrong, "--out", str(tmp_path / "o")]) == 2
+        assert f"within reach (LocalEntryNotFoundError); {said}" in capsys.readouterr().err
     assert main(["label", reports, "--server", "http://127.0.0.1:9", "--out", str(tmp_path)]) == 2
     assert "--server needs --model" in capsys.readouterr().err
 

@@ -48,7 +48,10 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
     asked = [None if numbered else options.id_column, *options.text_columns, options.patient_column]
     named = dict.fromkeys(name for name in [*asked, *options.meta_columns] if name is not None)
     if missing := [name for name in named if name not in found]:
-        raise _error(f"no column {', '.join(missing)}", found, source)
+        folded = {_folded(name): name for name in found}
+        near = [folded[_folded(name)] for name in missing if _folded(name) in folded]
+        advice = f"did you mean {shown(near)}? " if near else ""
+        raise _error(f"no column {', '.join(missing)}", found, source, advice)
     unclear: list[_UnclearError] = []
     columns = Columns(
         id=None if numbered else options.id_column or _either(_id, found, unclear) or "",

@@ -76,7 +76,12 @@ def test_rows_are_numbered_where_no_column_is_an_id(tmp_path: Path) -> None:
             "--id-column and --text-columns, or number the rows with --id-column '#'; columns "
             "found: number, letter",
         ),
-        ("id,text", ReadOptions(id_column="ID"), "no column ID; columns found: id, text"),
+        (
+            "id,text",
+            ReadOptions(id_column="ID"),
+            "no column ID; did you mean id? columns found: id,",
+        ),
+        ("id,text", ReadOptions(id_column="no"), "no column no; columns found: id, text"),
         ("id,text", ReadOptions(text_columns=("a", "b")), "no column a, b"),
         ("id,text", ReadOptions(patient_column="p"), "no column p"),
         ("id,text", ReadOptions(meta_columns=("m",)), "no column m"),
