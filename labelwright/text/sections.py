@@ -50,7 +50,7 @@ _STOP = re.compile(
     r"|(?<=[A-Z])[ \t\r]{0,9}\n(?=[ \t]*[A-Z])"
 )
 _LINE = re.compile(r"(?P<short>(?!))|\n(?=[ \t]*[A-Z][^\n]{10,}\.[ \t\r]*(?:\n|\Z))")
-_CONCLUDING = frozenset({"impression", "recommendations", "addendum", "notification"})
+_CONCLUDING = frozenset({"impression", "recommendations", "addendum", "comment", "notification"})
 _MORE_OF_REQUEST = re.compile(
     r"[ \t]{0,9}[^.!?\n]{1,80}\?(?=\s)"
     r"|\s{0,40}(?:please|evaluat|eval\b|assess|rule out|r/o\b|query|question|concern|history of"
@@ -229,10 +229,11 @@ def _after_sentence(text: str, start: int) -> bool:
 
 def _last_request(names: Sequence[str]) -> int | None:
     """Where the last heading of the request stands, if no heading is of what is described."""
-    if any(name not in CONTEXT | CLOSING | _CONCLUDING for name in names):
+    if any(name not in CONTEXT | CLOSING | _CONCLUDING | {BODY} for name in names):
         return None
     before = next((at for at, name in enumerate(names) if name in _CONCLUDING), len(names))
-    return max((at for at, name in enumerate(names[:before]) if name in CONTEXT), default=None)
+    last = max((at for at, name in enumerate(names[:before]) if name in CONTEXT), default=None)
+    return None if last is None or BODY in names[last:] else last
 
 
 def _headed(

@@ -127,6 +127,17 @@ OTHERWISE = {
     "No pneumothorax is seen, but a small basal one cannot be excluded.": "PT?",
     "The mediastinum appears wide, but this may well be due to the supine position.": "EC?",
     "The nodule described on an outside CT is not visible here.": "LL?",
+    "Not evident effusions nor consolidation.": "PE- CO- NF+",
+    "The mediastinum appears wide, which may be due to the supine projection; CT follows.": "EC?",
+    "Mediastinal mass, lymphoma or germ cell tumor.": "EC+",
+    "A nodule is possible, although this may be a composite shadow.": "LL?",
+    "Summation shadow or nodule.": "LL?",
+    "Nipple shadow or nodule on the left.": "LL?",
+    "Old fracture of the fourth rib, osseously consolidated.": "FR+",
+    "Cardiac silhouette difficult to value on this projection.": "CM?",
+    "Report\nHistory: visa.\nNo effusion is seen. Heart normal.\nComments\nNo tuberculosis.": (
+        "PE- CM- NF+"
+    ),
     "Recommend drain insertion for the effusion.": "PE+",
     "Drain insertion was uneventful.": "SD+",
     "History: port placed today.\nThere is a port. No effusion.\nIMPRESSION: Good position.": (
