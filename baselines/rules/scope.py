@@ -231,7 +231,8 @@ class Scope(Borders):
                 high = hole[0]
                 continue
             low = self._separators[index - 1][1] if index else 0
-            if self._words[start] in DASHES and self._names(low, start):
+            dash = trigger.payload is Trigger.ABSENT and self._words[start] in DASHES
+            if dash and self._names(low, start):
                 joined = True
                 continue
             joined = joined or self._words[start] != "," or (answer and self._bare(low, start))

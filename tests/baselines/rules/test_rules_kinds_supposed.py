@@ -9,12 +9,22 @@ import pytest
 from rules_tools import said
 
 NAMES_BEFORE_ONE_VERDICT = {
+    "Cardiomegaly - edema is possible.": "CM+ ED?",
+    "Gone: the edema. New: an effusion.": "ED- PE+",
     "Edema - pneumothorax was not seen.": "ED- PT- NF+",
     "Effusion - plaques: none.": "PE- PO- NF+",
     "Small effusion - pneumothorax not seen.": "PE+ PT-",
     "No pneumothorax - effusion on the left.": "PT- PE+",
 }
 ONLY_SUPPOSED = {
+    "Edema would look different. No effusion.": "PE- NF+",
+    "A patch of density, query pneumonia.": "LO+ PN?",
+    "Pneumothorax can be neither confirmed nor excluded.": "PT?",
+    "A fracture can't be ruled in or out.": "FR?",
+    "Consolidation is hard to judge behind the heart.": "CO?",
+    "The extent of the effusion is difficult to judge.": "PE+",
+    "The size of the pneumothorax cannot be assessed.": "PT+",
+    "I could not find anything wrong.": "NF+",
     "If there were an effusion, the recess would be rounded; it is sharp.": "PE- NF+",
     "Were it an effusion, the sulcus would look blunt. It is not.": "PE- NF+",
     "A nodule in the left apex. It is sharp.": "LL+",
@@ -27,6 +37,8 @@ ONLY_SUPPOSED = {
     "The mediastinum is prominent, probably from positioning.": "EC?",
 }
 OTHER_ORGANS = {
+    "Fluid in the right chest and in the abdomen.": "PE+",
+    "Edema of the lateral chest wall. No effusion.": "PE- NF+",
     "Fluid collection around the spleen. Heart size normal.": "CM- NF+",
     "Subcutaneous edema of the left breast. No effusion.": "PE-",
     "Edema of the mesenteric fat. No effusion.": "PE-",
@@ -46,6 +58,7 @@ DEVICES_PLANNED = {
     "Lumbar spine hardware.": "SD+",
 }
 PARTS_AND_STATES = {
+    "Heart/vessels: normal / no edema": "CM- ED- NF+",
     "Slender mediastinum.": "EC- NF+",
     "The mediastinum is wider than before.": "EC+",
     "Cardiac image at the upper limit.": "CM- NF+",
