@@ -18,8 +18,8 @@ from torch.nn import functional
 from labelwright.label_set import LabelSet
 from labelwright.tasks import kind_of
 from labelwright.tasks.choices import AnswerTokens, Known, SlotTokens
+from sft.branches import IGNORED, Guesses
 
-IGNORED = -100
 COLUMNS = ("tokens", "parents", "depths", "nodes", "counts", "options", "due", "ends", "words")
 """What a row of the data set has of its branches, each a list of whole numbers."""
 
@@ -187,17 +187,16 @@ def kept(labels: Tensor, width: int) -> Tensor:
     return torch.cat([line, branches])
 
 
-def own_loss(logits: Tensor, labels: Tensor, options: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """The summed loss of a batch, and how many of its tokens were right.
+def own_loss(
+    logits: Tensor, labels: Tensor, options: Tensor, columns: Tensor, width: int
+) -> tuple[Tensor, Guesses]:
+    """The summed loss of a batch, and what was guessed: of lines and words, and of decisions.
 
     Args:
         logits: ``[rows, kept, vocabulary]``.
         labels, options, width: as the collator wrote them.
-
-    Returns:
-        Loss, and ``[line and words right, all of them, decisions right, all of them]``.
+        columns: the kept ones.
     """
-    columns = kept(labels, width)
     due = options[options[:, 2] != IGNORED]
     after = labels[:, (columns + 1).clamp(max=labels.shape[1] - 1)]
     wanted = torch.where(columns < width - 1, after, labels[:, columns])
@@ -214,8 +213,4 @@ def own_loss(logits: Tensor, labels: Tensor, options: Tensor, width: int) -> tup
     picked = here.gather(1, between.clamp(min=0)).masked_fill(between < 0, -torch.inf)
     if len(due):
         loss = loss + functional.cross_entropy(picked, due[:, 2], reduction="sum")
-    with torch.no_grad():
-        right = (written.argmax(-1) == flat[some]).sum()
-        decided = (picked.argmax(-1) == due[:, 2]).sum() if len(due) else right * 0
-        counts = [right, right * 0 + len(some), decided, right * 0 + len(due)]
-        return loss, torch.stack(counts)
+    return loss, [(written, flat[some]), (picked, due[:, 2])]

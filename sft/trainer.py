@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import datasets
 import torch
+from accelerate import optimizer
 from torch.nn import functional
 from transformers.utils import logging
 from trl import SFTTrainer
 
 from labelwright.tasks.choices import Tree
-from sft.branches import BranchCollator, BranchLoss
+from sft.branches import IGNORED, BranchCollator, BranchLoss, Guesses, right_and_all
 from sft.text_branches import OwnCollator, kept, own_loss
 
-IGNORED = -100
 HIDDEN = -1e30
 
 
@@ -77,8 +77,8 @@ class QuietTrainer(SFTTrainer):
         rest = self._masked({name: value for name, value in inputs.items() if name != "labels"})
         columns = self._branch_loss.kept(labels)
         logits = model(**rest, use_cache=False, logits_to_keep=columns).logits
-        loss, counts = self._branch_loss(logits, labels)
-        self._count_branches(model, counts, inputs)
+        loss, guesses = self._branch_loss(logits, labels, columns)
+        self._count_branches(model, guesses, inputs)
         return self._mean(loss, (labels != IGNORED).sum(), everywhere)
 
     def _with_own_branches(
@@ -90,8 +90,8 @@ class QuietTrainer(SFTTrainer):
         rest = self._masked({name: value for name, value in inputs.items() if name in read})
         columns = kept(labels, width)
         logits = model(**rest, use_cache=False, logits_to_keep=columns).logits
-        loss, counts = own_loss(logits, labels, options, width)
-        self._count_branches(model, counts, inputs)
+        loss, guesses = own_loss(logits, labels, options, columns, width)
+        self._count_branches(model, guesses, inputs)
         return self._mean(loss, (labels != IGNORED).sum(), everywhere)
 
     def _masked(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -103,11 +103,12 @@ class QuietTrainer(SFTTrainer):
             return inputs | {"attention_mask": hidden.masked_fill(~mask, HIDDEN)}
         return inputs
 
-    def _count_branches(self, model: Any, counts: torch.Tensor, inputs: dict[str, Any]) -> None:
+    def _count_branches(self, model: Any, guesses: Guesses, inputs: dict[str, Any]) -> None:
         """The shares of tokens and decisions guessed right, and the tokens read."""
         with torch.no_grad():
             seen = (inputs["attention_mask"].sum(-1) > 1).sum() + len(inputs["labels"])
-            sums = self.accelerator.gather(torch.cat([counts, seen[None]])[None]).sum(0).tolist()
+            counts = torch.cat([right_and_all(guesses), seen[None]])[None]
+            sums = self.accelerator.gather(counts).sum(0).tolist()
         line_right, line_all, branches_right, branches_all, tokens = sums
         training = bool(model.training)
         metrics = self._metrics["train" if training else "eval"]
@@ -117,6 +118,15 @@ class QuietTrainer(SFTTrainer):
         if training:
             self._total_train_tokens += tokens
         metrics["num_tokens"] = [self._total_train_tokens]
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """As ``SFTTrainer`` counts them; the parameters, which stay, are counted once."""
+        return int(6 * inputs["input_ids"].numel() * self._parameters)
+
+    @cached_property
+    def _parameters(self) -> int:
+        model: Any = self.model
+        return int(model.num_parameters(exclude_embeddings=True))
 
     @cached_property
     def _branch_loss(self) -> BranchLoss | None:
@@ -169,7 +179,7 @@ def with_own_branches(args: Any, tokenizer: Any) -> dict[str, Any]:
 
 @contextmanager
 def quiet(*, cpu: bool) -> Iterator[None]:
-    """One progress bar, that of the training.
+    """One progress bar, that of the training; what is installed is looked up once, not every step.
 
     On the CPU, products of float32 matrices run through oneDNN, which is twice as fast as MKL on
     processors of other makers than Intel. Processors with matrix units for bfloat16 may round
@@ -180,7 +190,10 @@ def quiet(*, cpu: bool) -> Iterator[None]:
     precision = torch.get_float32_matmul_precision()
     if cpu:
         torch.set_float32_matmul_precision("medium")
+    looked_up = optimizer.is_lomo_available
+    optimizer.is_lomo_available = cache(looked_up)
     try:
         yield
     finally:
+        optimizer.is_lomo_available = looked_up
         torch.set_float32_matmul_precision(precision)

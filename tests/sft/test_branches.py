@@ -34,7 +34,7 @@ from labelwright.prompt import messages
 from labelwright.records import Certainty
 from labelwright.tasks.certainty.answer import choices, render
 from labelwright.tasks.choices import AnswerTokens
-from sft.branches import BranchCollator, BranchLoss
+from sft.branches import BranchCollator, BranchLoss, right_and_all
 from sft.data import Record
 from sft.encode import Encoded, Encoder, Lengths, to_dataset
 
@@ -262,7 +262,8 @@ def test_the_loss_by_hand(tokens: str, label_set: LabelSet, layout: str) -> None
                 right += here.index(max(here)) == pick
     loss = BranchLoss(answers.tree)
     kept = loss.kept(batch["labels"])
-    found, counts = loss(logits[:, kept], batch["labels"])
+    found, guesses = loss(logits[:, kept], batch["labels"], kept)
+    counts = right_and_all(guesses)
     assert float(found) == pytest.approx(wanted, rel=1e-5)
     assert counts.tolist()[1:] == [line_tokens, right, due]
     assert int((batch["labels"] != IGNORED).sum()) == line_tokens + due
