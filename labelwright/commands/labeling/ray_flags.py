@@ -113,12 +113,11 @@ def labeled_by(
 
 def _here(settings: LabelerSettings, workers: int | None, rows: int) -> LoadedLabeler:
     """A labeler of this machine, in one process or more."""
-    from inference.runs.processes import LEAST_ROWS, Processes, idle_cores
+    from inference.runs.processes import Processes, fitting_workers
 
     loaded = load_labeler(settings)
     if workers is None:
-        cheap = loaded.cheap and rows >= LEAST_ROWS
-        workers = min(idle_cores(), rows // (LEAST_ROWS // 2)) if cheap else 1
+        workers = fitting_workers(rows) if loaded.cheap else 1
     if workers == 1:
         return loaded
     several = Processes(loaded.labeler, partial(_in_worker, settings), workers)

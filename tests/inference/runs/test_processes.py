@@ -12,7 +12,7 @@ import pytest
 from ray_script import CANARY, Fake, make, shards
 
 from inference.runs import processes
-from inference.runs.processes import THREADS, Processes, idle_cores
+from inference.runs.processes import THREADS, Processes, fitting_workers, idle_cores
 from labelwright.cli import main
 from labelwright.errors import LabelwrightError
 
@@ -85,6 +85,22 @@ def test_no_process_is_added_where_all_cores_are_busy(
         )
         assert idle_cores(statistics) == free
     assert idle_cores(tmp_path / "none") == 3
+
+
+def test_few_reports_are_read_by_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of several gets 2,048 rows or more; below twice that nobody looks for idle cores."""
+    asked = []
+
+    def eight() -> int:
+        asked.append(8)
+        return 8
+
+    monkeypatch.setattr(processes, "idle_cores", eight)
+    assert [fitting_workers(rows) for rows in (0, 1, 2_000, 4_095)] == [1, 1, 1, 1]
+    assert not asked
+    assert [fitting_workers(rows) for rows in (4_096, 6_143, 6_144, 228_000)] == [2, 2, 3, 8]
+    monkeypatch.setattr(processes, "idle_cores", lambda: 1)
+    assert fitting_workers(228_000) == 1
 
 
 @pytest.mark.parametrize("more", [["--workers", "0"], ["--workers", "2", "--ray-actors", "2"]])
