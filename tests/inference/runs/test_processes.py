@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
+from select import select
 
 import pytest
 from ray_script import CANARY, Fake, make, shards
@@ -110,3 +114,34 @@ def test_flags_that_mean_nothing_together_are_refused(table: Path, more: list[st
     except SystemExit as stop:
         code = int(stop.code or 0)
     assert code == 2
+
+
+POOL = """
+import os, time
+from inference.runs.processes import Processes
+
+if __name__ == "__main__":
+    with Processes(None, dict, 1)._pool() as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
+    """Else each would keep its model in memory and wait for ever."""
+    (tmp_path / "pool.py").write_text(POOL)
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, str(tmp_path / "pool.py")],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stdout=subprocess.PIPE,
+    ) as run:
+        assert run.stdout is not None
+        worker = int(run.stdout.readline())
+        run.kill()
+        try:  # the worker has the pipe's other end until it ends
+            assert select([run.stdout], [], [], 30)[0]
+            assert run.stdout.read() == b""
+        except AssertionError:
+            os.kill(worker, signal.SIGKILL)
+            raise
