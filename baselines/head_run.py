@@ -17,6 +17,7 @@ from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.io.run_folder import START
 from labelwright.runtime.training import TrainingResult, TrainingRun, facts, write_card
 from labelwright.tasks import kind_of
+from labelwright.text.amounts import amount
 
 METRICS = "metrics.jsonl"
 Ready = TypeVar("Ready")
@@ -103,7 +104,7 @@ def steps_line(settings: Settings[Task], rows: Sized) -> str:
     )
     per_epoch = -(-len(rows) // batch)
     steps = training.max_steps if training.max_steps > 0 else training.num_train_epochs * per_epoch
-    return f"steps: {int(steps):,} of {batch} reports, {per_epoch:,} an epoch"
+    return f"steps: {int(steps):,} of {amount(batch, 'report')}, {per_epoch:,} an epoch"
 
 
 def manifest(

@@ -25,6 +25,7 @@ from labelwright.io.lock import locked
 from labelwright.io.manifest import versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject
+from labelwright.text.amounts import amount
 from retrieval.index import Index, open_shards
 from retrieval.index_ann import check_parameters, write_ann
 from retrieval.index_files import (
@@ -107,7 +108,7 @@ def build_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Mani
         if not written.splits:
             _drop(out, [])
             raise InputError(
-                f"none of the {written.rejected} rows can be indexed",
+                f"none of {amount(written.rejected, 'row')} can be indexed",
                 remedy=f"see {out / REJECTS}" if rejects_bytes else "check the input",
             )
         made = Manifest(
@@ -169,7 +170,7 @@ def add_to_index(out: Path, items: Items, embedder: Embedder, plan: Plan) -> Man
         if not written.splits:
             _drop(out, old.files)
             raise InputError(
-                f"none of the {written.rejected} rows can be added",
+                f"none of {amount(written.rejected, 'row')} can be added",
                 remedy="check the input; ids that the index holds must be deleted first",
             )
         counts = Counter(old.counts) + Counter(written.counts)

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from labelwright.errors import ConfigError, OutputError
 from labelwright.io.jsonl import PRIVATE, write_json, writing
 from labelwright.io.manifest import sha256_file
+from labelwright.text.amounts import amount
 from review.kinds.base import Item
 from review.kinds.forms import form_of
 from review.store import events
@@ -67,7 +68,8 @@ def _versions(connection: Any) -> Iterator[str]:
         .where(assignment.c.version != func.coalesce(steps.c.steps, 0))
     )
     for row in rows:
-        yield f"note {row.note}: {row.version} steps by its version, {row.steps or 0} in the events"
+        steps_made = amount(row.version, "step")
+        yield f"note {row.note}: {steps_made} by its version, {row.steps or 0} in the events"
 
 
 def backup(store: Store, out: Path) -> dict[str, Any]:

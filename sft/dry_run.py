@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labelwright.tasks.choices import Tree
+from labelwright.text.amounts import amount
 from sft.arguments import Settings
 from sft.encode import IGNORED, Encoded, Lengths
 
@@ -58,7 +59,7 @@ def summary(
     tokens, identifier = lengths.longest
     lines += [
         "---",
-        f"records         {lengths.records} in {rows} rows",
+        f"records         {lengths.records} in {amount(rows, 'row')}",
         f"left out        {lengths.dropped} too long; {lengths.cut} cut to fit",
         f"tokens          {lengths.tokens} an epoch, {lengths.loss_tokens} of them with loss",
         f"longest record  {tokens} tokens ({identifier}); limit {lengths.limit}",

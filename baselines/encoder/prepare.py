@@ -23,6 +23,7 @@ from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.run_folder import START
 from labelwright.runtime.training import say
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -62,7 +63,8 @@ def prepare(settings: Settings, data: DataFolder, output: Path) -> Ready:
         if counts.cut or counts.dropped:
             say(
                 settings,
-                f"{split}: {counts.cut} reports cut at {limit} tokens, {counts.dropped} dropped",
+                f"{split}: {amount(counts.cut, 'report')} cut at {limit} tokens, "
+                f"{counts.dropped} dropped",
             )
     return Ready(model, tokenizer, base, limit, {s: r for s, (r, _) in found.items()}, lengths)
 

@@ -35,6 +35,7 @@ from labelwright.io.run_folder import DONE
 from labelwright.runtime.learned import REPORTS as REPORTS_READ
 from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.training import TrainingResult
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, Trainer
@@ -158,7 +159,7 @@ class EncoderRun(HeadRun[EncoderArguments, Ready]):
             f"start: {ready.base}, {parameters_of(ready.model):,} weights",
             f"heads: {len(data.label_set.names)} of label set {data.label_set.name}",
             *(
-                f"{split}: {counts.reports:,} reports, {counts.tokens:,} tokens, "
+                f"{split}: {amount(counts.reports, 'report')}, {amount(counts.tokens, 'token')}, "
                 f"{counts.cut:,} cut at {counts.limit} tokens, {counts.dropped:,} dropped"
                 for split, counts in ready.lengths.items()
             ),

@@ -25,6 +25,7 @@ from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.run_folder import START
 from labelwright.runtime.pretrained import UNUSED, gaps, readable, refuse_gaps
 from labelwright.runtime.training import say
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -233,13 +234,15 @@ def _check(settings: Settings, sources: Sources, counts: dict[str, Counts]) -> N
     if counts["train"].windows < batch:
         say(
             settings,
-            f"the corpus has {counts['train'].windows} windows, fewer than a batch of {batch}: "
-            "every epoch is one step",
+            f"the corpus has {amount(counts['train'].windows, 'window')}, fewer than a batch of "
+            f"{batch}: every epoch is one step",
         )
     for reason, number in counts["train"].left_out.items():
-        say(settings, f"{number} texts left out: {reason}")
+        say(settings, f"{amount(number, 'text')} left out: {reason}")
     if sources.rejects:
-        say(settings, f"{len(sources.rejects)} rows of the texts rejected (rejects.jsonl)")
+        say(
+            settings, f"{amount(len(sources.rejects), 'row')} of the texts rejected (rejects.jsonl)"
+        )
 
 
 def _words_of(tag: str) -> str:

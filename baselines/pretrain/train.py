@@ -21,6 +21,7 @@ from baselines.pretrain.prepare import Ready, held_out_losses, prepare
 from baselines.pretrain.save import finish
 from baselines.pretrain.sources import Sources
 from labelwright.runtime.training import TrainingResult, TrainingRun, say
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from transformers import Trainer
@@ -130,12 +131,12 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
         ]
         for name, counts in ready.counts.items():
             lines.append(
-                f"{name}: {counts.notes:,} notes, {counts.entities:,} entities, "
-                f"{counts.windows:,} windows of at most {ready.limit} tokens, "
+                f"{name}: {amount(counts.notes, 'note')}, {amount(counts.entities, 'entity')}, "
+                f"{amount(counts.windows, 'window')} of at most {ready.limit} tokens, "
                 f"{counts.unused:,} more without anything to mask"
             )
         lines += [f"held-out {name}: {value:.4f}" for name, value in ready.before.items()]
-        lines.append(steps_line(settings, ready.train).replace("reports", "windows"))
+        lines.append(steps_line(settings, ready.train).replace("report", "window"))
         return "\n".join(lines) + "\n"
 
 

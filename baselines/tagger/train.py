@@ -25,6 +25,7 @@ from labelwright.checkpoint import NORMALISE_FILE
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.runtime.learned import Learned, measure
 from labelwright.runtime.training import TrainingResult
+from labelwright.text.amounts import amount
 from labelwright.text.section_tables import RADIOLOGY, SectionTable
 
 if TYPE_CHECKING:
@@ -134,9 +135,9 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
         for name, split in ready.splits.items():
             counts = split.counts
             lines.append(
-                f"{name}: {counts.reports:,} reports, {counts.words:,} words, "
-                f"{counts.windows:,} windows of at most {counts.limit} tokens, "
-                f"{counts.entities:,} entities, {counts.learnable:,} of them exact in tags"
+                f"{name}: {amount(counts.reports, 'report')}, {amount(counts.words, 'word')}, "
+                f"{amount(counts.windows, 'window')} of at most {counts.limit} tokens, "
+                f"{amount(counts.entities, 'entity')}, {counts.learnable:,} of them exact in tags"
             )
         if ready.weights is not None:
             shown = dict(zip(tagging.names, ready.weights, strict=True))

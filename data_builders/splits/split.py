@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelwright.errors import ConfigError
+from labelwright.text.amounts import amount
 
 SPLITS = ("train", "validation", "test")
 _WORD = re.compile(r"\w+")
@@ -123,8 +124,9 @@ def split_items(
     empty = [name for name in names if name not in found]
     if empty:
         raise ConfigError(
-            f"{len(items)} reports form {len(set(numbers))} group(s) of linked reports (same "
-            f"patient or same text), too few to fill the {' and '.join(empty)} split",
+            f"{amount(len(items), 'report', 'form')} {amount(len(set(numbers)), 'group')} of "
+            f"linked reports (same patient or same text), too few to fill the "
+            f"{' and '.join(empty)} split",
             remedy="give more reports, use --split none, or --duplicates drop to unlink "
             "patients whose reports read the same",
         )

@@ -14,6 +14,7 @@ from inference.runs.shards import Item, Shard, cut, label_shard, part_path, writ
 from labelwright.errors import InputError
 from labelwright.labelers.base import ReportLabeler
 from labelwright.runtime.progress import heard, progress_bar
+from labelwright.text.amounts import amount
 
 
 @runtime_checkable
@@ -78,7 +79,7 @@ def label_all(
         raise InputError("the input holds no rows", remedy="check the files and --limit")
     if total is not None and sum(rows) != total:
         raise InputError(
-            f"the input gave {sum(rows)} rows where {total} were counted before",
+            f"the input gave {amount(sum(rows), 'row')} where {total} were counted before",
             remedy="it changed while it was read; label it again into another --out",
         )
     return rows, now

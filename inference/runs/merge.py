@@ -20,6 +20,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import LABELS
 from labelwright.tasks import kind_of
 from labelwright.tasks.base import Tally
+from labelwright.text.amounts import amount
 
 Line = tuple[str, dict[str, Any]]
 """A line with its end as it is stored, and the row that it says."""
@@ -96,7 +97,7 @@ def write_results(
                 tables.add(identifier, value)
         if counts.labeled + counts.rejected != expected:
             raise LabelwrightError(
-                f"{expected} rows went in, {counts.labeled} labeled and "
+                f"{amount(expected, 'row')} went in, {counts.labeled} labeled and "
                 f"{counts.rejected} rejected came out",
                 remedy="this is a mistake of labelwright; please report it",
             )
@@ -171,8 +172,8 @@ def _pass_on(
         predictions.write(line)
         counts.problems.update(set(map(sort_of, row["problems"])))
         counts.notes.update(set(map(sort_of, row["notes"])))
-        for name, amount in (row.get("usage") or {}).items():
-            counts.usage[name] = counts.usage.get(name, 0) + amount
+        for name, used in (row.get("usage") or {}).items():
+            counts.usage[name] = counts.usage.get(name, 0) + used
         value = value_of(row, label_set)
         if kind.complete(value):
             counts.labeled += 1

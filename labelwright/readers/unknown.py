@@ -7,6 +7,7 @@ from pathlib import Path
 
 from labelwright.errors import InputError
 from labelwright.readers import folders
+from labelwright.text.amounts import amount
 
 _WORD = "save it as .docx or .pdf, or run: soffice --headless --convert-to docx FILE"
 _SHEET = "save it as .xlsx or CSV"
@@ -80,7 +81,7 @@ def unknown_folder(path: Path) -> InputError:
     if not found:
         return InputError("the folder is empty", remedy="check the path", source=path)
     named = [(suffix if _plain(suffix) else "other", n) for suffix, n in found.most_common(_SHOWN)]
-    told = ", ".join(f"{n} {suffix} file{'s' * (n > 1)}" for suffix, n in named)
+    told = ", ".join(amount(n, f"{suffix} file") for suffix, n in named)
     usual = next((_KNOWN[s][1] for s, _ in named if s in _KNOWN), "give the files themselves")
     return InputError(
         f"the folder holds {told}, none of which is read from a folder",

@@ -25,6 +25,7 @@ from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import inputs, sha256_file, versions
 from labelwright.program import show_messages
 from labelwright.runtime.learned import Learned
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from labelwright.label_set import LabelSet
@@ -253,7 +254,7 @@ class TrainingRun(ABC, Generic[Settings, Data, Start, Ready]):
             )
             self.finish(settings, data, result, trainer, ready)
         state.wait_for_everyone()
-        say(settings, f"{output}: trained in {trainer.state.global_step} steps{expected}")
+        say(settings, f"{output}: trained in {amount(trainer.state.global_step, 'step')}{expected}")
 
     def _learned(
         self, settings: Settings, data: Data, trainer: Any, ready: Ready

@@ -46,6 +46,7 @@ from labelwright.tasks.shapes import (
     V,
     WriteGold,
 )
+from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
     from labelwright.io.yaml_lines import YamlFile
@@ -115,7 +116,7 @@ class TaskKind(ABC, Generic[V]):
 
     def describe(self, label_set: LabelSet) -> str:
         """What is asked for, in a few words."""
-        return f"{len(label_set.labels)} labels"
+        return amount(len(label_set.labels), "label")
 
     @abstractmethod
     def example(self, label_set: LabelSet) -> V:

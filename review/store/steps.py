@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from labelwright.text.amounts import amount
 from review.kinds.base import Form, Item
 from review.store import events, work
 from review.store.events import Happening
@@ -377,7 +378,7 @@ def _rest(change: _Change, _given: Mapping[str, Any]) -> str:
         raise RefusedError("every label is answered")
     for each in left:
         change.put(each.item, "added", each)
-    return f"nothing said of {len(left)} label{'s' * (len(left) != 1)}"
+    return f"nothing said of {amount(len(left), 'label')}"
 
 
 def _done(change: _Change, given: Mapping[str, Any]) -> str:
@@ -388,7 +389,7 @@ def _done(change: _Change, given: Mapping[str, Any]) -> str:
     left = sum(each.state == work.BLANK for each in change.items.values())
     if left:
         raise RefusedError(
-            f"{left} label{'s' * (left != 1)} without an answer: answer, or press n (nothing else)"
+            f"{amount(left, 'label')} without an answer: answer, or press n (nothing else)"
         )
     seen = given.get("keep")
     numbers = {each for each in seen if isinstance(each, int)} if isinstance(seen, list) else set()

@@ -198,7 +198,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_nothing_to_index_is_an_error_and_can_be_mended(tmp_path: Path) -> None:
     rejects = [Reject("a", "x.csv", 1, "the report has no text")]
     plan = Plan(source_of(rejects))
-    with pytest.raises(InputError, match="none of the 1 rows can be indexed"):
+    with pytest.raises(InputError, match="none of 1 row can be indexed"):
         build_index(tmp_path / "index", lambda: rejects, Numbers(), plan)
     assert "has no text" in (tmp_path / "index" / "rejects.jsonl").read_text()
     assert built(tmp_path / "index", circle(3)).rows == 3

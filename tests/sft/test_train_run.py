@@ -92,7 +92,7 @@ def test_a_training_says_what_it_has_learned(
         assert said["validation_reports"] == len(rows) == 6
         assert said["f1_of_findings"] == round(2 * right / (given + wanted), 6) > 0.8
         assert said["better_than_fixed"]
-    assert last.startswith(f"labelwright: {line}: trained in 1 steps; F1 ")
+    assert last.startswith(f"labelwright: {line}: trained in 1 step; F1 ")
     assert "on 6 validation reports, one fixed answer for all gets" in last
 
 

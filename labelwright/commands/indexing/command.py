@@ -197,7 +197,7 @@ def _delete(options: DeleteOptions) -> str:
     if not ids:
         raise ConfigError("no ids given", remedy="give --ids or --ids-file")
     manifest = delete(options.index, ids)
-    line = f"{len(set(ids)):,} reports deleted, {manifest.counts['indexed']:,} left"
+    line = f"{amount(len(set(ids)), 'report')} deleted, {manifest.counts['indexed']:,} left"
     if manifest.ann is None:
         return line
     return f"{line}; {manifest.ann.name} keeps traces of their vectors until index rebuild"
@@ -207,7 +207,8 @@ def _rebuild(options: RebuildOptions) -> str:
     from retrieval.index_change import rebuild
 
     manifest = rebuild(options.index, options.kind, options.parameters())
-    return f"{manifest.counts['indexed']:,} reports, {manifest.kind}, written to {options.index}"
+    reports = amount(manifest.counts["indexed"], "report")
+    return f"{reports}, {manifest.kind}, written to {options.index}"
 
 
 def _info(options: InfoOptions) -> str:
@@ -232,7 +233,7 @@ def _info(options: InfoOptions) -> str:
         f"label set         {labels}",
         f"embedder          {found.embedder['name']}, {found.dimension:,} dimensions",
         f"kind              {found.kind}" + (f" ({given})" if given else ""),
-        f"size              {size / 1e6:,.1f} MB in {len(found.files)} files",
+        f"size              {size / 1e6:,.1f} MB in {amount(len(found.files), 'file')}",
         f"changed           {found.changed} (generation {found.generation})",
     ]
     if options.verify:

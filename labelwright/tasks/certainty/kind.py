@@ -22,6 +22,7 @@ from labelwright.tasks.base import (
 )
 from labelwright.tasks.certainty import answer as line
 from labelwright.tasks.certainty import rules, schema, table, together
+from labelwright.text.amounts import amount
 
 Value = Mapping[str, Certainty | None]
 _NAMED: Mapping[str | None, Certainty | None] = dict([(None, None), *rules.NAMED.items()])
@@ -48,7 +49,7 @@ class CertaintyKind(TaskKind[Value]):
     def describe(self, label_set: LabelSet) -> str:
         """Labels and certainties."""
         certainties = ", ".join(label_set.certainties)
-        return f"{len(label_set.labels)} labels, certainties {certainties}"
+        return f"{amount(len(label_set.labels), 'label')}, certainties {certainties}"
 
     def example(self, label_set: LabelSet) -> Value:
         """A report that says nothing of any observation."""

@@ -22,6 +22,7 @@ from labelwright.tasks.entities import answer as lines
 from labelwright.tasks.entities import schema
 from labelwright.tasks.entities.guide import MentionGuide
 from labelwright.tasks.entities.together import together
+from labelwright.text.amounts import amount
 from labelwright.text.normalised_text import NormalisedText
 
 Value = tuple[Entity, ...]
@@ -59,8 +60,8 @@ class EntitiesKind(TaskKind[Value]):
         certainties = ", ".join(label_set.certainties)
         more = f", certainties {certainties}" if certainties else ""
         return (
-            f"{count} type{'s' * (count != 1)} of entities that {nesting}{more}, "
-            f"{examples} example{'s' * (examples != 1)}"
+            f"{amount(count, 'type')} of entities that {nesting}{more}, "
+            f"{amount(examples, 'example')}"
         )
 
     def example(self, label_set: LabelSet) -> Value:

@@ -3,6 +3,11 @@
 
 export const $ = (id) => document.getElementById(id);
 
+// A number and its noun.
+export function amount(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 export function say(words) {
   $("say").textContent = words;
 }

@@ -1,7 +1,7 @@
 // The list of what is proposed and said: its rows.
 "use strict";
 
-import { element } from "./dom.js";
+import { amount, element } from "./dom.js";
 
 // Neither decided, if proposed, nor answered, if nothing was proposed.
 export const undecided = (each) => each.state === "open" || each.state === "blank";
@@ -9,7 +9,7 @@ export const undecided = (each) => each.state === "open" || each.state === "blan
 const SIGNS = { open: "to decide", blank: "not answered", kept: "kept", changed: "changed", added: "added", deleted: "deleted" };
 
 export function told(some) {
-  return `${some.length} ${some.length === 1 ? "item" : "items"}, ${some.filter(undecided).length} to decide`;
+  return `${amount(some.length, "item")}, ${some.filter(undecided).length} to decide`;
 }
 
 // One item; does: what its buttons do, by name (decide, answer, select).

@@ -1,7 +1,7 @@
 // The page of a note: decisions and marks by keys.
 "use strict";
 
-import { $, element, say } from "./dom.js";
+import { $, amount, element, say } from "./dom.js";
 import { KEYS, meaning } from "./keys.js";
 import { row, told, undecided } from "./list.js";
 import { Text } from "./marks.js";
@@ -310,7 +310,7 @@ const ACTS = {
     const left = blanks();
     if (left.length) {
       select(left[0].id, true);
-      return say(`${left.length} labels without an answer: answer each, or press n if the note says nothing else`);
+      return say(`${amount(left.length, "label")} without an answer: answer each, or press n if the note says nothing else`);
     }
     if (data.blind && data.mode === "marks" && !surely && items.every((each) => each.state === "deleted")) {
       surely = true;
