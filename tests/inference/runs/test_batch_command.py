@@ -244,7 +244,7 @@ def test_progress_after_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     texts = [f"text {i}" for i in range(20)]
     with pytest.raises(LabelwrightError):
         label(tmp_path, texts, labeler=Stops())
-    monkeypatch.setattr(loop, "tqdm", Bar)
+    monkeypatch.setattr(loop, "progress_bar", Bar)
 
     def slow(items: Sequence[str]) -> Iterator[Report]:
         for index, text in enumerate(items):
