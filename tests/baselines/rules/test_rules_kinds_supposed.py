@@ -17,6 +17,11 @@ NAMES_BEFORE_ONE_VERDICT = {
     "No pneumothorax - effusion on the left.": "PT- PE+",
 }
 ONLY_SUPPOSED = {
+    "Edema? Most definitely not.": "ED- NF+",
+    "An infiltrate is not what I see.": "LO- NF+",
+    "Consolidation is conspicuous by its absence.": "CO- NF+",
+    "We could not persuade ourselves of a fracture.": "FR?",
+    "Nodules: no suspicious ones.": "LL- NF+",
     "Edema would look different. No effusion.": "PE- NF+",
     "A patch of density, query pneumonia.": "LO+ PN?",
     "Pneumothorax can be neither confirmed nor excluded.": "PT?",
@@ -58,6 +63,7 @@ DEVICES_PLANNED = {
     "Lumbar spine hardware.": "SD+",
 }
 PARTS_AND_STATES = {
+    "No CM. Small effusion.": "CM- PE+",
     "Heart/vessels: normal / no edema": "CM- ED- NF+",
     "Slender mediastinum.": "EC- NF+",
     "The mediastinum is wider than before.": "EC+",
