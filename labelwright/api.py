@@ -121,7 +121,7 @@ def label(
     *,
     label_set: LabelSet | str | Path | None = None,
     id_column: str | None = None,
-    text_columns: Sequence[str] = (),
+    text_columns: Sequence[str] | str = (),
     patient_column: str | None = None,
     probabilities: bool = False,
     **settings: Any,
@@ -133,7 +133,7 @@ def label(
             that ``labelwright label`` reads.
         model: as for :func:`load`, or what that returned.
         id_column: of a table; found by its usual names, else the frame's index.
-        text_columns: of a table, joined in this order; found by their usual names.
+        text_columns: of a table, one or several, joined in this order; found by their usual names.
         patient_column: of a table, where patients matter (similar reports).
         probabilities: add a column ``OBSERVATION: CERTAINTY`` for each probability.
         settings: as for :func:`load`.
@@ -158,7 +158,8 @@ def label(
         labeler = model
     else:
         labeler = load(model, label_set=label_set, **settings)
-    reports = _reports(data, id_column, tuple(text_columns), patient_column)
+    texts = (text_columns,) if isinstance(text_columns, str) else tuple(text_columns)
+    reports = _reports(data, id_column, texts, patient_column)
     rows, rejects = [], []
     for item, result in labeler.stream(reports):
         if isinstance(result, Reject):

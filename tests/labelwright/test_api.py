@@ -140,6 +140,8 @@ def test_a_frame_without_ids_keeps_its_index(rules: labelwright.Labeler) -> None
     with pytest.raises(TypeError, match=r"not a table; write labelwright\.label"):
         rules.label(frame)  # going over it gives the names of its columns
     assert [found.id for found in rules.label(frame["report"])] == ["0", "1"]
+    german = frame.rename(columns={"report": "Befund"})
+    assert labelwright.label(german, rules, text_columns="Befund").shape[0] == 2
 
 
 def test_a_frame_reads_as_the_same_csv_file(rules: labelwright.Labeler, tmp_path: Path) -> None:

@@ -21,10 +21,29 @@ from labelwright.io.jsonl import atomic_write, read_jsonl, write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
 from labelwright.tasks.certainty.answer import PROMPT_VERSION
-from labelwright.tasks.certainty.table import decode, read_labels
+from labelwright.tasks.certainty.table import decode, label_columns, read_labels
 
 HEAD = LabelSet.load("head-ct-5")
 ALL = dict.fromkeys(HEAD.names, Certainty.BLANK)
+
+
+def test_columns_of_observations(chexpert: LabelSet) -> None:
+    columns = [
+        "id",
+        "Pleural effusion",
+        " edema ",
+        "Airspace Opacity",
+        "FRACTURE",
+        "Fracture",
+        "sex",
+    ]
+    assert label_columns(chexpert, columns) == {
+        "Pleural Effusion": "Pleural effusion",
+        "Edema": " edema ",
+        "Lung Opacity": "Airspace Opacity",
+        "Fracture": "Fracture",
+    }
+    assert label_columns(chexpert, ["id", "EDEMA", "edema"]) == {}  # which of them, nobody knows
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,8 @@ def fitted(
 
 
 def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]:
-    """The column of each observation: that of its name, else the only one of its synonyms.
+    """The column of each observation: that of its name, else of it in another case, else the only
+    one of its synonyms.
 
     The human labels of MIMIC-CXR's test set say "Airspace Opacity" for "Lung Opacity".
     """
@@ -180,6 +181,8 @@ def label_columns(label_set: LabelSet, columns: Sequence[str]) -> dict[str, str]
         synonyms = [folded[s.casefold()] for s in label.synonyms if s.casefold() in folded]
         if label.name in columns:
             found[label.name] = label.name
+        elif [column.strip().casefold() for column in columns].count(label.name.casefold()) == 1:
+            found[label.name] = folded[label.name.casefold()]
         elif len(synonyms) == 1:
             found[label.name] = synonyms[0]
     return found
