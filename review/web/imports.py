@@ -28,6 +28,8 @@ from review.web.uploads import Upload
 
 FOLDER = "imports"
 """Of the project: what became of each import."""
+SENT = "sent"
+"""Of an import: its files, until it has ended; they may have any names."""
 _SHOWN, _LINES, _KEPT = 20, 8, 100
 """Imports on the page, lines of each one's output, rejects of the last."""
 _FLAGS = ("id-column", "text-columns", "patient-column")
@@ -87,8 +89,9 @@ def _prepared(ask: Ask, upload: Upload) -> tuple[Path, list[str], dict[str, Any]
     at = now()
     folder = store.folder / FOLDER / f"{at[:19].replace(':', '')}-{upload.folder.name}"
     folder.parent.mkdir(mode=0o700, exist_ok=True)
-    upload.folder.rename(folder)
-    paths = [folder / each.name for each in upload.files]
+    folder.mkdir(mode=0o700)
+    sent = upload.folder.rename(folder / SENT)
+    paths = [sent / each.name for each in upload.files]
     flags = [
         f"--{name}={value}" for name in _FLAGS if (value := upload.fields.get(name, "").strip())
     ]
@@ -110,6 +113,7 @@ def _prepared(ask: Ask, upload: Upload) -> tuple[Path, list[str], dict[str, Any]
 
 
 def _run(site: Site, folder: Path, command: list[str], facts: dict[str, Any]) -> None:
+    facts |= {"state": "failed"}
     try:
         log = folder / "log.txt"
         with open(log, "wb") as handle:
@@ -117,9 +121,9 @@ def _run(site: Site, folder: Path, command: list[str], facts: dict[str, Any]) ->
             code = loop.process(command, handle)
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         facts |= {"state": "failed" if code else "done", "lines": lines[-_LINES:]}
-        for path in folder.iterdir():
-            if path.name not in ("import.json", "log.txt"):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        write_json(folder / "import.json", facts, mode=PRIVATE)
     finally:
-        site.importing.release()
+        try:
+            shutil.rmtree(folder / SENT)
+            write_json(folder / "import.json", facts, mode=PRIVATE)
+        finally:
+            site.importing.release()

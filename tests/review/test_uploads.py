@@ -100,6 +100,24 @@ def test_notes_and_predictions_are_sent_and_the_files_are_gone(store: Store, ada
     assert list(problems(store)) == []
 
 
+def test_files_have_any_names_and_are_gone_whatever_happens(
+    store: Store, ada: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the names of what is kept of an import, and where no process can be started."""
+    notes = {"import.json": b'{"id": "n1", "text": "Gout."}\n', "log.txt": b"No asthma."}
+    assert "2 notes added" in take(ada, notes)
+
+    def full(command: list[str], log: IO[bytes]) -> int:
+        raise OSError
+
+    monkeypatch.setattr(loop, "process", full)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    assert "failed" in take(ada, {"n.csv": b"id,text\n1,x\n"})
+    kept = [path.name for path in (store.folder / imports.FOLDER).rglob("*") if path.is_file()]
+    assert sorted(kept) == sorted(["import.json", "log.txt"] * 2)
+    assert not ada.app.state.site.importing.locked()
+
+
 def test_only_admins_send_and_only_from_the_site_itself(store: Store, ada: Browser) -> None:
     anna = Browser(store)
     anna.login("anna")
