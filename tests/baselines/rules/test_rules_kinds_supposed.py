@@ -17,6 +17,9 @@ NAMES_BEFORE_ONE_VERDICT = {
     "No pneumothorax - effusion on the left.": "PT- PE+",
 }
 ONLY_SUPPOSED = {
+    "If an effusion is suspected repeat the film. It is clear.": "",
+    "The opacity would look smaller on a deeper breath.": "LO+",
+    "The heart would be called enlarged.": "CM+",
     "Edema? Most definitely not.": "ED- NF+",
     "An infiltrate is not what I see.": "LO- NF+",
     "Consolidation is conspicuous by its absence.": "CO- NF+",
@@ -52,6 +55,7 @@ OTHER_ORGANS = {
     "The right heart chambers are of normal size. No effusion.": "PE- NF+",
 }
 LONGER_NEGATION = {
+    "The nodule is no longer solid.": "LL+",
     "The vessels are no longer congested.": "ED- NF+",
     "The right lower lobe is no longer collapsed.": "AT- NF+",
     "The effusion has nearly entirely resolved.": "PE+",
