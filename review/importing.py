@@ -15,7 +15,7 @@ from labelwright.runtime.progress import progress_bar
 from labelwright.text.amounts import amount
 from review.kinds.base import Form
 from review.kinds.forms import form_of
-from review.store import annotated, notes, order, people, runs
+from review.store import annotated, notes, order, people, runs, work
 from review.store.notes import Imported
 from review.store.store import Store
 
@@ -124,6 +124,8 @@ def import_all(
         counts, refused = annotated.add_finished(store, form, who, values)
         done.annotated = counts
         done.rejects += refused
+        with store.reading() as connection:
+            done.waiting = work.progress(connection).get("new", 0)
     if done.rejects:
         write_jsonl(store.folder / REJECTS, (reject.to_json() for reject in done.rejects))
     return done

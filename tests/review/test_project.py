@@ -268,6 +268,23 @@ def test_finished_work_from_elsewhere_settles_the_notes_or_is_refused(tmp_path: 
     assert (again[0], len(again[1])) == (0, 3)
 
 
+def test_notes_that_come_with_annotations_wait_for_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Worker(project(tmp_path / "p")).store.close()
+    mark = {"type": "Disease", "spans": [[0, 4]], "text": "Gout", "certainty": "positive"}
+    rows = [{"id": f"g{n}", "text": f"Gout {n}.", "entities": [mark]} for n in range(2)]
+    write_jsonl(tmp_path / "notes.jsonl", [*rows, {"id": "bare", "text": "Nothing said."}])
+    notes_file = str(tmp_path / "notes.jsonl")
+    flags = ["review", "import", str(tmp_path / "p"), notes_file, "--annotations", "anna"]
+    assert main(flags) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "3 notes added",
+        "2 notes with a person's annotations",
+        "1 note waits to be annotated",
+    ]
+
+
 def test_an_annotator_may_not_adjudicate_the_own_work(tmp_path: Path) -> None:
     store = filled(tmp_path / "p", double=1.0)
     for name in ("anna", "ben"):
