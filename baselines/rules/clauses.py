@@ -30,7 +30,7 @@ _RELATIVE = re.compile(
     r"|father|mother|brothers?|sisters?|uncle|aunt|grand(?:father|mother|parents?)|cousin"
     r"|(?:his|her|their|the|older|elder|eldest|younger|youngest|one)\s+son"
     r"|son(?=\s+(?:had|has|died|with|is|was|aged)\b)"
-    r"|daughter|wife|husband|spouse|parents|(?:a|first.degree)\s+relative|relatives"
+    r"|daughter|wife|husband|spouse|parents|(?:a|first.degree)\s+relative|relatives|family\s+history"
     r"|hermano?s?|hermanas?|tio|tia(?=\s+(?:con|fue|tuvo|matern|patern))|abuel[oa]s?|prim[oa]\scon"
     r"|hij[oa]s?|espos[oa]|su\s+mujer"
     r"|pere|mere|freres?|soeurs?|oncle|tante|grand-(?:pere|mere)|fils|(?:sa|une|la)\s+fille|epou(?:x|se)"

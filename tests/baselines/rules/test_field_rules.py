@@ -50,6 +50,25 @@ def test_days_of_a_stay(text: str, admitted: str | None, discharged: str | None)
     assert found["discharged"].value == discharged
 
 
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("72-year-old woman with HTN.", {"sex": "F", "age": 72, "hypertension": True}),
+        ("A 64 year old man.", {"sex": "M", "age": 64}),
+        ("Length of stay: 7 days.", {"stay": 7}),
+        ("Furosemide 20 mg daily.", {"furosemide": True, "furosemide dose": 20}),
+        ("Furosemide 20 mg twice daily.", {"furosemide": True}),  # no 20 mg a day
+        ("Lasix 40mg PO BID.", {"furosemide": True}),
+        ("Family history of diabetes.", {}),
+        ("No family history of stroke. Known diabetes.", {"diabetes": True}),
+    ],
+)
+def test_plain_words_of_a_discharge_summary(text: str, stated: dict[str, object]) -> None:
+    found = said(FieldRules.for_label_set(LabelSet.load("discharge-summary-28")), text)
+    values = {name: one.value for name, one in found.items()}
+    assert {name: value for name, value in values.items() if value is not None} == stated
+
+
 def test_the_notes_that_come_along(tmp_path: Path) -> None:
     notes, out = EXAMPLES / "visits.jsonl", tmp_path / "out"
     asked = ["--model", "rules", "--label-set", str(EXAMPLES / "visits.yaml")]
