@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -86,7 +87,7 @@ def header_of(
 
     The first row is the header, unless it names no column that is looked for and one of the next
     does: what stands above that is a title. Of two rows of names, the upper one with merged cells
-    (so with empty ones), the lower is taken.
+    (so with fewer names), the lower is taken.
 
     Raises:
         InputError: as :func:`resolve`, of the first row.
@@ -103,10 +104,11 @@ def header_of(
             return header, columns, rows
         below = list(islice(rows, 1))
         lower = [cell.strip() for row in below for cell in row or ()]
-        try:
-            return lower, resolve(lower, options, source), rows
-        except InputError:  # a row of data
-            return header, columns, chain(below, rows)
+        with suppress(InputError):  # a row of data
+            found = resolve(lower, options, source)
+            if sum(map(bool, lower)) > sum(map(bool, header)):
+                return lower, found, rows
+        return header, columns, chain(below, rows)
     raise problem or _error("no header", (), source)
 
 

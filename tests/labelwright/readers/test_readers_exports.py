@@ -55,6 +55,8 @@ def test_rows_of_data_are_never_taken_for_a_header(tmp_path: Path) -> None:
     path = saved(tmp_path, "a.csv", "id,text\n1,a\nid,text\n2,b\n")
     assert [item.id for item in read(path)] == ["1", "id", "2"]
     assert "the table has no rows" in failure(saved(tmp_path, "b.csv", "Title,\nid,text\n")).what
+    path = saved(tmp_path, "c.csv", "text,\nReport,\nClear.,\n")  # a text of one word
+    assert texts(read(path, ReadOptions(id_column="#"))) == ["Report", "Clear."]
 
 
 def test_empty_cells_behind_the_last_column(tmp_path: Path) -> None:
