@@ -23,6 +23,8 @@ _SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains",
 _OTHER_NAME = 2
 """How many words another name in brackets has."""
 _ARTICLES = frozenset({"a", "an", "the"})
+_WHERE = frozenset({"in", "at", "on", "given"})
+"""What goes on about the finding before "is likely": "an effusion is likely on the left"."""
 _BESIDE = 4
 """How close behind a word such as "left" the finding stands that it begins."""
 
@@ -172,6 +174,8 @@ class Borders:
             return False
         following = match.end
         if following == len(self._words) or self._words[following] in MARKS:
+            return True
+        if self._words[following] in _WHERE and any(e == match.start for _s, e in self._mentions):
             return True
         if match.start and self._words[match.start - 1] == ",":
             return False

@@ -117,6 +117,17 @@ PARTS = {
     "Left chest drain out today. No effusion.": "SD- PE- NF+",
     "Cardiothymic silhouette normal.": "EC- NF+",
 }
+LIKELY = {
+    "The basal opacities are likely atelectasis.": "LO+ AT?",
+    "The left basal density is most likely pneumonia.": "LO+ PN?",
+    "The opacities are most likely due to edema.": "LO+ ED?",
+    "An effusion is more likely.": "PE?",
+    "Pneumonia is likely in the lingula, no effusion.": "PN? PE-",
+    "An effusion is likely on the left.": "PE?",
+    "Pneumonia is not likely.": "PN?",
+    "Consolidation is likely pneumonia, atelectasis is less likely.": "CO+ PN? AT?",
+    "Pneumonia is possible in the lingula, no effusion.": "PN? PE-",
+}
 OTHERWISE = {
     "Both hila have a normal position and are normal in size and density.": "NF+",
     "The hilar density is normal. No effusion.": "PE- NF+",
@@ -148,6 +159,7 @@ OTHERWISE = {
 TABLE = {
     **LONG,
     **OTHERWISE,
+    **LIKELY,
     **PARTS,
     **KNOWN,
     **DATED,
