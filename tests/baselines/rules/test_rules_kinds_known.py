@@ -129,6 +129,9 @@ LIKELY = {
     "Pneumonia is possible in the lingula, no effusion.": "PN? PE-",
 }
 OTHERWISE = {
+    "A film in four weeks is advised to confirm clearing of the consolidation.": "CO+",
+    "Biapical caps, lungs otherwise normal.": "PO+",
+    "Collapsed vertebra at T8. Lungs are clear.": "",
     "Both hila have a normal position and are normal in size and density.": "NF+",
     "The hilar density is normal. No effusion.": "PE- NF+",
     "Increase in density at the left base.": "LO+",
