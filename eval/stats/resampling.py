@@ -24,7 +24,7 @@ Score = Callable[[Counts], Floats]
 """Summed counts ``[..., shape of one report]`` to scores ``[..., parts]``."""
 
 BLOCK = 512
-BLOCK_CELLS = 2**26
+BLOCK_CELLS = 2**24
 """Resamples per matrix product: at most :data:`BLOCK`, fewer where reports are very many."""
 CHUNK = 4096
 """Clusters that are turned into floats at a time: they and their weights stay in the cache."""
@@ -123,7 +123,8 @@ def randomization(
     observed = score(total_a) - score(total_b)
     shape = a.shape[1:]
     delta = (b - a).reshape(len(a), math.prod(shape))
-    sums = Sums(delta[delta.any(axis=1)].reshape(-1, *shape))
+    delta = delta[delta.any(axis=1)]
+    sums = Sums(delta.reshape(-1, *shape))
     del delta
     differing = len(sums.matrix)
     exact = differing < 63 and 2**differing <= permutations
