@@ -13,7 +13,7 @@ from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
-from labelwright.errors import InputError, MissingExtraError
+from labelwright.errors import InputError
 from labelwright.io.delimited import shown
 from labelwright.readers.documents.faults import UnreadableError, zipped
 from labelwright.readers.opening import faults, open_binary
@@ -37,7 +37,6 @@ def read_workbook(path: Path, options: ReadOptions) -> Iterator[Report | Reject]
 
     Raises:
         InputError: the file cannot be opened, a sheet is missing, or which one is not clear.
-        MissingExtraError: the extra ``office`` is not installed.
     """
     for source, header, columns, rows in _tables(path, options):
         make = row_maker(source, header, columns)
@@ -101,10 +100,8 @@ def _chosen(path: Path, options: ReadOptions, filled: list[str], known: list[str
 
 
 def _opened(path: Path) -> Any:
-    try:
-        import python_calamine
-    except ImportError:
-        raise MissingExtraError("python-calamine", "reading workbooks", "office") from None
+    import python_calamine
+
     try:
         if zipfile.is_zipfile(path):
             with zipped(path) as archive:

@@ -65,7 +65,6 @@ def test_empty_cells_behind_the_last_column(tmp_path: Path) -> None:
 
 
 def test_what_only_bears_the_name_of_a_workbook(tmp_path: Path) -> None:
-    pytest.importorskip("python_calamine", reason="extra office")
     page = failure(saved(tmp_path, "a.xls", "<html><table><tr><td>id</td></tr></table></html>"))
     assert page.line().endswith("page of HTML or XML; open it in Excel and save it as .xlsx")
     assert "rename it to .csv" in failure(saved(tmp_path, "b.xls", "id;report\n1;a\n")).line()
