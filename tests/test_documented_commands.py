@@ -125,7 +125,10 @@ def pattern(line: str, *, loose: bool) -> str:
     """
     text = re.escape(re.sub(r"\s+", " ", line.strip())).replace("…", ".*")
     text = re.sub(r"[\d.,\\]+ (?=rows/s|seconds)".replace(" ", r"\\ "), r"[\\d.,]+\\ ", text)
-    return re.sub(r"\d+(?:(?:\\\.|,)\d+)*", r"[\\d.,]+", text) if loose else text
+    if not loose:
+        return text
+    text = re.sub(r"\bsteps\b", "steps?", text)
+    return re.sub(r"\d+(?:(?:\\\.|,)\d+)*", r"[\\d.,]+", text)
 
 
 def reason(shown: Shown) -> str | None:
