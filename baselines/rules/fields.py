@@ -27,7 +27,7 @@ from labelwright.records import Prediction, Reject, Report, Span
 from labelwright.tasks.fields.answer import Reader, render
 from labelwright.tasks.fields.checks import check_patterns
 from labelwright.tasks.fields.normalise import candidates, read_value
-from labelwright.tasks.fields.schema import AskedIf, Field, FieldType, fields_of, patterns_of
+from labelwright.tasks.fields.schema import Field, FieldType, fields_of, patterns_of
 from labelwright.tasks.fields.sections import Sections
 from labelwright.tasks.fields.values import Item
 
@@ -114,8 +114,9 @@ class FieldRules:
         mentions = None if self._observed is None else self._observed.mentions(report)
         text = Document(report.text, Sections(self._own, report.text))
         found = {field.name: self._items(field, text, mentions) for field in self._own.asked}
-        for name in self._unasked(found):
-            found[name] = []
+        found = {
+            name: items if self._is_asked(name, found) else [] for name, items in found.items()
+        }
         for name, items in found.items():
             for item in items:
                 reader.take(name, item)
@@ -133,21 +134,14 @@ class FieldRules:
             seconds=time.perf_counter() - began,
         )
 
-    def _unasked(self, found: Mapping[str, Sequence[Item]]) -> set[str]:
-        """Fields that are not asked, for what they hang on is not so, or is not asked itself."""
-        dropped: set[str] = set()
-        for _ in self._own.asked:
-            more = {
-                field.name
-                for field in self._own.asked
-                if field.asked_if is not None
-                and field.asked_if.field in found
-                and not _holds(field.asked_if, found, dropped)
-            }
-            if more == dropped:
-                break
-            dropped = more
-        return dropped
+    def _is_asked(self, name: str, found: Mapping[str, Sequence[Item]]) -> bool:
+        """Whether what a field hangs on is so, and is asked itself."""
+        needed = self._own.by_name[name].asked_if
+        if needed is None or needed.field not in found:
+            return True
+        values = [item.value for item in found[needed.field]]
+        said = any(v in needed.values for v in values) if needed.values else bool(values)
+        return said and self._is_asked(needed.field, found)
 
     def _items(self, field: Field, text: Document, mentions: Mentions | None) -> list[Item]:
         """What the expressions find: the first, or all where a field may have many.
@@ -202,13 +196,6 @@ class FieldRules:
         words = text[place[0] : place[1]]
         reading = read_value(self._own, field, words)
         return Item(words, reading.value, reading.unit, (place,), reading.comparator)
-
-
-def _holds(needed: AskedIf, found: Mapping[str, Sequence[Item]], dropped: set[str]) -> bool:
-    if needed.field in dropped:
-        return False
-    values = [item.value for item in found[needed.field]]
-    return any(value in needed.values for value in values) if needed.values else bool(values)
 
 
 def _usual(label_set: LabelSet, field: Field) -> dict[str, tuple[str, ...]]:

@@ -142,9 +142,11 @@ class KindView(ABC):
         """
 
     def texts(self, comparison: Any, inputs: Inputs) -> Mapping[str, str] | None:
-        """Report text by id for the page; ``None`` where it is not known."""
-        del comparison
-        return inputs.text_by_id()
+        """Report text by id for the page, as scored; ``None`` where it is not known."""
+        if not self.scores_texts:
+            return inputs.text_by_id()
+        texts = comparison.texts
+        return None if texts is None else dict(zip(comparison.ids, texts, strict=True))
 
     def sections(self, analysis: Any, inputs: Inputs, more: More) -> list[Section]:
         """Further sections of the page."""

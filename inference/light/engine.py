@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,9 @@ class LightEngine(PackEngine):
     def __init__(self, model: LightModel) -> None:
         self.model = model
 
-    @contextmanager
-    def attending(self) -> Iterator[None]:
+    def attending(self) -> AbstractContextManager[None]:
         """Products take one thread."""
-        with one_thread():
-            yield
+        return one_thread()
 
     def run(self, memory: Memory, segments: Sequence[Segment], *, keep: bool) -> list[F32]:
         """As :meth:`inference.decode.packed.Engine.run`."""

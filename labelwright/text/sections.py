@@ -49,7 +49,7 @@ _STOP = re.compile(
     r"|\n(?=[ \t]*(?:[A-Z][a-z]|[-*•][ \t]|\d{1,2}[.)][ \t]))"
     r"|(?<=[A-Z])[ \t\r]{0,9}\n(?=[ \t]*[A-Z])"
 )
-_LINE = re.compile(r"(?P<short>(?!))|\n(?=[ \t]*[A-Z][^\n]{10,}\.[ \t\r]*(?:\n|\Z))")
+_LINE = re.compile(r"\n(?=[ \t]*[A-Z][^\n]{10,}\.[ \t\r]*(?:\n|\Z))")
 _CONCLUDING = frozenset({"impression", "recommendations", "addendum", "comment", "notification"})
 _MORE_OF_REQUEST = re.compile(
     r"[ \t]{0,9}[^.!?\n]{1,80}\?(?=\s)"
@@ -247,16 +247,17 @@ def _headed(
     blank = _BLANK_LINE.search(text, *first)
     if blank is not None:
         own, rest = blank.span()
+    elif stops is not None and "\n" not in text[start : first[0]]:
+        own = rest = _request_end(text, *first, stops)
     else:
-        inline = stops is not None and "\n" not in text[start : first[0]]
-        own = rest = _request_end(text, *first, stops) if inline and stops else end
+        own = rest = end
     return [*_section(text, name, first[0], own), *_section(text, BODY, rest, end)]
 
 
 def _request_end(text: str, start: int, end: int, stops: re.Pattern[str]) -> int:
     """The end of the first sentence or line, and of more sentences that ask for something."""
     for stop in stops.finditer(text, start, end):
-        if not stop["short"] and not _MORE_OF_REQUEST.match(text, stop.end(), end):
+        if stop.lastgroup is None and not _MORE_OF_REQUEST.match(text, stop.end(), end):
             return stop.end()
     return end
 

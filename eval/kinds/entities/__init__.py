@@ -61,12 +61,6 @@ class EntitiesView(KindView):
 
         return contents(analysis, texts)
 
-    def texts(self, comparison: SpanComparison, inputs: Inputs) -> Mapping[str, str] | None:
-        """Those that the scores are made with."""
-        del inputs
-        c = comparison
-        return None if c.texts is None else dict(zip(c.ids, c.texts, strict=True))
-
     def sections(self, analysis: SpanAnalysis, inputs: Inputs, more: More) -> list[Section]:
         """Kinds of errors, words, certainties, probabilities, several runs."""
         from eval.kinds.entities.page import sections

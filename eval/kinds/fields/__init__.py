@@ -54,12 +54,6 @@ class FieldsView(KindView):
 
         return contents(analysis, texts)
 
-    def texts(self, comparison: FieldComparison, inputs: Inputs) -> Mapping[str, str] | None:
-        """Those that the scores are made with."""
-        del inputs
-        c = comparison
-        return None if c.texts is None else dict(zip(c.ids, c.texts, strict=True))
-
     def sections(self, analysis: FieldAnalysis, inputs: Inputs, more: More) -> list[Section]:
         """Fields by labelers, kinds of errors, agreement, texts, probabilities."""
         from eval.kinds.fields.page import sections
