@@ -53,8 +53,8 @@ def read_by(read: Callable[[argparse.Namespace], Any]) -> Any:
 
 
 def as_flag(name: str) -> str:
-    """A field as the flag of the command line."""
-    return "FILE" if name == "files" else f"--{name.replace('_', '-')}"
+    """A field as the flag of the command line; one that Python has a word for ends with ``_``."""
+    return "FILE" if name == "files" else f"--{name.rstrip('_').replace('_', '-')}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +93,10 @@ class Options:
             usual = one.default not in (MISSING, None, ())
             if usual or how.get("action") == "store_true":
                 how["default"] = one.default
-            name = one.name if how.pop("place", False) else as_flag(one.name)
-            groups[group].add_argument(name, **how)
+            if how.pop("place", False):
+                groups[group].add_argument(one.name, **how)
+            else:
+                groups[group].add_argument(as_flag(one.name), dest=one.name, **how)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.errors import ConfigError
+from labelwright.options import Options, flag
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-@dataclass(frozen=True)
-class ServeOptions:
-    """Where the server listens and whom it believes.
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError("must be a port, from 1 to 65535")
+    return int(text)
 
-    Attributes:
-        host: the address to listen on.
-        names: further host names under which it is reached.
-        tls_certificate: with ``tls_key``, the server's own TLS.
-        proxies: addresses of the proxy that does TLS; only its headers are believed.
-        login_header: the header in which that proxy names the person; empty for none.
-    """
 
-    host: str = "127.0.0.1"
-    port: int = 8765
-    names: tuple[str, ...] = ()
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    proxies: tuple[str, ...] = ()
-    login_header: str = ""
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions(Options):
+    """Where the server listens and whom it believes."""
+
+    host: str = flag("to listen on (default: 127.0.0.1)", default="127.0.0.1", metavar="ADDRESS")
+    port: int = flag("default: 8765", default=8765, type=_port, metavar="N")
+    name: tuple[str, ...] = flag(
+        "a host name under which it is reached, besides localhost; repeatable",
+        default=(),
+        action="append",
+        metavar="HOST",
+    )
+    tls_cert: Path | None = flag("certificate (PEM), for HTTPS", type=Path, metavar="FILE")
+    tls_key: Path | None = flag("its key", type=Path, metavar="FILE")
+    behind_proxy: tuple[str, ...] = flag(
+        "address of the proxy that does HTTPS; only its headers are believed",
+        default=(),
+        action="append",
+        metavar="ADDRESS",
+    )
+    login_header: str = flag(
+        "header in which that proxy names the person it let in (default: passwords)",
+        default="",
+        metavar="NAME",
+    )
 
     def check(self) -> None:
         """Refuse what would send passwords or notes in the clear.
@@ -37,19 +51,19 @@ class ServeOptions:
         Raises:
             ConfigError: an address beyond this machine without TLS, or half of what is needed.
         """
-        if (self.tls_certificate is None) != (self.tls_key is None):
+        if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("TLS needs a certificate and its key", remedy="give both")
         if self.host not in LOOPBACK and not self.secure:
             raise ConfigError(
                 f"{self.host} is reached from other machines, and nothing encrypts",
                 remedy="give --tls-cert and --tls-key, or --behind-proxy with the proxy's address",
             )
-        if self.login_header and not self.proxies:
+        if self.login_header and not self.behind_proxy:
             raise ConfigError(
                 "--login-header is for a proxy that logs people in",
                 remedy="give --behind-proxy with its address",
             )
-        for address in self.proxies:
+        for address in self.behind_proxy:
             try:
                 ipaddress.ip_address(address)
             except ValueError:
@@ -57,7 +71,7 @@ class ServeOptions:
                     f"{address} is no IP address",
                     remedy="give the proxy's address, such as 127.0.0.1",
                 ) from None
-        for path in (self.tls_certificate, self.tls_key):
+        for path in (self.tls_cert, self.tls_key):
             if path is not None and not path.is_file():
                 raise ConfigError(
                     "no such file", remedy="check --tls-cert and --tls-key", source=path
@@ -66,7 +80,7 @@ class ServeOptions:
     @property
     def secure(self) -> bool:
         """Whether browsers reach it by HTTPS."""
-        return self.tls_certificate is not None or bool(self.proxies)
+        return self.tls_cert is not None or bool(self.behind_proxy)
 
     @property
     def cookie(self) -> str:
@@ -77,4 +91,4 @@ class ServeOptions:
     def hosts(self) -> frozenset[str]:
         """The host names under which requests are answered, against DNS rebinding."""
         own = LOOPBACK if self.host in (*LOOPBACK, "0.0.0.0", "::") else (*LOOPBACK, self.host)  # noqa: S104
-        return frozenset(name.casefold() for name in (*own, *self.names))
+        return frozenset(name.casefold() for name in (*own, *self.name))

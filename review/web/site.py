@@ -325,7 +325,7 @@ def keep_cookie(site: Site, answer: Response, token: str) -> None:
 def address_of(site: Site, request: Request) -> str:
     """Where a request comes from: what the proxy says, if it comes from the proxy."""
     near = request.client.host if request.client else ""
-    if near in site.options.proxies:
+    if near in site.options.behind_proxy:
         lines = request.headers.getlist("x-forwarded-for") or [""]
         far = lines[-1].rpartition(",")[2].strip()  # what the proxy added, not what it was sent
         try:
@@ -342,7 +342,7 @@ def _session(site: Site, request: Request) -> tuple[Session | None, str]:
     session = people.resume(site.store, token, at) if token else None
     near = request.client.host if request.client else ""
     header = site.options.login_header
-    if not header or near not in site.options.proxies:
+    if not header or near not in site.options.behind_proxy:
         return session, ""
     names = request.headers.getlist(header)
     if len(names) > 1:

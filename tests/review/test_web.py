@@ -324,7 +324,7 @@ def test_a_pattern_that_looks_back_is_refused_with_the_reason(store: Store) -> N
 
 def test_a_proxy_may_log_people_in_and_nobody_else(store: Store) -> None:
     add_person(store, "by-proxy", "annotator", None)
-    options = {"proxies": ("10.0.0.1",), "login_header": "X-Remote-User"}
+    options = {"behind_proxy": ("10.0.0.1",), "login_header": "X-Remote-User"}
     app = make_app(store, ServeOptions(**options))
 
     def client(address: str) -> TestClient:
@@ -350,7 +350,7 @@ def test_a_proxy_may_log_people_in_and_nobody_else(store: Store) -> None:
         ({"host": "0.0.0.0"}, "nothing encrypts"),
         ({"tls_key": Path("x")}, "a certificate and its key"),
         ({"login_header": "X-User"}, "for a proxy"),
-        ({"proxies": ("proxy.example",)}, "no IP address"),
+        ({"behind_proxy": ("proxy.example",)}, "no IP address"),
     ],
 )
 def test_unsafe_ways_to_serve_are_refused(options: dict[str, Any], said: str) -> None:

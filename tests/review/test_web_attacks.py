@@ -115,7 +115,7 @@ def test_an_address_counts_with_all_that_one_machine_can_take(
 
 def test_only_what_the_proxy_itself_says_counts(store: Store) -> None:
     """A proxy that adds a line of its own, below the one that the browser sent."""
-    options = ServeOptions(proxies=("10.0.0.1",), login_header="X-Remote-User")
+    options = ServeOptions(behind_proxy=("10.0.0.1",), login_header="X-Remote-User")
     app = make_app(store, options)
     client = TestClient(app, "https://127.0.0.1", follow_redirects=False, client=("10.0.0.1", 5))
     page = client.get("/login")
