@@ -25,6 +25,7 @@ from labelwright.errors import InputError, OutputError
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.version import __version__
 
 KNEE = LabelSet.from_text(
     """
@@ -133,7 +134,7 @@ def test_note_nlp_without_text(out: Path) -> None:
     finished = json.loads((out / "manifest.json").read_text())["finished"]
     assert rows[0]["nlp_date"] == finished[:10]
     assert rows[0]["nlp_datetime"] == finished[:19].replace("T", " ")
-    assert rows[0]["nlp_system"] == "labelwright 0.1.0, model knees"
+    assert rows[0]["nlp_system"] == f"labelwright {__version__}, model knees"
 
 
 def test_note_nlp_with_text(out: Path) -> None:
