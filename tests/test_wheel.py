@@ -110,6 +110,13 @@ def test_the_installed_command_labels_and_compares(clean: Path, tmp_path: Path) 
     assert run(clean / "labelwright", "--version", cwd=tmp_path, env=own) == VERSION
 
 
+def test_the_dockerfile_follows_the_rules_of_hadolint() -> None:
+    program = Path(sys.executable).parent / "hadolint"
+    if not program.exists():
+        pytest.skip("hadolint is not installed")
+    assert run(program, "--failure-threshold", "style", ROOT / "Dockerfile", cwd=ROOT) == ""
+
+
 def git(folder: Path, *words: str) -> str:
     names = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "tag.gpgSign=false")
     return run("git", *names, *words, cwd=folder)
