@@ -33,6 +33,8 @@ from labelwright.tasks.fields.values import Item
 
 NEAR = 40
 """Characters behind a field's name in which its value stands."""
+_FIGURES = re.compile(r"[\s:=(]{0,9}([^\s,;()]*\d[^\s,;()]*[^\s.,;:()])")
+"""A word with figures in it, at the beginning of a match."""
 FLAGS = re.IGNORECASE | re.MULTILINE
 Patterns = Mapping[str, Mapping[str, tuple[re.Pattern[str], ...]]]
 
@@ -187,10 +189,12 @@ class FieldRules:
         if field.type is FieldType.CATEGORICAL:
             return Item(text[start:end], value, "", ((start, end),))
         if field.type is FieldType.TEXT:
-            stop = min(end, start + field.most)
-            raw = text[start:stop].rstrip()
+            raw = text[start:end].rstrip()
             return Item(raw, " ".join(raw.split()), "", ((start, start + len(raw)),))
         place = document.first(field, start, end)
+        unread = None if place is not None else _FIGURES.match(text, start, end)
+        if unread is not None and read_value(self._own, field, unread[1]).value is None:
+            place = unread.span(1)
         if place is None:
             return None
         words = text[place[0] : place[1]]

@@ -27,7 +27,7 @@ from typing import Any
 
 from labelwright.label_set import LabelSet
 from labelwright.tasks.fields.checks import EMPTY
-from labelwright.tasks.fields.normalise import read_value
+from labelwright.tasks.fields.normalise import Reading, read_value
 from labelwright.tasks.fields.places import Places
 from labelwright.tasks.fields.relations import breaches, with_computed
 from labelwright.tasks.fields.schema import Field, FieldSet, FieldType, fields_of
@@ -230,19 +230,23 @@ class Reader:
 
     def take(self, name: str, item: Item) -> None:
         """Take an item that is known with its place."""
+        field = self._own.by_name[name]
+        if field.copied:
+            self._name_wrong(field, read_value(self._own, field, item.raw))
         self._said.setdefault(name, []).append((item, None))
 
     def item(self, field: Field, words: str) -> Item:
         """One item with its value and its place."""
         reading = read_value(self._own, field, words)
-        if reading.wrong:
-            self.problems[f"{reading.wrong}: {field.name}"] += 1
-        if reading.doubt:
-            self.problems[f"{reading.doubt}: {field.name}"] += 1
+        self._name_wrong(field, reading)
         spans = place(self._places, self._own, field, words, reading.value)
         if spans and field.type is FieldType.NUMBER and self._places.behind_sign(field, spans):
             self.problems[f"sign left out: {field.name}"] += 1
         return Item(words, reading.value, reading.unit, spans, reading.comparator)
+
+    def _name_wrong(self, field: Field, reading: Reading) -> None:
+        for what in filter(None, (reading.wrong, reading.doubt)):
+            self.problems[f"{what}: {field.name}"] += 1
 
     def finish(self) -> Parsed[Fields]:
         """All fields, with what is wrong between them."""

@@ -53,9 +53,15 @@ _BOUND = re.compile(
     r"(?: (?:del?|di|il|el|le|l'|dem|the|al|christmas|easter|natale|pasqua))*(?: |(?<='))$"
 )
 
+_FIGURES = r"(?:[?_*]{1,2}|xx|(?=[lio]*\d)[\dlio]{1,2})"
+"""Figures, letters that scans take for them, or what stands for figures that nobody knows."""
 FORMS = tuple(
     re.compile(form)
     for form in (
+        # l2/O5/2024, ??.05.2024, l2 maggio 2024
+        rf"(?<![\w/])(?<!\d[.,-])(?P<broken>{_FIGURES}(?P<mark>[-/.]){_FIGURES}(?P=mark)"
+        rf"(?:(?=[lio?_*]*\d)[\dlio?_*]{{4}}|\d\d)"
+        rf"|(?:[lio]\d|\d[li]) (?:{_OF} )?{_NAME} (?:{_OF} )?\d{{4}})(?!\w)",
         # 2019-08-27, 27/8/19, 27.08.2019; three figures parted by one mark
         r"(?<![\d])(?<!\d[.,/])(?P<a>\d{1,4})°? ?(?P<mark>[-/.]) ?(?P<b>\d{1,2}) ?(?P=mark)"
         r" ?'?(?P<c>\d{1,4})(?!\d)(?!(?P=mark)\d)",
@@ -128,11 +134,21 @@ def find_dates(text: str, order: str = "dmy", century: int = 1930) -> list[DateM
             if any(taken[start:end]):
                 continue
             iso = _iso(match, order, century)
-            if iso is None and match.groupdict().get("whole"):
-                continue  # eight figures that are no day are a number
+            if iso is None and not _looks_wrong(match):
+                continue
             taken[start:end] = b"\1" * (end - start)
             found.append(DateMatch(start, end, iso))
     return sorted(found, key=lambda one: one.start)
+
+
+def _looks_wrong(match: re.Match[str]) -> bool:
+    """Whether what no calendar has is a date all the same.
+
+    Eight figures that are no day are a number, and figures that are figures are not broken.
+    """
+    parts = match.groupdict()
+    broken = parts.get("broken")
+    return not parts.get("whole") if broken is None else re.search(r"[lio?_*x]", broken) is not None
 
 
 def read_date(raw: str, order: str = "dmy", century: int = 1930) -> str | None:
@@ -170,6 +186,8 @@ def finer(iso: str, precision: str) -> bool:
 
 def _iso(match: re.Match[str], order: str, century: int) -> str | None:
     parts = match.groupdict()
+    if parts.get("broken"):
+        return None
     if parts.get("whole"):
         digits = parts["whole"]
         return _calendar(digits[:4], int(digits[4:6]), int(digits[6:]), century)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labelwright.tasks.fields.dates import at_precision, find_dates, finer, fold, said_around
-from labelwright.tasks.fields.numbers import find_numbers, read_number
+from labelwright.tasks.fields.numbers import TIME, UNKNOWN, find_numbers, read_number
 from labelwright.tasks.fields.schema import Category, Field, FieldSet, FieldType
 from labelwright.tasks.fields.values import Scalar
 from labelwright.tasks.fields.yes_no import read_boolean
@@ -132,5 +132,10 @@ def candidates(field: Field, text: str) -> list[tuple[int, int]]:
         return [(one.start, one.end) for one in find_dates(text, order, century)]
     if field.type is FieldType.NUMBER:
         found = find_numbers(text, field)
-        return [(one.start, one.end) for one in found if field.bare or one.unit]
+        kept = (
+            one
+            for one in found
+            if one.wrong != TIME and (field.bare or (one.unit and one.wrong != UNKNOWN))
+        )
+        return [(one.start, one.end) for one in kept]
     return []

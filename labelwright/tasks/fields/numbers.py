@@ -23,7 +23,7 @@ _DIGITS = (
 )
 _POWER = r"(?:[eE][+-]?\d{1,3}(?!\w)|\s?[x×*·]\s?10\s?\^?\s?[-−+]?[\d⁰¹²³⁴-⁹]+)?"
 NUMBER = re.compile(
-    rf"(?<![\d])(?<![\d][.,])(?<!\b[lIOo|])(?:(?P<lead>(?<![\w.,)])[.,]\d+(?![.,]?\d))"
+    rf"(?<![\d])(?<![\d][.,])(?<!\b[lIOo])(?:(?P<lead>(?<![\w.,)])[.,]\d+(?![.,]?\d))"
     rf"|(?P<frac>(?:\d+ )?\d+[/⁄]\d+(?![/⁄\d]))|(?P<half>\d*\s?[½¼¾⅓⅔⅛])"
     rf"|(?P<plain>{_DIGITS})(?P<power>{_POWER}))"
 )
@@ -73,16 +73,40 @@ _LARGE = re.compile(
 _MORE = re.compile(
     r" ?(?:mila|mil|mille|thousand|tausend|k|milion\w*|million\w*|millon\w*|mld|mio)\b"
 )
+_GARBLED = re.compile(
+    r"(?<![\w.,/])(?=[.,lIOo]{0,9}\d)[\dlIOo]{0,9}(?:[.,]?[lIOo]|(?<=\d)(?:[.,]{2}|;| , )(?=\d))"
+    r"[\dlIOo.,]{0,9}(?<![.,])(?![\w/])"
+)
+"""Figures among letters that scans take for them (``1O``, ``l,2``), or with marks that none has."""
+_MEASURE = re.compile(
+    r"[ \t-]?(?:(?P<year>years?|yrs?|an[ns]i|anno|ann?ees?|anos?|ans|jahre?n?|jaar|jaren)"
+    r"|(?P<month>months?|mes[ei]s?|mois|monate?n?|maand\w*)"
+    r"|(?P<week>weeks?|settiman[ae]|semanas?|semaines?|wochen?|weken?)"
+    r"|(?P<day>days?|giorn[oi]|giornate|gg|dias?|jours?|tage?n?|dag(?:en)?)"
+    r"|(?P<hour>hours?|hrs?|h|ore|horas?|heures?|stunden?|uren)"
+    r"|(?P<minute>minut\w*|min)|(?P<second>sec|msec|ms|second[is]?|segundos?|secondes?)"
+    r"|(?P<other>(?:[kmun]?(?:mol|eq|g|l)|mcg|c[lmc]|dl|mm|km|pg|fl|mm ?hg|cm ?h2o|k?pa|k?cal"
+    r"|[iu]\.?[iu]|[iu]e|bpm|cpr|gtt|tabl?s?|tablets?|compresse?|gocce|fiale|units?|unita|unidades|einheiten)"
+    r"(?: ?/ ?(?:[kmunpf]?(?:mol|g|l)|dl|mm3|mmc|min|h|die|kg|24 ?h|m2|1[.,]73 ?m2?))*"
+    r"|mm?/?[23]|%|‰|°[cf]?))(?![^\W_])(?!/\d)"
+)
+"""Units of measurement in lower case without accents; those of time with their words."""
 _HALF = re.compile(
     r"[ -]*(?:e mezz[oa]|and a half|y medi[oa]|et demie?|und ein halb\w*|e mei[oa]|en een half)\b"
 )
+
+
+UNKNOWN = "unknown unit"
+TIME = "a time"
+"""Of a number: that it is so long, where the field is no time."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberMatch:
     """``text[start:end]`` is a number with its unit, if one of the field's follows.
 
-    ``value`` is in the field's unit; ``None`` where it is no finite number, or a range (``two``).
+    ``value`` is in the field's unit; ``None`` where it is no finite number, and where ``wrong``
+    says why: a range, a unit that the field lacks, figures that nobody can read.
     """
 
     start: int
@@ -90,7 +114,7 @@ class NumberMatch:
     value: float | None
     unit: str = ""
     comparator: str = ""
-    two: bool = False
+    wrong: str = ""
 
 
 def find_numbers(text: str, field: Field) -> list[NumberMatch]:
@@ -100,8 +124,14 @@ def find_numbers(text: str, field: Field) -> list[NumberMatch]:
         if one.end - one.start > 5:  # a year alone may be a number
             busy[one.start : one.end] = b"\1" * (one.end - one.start)
     found: list[NumberMatch] = []
+    for match in _GARBLED.finditer(text):
+        odd = _with_unit(text, *match.span(), None, field)
+        if not busy[match.start()] and (odd.unit or _is_no_name(match[0])):
+            busy[odd.start : odd.end] = b"\1" * (odd.end - odd.start)
+            found.append(replace(odd, wrong="no number"))
+    last = 0
     for match in NUMBER.finditer(text):
-        if busy[match.start()] or (found and match.start() < found[-1].end):
+        if busy[match.start()] or match.start() < last:
             continue
         value = _value(match, field.decimals)
         if match["frac"] and value is None:  # 120/80 is two numbers
@@ -109,16 +139,27 @@ def find_numbers(text: str, field: Field) -> list[NumberMatch]:
                 _with_unit(text, start, end, float(text[start:end]), field)
                 for start, end in _sides(match)
             ]
+            last = found[-1].end
             continue
         start = _signed(text, match.start())
         if start < match.start() and value is not None:
             value = -value
         found.append(_with_unit(text, start, match.end(), value, field))
+        last = found[-1].end
     if field.unit or field.units:
         found += _words(text, field)
     found = _ranges(text, sorted(found, key=lambda one: one.start))
     ends = [0, *(one.end for one in found)]
-    return [_bounded(text, one, end) for one, end in zip(found, ends, strict=False)]
+    return [
+        _bounded(text, replace(one, value=None) if one.wrong else one, end)
+        for one, end in zip(found, ends, strict=False)
+    ]
+
+
+def _is_no_name(garbled: str) -> bool:
+    """Whether garbled figures are such without a unit: ``1O``, not ``O2``, ``1l``, ``1 , 2``."""
+    alone = garbled.isalnum() and (not garbled[0].isdigit() or garbled.endswith("l"))
+    return not alone and " " not in garbled
 
 
 def _ranges(text: str, found: list[NumberMatch]) -> list[NumberMatch]:
@@ -134,7 +175,7 @@ def _ranges(text: str, found: list[NumberMatch]) -> list[NumberMatch]:
             and _BETWEEN.fullmatch(text, last.end, one.start)
             and (last.value < one.value or not last.unit)
         ):
-            kept[-1] = NumberMatch(last.start, one.end, None, one.unit, two=True)
+            kept[-1] = NumberMatch(last.start, one.end, None, one.unit, wrong="two numbers")
         else:
             kept.append(one)
     return kept
@@ -172,7 +213,12 @@ def _signed(text: str, start: int) -> int:
 def _with_unit(text: str, start: int, end: int, value: float | None, field: Field) -> NumberMatch:
     unit = unit_at(text, end, field)
     if unit is None:
-        return NumberMatch(start, end, value)
+        strange = _measure_at(text, end) if all_units(field) else None
+        if strange is None:
+            return NumberMatch(start, end, value)
+        why = UNKNOWN if strange.lastgroup == "other" else TIME
+        stop = end + strange.end()
+        return NumberMatch(start, stop, value, text[end:stop].strip(" \t-"), wrong=why)
     (named, stop) = unit
     said = text[end:stop].strip(" -\n\t")
     if _A_DAY.search(_unit_form(field.unit)) and not _A_DAY.search(_unit_form(named.name)):
@@ -182,6 +228,11 @@ def _with_unit(text: str, start: int, end: int, value: float | None, field: Fiel
     if _HALF.match(fold(text[stop : stop + 20])):
         value = None
     return NumberMatch(start, stop, _scaled(value, named), said)
+
+
+def _measure_at(text: str, at: int) -> re.Match[str] | None:
+    """A unit of measurement at ``text[at:]``, whether the field has it or not."""
+    return _MEASURE.match(_unit_form(text[at : at + 40]))
 
 
 def _words(text: str, field: Field) -> list[NumberMatch]:
@@ -207,7 +258,10 @@ def _finite(value: float) -> float | None:
 
 
 def unit_at(text: str, at: int, field: Field) -> tuple[Unit, int] | None:
-    """The longest unit of a field that stands at ``text[at:]``, and where it ends."""
+    """The longest unit of a field that stands at ``text[at:]``, and where it ends.
+
+    A time may be said in other words than the label set's (``years`` where its unit is ``anni``).
+    """
     start = at
     while start < len(text) and text[start] in f" \t\n-{_SPACE}" and start - at < 3:
         start += 1
@@ -221,6 +275,12 @@ def unit_at(text: str, at: int, field: Field) -> tuple[Unit, int] | None:
         if text[end : end + 1] == "/" and text[end + 1 : end + 2].isalpha():
             continue
         return unit, end
+    measure = _measure_at(text, at)
+    if measure is not None and measure.lastgroup != "other":
+        for unit in all_units(field):
+            own = _MEASURE.match(_unit_form(unit.name))
+            if own is not None and own.lastgroup == measure.lastgroup:
+                return unit, at + measure.end()
     return None
 
 
@@ -263,8 +323,9 @@ def read_number(raw: str, field: Field) -> ReadNumber:
         return ReadNumber(value, "", "" if value is not None else "no number")
     first = found[0]
     rest = found[1:]
-    if first.two and not rest:
-        return ReadNumber(None, first.unit, "two numbers")
+    if first.wrong and not rest:
+        why = UNKNOWN if first.wrong == TIME else first.wrong
+        return ReadNumber(None, first.unit, why)
     if rest and "+" in raw[first.end : rest[0].start]:
         return ReadNumber(None, first.unit, "several numbers")
     if rest:
@@ -277,11 +338,11 @@ def read_number(raw: str, field: Field) -> ReadNumber:
         often = _OFTEN.search(fold(raw[first.start : first.end]).removeprefix("-"))
         return ReadNumber(None, first.unit, "times a day" if often else "no number")
     if not first.unit and (more := _MORE.match(fold(raw[first.end :]))):
-        return ReadNumber(None, more[0].strip(), "unknown unit")
+        return ReadNumber(None, more[0].strip(), UNKNOWN)
     if not first.unit and all_units(field):
         strange = raw[first.end :].strip(" .,;:)]\n\t-")
         if strange and (strange[0].isalpha() or strange[0] in "%°‰µμ"):
-            return ReadNumber(None, strange.split()[0], "unknown unit")
+            return ReadNumber(None, strange.split()[0], UNKNOWN)
     return ReadNumber(first.value, first.unit, comparator=first.comparator)
 
 

@@ -67,12 +67,12 @@ def test_a_range_is_not_one_of_its_ends(raw: str) -> None:
     assert (found.value, found.wrong) == (None, "two numbers")
 
 
-def test_candidates_hold_signs_and_whole_ranges() -> None:
+def test_candidates_hold_signs_whole_ranges_and_units_that_the_field_lacks() -> None:
     text = "PCR <0,5 mg/dl, era 12 > 10 mg/l; eGFR >90 ml/min. Bisoprololo 5-10 mg, poi 2 mg."
     assert copies(CRP, text) == [
-        "<0,5 mg/dl", "12", "10 mg/l", ">90", "5-10", "2",
+        "<0,5 mg/dl", "12", "10 mg/l", ">90 ml/min", "5-10 mg", "2 mg",
     ]  # fmt: skip
-    assert copies(DOSE, text) == ["<0,5", "12", "10", ">90", "5-10 mg", "2 mg"]
+    assert copies(DOSE, text) == ["<0,5 mg/dl", "12", "10 mg/l", ">90 ml/min", "5-10 mg", "2 mg"]
     text = "V.N. > 60; 12 mg > 10 mg"
     assert [text[a:b] for a, b in candidates(DOSE, text)] == ["> 60", "12 mg", "10 mg"]
 

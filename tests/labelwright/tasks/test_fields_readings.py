@@ -56,10 +56,10 @@ SAID: list[tuple[Field, dict[str, Scalar]]] = [
         "im Jahr 1990": "1990", "dal 2010": "2010", "4/3/2019 (3 gg)": "2019-03-04",
     }),
     (DAY, {"nato il 3.5.'54": "1954-05-03", "Ende März 2018": "2018-03", "seit 2018": "2018"}),
-    (YEAR, {"nel '98": "1998", "03/O4/2019": "2019"}),
+    (YEAR, {"nel '98": "1998"}),
     (AGE, {
         "circa 70 anni": 70, "a 68 y/o": 68, "70 aa": 70, "sessantacinque anni": 65, "6 mesi": 0.5,
-        "siebzig Jahre": 70,
+        "siebzig Jahre": 70, "70-month-old": 70 / 12,
     }),
     (DOSE, {"1,5 g": 1500, ".5 mg": 0.5, ",5 mg": 0.5, "mg 25": 25, "5 mg bid": 5, "50 mcg": 0.05}),
     (DAILY, {"25 mg/die": 25, "25 mg al giorno": 25}),
@@ -88,7 +88,7 @@ NONE: list[tuple[Field, str]] = [
           "4 e 8 marzo 2019|4/8 marzo 2019|2015-2018|2015/16|ante 2010|prima del 2010|vor 2010|"
           "dopo il 2010|non prima del 4/3/2019|anni '90|anni 1990|the 1990s|4 marzo|27/08/2O19"),
     (AGE, "65-70 anni|65 anni e 6 mesi|due anni e mezzo|ciento dos años|one hundred two years|"
-          "cent deux ans|70enne|70-month-old|settant'anni"),
+          "cent deux ans|70enne|settant'anni"),
     (DOSE, "2 cp da 500 mg|500 mg x 2|1/2 cp da 25 mg|25 mg 1-0-1|160/25 mg|12,5+25 mg|5 mg/kg|"
            "l0 mg|1O mg|25 mg/die|1.000.000 UI|da 25 a 50 mg"),
     (DAILY, "25 mg ore 8|25 mg x 2/die|25 mg x2|25 mg 2 volte al giorno|"
