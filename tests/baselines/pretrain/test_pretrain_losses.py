@@ -12,6 +12,7 @@ from baselines.epochs import Draws
 from baselines.pretrain.losses import IGNORED, contrastive_loss, masked_loss
 from baselines.pretrain.marking import every_token, windows, words_of_entities
 from baselines.pretrain.masking import ALL, BERT, Masker
+from baselines.pretrain.model import PretrainModel
 from baselines.tagger.words import Pieces
 
 
@@ -114,6 +115,44 @@ def test_padding_is_no_candidate_of_the_contrast() -> None:
 def test_the_contrast_is_computed_in_full_precision() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert contrast(0.01) == pytest.approx(29.2893219, abs=1e-3)
+
+
+KINDS = {
+    "BertForMaskedLM": {"max_position_embeddings": 16},
+    "RobertaForMaskedLM": {"max_position_embeddings": 18},
+    "ModernBertForMaskedLM": {},
+    "ElectraForMaskedLM": {"embedding_size": 8, "max_position_embeddings": 16},
+    "DistilBertForMaskedLM": {"max_position_embeddings": 16},
+}
+"""Kinds of encoders: a head of their own over the states, one that widens them, none to call."""
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_loss_is_that_of_the_language_model(name: str) -> None:
+    """Whatever its head is called; with a teacher that is the same model, the contrast is added."""
+    import transformers
+
+    torch.manual_seed(2)
+    kind = getattr(transformers, name)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    sizes |= {"intermediate_size": 8, "vocab_size": 30, "pad_token_id": 0}
+    lm = kind(kind.config_class(**sizes, **KINDS[name])).eval()
+    model = PretrainModel(lm, labels=[[5], [6, 7]], temperature=1.0).eval()
+    ids = torch.tensor([[1, 3, 8, 9, 2], [1, 10, 3, 2, 0]])
+    targets = torch.full_like(ids, IGNORED)
+    targets[0, 1], targets[1, 2] = 11, 12
+    there = (ids > 0).long()
+    with torch.no_grad():
+        plain = lm(input_ids=ids, attention_mask=there, labels=targets).loss
+        states = lm(input_ids=ids, attention_mask=there, output_hidden_states=True).hidden_states
+        assert model(ids, there, targets)["loss"].item() == pytest.approx(plain.item(), abs=1e-6)
+        positives = torch.where(targets != IGNORED, torch.arange(5), -1)
+        candidates = torch.tensor(
+            [[False, True, True, True, False], [False, True, True, False, False]]
+        )
+        told = model(ids, there, targets, ids, there, positives, candidates)
+        own = contrastive_loss(states[-1], states[-1], positives, candidates, temperature=1.0)
+    assert told["loss"].item() == pytest.approx(plain.item() + own.item(), abs=1e-5)
 
 
 WORDS = ["Patient", "heeft", "Crohn", "col", "##itis", "."]

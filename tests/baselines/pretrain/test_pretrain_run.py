@@ -211,14 +211,17 @@ def test_texts_beside_the_data_folder(
     assert json.loads(rejected)["id"] == "d"
 
 
-def test_texts_alone_hold_out_whole_patients(tmp_path: Path) -> None:
+def test_texts_alone_hold_out_whole_patients(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """And a second run goes on from the first one's folder, head included."""
     texts = tmp_path / "texts.jsonl"
     rows = [{"id": str(n), "text": note[0], "patient": f"p{n // 3}"} for n, note in enumerate(FLAT)]
     write_jsonl(texts, rows)
     given = ["--texts", str(texts), "--patient_column=patient", "--held_out=0.4"]
     out = tmp_path / "out"
-    assert main(command(None, out, *given)) == 0
+    assert main(command(None, out, *given, "--per_device_train_batch_size=64")) == 0
+    assert "fewer than a batch of 64: every epoch is one step" in capsys.readouterr().err
     counts = manifest(out)["counts"]
     assert counts["validation"]["notes"] % 3 == 0
     assert counts["train"]["notes"] + counts["validation"]["notes"] == 30
@@ -270,3 +273,5 @@ def test_equal_seeds_mask_alike(data: Path, tmp_path: Path) -> None:
     again.train.draws.epoch = 1
     assert [again.train[n]["input_ids"].tolist() for n in range(10)] != shown[0]
     assert all(np.isin(one.tokenizer.all_special_ids, row).any() for row in shown[0])
+    targets = np.concatenate([one.train[n]["targets"] for n in range(10)])
+    assert not np.isin(targets[targets != IGNORED], one.tokenizer.all_special_ids).any()
