@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.tagger.notes import GOLD, Note, read_split
-from baselines.tagger.tags import key_of
+from baselines.tagger.tags import key_of, strict_f1
 from baselines.tagger.words import find_words
 from labelwright.errors import ConfigError
 from labelwright.io.data_folder import REPORTS, DataFolder, open_data_folder
@@ -112,11 +112,10 @@ class Dictionary:
     def best_share(self, notes: Sequence[Note]) -> float:
         """The share that gives the best strict micro F1 on some notes; of equal ones the lowest."""
         gold = [{key_of(entity) for entity in note.entities} for note in notes]
-        scores = []
-        for least in CANDIDATES:
-            said = [{key_of(e) for e in self.find(note.text, least=least)} for note in notes]
-            right = sum(len(a & b) for a, b in zip(said, gold, strict=True))
-            scores.append(2 * right / max(sum(map(len, said)) + sum(map(len, gold)), 1))
+        scores = [
+            strict_f1((self.find(note.text, least=least) for note in notes), gold)
+            for least in CANDIDATES
+        ]
         return CANDIDATES[scores.index(max(scores))]
 
     def find(self, text: str, *, least: float) -> Iterator[Entity]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from baselines.dictionary import CANDIDATES, Dictionary
-from baselines.tagger.tags import key_of
+from baselines.tagger.tags import key_of, strict_f1
 from labelwright.records import Entity
 
 SURE = (0.0, *(n / 20 for n in range(10, 20)), 0.975, 0.99)
@@ -57,18 +57,12 @@ class Known:
             said: the tagger's mentions.
         """
         right = [{key_of(entity) for entity in entities} for entities in gold]
-        wanted = sum(map(len, right))
         best, chosen = -1.0, cls(dictionary, 0.0, NEVER, overlaps)
         for share in (NEVER, *CANDIDATES):
             looked = [list(dictionary.find(text, least=share)) for text in texts]
             for sure in SURE:
                 tried = replace(chosen, sure=sure, share=share)
-                found = [
-                    {key_of(e) for e in tried.join(mine, theirs)}
-                    for mine, theirs in zip(said, looked, strict=True)
-                ]
-                hits = sum(len(a & b) for a, b in zip(found, right, strict=True))
-                score = 2 * hits / max(sum(map(len, found)) + wanted, 1)
+                score = strict_f1(map(tried.join, said, looked), right)
                 if score > best + 1e-12:
                     best, chosen = score, tried
         return chosen
