@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 import struct
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,19 +23,22 @@ from sqlalchemy import select
 
 from labelwright.errors import CheckpointError, ConfigError, InputError, MissingExtraError
 from labelwright.io.jsonl import writing
-from labelwright.io.lock import LOCK_FILE
+from labelwright.io.lock import LOCK_FILE, locked
 from labelwright.io.manifest import sha256_file
+from review.leftovers import UPLOADS
 from review.store import events
 from review.store.events import Happening
 from review.store.store import Store, now
 from review.store.tables import model
+from review.unpacking import LARGEST, MOST_FILES, UnsoundError, unpack
 
 ALLOWED = frozenset(
     {".safetensors", ".json", ".jsonl", ".yaml", ".txt", ".csv", ".svg", ".md", ".jinja", ".model"}
 )
 """Suffixes of files of a model folder; ``.model`` is a tokenizer of SentencePiece: data."""
 NEEDED = "label_set.yaml"
-LARGEST, MOST_FILES, LARGEST_HEADER = 40 << 30, 300, 100 << 20
+LARGEST_TEXT = 8 << 20
+"""Bytes of a configuration or of a header of weights, which are read whole."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -63,7 +65,7 @@ def add_model(store: Store, name: str, source: Path, person: int | None = None) 
         raise ConfigError(
             "a model's name has 1 to 64 letters, digits and ._-", remedy="choose another name"
         )
-    with _unpacked(source) as folder:
+    with _unpacked(store, source) as folder:
         files = {path.relative_to(folder).as_posix(): path for path in _files(folder, source)}
         check_model(files, source)
         hashes = {each: sha256_file(path) for each, path in sorted(files.items())}
@@ -199,7 +201,7 @@ def _check_weights(name: str, path: Path, source: Path) -> None:
     with open(path, "rb") as handle:
         start = handle.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
-        if not 2 <= length <= min(size - 8, LARGEST_HEADER):
+        if not 2 <= length <= min(size - 8, LARGEST_TEXT):
             raise _bad(f"{name} is no safetensors file", source)
         try:
             header = json.loads(handle.read(length))
@@ -220,6 +222,8 @@ def _check_weights(name: str, path: Path, source: Path) -> None:
 
 def _check_config(name: str, path: Path, source: Path) -> None:
     """No model that brings its own code."""
+    if path.stat().st_size > LARGEST_TEXT:
+        raise _bad(f"{name} is too large", source)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
@@ -245,41 +249,24 @@ def _files(folder: Path, source: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _unpacked(source: Path) -> Iterator[Path]:
+def _unpacked(store: Store, source: Path) -> Iterator[Path]:
     """The folder, or a tar file's contents in a folder of their own for the time."""
     if source.is_dir():
         yield source
         return
     if not source.is_file():
         raise CheckpointError("no such model", remedy="give a folder or a tar file", source=source)
-    with tempfile.TemporaryDirectory(prefix="labelwright-model-") as name:
-        folder = Path(name)
-        _unpack(source, folder)
-        inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
-        yield inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
-
-
-def _unpack(source: Path, folder: Path) -> None:
-    total = count = 0
-    try:
-        with tarfile.open(source) as tar:
-            for member in tar:
-                path = PurePosixPath(member.name)
-                if member.isdir():
-                    continue
-                count += 1
-                total += member.size
-                if not member.isfile():
-                    raise _bad(f"{path.name} is a link or device", source)
-                if path.is_absolute() or ".." in path.parts or "\\" in member.name:
-                    raise _bad("a file would lie outside the folder", source)
-                if path.suffix.lower() not in ALLOWED:
-                    raise _bad(f"{path.name} is no file of a model folder", source)
-                if count > MOST_FILES or total > LARGEST:
-                    raise _bad("it is too large", source)
-                tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise _bad(f"it cannot be unpacked ({type(error).__name__})", source) from None
+    passing = store.folder / UPLOADS
+    with writing(passing):
+        passing.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=passing) as name, locked(Path(name)):
+            folder = Path(name)
+            try:
+                unpack(source, folder, ALLOWED)
+            except UnsoundError as unsound:
+                raise _bad(str(unsound), source) from None
+            inside = [path for path in folder.iterdir() if not path.name.startswith(".")]
+            yield inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 
 def _bad(what: str, source: Path) -> CheckpointError:

@@ -20,16 +20,13 @@ from labelwright.io.jsonl import PRIVATE, read_jsonl, write_json
 from labelwright.io.manifest import sha256_file
 from review import loop
 from review.importing import REJECTS
+from review.leftovers import IMPORTS, SENT
 from review.store import events
 from review.store.events import Happening
 from review.store.store import Store, now
 from review.web.site import Ask, DeniedError, Site
 from review.web.uploads import Upload
 
-FOLDER = "imports"
-"""Of the project: what became of each import."""
-SENT = "sent"
-"""Of an import: its files, until it has ended; they may have any names."""
 _SHOWN, _LINES, _KEPT = 20, 8, 100
 """Imports on the page, lines of each one's output, rejects of the last."""
 _FLAGS = ("id-column", "text-columns", "patient-column")
@@ -38,7 +35,7 @@ _FLAGS = ("id-column", "text-columns", "patient-column")
 def show(ask: Ask) -> Response:
     """What was sent and what became of it."""
     store = ask.site.store
-    folders = sorted((store.folder / FOLDER).glob("*"), reverse=True)[:_SHOWN]
+    folders = sorted((store.folder / IMPORTS).glob("*"), reverse=True)[:_SHOWN]
     told = [each for each in map(_read, folders) if each is not None]
     busy = ask.site.importing.locked()
     for each in told[busy:]:
@@ -87,7 +84,7 @@ def begin(ask: Ask) -> Response:
 def _prepared(ask: Ask, upload: Upload) -> tuple[Path, list[str], dict[str, Any]]:
     store = ask.site.store
     at = now()
-    folder = store.folder / FOLDER / f"{at[:19].replace(':', '')}-{upload.folder.name}"
+    folder = store.folder / IMPORTS / f"{at[:19].replace(':', '')}-{upload.folder.name}"
     folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700)
     sent = upload.folder.rename(folder / SENT)

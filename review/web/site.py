@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from labelwright.errors import LabelwrightError, OutputError
 from review.kinds.base import Form
 from review.kinds.forms import form_of
+from review.leftovers import UPLOADS
 from review.store import events, people
 from review.store.events import Happening
 from review.store.people import Person, Session
@@ -56,8 +57,6 @@ HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "cache-control": "no-store",
 }
-UPLOADS = "uploads"
-"""Folder of the project in which files lie while they are taken in."""
 WAITING = 16
 """Logins that may wait for a place to check their password; further ones are turned away."""
 

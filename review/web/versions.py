@@ -12,9 +12,10 @@ from starlette.responses import FileResponse, Response
 
 from labelwright.errors import InputError
 from review import models
+from review.leftovers import UPLOADS
 from review.store import events
 from review.store.events import Happening
-from review.web.site import UPLOADS, Ask, DeniedError
+from review.web.site import Ask, DeniedError
 
 
 def show(ask: Ask) -> Response:

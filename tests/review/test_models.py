@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -81,6 +82,8 @@ def test_versions_are_hashes_of_the_contents(store: Store, folder: Path, tmp_pat
         ("modeling.py", b"import os", "is no file of a model folder"),
         ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', "asks for code of its own"),
         ("config.json", b"{", "is no JSON"),
+        ("config.json", b" " * (8 << 20) + b"{}", "is too large"),
+        ("m.zip", b"PK", "is no file of a model folder"),
         ("model.safetensors", b"\x80\x04.", "is no safetensors file"),
         ("model.safetensors", struct.pack("<Q", 1 << 60), "is no safetensors file"),
         ("model.safetensors", struct.pack("<Q", 2) + b"[]", "broken header"),
@@ -113,13 +116,78 @@ def test_tar_files_stay_in_their_folder(
         else:
             member.size = 2
             tar.addfile(member, io.BytesIO(b"{}"))
-    with pytest.raises(CheckpointError, match=r"outside the folder|link or device"):
+    with pytest.raises(CheckpointError, match=r"outside the folder|no plain file"):
         add_model(store, "m", path)
     assert not (tmp_path / "evil.json").exists()
     good = tmp_path / "good.tar"
     with tarfile.open(good, "w") as tar:
         tar.add(folder, "model")
     assert add_model(store, "m", good) == add_model(store, "m", folder)
+
+
+def member(name: str = "a.json", size: int = 0, kind: bytes = tarfile.REGTYPE) -> bytes:
+    """The header of one file in a tar file."""
+    made = tarfile.TarInfo(name)
+    made.size, made.type = size, kind
+    return made.tobuf(tarfile.GNU_FORMAT)
+
+
+BOMBS = {
+    "a file of forty-one gigabytes": (member(size=41 << 30), "it is too large"),
+    "three hundred and one folders": (
+        b"".join(member(f"d{n}", kind=tarfile.DIRTYPE) for n in range(301)),
+        "it is too large",
+    ),
+    "a header of a gigabyte": (
+        member(size=1 << 30, kind=tarfile.XHDTYPE) + bytes(1 << 20),
+        "a header of it is too large",
+    ),
+    "a name of a gigabyte": (
+        member(size=1 << 30, kind=tarfile.GNUTYPE_LONGNAME) + bytes(1 << 20),
+        "a header of it is too large",
+    ),
+    "headers without end": (
+        (member(size=1, kind=tarfile.XGLTYPE) + bytes(512)) * 400,
+        "a header of it is too large",
+    ),
+    "a file with holes": (member(kind=tarfile.GNUTYPE_SPARSE), "no plain file"),
+    "less than nothing": (member(size=-(1 << 40)), "no plain file"),
+    "half a file": (member(size=2000) + b"{}", "cannot be unpacked"),
+    "nothing": (b"", "cannot be unpacked"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_file_that_unpacks_to_much_is_refused(
+    store: Store, tmp_path: Path, bomb: str
+) -> None:
+    """Before it has taken disk or memory; with gzip none of these has more than a few kilobytes."""
+    body, said = BOMBS[bomb]
+    path = tmp_path / "m.tar.gz"
+    path.write_bytes(gzip.compress(body))
+    assert path.stat().st_size < 20_000
+    with pytest.raises(CheckpointError, match=said):
+        add_model(store, "m", path)
+    assert list((store.folder / "uploads").iterdir()) == []
+    path.write_bytes(gzip.compress(body)[:-9] + b"\xff")
+    with pytest.raises(CheckpointError):
+        add_model(store, "m", path)
+
+
+def test_a_model_takes_half_of_the_free_disk_at_most(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lies there twice before it is in the store."""
+    path = tmp_path / "m.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.add(folder, "model")
+    size = sum(each.stat().st_size for each in folder.iterdir())
+    disk = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=2 * size - 1))
+    with pytest.raises(CheckpointError, match="or the disk too full"):
+        add_model(store, "m", path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=2 * size))
+    add_model(store, "m", path)
 
 
 @pytest.mark.parametrize("name", ["../m", "", "a/b", ".m", "m" * 65])

@@ -10,16 +10,20 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import pytest
+import uvicorn
 from argon2 import PasswordHasher
 from review_browsing import Browser
 from review_tools import PASSWORD, TEXTS, TYPES, entity, prediction, project, take_in
 
 from labelwright.cli import main
+from labelwright.io.lock import locked
 from review import loop
 from review.checking import problems
+from review.leftovers import IMPORTS, UPLOADS
 from review.models import models
 from review.store import people
 from review.store.people import add_person
@@ -90,7 +94,7 @@ def test_notes_and_predictions_are_sent_and_the_files_are_gone(store: Store, ada
     assert "<td>n2</td>" not in page
     page = take(ada, {"odd.csv": b"a,b\n1,2\n"})
     assert "failed" in page
-    kept = [path.name for path in (store.folder / imports.FOLDER).rglob("*") if path.is_file()]
+    kept = [path.name for path in (store.folder / IMPORTS).rglob("*") if path.is_file()]
     assert sorted(kept) == sorted(["import.json", "log.txt"] * 3)
     assert not list((store.folder / "uploads").iterdir())
     with store.reading() as connection:
@@ -113,7 +117,7 @@ def test_files_have_any_names_and_are_gone_whatever_happens(
     monkeypatch.setattr(loop, "process", full)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     assert "failed" in take(ada, {"n.csv": b"id,text\n1,x\n"})
-    kept = [path.name for path in (store.folder / imports.FOLDER).rglob("*") if path.is_file()]
+    kept = [path.name for path in (store.folder / IMPORTS).rglob("*") if path.is_file()]
     assert sorted(kept) == sorted(["import.json", "log.txt"] * 2)
     assert not ada.app.state.site.importing.locked()
 
@@ -130,7 +134,7 @@ def test_only_admins_send_and_only_from_the_site_itself(store: Store, ada: Brows
         assert send(ada, path, notes).status_code == 403
         del ada.client.headers["origin"]
         assert send(ada, path, {}).status_code == 422
-    assert not (store.folder / imports.FOLDER).exists()
+    assert not (store.folder / IMPORTS).exists()
     assert not any(path.is_file() for path in (store.folder / "uploads").rglob("*"))
 
 
@@ -230,6 +234,7 @@ def test_models_are_sent_chosen_and_fetched(store: Store, ada: Browser) -> None:
     [
         ("pytorch_model.bin", b"\x80\x04", "is no file of a model folder"),
         ("evil.pkl", b"\x80\x04", "is no file of a model folder"),
+        ("m.zip", b"PK\x03\x04", "is no file of a model folder"),
         ("model.safetensors", b"\x80\x04.", "is no safetensors file"),
         ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', "asks for code of its own"),
     ],
@@ -245,9 +250,42 @@ def test_what_is_no_model_is_refused(
     assert not list((store.folder / "uploads").iterdir())
 
 
+def test_what_a_killed_server_left_of_an_import_is_deleted_at_the_next_start_and_check(
+    store: Store, ada: Browser, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But not what lies where a model is being unpacked at this moment, nor beside a server."""
+    never = SimpleNamespace(start=lambda: None)
+    monkeypatch.setattr(imports, "Thread", lambda **_: never)  # killed before it began
+    notes = {"n.csv": b"id,text\n1,Gout.\n"}
+    half, unpacked = store.folder / UPLOADS / "half", store.folder / UPLOADS / "unpacked"
+    send(ada, "/imports", notes)
+    for folder in (half, unpacked):
+        folder.mkdir()
+        (folder / "part.csv").write_bytes(b"id,te")
+
+    def left() -> list[str]:
+        return sorted(path.name for path in store.folder.rglob("*.csv"))
+
+    assert left() == ["n.csv", "part.csv", "part.csv"]
+    with locked(store.folder):
+        assert main(["review", "check", str(store.folder)]) == 0
+    assert len(left()) == 3
+    with locked(unpacked):
+        assert main(["review", "check", str(store.folder)]) == 0
+        assert left() == ["part.csv"]
+    assert "2 files of an import that was killed deleted" in capsys.readouterr().out
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    assert main(["review", "serve", str(store.folder)]) == 0
+    assert "1 file deleted; send them again" in capsys.readouterr().out
+    assert left() == []
+    fresh = Browser(store)
+    fresh.login("ada")
+    assert "broken off" in fresh.get("/imports").text
+
+
 def test_one_import_runs_at_a_time(store: Store, ada: Browser) -> None:
     take_in(store, TEXTS)
     assert ada.app.state.site.importing.acquire(blocking=False)
     assert send(ada, "/imports", {"n.csv": b"id,text\n1,x\n"}).status_code == 503
-    assert not (store.folder / imports.FOLDER).exists()
+    assert not (store.folder / IMPORTS).exists()
     ada.app.state.site.importing.release()

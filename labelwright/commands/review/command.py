@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from labelwright.commands.review import looping, people, serving, taking
 from labelwright.commands.review.project import ProjectOptions, opened
-from labelwright.errors import InputError, MissingExtraError
+from labelwright.errors import InputError, MissingExtraError, OutputError
 from labelwright.label_set import LabelSet
 from labelwright.options import Options, flag, positive, seed, share, switch
 from labelwright.text.amounts import amount
@@ -192,10 +193,15 @@ def _agreement(options: AgreementOptions) -> str:
 
 
 def _check(options: ProjectOptions) -> str:
+    from labelwright.io.lock import locked
     from review.checking import problems
+    from review.leftovers import sweep
     from review.store import events
 
     store = opened(options)
+    with suppress(OutputError), locked(options.project):  # else a server runs
+        if left := sweep(store):
+            sys.stdout.write(f"{amount(left, 'file')} of an import that was killed deleted\n")
     count = 0
     for problem in problems(store):
         count += 1

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 
 from labelwright.commands.review.project import ProjectOptions, opened
+from labelwright.text.amounts import amount
 from review.web.options import ServeOptions
 
 
@@ -20,6 +21,7 @@ def serve(options: ServerOptions) -> str:
 
     from eval.stats.resampling import bootstrap_score
     from labelwright.io.lock import locked
+    from review.leftovers import sweep
     from review.store import people
     from review.web.app import make_app
     from review.web.connections import MOST, SECONDS, protocol
@@ -27,6 +29,11 @@ def serve(options: ServerOptions) -> str:
     options.check()
     store = opened(options)
     with locked(options.project, remedy="only one server may serve a project"):
+        if count := sweep(store):
+            sys.stdout.write(
+                f"the server ended while it took files in: {amount(count, 'file')} deleted; "
+                "send them again\n"
+            )
         with store.reading() as connection:
             nobody = not people.people(connection)
         if nobody:
