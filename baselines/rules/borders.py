@@ -22,6 +22,7 @@ _SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains",
 """What goes on behind "but" about the part before it: "heart obscured *but not* enlarged"."""
 _OTHER_NAME = 2
 """How many words another name in brackets has."""
+_BE = frozenset({"is", "are", "was", "were"})
 _ARTICLES = frozenset({"a", "an", "the"})
 _WHERE = frozenset({"in", "at", "on", "given"})
 """What goes on about the finding before "is likely": "an effusion is likely on the left"."""
@@ -47,6 +48,7 @@ class Borders:
         self._triggers = longest([m for m in found if m.payload is not Trigger.CLAUSE])
         self._alternatives: list[int] = []
         self._seen: list[int] = []
+        self._observed: list[int] = []
         self._forward: list[tuple[Trigger, Match]] = []
         self._backward: list[tuple[Trigger, Match]] = []
         self._holding: list[tuple[Trigger, int, int]] = []
@@ -63,6 +65,8 @@ class Borders:
                     self._alternatives.append(match.start)
             elif kind is Trigger.SEEN:
                 self._seen.append(match.start)
+            elif kind is Trigger.INERT and words[match.start] in _BE:
+                self._observed.append(match.start)
         modal = {m.start for m in self._triggers if m.payload in (Trigger.MAYBE, Trigger.VERB)}
         self._verbs = [m.start for m in found if m.payload is Trigger.VERB and m.start in modal]
         self._forward_starts = {m.start: kind for kind, m in self._forward}

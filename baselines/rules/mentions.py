@@ -73,6 +73,7 @@ class _Cue(NamedTuple):
     owner: int
 
 
+_PLACES = frozenset({"in", "of", "at", "within"})
 _EVERY = -1
 _STATES = frozenset({_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED})
 
@@ -195,7 +196,7 @@ class Finder:
         """The matches of one observation that neither a mask nor a colon takes away."""
         kept = longest(matches)
         if masks:
-            kept = [match for match in kept if not _masked(match, masks)]
+            kept = [m for m in kept if not _masked(m, [k for k in masks if not _else(words, m, k)])]
         if not COLONS.isdisjoint(words):
             kept = [match for match in kept if not _is_heading(words, match, kept[-1])]
         return kept
@@ -365,6 +366,14 @@ def _is_heading(words: Sequence[str], match: Match, last: Match) -> bool:
 
 def _overlaps(match: Match, others: Sequence[Match]) -> bool:
     return any(other.start < match.end and match.start < other.end for other in others)
+
+
+def _else(words: Sequence[str], match: Match, mask: Match) -> bool:
+    """Whether a mask goes on about another thing: "nodules in the lung *and cysts in* the liver"."""
+    for at in range(match.end, mask.end):
+        if words[at] == "and":
+            return not _PLACES.isdisjoint(words[match.end : at])
+    return False
 
 
 def _masked(match: Match, masks: Sequence[Match]) -> bool:

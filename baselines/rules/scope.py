@@ -28,6 +28,13 @@ _NO_ADJECTIVE = frozenset(
 _EXPLAINING = frozenset({"with", "representing", "represents", "reflecting", "reflects", "from"})
 _ENUMERATING = frozenset({"include", "includes", "including"})
 _RELATIVE = frozenset({"which", "who"})
+_PLAIN = frozenset(
+    {"pleural", "pericardial", "bilateral", "pneumonic", "active", "significant", "any"}
+)
+"""What may stand before a name in a list of what is not seen: "*active* infiltration - mass"."""
+_PLURAL = frozenset({"are", "were"})
+_SINGULAR = ("is", "ss", "us")
+"""How names end that are no plural all the same: "atelectasis, mass"."""
 _GONE = frozenset({Trigger.ABSENT, Trigger.GONE})
 """What may be said behind a relative clause: "the effusion which he had *has resolved*"."""
 _FAR = 7
@@ -211,7 +218,7 @@ class Scope(Borders):
         )
 
     def _backward_spans(self, trigger: Match) -> list[Span]:
-        joined = False
+        joined = self._plural(trigger)
         high = trigger.start
         first = self._own_clause(trigger.start)
         if trigger.payload is Trigger.VERSUS:
@@ -236,7 +243,9 @@ class Scope(Borders):
                 joined = True
                 continue
             joined = joined or self._words[start] != "," or (answer and self._bare(low, start))
-            clause = self.has_verb(low, start) or any(low <= at < start for at in self._seen)
+            clause = self.has_verb(low, start) or any(
+                low <= at < start for at in (*self._seen, *self._observed)
+            )
             if hard or not joined or clause or trigger.payload is Trigger.YES:
                 return [*spans, (max(end, first), high)]
         return [*spans, (first, high)]
@@ -264,7 +273,19 @@ class Scope(Borders):
 
     def _names(self, low: int, high: int) -> bool:
         """Whether a part ends a finding's name and holds no more: "effusion - edema: none"."""
-        return any(start <= low and end == high for start, end in self._mentions)
+        return any(
+            end == high and _PLAIN.issuperset(self._words[low:start])
+            for start, end in self._mentions
+        )
+
+    def _plural(self, denial: Match) -> bool:
+        """Whether the verb before a denial shows a list: "effusion, nodule *were* not seen"."""
+        verb = denial.start - (self._words[denial.start] not in _PLURAL)
+        if denial.payload is not Trigger.ABSENT or verb < 1 or self._words[verb] not in _PLURAL:
+            return False
+        last = self._words[verb - 1]
+        one = not last.endswith("s") or last.endswith(_SINGULAR)
+        return one and any(end == verb for _start, end in self._mentions)
 
     def _explained(self, versus: Match) -> int:
         """Where the first of the things begins that a "versus" sets against each other.

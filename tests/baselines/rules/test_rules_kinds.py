@@ -215,7 +215,7 @@ TOMOGRAPHY = {
     "An increase in heart size was observed.": "CM+",
     "The cardiothoracic index increased in favor of the heart.": "CM+",
     "Pericardial effusion-thickening was not observed. Effusion was not detected.": "PE- NF+",
-    "No mass or infiltrative lesion in the lung parenchyma.": "LL- NF+",
+    "No mass or infiltrative lesion in the lung parenchyma.": "LO- LL- NF+",
     "Nodule in the adrenal gland. Lung parenchyma is normal.": "NF+",
     "Honeycombing and septal thickening.": "LO+",
 }

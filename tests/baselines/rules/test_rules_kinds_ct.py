@@ -1,0 +1,58 @@
+"""The shipped chexpert-14 rules on chest CT: other organs in the picture, translated grammar.
+
+Expected labels follow ``docs/labeling-guide.md``; how they are written stands in
+``test_rules_kinds.py``.
+"""
+
+from __future__ import annotations
+
+import pytest
+from rules_tools import said
+
+OTHER_PARTS = {
+    "Vertebral heights, alignment and density are normal.": "",
+    "The vertebral corpora are normal in height and density.": "",
+    "Bone structures show a diffuse reduction of density.": "",
+    "Decrease in liver density in line with steatosis.": "",
+    "Increased density in the perirenal fat.": "",
+    "In the mediastinum, a triangular density of a thymic remnant.": "",
+    "Linear density increases in the left lower lobe.": "LO+",
+    "The density at the right base has decreased.": "LO+",
+    "Opacity over the spine on the lateral film.": "LO+",
+    "Nodules in ground glass density in both lungs.": "LL+",
+    "Nodular lesions are observed in the liver.": "",
+    "A 15 mm mass was seen in the left adrenal gland.": "",
+    "In both kidneys, several hypodense lesions.": "",
+    "Nodules in both lungs and a cyst in the liver.": "LL+",
+    "Nodules in the breast and axilla.": "",
+    "Metastases in the liver and the lungs.": "LL+",
+    "Metastases in the sixth rib.": "",
+    "An effusion of 9 mm is seen in the anterior pericardial area.": "",
+    "Effusion reaching a thickness of 5 mm was observed in the pericardial space.": "",
+    "Minimal fluid in the anterior mediastinum.": "",
+    "Effusion at the perisplenic level.": "",
+    "Collapse fracture of L1.": "FR+",
+    "Small airway disease with mosaic attenuation.": "",
+}
+GRAMMAR = {
+    "Bilateral pleural effusion - thickening was not observed.": "PE- PO- NF+",
+    "Active infiltration - mass lesion was not detected.": "LO- LL- NF+",
+    "Effusion, pneumothorax were not seen.": "PT- PE- NF+",
+    "Cardiomegaly, effusions were not seen.": "CM+ PE-",
+    "Small effusion - pneumothorax was not seen.": "PT- PE+",
+    "There is a small effusion, pneumothorax was not seen.": "PT- PE+",
+    "Collapse is observed in the lingula, effusion, pneumothorax were not observed.": "AT+ PT- PE-",
+    "No pleural or pericardial effusion or thickening was detected.": "PE- PO- NF+",
+    "No nodular or infiltrative lesion is detected.": "LO- LL- NF+",
+    "Consolidations draw attention, and viral pneumonia is considered in their cause.": "CO+ PN?",
+    "The findings were evaluated primarily in favor of pneumonia.": "PN?",
+    "The appearance was evaluated in favor of pneumonia.": "PN+",
+    "In the previous examination of the patient, there is a nodule in the lingula.": "",
+    "It was learned that there was a nodule in the right upper lobe.": "",
+    "Loss of consolidation is observed in this examination.": "CO- NF+",
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), (OTHER_PARTS | GRAMMAR).items())
+def test_chest_ct(text: str, expected: str) -> None:
+    assert sorted(said(text).split()) == sorted(expected.split())
