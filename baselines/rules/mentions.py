@@ -369,7 +369,7 @@ def _overlaps(match: Match, others: Sequence[Match]) -> bool:
 
 
 def _else(words: Sequence[str], match: Match, mask: Match) -> bool:
-    """Whether a mask goes on about another thing: "nodules in the lung *and cysts in* the liver"."""
+    """Whether a mask goes on: "nodules in the lung *and cysts in* the liver" names both."""
     for at in range(match.end, mask.end):
         if words[at] == "and":
             return not _PLACES.isdisjoint(words[match.end : at])
