@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
-from eval.kinds import view_of
-from eval.kinds.base import More
-from eval.page.agreement_page import AgreementPage
-from eval.page.frame import Page
+from eval.kinds import PACKAGE
+from eval.kinds.base import KindView, More
+from eval.page.frame import AgreementPage, Page
 from eval.read.aligned import Inputs
 from eval.read.provenance import independence, read_source
-from eval.stats.significance import CompareSettings
-from eval.stats.tested import check_settings
+from eval.stats.significance import CompareSettings, analysed, check_settings
 from labelwright.errors import ConfigError
+from labelwright.label_set import LabelSet
+from labelwright.tasks import extension, kind_of
+
+
+def view_of(label_set: LabelSet) -> KindView:
+    """The view of the label set's kind: its own, or one made of its counts and statistics."""
+    own = extension(kind_of(label_set), PACKAGE)
+    found: KindView = import_module(f"{own.__name__}.page" if own else f"{PACKAGE}.plain").VIEW
+    return found
 
 
 def compare(
@@ -51,7 +59,7 @@ def compare(
     texts = view.texts(comparison, inputs) if include_text else None
     if include_text and texts is None:
         raise ConfigError("--include-text needs the texts", remedy="give them with --reports FILE")
-    analysis = view.analyse(comparison, settings, metric=chosen, reference=reference)
+    analysis = analysed(view, comparison, settings, metric=chosen, reference=reference)
     names = analysis.comparison.names
     return Page(
         analysis=analysis,
@@ -80,7 +88,7 @@ def _without_gold(
     view = view_of(inputs.label_set)
     if not view.without_gold:
         raise ConfigError(
-            f"label sets of {view.noun} are compared with gold",
+            f"label sets of {view.offer.noun} are compared with gold",
             remedy="give reference labels with --gold FILE",
         )
     if data is not None:

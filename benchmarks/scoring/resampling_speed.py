@@ -20,9 +20,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.counts import report_counts
 from eval.kinds.certainty.read import Comparison
-from eval.kinds.certainty.scores import statistics
+from eval.kinds.certainty.scores import report_counts, statistics
 from eval.stats.resampling import (
     bootstrap_difference,
     bootstrap_score,

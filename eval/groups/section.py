@@ -9,8 +9,7 @@ from typing import Any
 
 from eval.groups.groups import Groups
 from eval.groups.subgroups import MIN_CASES, Audit, AuditSettings, audit
-from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.counts import CLASSES
+from eval.kinds.certainty.scores import CLASSES, Analysis
 from eval.page.figures import Drawing, both_widths
 from eval.page.forest import difference_axis
 from eval.page.plots import WIDE, Row, colour, interval_text, legend, signed

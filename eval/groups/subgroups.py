@@ -29,9 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.groups.groups import Groups
-from eval.kinds.certainty.counts import CLASSES, report_counts
 from eval.kinds.certainty.read import Comparison
-from eval.kinds.certainty.scores import LEVELS, statistics
+from eval.kinds.certainty.scores import CLASSES, LEVELS, report_counts, statistics
 from eval.stats.counts import Bools, Counts, Floats, cluster_counts
 from eval.stats.estimates import Estimate, Interval
 from eval.stats.paired import adjusted

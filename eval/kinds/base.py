@@ -1,8 +1,8 @@
 """What a comparison needs of a kind of task: how to read, score and show its answers.
 
 A kind is a :class:`KindView` and whatever stands behind it. Readers, tests and the page's frame
-know no kind; they ask for a view (:func:`eval.kinds.view_of`). A view's module imports nothing
-heavy, so that the command line can ask it for its metrics.
+know no kind; they ask for a view (:func:`eval.comparing.view_of`). The view is made by the kind's
+``page`` module; the package itself imports nothing heavy and has its :class:`Offer`.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from eval.page.agreement_page import AgreementPage
     from eval.page.contents import Contents
+    from eval.page.frame import AgreementPage
     from eval.page.section import Section
     from eval.read.aligned import Aligned, Inputs
-    from eval.stats.significance import CompareSettings
-    from eval.stats.tested import Counted, Tested
+    from eval.stats.significance import CompareSettings, Counted
     from labelwright.label_set import LabelSet
 
 
@@ -59,30 +58,43 @@ class RunScores:
     parts: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What a kind's comparisons are told, and are about; known before anything heavy is loaded.
+
+    Attributes:
+        noun: what its label sets are called in messages: "label sets of …".
+        metrics: what a verdict can be about; the first is the default.
+        metrics_help: the same in words, for the command's help.
+        flags: flags of the command that only some kinds have, as its parser names them.
+        ablation: whether runs with and without similar reports can be compared.
+    """
+
+    noun: str
+    metrics: tuple[str, ...] = ()
+    metrics_help: str = ""
+    flags: frozenset[str] = frozenset()
+    ablation: bool = False
+
+
 class KindView(ABC):
     """One kind of task as a comparison sees it.
 
     Attributes:
-        noun: what its label sets are called in messages: "label sets of …".
         title: of the page.
-        metrics_help: what a verdict can be about, for the command's help.
-        flags: flags of the command that only some kinds have, as its parser names them.
         scores_texts: whether texts are scored with, not only shown.
         without_gold: whether labelers can be compared with each other alone.
-        ablation: whether runs with and without similar reports can be compared.
     """
 
-    noun: ClassVar[str]
+    offer: ClassVar[Offer]
     title: ClassVar[str]
-    metrics_help: ClassVar[str] = ""
-    flags: ClassVar[frozenset[str]] = frozenset()
     scores_texts: ClassVar[bool] = False
     without_gold: ClassVar[bool] = False
-    ablation: ClassVar[bool] = False
 
-    @abstractmethod
     def metrics(self, label_set: LabelSet) -> Sequence[str]:
         """What a verdict can be about; the first is the default."""
+        del label_set
+        return self.offer.metrics
 
     @abstractmethod
     def load(self, inputs: Inputs) -> Aligned:
@@ -100,44 +112,12 @@ class KindView(ABC):
             ConfigError: the metric cannot be computed from these files.
         """
 
-    def analyse(
-        self,
-        comparison: Any,
-        settings: CompareSettings,
-        *,
-        metric: str,
-        reference: str | None = None,
-        all_pairs: bool = True,
-    ) -> Tested:
-        """Score every labeler and test all pairs, the reference (the first by default) in front.
-
-        Args:
-            comparison: what :meth:`load` gave.
-            settings: their statistics are replaced by those of the kind.
-            all_pairs: test all pairs, or only the reference against each other labeler.
-
-        Raises:
-            ConfigError: reference or metric is unknown or cannot be computed from these files,
-                the margin is not between 0 and 1, or there are too few resamples.
-        """
-        from eval.stats.tested import analysed
-
-        return analysed(
-            comparison,
-            settings,
-            self.counted,
-            metric=metric,
-            metrics=self.metrics(comparison.label_set),
-            reference=reference,
-            all_pairs=all_pairs,
-        )
-
     @abstractmethod
     def contents(self, analysis: Any, texts: Mapping[str, str] | None) -> Contents:
         """What the kind fills into the page.
 
         Args:
-            analysis: what :meth:`analyse` gave.
+            analysis: what :func:`eval.stats.significance.analysed` gave.
             texts: report text by id, where the page shows some.
         """
 
@@ -161,7 +141,7 @@ class KindView(ABC):
         Raises:
             InputError: as :meth:`load`.
         """
-        raise NotImplementedError(f"{self.noun} are compared with gold")
+        raise NotImplementedError(f"{self.offer.noun} are compared with gold")
 
     def run_scores(self, inputs: Inputs) -> RunScores:
         """The point scores of the only labeler of the inputs, for tables of many runs.
@@ -169,4 +149,4 @@ class KindView(ABC):
         Raises:
             InputError: as :meth:`load`.
         """
-        raise NotImplementedError(f"runs of {self.noun} have no table of scores")
+        raise NotImplementedError(f"runs of {self.offer.noun} have no table of scores")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from eval.kinds.base import KindView
+from eval.kinds.base import KindView, Offer
 from eval.page.contents import Contents, Errors, Filter
 from eval.page.labeler_tables import answers, scores_per_part, without_answer
 from eval.page.methods import joined
@@ -26,17 +26,15 @@ from eval.read.aligned import (
     Aligned,
     Coverage,
     Inputs,
-    check_common,
     check_predictions,
-    clusters_of,
+    common,
     coverage,
     prediction_file,
-    scored_ids,
 )
 from eval.read.values import known_values, predictions
 from eval.stats.counts import Bools
-from eval.stats.significance import CompareSettings
-from eval.stats.tested import Counted, Tested
+from eval.stats.significance import CompareSettings, Counted
+from eval.stats.tested import Tested
 from labelwright.records import Prediction
 from labelwright.tasks import kind_of
 
@@ -96,7 +94,7 @@ class PlainAnalysis(Tested):
 class PlainView(KindView):
     """The view of every kind that has none of its own."""
 
-    noun = "other kinds"
+    offer = Offer("other kinds")
     title = "Comparison of labelers"
 
     def metrics(self, label_set: LabelSet) -> tuple[str, ...]:
@@ -112,18 +110,11 @@ class PlainView(KindView):
             name: {said.id: said for _, said in predictions(prediction_file(path), label_set)}
             for name, path in inputs.predictions.items()
         }
-        for name, rows in files.items():
-            source = str(inputs.predictions[name])
-            check_common(gold, rows, source=source, remedy="check the ids of both files")
-        ids, dropped = scored_ids(
-            tuple(gold), list(files.values()), inputs.missing, source=inputs.gold
-        )
-        clusters, alone = clusters_of(ids, inputs.patient_by_id())
+        shared = common(inputs, gold, files)
+        ids = shared["ids"]
         texts = inputs.text_by_id() or {}
         return PlainComparison(
-            label_set=label_set,
-            ids=ids,
-            clusters=clusters,
+            **shared,
             gold=tuple(gold[i] for i in ids),
             pred={
                 name: tuple(rows[i].value if i in rows else None for i in ids)
@@ -133,10 +124,6 @@ class PlainView(KindView):
                 name: _coverage(str(inputs.predictions[name]), rows, gold, ids)
                 for name, rows in files.items()
             },
-            missing=inputs.missing,
-            dropped=dropped,
-            gold_source=str(inputs.gold),
-            without_cluster=alone,
             texts=tuple(texts[i] for i in ids) if texts.keys() >= set(ids) else None,
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eval.page.frame import render_page, script_json
+from eval.page.render import render_page, script_json
 from labelwright import kinds
 from labelwright.errors import InputError
 from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl

@@ -6,35 +6,96 @@ The frame is the same for every kind of task; what only the kind knows stands in
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from eval.page import labeler_tables, pair_tables
 from eval.page.checklist import checklist, checklist_table
 from eval.page.contents import MOST, Contents
 from eval.page.figures import Drawing, figures
 from eval.page.methods import model_sentences, tests_paragraph
-from eval.page.palette import DARK, LIGHT
-from eval.page.plots import COLOURS
+from eval.page.palette import LIGHT, resolved
+from eval.page.render import environment, render_page, script_json
 from eval.page.score_file import page_json
 from eval.page.section import SUBGROUPS, Section
-from eval.page.tables import Table, main_text, sentence, sort_key, span_text
+from eval.page.tables import Table, main_text, sentence, span_text
 from eval.page.verdict import Notices, Verdict, facts, verdicts
 from eval.read.provenance import Independence, Source, source_notices
 from eval.stats.tested import Tested
+from labelwright.errors import OutputError
+from labelwright.io.jsonl import PRIVATE, atomic_write, write_json, writing
+from labelwright.io.lock import LOCK_FILE, locked
+from labelwright.label_set import LabelSet
 from labelwright.version import __version__
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    pass
+
+
+@dataclass(frozen=True, eq=False)
+class AgreementPage:
+    """All that the page needs.
+
+    Attributes:
+        said: what opens the page, a sentence each.
+        facts: what was compared, in one line.
+        texts: not ``None`` where the page holds words of documents.
+    """
+
+    title: str
+    label_set: LabelSet
+    said: tuple[str, ...]
+    facts: str
+    notices: Notices
+    sources: Sequence[Source]
+    sections: Sequence[Section]
+    texts: Mapping[str, str] | None = None
+    drawings: Mapping[str, Drawing] = field(default_factory=dict)
+
+    @cached_property
+    def tables(self) -> list[Table]:
+        """Every table that is also written as CSV and LaTeX."""
+        return [t for section in self.sections for t in (*section.tables, *section.folded_tables)]
+
+    @cached_property
+    def html(self) -> str:
+        """The page; the same inputs and seed give the same bytes."""
+        context = {
+            name: getattr(self, name) for name in ("title", "said", "facts", "notices", "sections")
+        }
+        return render_page("agreement", {**context, "version": __version__})
+
+    def errors(self) -> None:
+        """Nothing is wrong where there is no gold."""
+
+    def scores(self) -> dict[str, Any]:
+        """``scores.json``: the numbers of the page for programs."""
+        return {
+            "labelwright": __version__,
+            "signature": f"agreement|set:{self.label_set.name}/{self.label_set.version}",
+            "verdict": list(self.said),
+            "notices": [*self.notices.grave, *self.notices.other],
+            "gold": None,
+            "label_set": {
+                "name": self.label_set.name,
+                "version": self.label_set.version,
+                "sha256": self.label_set.fingerprint,
+            },
+            "labelers": {
+                s.name: {"source": s.path, "sha256": s.sha256, "model": s.model}
+                for s in self.sources
+            },
+            "sections": {section.id: dict(section.numbers) for section in self.sections},
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,57 +195,6 @@ class Page:
     def _subgroups(self) -> str:
         """Title of the section on subgroups if it has a result."""
         return next((s.title for s in self.sections if s.id == SUBGROUPS and s.statements), "")
-
-
-def render_page(
-    name: str, context: Mapping[str, Any], *, browser: str = "", style: str = ""
-) -> str:
-    """A page of its template, style and script; it runs no script but this one.
-
-    Args:
-        browser: the part of the script that the template leaves open.
-        style: added to the template's own.
-    """
-    env = environment()
-    script = env.get_template(f"{name}.js").render(browser=Markup(browser))  # noqa: S704 - ours
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    css = env.get_template(f"{name}.css").render()
-    own = {
-        "style": Markup("\n".join(filter(None, (css, style.rstrip())))),  # noqa: S704 - ours
-        "script": Markup(script),  # noqa: S704 - our own file
-        "script_hash": f"sha256-{digest}",
-    }
-    return env.get_template(f"{name}.html.j2").render({**context, **own}).rstrip() + "\n"
-
-
-@cache
-def environment() -> Environment:
-    """The templates; everything that is put into them is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    env = Environment(
-        loader=PackageLoader("eval.page", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.globals |= {"light": LIGHT, "dark": DARK, "colours": range(1, COLOURS + 1)}
-    env.filters |= {
-        "main_text": main_text,
-        "span_text": span_text,
-        "sort_key": sort_key,
-        "breakable": lambda text: escape(text).replace("|", Markup("|<wbr>")),
-    }
-    return env
-
-
-def script_json(value: Any) -> Markup:
-    """JSON in which no ``<``, ``>`` or ``&`` can end or change the element around it."""
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704 - escaped just above
 
 
 def _context(page: Page) -> dict[str, Any]:
@@ -299,3 +309,125 @@ def _error_data(page: Page) -> Markup:
         text = {"t": texts[identifier]} if identifier in texts else {}
         rows.append({"id": identifier, **errors.row(place), **text})
     return script_json({"labelers": page.analysis.comparison.names, **errors.head, "rows": rows})
+
+
+PAGE, SCORES, ERRORS, TABLES, FIGURES = (
+    "index.html",
+    "scores.json",
+    "errors.csv",
+    "tables",
+    "figures",
+)
+SECTION_FILES = ("calibration.json", "thresholds.json")
+OPEN = 0o644
+FONT = "text{font-family:Inter,'Helvetica Neue',Arial,sans-serif}"
+
+
+def write_report(page: Page | AgreementPage, out: Path, *, beside: Collection[str] = ()) -> Path:
+    """Write the report into a new, an empty or an earlier report's folder; return the page.
+
+    ``scores.json`` comes last, so its existence means that the report is whole. A page that
+    holds report text can be read by its owner only. ``beside``: as for :func:`check_folder`.
+
+    Raises:
+        OutputError: the folder holds other files or cannot be written.
+    """
+    made = not out.exists()
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(out):
+            check_folder(out, beside=beside)
+            _clear(out)
+            try:
+                _write_all(page, out)
+            except BaseException:
+                with suppress(OutputError):  # half a report would pass for foreign files
+                    _clear(out)
+                raise
+    except BaseException:
+        if made and not any(out.iterdir()):
+            out.rmdir()
+        raise
+    return out / PAGE
+
+
+def _write_all(page: Page | AgreementPage, out: Path) -> None:
+    with writing(out):
+        for folder in (out / TABLES, out / FIGURES):
+            folder.mkdir(exist_ok=True)
+    for table in page.tables:
+        _write(out / TABLES / f"{table.name}.csv", table.to_csv())
+        _write(out / TABLES / f"{table.name}.tex", table.to_latex())
+    style = f"svg{{background:{LIGHT['paper']}}}{FONT}" + resolved(
+        environment().get_template("figure.css").render()
+    )
+    for name, drawing in page.drawings.items():
+        _write(out / FIGURES / f"{name}.svg", drawing.canvas.standalone(style))
+    for section in page.sections:
+        for table in section.data_tables:
+            _write(out / TABLES / f"{table.name}.csv", table.to_csv())
+        for number, drawing in enumerate(section.figures, 1):
+            name = f"{section.id}-{number}.svg"
+            _write(out / FIGURES / name, drawing.canvas.standalone(style))
+        for name, value in section.files.items():
+            write_json(out / name, value)
+    wrong = page.errors()
+    if wrong is not None:
+        _write(out / ERRORS, wrong)
+    _write(out / PAGE, page.html, mode=OPEN if page.texts is None else PRIVATE)
+    write_json(out / SCORES, page.scores())
+
+
+def check_folder(out: Path, *, beside: Collection[str] = ()) -> None:
+    """Refuse a folder that holds anything but an earlier report.
+
+    Args:
+        beside: names in the folder that are no part of a report and may stay there.
+
+    Raises:
+        OutputError: it does, or is no folder.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise OutputError("a file of this name exists", remedy="choose another --out", source=out)
+    known = {LOCK_FILE, *beside}
+    if any(path.name not in known for path in out.iterdir()) and not _is_report(out / SCORES):
+        raise OutputError(
+            "the folder holds files that are no earlier report",
+            remedy="choose another --out, or empty it",
+            source=out,
+        )
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier report: what it had more than the new one must not stay beside it."""
+    with writing(out):
+        for pattern in (
+            SCORES,
+            PAGE,
+            ERRORS,
+            *SECTION_FILES,
+            f"{TABLES}/*.csv",
+            f"{TABLES}/*.tex",
+            f"{FIGURES}/*.svg",
+        ):
+            for old in out.glob(pattern):
+                old.unlink()
+        for folder in (out / TABLES, out / FIGURES):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(value, dict) and "labelwright" in value and "signature" in value
+
+
+def _write(path: Path, text: str, *, mode: int = OPEN) -> None:
+    with atomic_write(path, mode=mode) as handle:
+        handle.write(text)

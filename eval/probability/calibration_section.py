@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.counts import CLASSES
 from eval.kinds.certainty.read import INDEX
+from eval.kinds.certainty.scores import CLASSES, Analysis
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import colour
 from eval.page.section import Section, unbroken

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from eval.kinds.certainty.read import Comparison, load_comparison
+from eval.kinds.certainty.read import Comparison, load
 from eval.probability.probabilities import Probabilities, allowed, load_probabilities, only_presence
 from eval.probability.temperature import check_apart
 from eval.read.aligned import Inputs
@@ -54,14 +54,7 @@ def load_held_out(
                 f"--calibration-pred {name!r} is none of the labelers",
                 remedy=f"use one of: {', '.join(scored.names)}",
             )
-    comparison = load_comparison(
-        gold,
-        predictions,
-        scored.label_set,
-        id_columns=inputs.id_columns,
-        patients=inputs.patients,
-        patient_column=inputs.patient_column,
-    )
+    comparison = load(replace(inputs, gold=gold, predictions=predictions, missing="error"))
     check_apart(comparison.ids, scored.ids, source=gold)
     if comparison.observations != scored.observations:
         raise InputError(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from eval.kinds.certainty.analysis import Analysis
+from eval.kinds.certainty.scores import Analysis
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import colour
 from eval.page.section import Section, unbroken

@@ -142,6 +142,40 @@ def prediction_file(path: str | Path) -> Path:
     return found if file.is_dir() and found.is_file() else file
 
 
+def common(
+    inputs: Inputs,
+    gold: Collection[str],
+    files: Mapping[str, Collection[str]],
+    *,
+    remedy: str = "check the ids of both files",
+    patients: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The reports that are scored, and their patients: what every :class:`Aligned` says of them.
+
+    Args:
+        gold: ids of the gold; ``files``: those of each labeler.
+        remedy: where gold and a labeler share none.
+        patients: by id, where the inputs name no file of them.
+
+    Raises:
+        InputError: gold and predictions share no id, or none is left.
+    """
+    for name, rows in files.items():
+        check_common(gold, rows, source=str(inputs.predictions[name]), remedy=remedy)
+    ids, dropped = scored_ids(tuple(gold), list(files.values()), inputs.missing, source=inputs.gold)
+    given = inputs.patient_by_id()
+    clusters, alone = clusters_of(ids, patients if given is None else given)
+    return {
+        "label_set": inputs.label_set,
+        "ids": ids,
+        "clusters": clusters,
+        "missing": inputs.missing,
+        "dropped": dropped,
+        "gold_source": str(inputs.gold),
+        "without_cluster": alone,
+    }
+
+
 def check_predictions(predictions: Mapping[str, object]) -> None:
     """Refuse a comparison of nothing.
 

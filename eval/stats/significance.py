@@ -7,13 +7,15 @@ print them, with their caveat (:func:`eval.stats.paired.over_labels_caveat`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from eval.stats.counts import Counts, Floats, Undefined
+from eval.read.aligned import Aligned
+from eval.stats.counts import Counts, Floats, Undefined, cluster_counts
 from eval.stats.equivalence import Equivalence, detectable_effect, equivalence
 from eval.stats.estimates import Interval
 from eval.stats.multiple import Several, several
@@ -26,6 +28,9 @@ from eval.stats.resampling import (
 )
 from labelwright.errors import ConfigError
 from labelwright.tasks.shapes import Statistic
+
+if TYPE_CHECKING:
+    from labelwright.label_set import LabelSet
 
 MIN_RESAMPLES = 100
 
@@ -111,6 +116,109 @@ class Significance:
     several: Mapping[str, Several]
     clusters: int
     clustered: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Counted:
+    """What a kind has counted of a comparison, and what follows from it.
+
+    Attributes:
+        made: the kind's numbers, once the tests are there.
+        counts: per labeler and report, ``[reports, ...]``.
+        known: the statistics of summed counts, by name.
+        shown: those that the page shows besides the metric of the verdict.
+        right: McNemar's test of two labelers, where there is one.
+    """
+
+    made: Callable[[Significance], Any]
+    counts: Mapping[str, Counts]
+    known: Mapping[str, Statistic]
+    shown: Iterable[str]
+    right: Callable[[str, str], McNemar] | None = None
+
+
+class Counting(Protocol):
+    """What is asked of a kind's view here."""
+
+    def metrics(self, label_set: LabelSet) -> Sequence[str]:
+        """What a verdict can be about."""
+
+    def counted(self, comparison: Any, settings: CompareSettings, metric: str) -> Counted:
+        """The counts of every labeler."""
+
+
+def analysed(
+    view: Counting,
+    comparison: Any,
+    settings: CompareSettings,
+    *,
+    metric: str,
+    reference: str | None = None,
+    all_pairs: bool = True,
+) -> Any:
+    """Count the answers of every labeler, score them, and test all pairs.
+
+    Args:
+        comparison: what the view has loaded.
+        settings: their statistics are replaced by those of the kind.
+        reference: stands in front; by default the first labeler.
+        all_pairs: test all pairs, or only the reference against each other labeler.
+
+    Returns:
+        The kind's :class:`eval.stats.tested.Tested`.
+
+    Raises:
+        ConfigError: reference or metric is unknown or cannot be computed from these files,
+            the margin is not between 0 and 1, or there are too few resamples.
+    """
+    check_settings(settings, metric, view.metrics(comparison.label_set))
+    first = checked_reference(comparison, reference)
+    ordered = comparison.first(first)
+    found = view.counted(ordered, settings, metric)
+    tests = compare_counts(
+        {n: cluster_counts(c, ordered.cluster_index) for n, c in found.counts.items()},
+        found.known,
+        settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *found.shown)))),
+        clustered=ordered.clusters is not None,
+        reference=None if all_pairs else first,
+        at_once=(metric,),
+        right=found.right,
+    )
+    return found.made(tests)
+
+
+def check_settings(settings: CompareSettings, metric: str, metrics: Sequence[str]) -> None:
+    """Refuse an unknown metric, or a margin that is not a share.
+
+    Raises:
+        ConfigError: either of them.
+    """
+    if metric not in metrics:
+        raise ConfigError(f"unknown metric {metric!r}", remedy=f"use one of: {', '.join(metrics)}")
+    if settings.margin is not None and not 0 < settings.margin < 1:
+        raise ConfigError(
+            f"margin {settings.margin:g} is not between 0 and 1",
+            remedy="give the largest loss of the score that is still acceptable, such as 0.02",
+        )
+
+
+def checked_reference(comparison: Aligned, reference: str | None) -> str:
+    """The labeler to be compared with the others, the first where none is named.
+
+    Raises:
+        ConfigError: it is no labeler, or no report is left to score.
+    """
+    if not comparison.ids:
+        raise ConfigError(
+            "no report is left to score", remedy="check the ids, or keep --missing error"
+        )
+    first = comparison.names[0] if reference is None else reference
+    if first not in comparison.names:
+        raise ConfigError(
+            f"--reference {first!r} is none of the labelers",
+            remedy=f"use one of: {', '.join(comparison.names)}",
+        )
+    return first
 
 
 def compare_counts(

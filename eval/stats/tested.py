@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from eval.read.aligned import Aligned
-from eval.stats.counts import Bools, Counts, cluster_counts
+from eval.stats.counts import Bools
 from eval.stats.equivalence import Equivalence
 from eval.stats.estimates import Estimate, Interval
 from eval.stats.multiple import Several
-from eval.stats.paired import McNemar
-from eval.stats.significance import CompareSettings, Difference, Pair, Significance, compare_counts
-from labelwright.errors import ConfigError
-from labelwright.tasks.shapes import Statistic
+from eval.stats.significance import Difference, Pair, Significance
 from labelwright.version import __version__
 
 FEW_CLUSTERS = 30
@@ -163,91 +159,3 @@ class Tested(ABC):
             None if gone[part] else interval.mark(part, shown=self.enough)
             for part in range(len(interval.estimate))
         )
-
-
-def check_settings(settings: CompareSettings, metric: str, metrics: Sequence[str]) -> None:
-    """Refuse an unknown metric, or a margin that is not a share.
-
-    Raises:
-        ConfigError: either of them.
-    """
-    if metric not in metrics:
-        raise ConfigError(f"unknown metric {metric!r}", remedy=f"use one of: {', '.join(metrics)}")
-    if settings.margin is not None and not 0 < settings.margin < 1:
-        raise ConfigError(
-            f"margin {settings.margin:g} is not between 0 and 1",
-            remedy="give the largest loss of the score that is still acceptable, such as 0.02",
-        )
-
-
-def checked_reference(comparison: Aligned, reference: str | None) -> str:
-    """The labeler to be compared with the others, the first where none is named.
-
-    Raises:
-        ConfigError: it is no labeler, or no report is left to score.
-    """
-    if not comparison.ids:
-        raise ConfigError(
-            "no report is left to score", remedy="check the ids, or keep --missing error"
-        )
-    first = comparison.names[0] if reference is None else reference
-    if first not in comparison.names:
-        raise ConfigError(
-            f"--reference {first!r} is none of the labelers",
-            remedy=f"use one of: {', '.join(comparison.names)}",
-        )
-    return first
-
-
-@dataclass(frozen=True, eq=False)
-class Counted:
-    """What a kind has counted of a comparison, and what follows from it.
-
-    Attributes:
-        made: the kind's numbers, once the tests are there.
-        counts: per labeler and report, ``[reports, ...]``.
-        known: the statistics of summed counts, by name.
-        shown: those that the page shows besides the metric of the verdict.
-        right: McNemar's test of two labelers, where there is one.
-    """
-
-    made: Callable[[Significance], Tested]
-    counts: Mapping[str, Counts]
-    known: Mapping[str, Statistic]
-    shown: Iterable[str]
-    right: Callable[[str, str], McNemar] | None = None
-
-
-def analysed(
-    comparison: Any,
-    settings: CompareSettings,
-    counted: Callable[[Any, CompareSettings, str], Counted],
-    *,
-    metric: str,
-    metrics: Sequence[str],
-    reference: str | None = None,
-    all_pairs: bool = True,
-) -> Tested:
-    """Score every labeler and test all pairs: :meth:`eval.kinds.base.KindView.analyse`.
-
-    Args:
-        counted: counts a comparison whose first labeler is the reference, for a metric.
-        metrics: what a verdict can be about.
-
-    Raises:
-        ConfigError: as there.
-    """
-    check_settings(settings, metric, metrics)
-    first = checked_reference(comparison, reference)
-    ordered = comparison.first(first)
-    found = counted(ordered, settings, metric)
-    tests = compare_counts(
-        {n: cluster_counts(c, ordered.cluster_index) for n, c in found.counts.items()},
-        found.known,
-        settings=replace(settings, statistics=tuple(dict.fromkeys((metric, *found.shown)))),
-        clustered=ordered.clusters is not None,
-        reference=None if all_pairs else first,
-        at_once=(metric,),
-        right=found.right,
-    )
-    return found.made(tests)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from eval.kinds.certainty.analysis import Analysis
+from eval.kinds.certainty.scores import Analysis
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import WIDE, Axis, colour, legend, signed
 from eval.page.section import Section, unbroken

@@ -13,12 +13,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from eval.comparing import compare
-from eval.kinds import view_of
+from eval.comparing import compare, view_of
 from eval.kinds.base import More
-from eval.page.frame import render_page
+from eval.page.frame import write_report
+from eval.page.render import render_page
 from eval.page.tables import Column, Table, Value, main_text
-from eval.page.write import write_report
 from eval.read.aligned import Inputs
 from eval.stats.significance import CompareSettings
 from labelwright.errors import InputError, LabelwrightError

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from page_tools import FAST, compared, coverage
 
-from eval.kinds.certainty import VIEW
-from eval.kinds.certainty.analysis import Analysis
+from eval.kinds.certainty.page import VIEW
 from eval.kinds.certainty.read import Comparison
+from eval.kinds.certainty.scores import Analysis
 from eval.page.section import Section
 from eval.read.provenance import Source
 from eval.stats.estimates import Estimate
+from eval.stats.significance import analysed
 from eval.studies.ablation import MOST_TICKS, Line, ablation_plot, ablation_section, score_axis
 from eval.studies.ablation_cells import METHODS, WITHOUT, Cell, Run, recorded_cell
 from labelwright.errors import ConfigError
@@ -37,11 +38,11 @@ def runs_of(comparison: Comparison, **facts: dict[str, Any]) -> list[Run]:
 
 
 def section_of(comparison: Comparison, **facts: dict[str, Any]) -> Section:
-    return ablation_section(analysed(comparison), runs_of(comparison, **facts))
+    return ablation_section(analysis_of(comparison), runs_of(comparison, **facts))
 
 
-def analysed(comparison: Comparison, metric: str = "chexbert_all") -> Analysis:
-    return VIEW.analyse(comparison, FAST, metric=metric, all_pairs=False)
+def analysis_of(comparison: Comparison, metric: str = "chexbert_all") -> Analysis:
+    return analysed(VIEW, comparison, FAST, metric=metric, all_pairs=False)
 
 
 def test_what_helps_harms_and_cannot_be_told() -> None:
@@ -92,7 +93,7 @@ def test_no_gain_is_claimed_only_outside_the_interval_shown(seed: int, expected:
     # Equal error rates. With seed 8 the one-sided test rules a gain of 0.02 out, but the
     # two-sided interval that stands beside it holds 0.02: the claim would look wrong.
     comparison = compared({"k=0": 0.2, "few-shot k=1": 0.2}, reports=300, seed=seed)
-    analysis = analysed(comparison)
+    analysis = analysis_of(comparison)
     (pair,) = analysis.pairs
     test = analysis.equivalence(pair)
     assert test is not None
@@ -113,7 +114,7 @@ def test_few_reports_tell_nothing(reports: int) -> None:
 def test_a_metric_without_cases_is_not_spoken_of() -> None:
     comparison = compared({"k=0": 0.1, "knn k=1": 0.5}, reports=40)
     blank = replace(comparison, gold=np.full_like(comparison.gold, 1))
-    analysis = analysed(blank, "macro_f1_positive")
+    analysis = analysis_of(blank, "macro_f1_positive")
     found = ablation_section(analysis, runs_of(blank))
     assert found.statements == (
         "Nothing can be said of neighbours: the mean F1 of positive is not defined, since the "

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from page_tools import checked, compared, page
 
-from eval.kinds.certainty.analysis import Analysis
+from eval.kinds.certainty.scores import Analysis
 from eval.page.frame import Page
 from eval.page.section import Section
 from eval.page.tables import Column, Table

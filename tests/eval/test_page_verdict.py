@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from page_tools import FAST, checked, compared, coverage, page, said
 
-from eval.kinds.certainty import VIEW
+from eval.kinds.certainty.page import VIEW
 from eval.page.frame import Page
 from eval.page.verdict import facts, verdicts
+from eval.stats.significance import analysed
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def test_verdict_names_the_better_labeler_with_its_numbers(two: Page) -> None:
 
 def test_verdict_turns_round_with_the_reference() -> None:
     comparison = compared({"ours": 0.02, "rules": 0.4})
-    analysis = VIEW.analyse(comparison, FAST, metric="chexbert_all", reference="rules")
+    analysis = analysed(VIEW, comparison, FAST, metric="chexbert_all", reference="rules")
     (verdict,) = verdicts(analysis)
     assert verdict.claim == "rules is worse than ours"
 

@@ -88,7 +88,7 @@ def test_the_printed_wilcoxon_column_mixes_two_methods():
 
 
 def test_the_tables_are_plain_means_over_tasks_of_the_weighted_f1():
-    """Why ``eval.kinds.certainty.counts.paper_f1`` averages tasks without weights.
+    """Why ``eval.kinds.certainty.scores.paper_f1`` averages tasks without weights.
 
     If Table 1 is the mean of three tasks and Table 2 the mean of the first two, the uncertain
     task alone is 3 × T1 − 2 × T2. It must lie in [0, 1] for all observations, and must be 1

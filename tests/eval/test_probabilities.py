@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from span_tools import load_comparison
 
-from eval.kinds.certainty.read import load_comparison
 from eval.probability.agreement import by_agreement
 from eval.probability.probabilities import load_probabilities
 from labelwright.cli import main

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from eval.kinds.certainty.counts import TASKS, report_counts, task_counts
 from eval.kinds.certainty.read import Comparison
-from eval.kinds.certainty.scores import Statistic, applicable, gold_counts, score, statistics
+from eval.kinds.certainty.scores import (
+    TASKS,
+    Statistic,
+    applicable,
+    gold_counts,
+    report_counts,
+    score,
+    statistics,
+    task_counts,
+)
 from eval.stats.counts import cluster_counts
 from labelwright.label_set import LabelSet
 

@@ -4,11 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from span_tools import load_comparison
 
-from eval.kinds.certainty import VIEW
-from eval.kinds.certainty.read import load_comparison, read_column
+from eval.kinds.certainty.page import VIEW
 from eval.kinds.certainty.scores import score
-from eval.stats.significance import CompareSettings
+from eval.read.aligned import read_column
+from eval.stats.significance import CompareSettings, analysed
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 
@@ -99,7 +100,7 @@ def test_patients_from_another_table_become_clusters(tmp_path, gold):
     case = load_comparison(gold, {"p": gold}, HEAD_CT, patients=people, patient_column="subject_id")
     assert case.cluster_index.tolist() == [0, 1, 0]
     assert case.without_cluster == 1
-    result = VIEW.analyse(case, SMALL, metric="accuracy").tests
+    result = analysed(VIEW, case, SMALL, metric="accuracy").tests
     assert result.clustered
     assert result.clusters == 2
 
@@ -228,7 +229,7 @@ def test_one_report_and_one_blank_observation_give_finite_results(tmp_path, labe
     one = table(tmp_path / "g.csv", ["a,1.0,,,,"])
     wrong = table(tmp_path / "w.csv", ["a,0.0,,,,"])
     files = dict(list({"x": one, "y": wrong, "z": one}.items())[:labelers])
-    result = VIEW.analyse(load_comparison(one, files, HEAD_CT), SMALL, metric="accuracy").tests
+    result = analysed(VIEW, load_comparison(one, files, HEAD_CT), SMALL, metric="accuracy").tests
     assert len(result.pairs) == labelers * (labelers - 1) // 2
     for pair in result.pairs:
         for difference in pair.differences.values():

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.kinds.certainty.counts import report_counts
 from eval.kinds.certainty.read import Comparison
-from eval.kinds.certainty.scores import statistics
+from eval.kinds.certainty.scores import report_counts, statistics
 from eval.stats.counts import cluster_counts
 from eval.stats.equivalence import equivalence
 from eval.stats.multiple import one_way_anova, ranks, repeated_measures_anova, tukey_hsd

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from span_tools import FOUR_TYPES, WITH_CERTAINTIES, label_set, write_case
+from span_tools import FOUR_TYPES, WITH_CERTAINTIES, label_set, load_span_comparison, write_case
 
 from eval.kinds.entities.file import joined_spans, read_spans
-from eval.kinds.entities.read import SpanComparison, load_span_comparison
+from eval.kinds.entities.read import SpanComparison
 from eval.read.provenance import read_source
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import write_jsonl
@@ -120,7 +120,12 @@ def test_patients_and_texts_come_from_the_gold_or_from_beside_it(tmp_path: Path)
     reports = [{"id": i, "text": TEXT} for i in "ab"]
     gold_file(tmp_path, *reports, name="test.reports.jsonl")
     assert load(tmp_path, gold, row(DISEASE)).texts == (TEXT, TEXT)
-    given = load(tmp_path, gold, row(DISEASE), patients={"a": "x", "b": "y"}, texts={"a": TEXT})
+    people = [{"id": i, "patient": p} for i, p in zip("ab", "xy", strict=True)]
+    files = {
+        "patients": gold_file(tmp_path, *people, name="people.jsonl"),
+        "reports": gold_file(tmp_path, reports[0], name="texts.jsonl"),
+    }
+    given = load(tmp_path, gold, row(DISEASE), **files)
     assert given.clusters == ("x", "y")
     assert given.texts is None
 
@@ -205,16 +210,16 @@ def test_what_is_said_of_the_gold_is_not_said_of_the_predictions(tmp_path: Path)
     own = gold_file(tmp_path, row(DISEASE), name="own.jsonl")
     how = ReadOptions(format="label-studio")
     files = {"run": run, "own": own, "told": told}
-    found = load_span_comparison(gold, files, SET, options=how)
+    found = load_span_comparison(gold, files, SET, reading=how)
     assert {len(mentions[0]) for mentions in found.pred.values()} == {1}
     assert all(mentions[0][0].spans == ((0, 8),) for mentions in found.pred.values())
     with pytest.raises(InputError, match="the suffix does not tell the format"):
-        load_span_comparison(gold, {"x": untold}, SET, options=how)
-    read = load_span_comparison(gold, {"x": untold}, SET, options=how, pred_options={"x": how})
+        load_span_comparison(gold, {"x": untold}, SET, reading=how)
+    read = load_span_comparison(gold, {"x": untold}, SET, reading=how, pred_reading={"x": how})
     assert read.pred["x"] == read.gold
     # The rows of a labeling run are what they are, whatever is said of all predictions.
     both = load_span_comparison(
-        gold, {"x": untold, "run": run}, SET, options=how, pred_options={"": how}
+        gold, {"x": untold, "run": run}, SET, reading=how, pred_reading={"": how}
     )
     assert [len(both.pred[name][0]) for name in ("x", "run")] == [1, 1]
 
@@ -222,7 +227,7 @@ def test_what_is_said_of_the_gold_is_not_said_of_the_predictions(tmp_path: Path)
 def test_own_rows_by_any_name(tmp_path: Path) -> None:
     gold = gold_file(tmp_path, {"id": "a", "entities": [DISEASE]}, name="gold.export")
     found = load_span_comparison(
-        gold, {"m": gold_file(tmp_path, row(DISEASE))}, SET, options=ReadOptions(format="entities")
+        gold, {"m": gold_file(tmp_path, row(DISEASE))}, SET, reading=ReadOptions(format="entities")
     )
     assert found.pred["m"] == found.gold
 
@@ -233,11 +238,11 @@ def test_options_that_mean_nothing_for_the_files(tmp_path: Path) -> None:
     tagged.write_text("Fibrosis\tI-Disease\nof\tO\n", encoding="utf-8")
     bio = ReadOptions(tag_scheme="io")
     with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
-        load_span_comparison(own, {"m": own}, SET, options=bio)
+        load_span_comparison(own, {"m": own}, SET, reading=bio)
     with pytest.raises(ConfigError, match="--tag-scheme does not apply to this input"):
-        load_span_comparison(own, {"m": own}, SET, pred_options={"": bio})
+        load_span_comparison(own, {"m": own}, SET, pred_reading={"": bio})
     files = {"m": own, "tagger": tagged}
-    found = load_span_comparison(own, files, SET, pred_options={"": bio})
+    found = load_span_comparison(own, files, SET, pred_reading={"": bio})
     assert found.pred["tagger"] == found.gold
 
 
@@ -260,7 +265,7 @@ def test_white_space_at_edges_is_no_part_of_a_mention(tmp_path: Path) -> None:
     assert found.gold == found.pred["m"]
     assert found.trimmed == {"": 1, "m": 1}
     keep = ReadOptions(mention_edges="keep")
-    kept = load(tmp_path, gold, row(beyond, LUNG), options=keep)
+    kept = load(tmp_path, gold, row(beyond, LUNG), reading=keep)
     assert kept.gold[0][1].spans == ((15, 25),)
     assert kept.trimmed == {"": 0, "m": 1}
     # Without the text a mention's own words show it.
@@ -294,7 +299,7 @@ def test_gold_that_lacks_annotations_is_scored_only_where_that_was_asked_for(
     (brat / "a.ann").write_text(f"{lines}R1\tIn Arg1:T1 Arg2:T1\t\n", encoding="utf-8")
     with pytest.raises(InputError, match="a report cannot be used"):
         load(tmp_path, brat, row(DISEASE))
-    found = load(tmp_path, brat, row(DISEASE), options=ReadOptions(bad_annotations="drop"))
+    found = load(tmp_path, brat, row(DISEASE), reading=ReadOptions(bad_annotations="drop"))
     assert found.gold == found.pred["m"]
     assert found.lacking == {"": 1, "m": 0}
 

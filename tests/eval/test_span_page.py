@@ -13,16 +13,15 @@ import pytest
 from page_tools import FAST, checked
 from scipy import stats
 from sklearn.metrics import average_precision_score, precision_recall_curve
-from span_tools import CANARY, WITH_CERTAINTIES, label_set, write_case
+from span_tools import CANARY, WITH_CERTAINTIES, label_set, load_span_comparison, write_case
 
-from eval.kinds.entities import VIEW
-from eval.kinds.entities.analysis import SpanAnalysis, matched
+from eval.kinds.base import More
+from eval.kinds.entities import SCHEMES
 from eval.kinds.entities.curves import ALL, curves
 from eval.kinds.entities.errors import GOLD, KINDS, PRED
-from eval.kinds.entities.metrics import SCHEMES
-from eval.kinds.entities.page import contents, sections
-from eval.kinds.entities.read import SpanComparison, load_span_comparison
-from eval.kinds.entities.scores import span_statistics
+from eval.kinds.entities.page import VIEW, contents
+from eval.kinds.entities.read import SpanComparison
+from eval.kinds.entities.scores import SpanAnalysis, matched, span_statistics
 from eval.kinds.entities.seeds import run_test, seeds_section
 from eval.page.frame import Page
 from eval.page.tables import Table
@@ -30,6 +29,7 @@ from eval.page.verdict import verdicts
 from eval.read.aligned import Inputs
 from eval.read.provenance import Independence, read_source
 from eval.stats.resampling import bootstrap_score, randomization
+from eval.stats.significance import analysed
 from labelwright.errors import ConfigError
 
 RATES = {"ours": 0.1, "other": 0.12, "rules": 0.6}
@@ -46,7 +46,7 @@ def compared(folder: Path, rates: Mapping[str, float] = RATES, **options: bool) 
 
 
 def made(folder: Path, comparison: SpanComparison, *, metric: str = "micro_f1_strict") -> Page:
-    return page_of(folder, VIEW.analyse(comparison, FAST, metric=metric))
+    return page_of(folder, analysed(VIEW, comparison, FAST, metric=metric))
 
 
 def page_of(
@@ -60,7 +60,7 @@ def page_of(
         sources=[read_source(n, folder / (n if "<" not in n else "m")) for n in c.names],
         title=title,
         texts=found,
-        sections=sections(analysis),
+        sections=VIEW.sections(analysis, Inputs(analysis.comparison.label_set, "", {}), More()),
     )
 
 
@@ -143,8 +143,8 @@ def test_the_verdict_rests_on_the_tests_over_reports(three: Page) -> None:
 
 
 def test_the_reference_and_macro_metrics(folder: Path, three: Page) -> None:
-    analysis = VIEW.analyse(
-        three.analysis.comparison, FAST, metric="macro_f1_overlap", reference="rules"
+    analysis = analysed(
+        VIEW, three.analysis.comparison, FAST, metric="macro_f1_overlap", reference="rules"
     )
     page = page_of(folder, analysis)
     table = by_name(page)["scores"]
@@ -162,7 +162,7 @@ def test_metrics_that_the_files_do_not_allow(tmp_path: Path) -> None:
         "chexbert_all": "unknown metric",
     }.items():
         with pytest.raises(ConfigError, match=message):
-            VIEW.analyse(comparison, FAST, metric=metric)
+            analysed(VIEW, comparison, FAST, metric=metric)
     page = made(tmp_path, comparison)
     assert "Character by character" in page.html
     assert by_name(page)["words"].title == "Characters per type"
@@ -184,7 +184,7 @@ def test_certainties_have_a_section(certain: Page) -> None:
 def test_text_is_only_there_when_asked_for(folder: Path, three: Page) -> None:
     assert CANARY not in three.html
     assert three.texts is None
-    analysis = VIEW.analyse(three.analysis.comparison, FAST, metric="micro_f1_strict")
+    analysis = analysed(VIEW, three.analysis.comparison, FAST, metric="micro_f1_strict")
     html = page_of(folder, analysis, texts=True).html
     assert CANARY in html
     checked(html)
@@ -211,7 +211,7 @@ def test_hostile_names_and_texts_stay_text(tmp_path: Path) -> None:
     rows = (tmp_path / "gold.jsonl").read_text(encoding="utf-8").replace(CANARY, "</script><b>")
     (tmp_path / "gold.jsonl").write_text(rows.replace('"n0"', json.dumps(evil)), encoding="utf-8")
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {evil: tmp_path / "m"}, label_set())
-    analysis = VIEW.analyse(comparison, FAST, metric="micro_f1_strict")
+    analysis = analysed(VIEW, comparison, FAST, metric="micro_f1_strict")
     page = page_of(tmp_path, analysis, title=evil, texts=True)
     assert checked(page.html).scripts == 2
 
@@ -312,7 +312,7 @@ def test_the_section_on_runs(tmp_path: Path) -> None:
 def test_an_analysis_of_one_report_gives_no_interval(tmp_path: Path) -> None:
     write_case(tmp_path, {"m": 0.5}, count=1)
     comparison = load_span_comparison(tmp_path / "gold.jsonl", {"m": tmp_path / "m"}, label_set())
-    analysis: SpanAnalysis = VIEW.analyse(comparison, FAST, metric="micro_f1_strict")
+    analysis: SpanAnalysis = analysed(VIEW, comparison, FAST, metric="micro_f1_strict")
     assert analysis.mean("m").low is None
     page = page_of(tmp_path, analysis)
     assert "no interval and no test" in page.html

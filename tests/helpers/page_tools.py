@@ -7,14 +7,13 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from eval.kinds.certainty import VIEW
-from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.page import contents, notices
+from eval.kinds.certainty.page import VIEW, contents, notices
 from eval.kinds.certainty.read import Comparison
+from eval.kinds.certainty.scores import Analysis
 from eval.page.frame import Page
 from eval.read.aligned import Coverage
 from eval.read.provenance import Source
-from eval.stats.significance import CompareSettings
+from eval.stats.significance import CompareSettings, analysed
 from labelwright.label_set import LabelSet
 
 VOID = {"meta", "br", "input", "wbr"}
@@ -60,7 +59,7 @@ def compared(
 
 def page(comparison: Comparison, **options: object) -> Page:
     metric = str(options.pop("metric", "chexbert_all"))
-    analysis = VIEW.analyse(comparison, FAST, metric=metric)
+    analysis = analysed(VIEW, comparison, FAST, metric=metric)
     sources = [Source(n, f"{n}.jsonl", "ab" * 32, None) for n in analysis.comparison.names]
     made = {"title": "Comparison", "contents": contents(analysis, None)} | options
     return Page(analysis=analysis, sources=sources, **made)  # type: ignore[arg-type]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hypothesis import strategies as st
 
+from eval.kinds.certainty.page import VIEW as CERTAINTIES
+from eval.kinds.entities.page import VIEW as SPANS
+from eval.read.aligned import Inputs
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Entity, Prediction
@@ -187,3 +191,17 @@ def write_case(
             ),
         )
     return folder
+
+
+def load_comparison(
+    gold: Path, predictions: Mapping[str, Any], label_set: LabelSet, **more: Any
+) -> Any:
+    """Certainties."""
+    return CERTAINTIES.load(Inputs(label_set, gold, predictions, **more))
+
+
+def load_span_comparison(
+    gold: Path, predictions: Mapping[str, Any], label_set: LabelSet, **more: Any
+) -> Any:
+    """Entities."""
+    return SPANS.load(Inputs(label_set, gold, predictions, **more))

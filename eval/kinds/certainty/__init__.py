@@ -1,85 +1,50 @@
-"""Certainties of observations in a comparison: metrics, files, analysis, page."""
+"""Certainties of observations in a comparison: what a verdict can be about."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from eval.kinds.base import KindView, More
-from eval.kinds.certainty.metrics import METRICS
+from eval.kinds.base import Offer
 
-if TYPE_CHECKING:
-    from eval.kinds.certainty.analysis import Analysis
-    from eval.kinds.certainty.read import Comparison
-    from eval.page.contents import Contents
-    from eval.page.section import Section
-    from eval.read.aligned import Inputs
-    from eval.stats.significance import CompareSettings
-    from eval.stats.tested import Counted
-    from labelwright.label_set import LabelSet
-
-
-class CertaintyView(KindView):
-    """Label sets that ask for the certainty of observations."""
-
-    noun = "certainties"
-    title = "Comparison of report labelers"
-    metrics_help = f"one of {', '.join(METRICS)} (default: {next(iter(METRICS))})"
-    ablation = True
-    flags = frozenset(
+METRICS: Mapping[str, tuple[str, str]] = {
+    "chexbert_all": (
+        "weighted F1",
+        "per observation the F1 of positive, negative and uncertain extraction, weighted by how "
+        "often the gold has each (CheXbert's definition, Smit et al. 2020)",
+    ),
+    "chexbert_posneg": (
+        "weighted F1 (positive, negative)",
+        "per observation the F1 of positive and negative extraction, weighted by how often the "
+        "gold has each (CheXbert's definition, Smit et al. 2020)",
+    ),
+    "paper_all": (
+        "task-weighted F1",
+        "per observation the mean over positive, negative and uncertain extraction of the F1 "
+        "of the certainty and of the rest, weighted by their share (Abdullah & Kim 2025)",
+    ),
+    "paper_posneg": (
+        "task-weighted F1 (positive, negative)",
+        "per observation the mean over positive and negative extraction of the F1 of the "
+        "certainty and of the rest, weighted by their share (Abdullah & Kim 2025)",
+    ),
+    "macro_f1_positive": ("F1 of positive", "F1 of positive extraction per observation"),
+    "macro_f1_negative": ("F1 of negative", "F1 of negative extraction per observation"),
+    "macro_f1_uncertain": ("F1 of uncertain", "F1 of uncertain extraction per observation"),
+    "macro_f1_mention": ("F1 of mention", "F1 of anything but blank per observation"),
+    "kappa": ("Cohen's κ", "Cohen's κ over the certainties per observation"),
+    "accuracy": ("accuracy", "share of reports with the gold's certainty per observation"),
+}
+"""The scores that a verdict can be about, with a short name and a definition; each is a mean
+over the observations."""
+OFFER = Offer(
+    noun="certainties",
+    metrics=tuple(METRICS),
+    metrics_help=f"one of {', '.join(METRICS)} (default: {next(iter(METRICS))})",
+    flags=frozenset(
         {
             *("id_column", "calibration_gold", "calibration_pred", "temperature", "accuracy"),
             *("confidence", "metadata", "subgroup", "subgroup_min"),
         }
-    )
-
-    def metrics(self, label_set: LabelSet) -> tuple[str, ...]:
-        """Means over the observations."""
-        del label_set
-        return tuple(METRICS)
-
-    def load(self, inputs: Inputs) -> Comparison:
-        """Tables in CheXpert's coding, and ``predictions.jsonl``."""
-        from eval.kinds.certainty.read import load_comparison
-
-        return load_comparison(
-            inputs.gold,
-            inputs.predictions,
-            inputs.label_set,
-            id_columns=inputs.id_columns,
-            missing=inputs.missing,
-            patients=inputs.patients,
-            patient_column=inputs.patient_column,
-        )
-
-    def counted(self, comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
-        """Counts per observation."""
-        from eval.kinds.certainty.analysis import counted
-
-        return counted(comparison, settings, metric)
-
-    def contents(self, analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
-        """Tables of observations and extraction tasks, confusion, wrong labels."""
-        from eval.kinds.certainty.page import contents
-
-        return contents(analysis, texts)
-
-    def sections(self, analysis: Analysis, inputs: Inputs, more: More) -> list[Section]:
-        """Calibration, selective labeling, subgroups: what the files allow."""
-        from eval.groups.groups import Grouping, load_groups
-        from eval.groups.section import subgroup_section
-        from eval.probability.sections import probability_sections
-
-        found = probability_sections(analysis, inputs, more)
-        if more.subgroups and more.metadata is not None:
-            columns = load_groups(
-                more.metadata,
-                [Grouping.parse(text) for text in dict.fromkeys(more.subgroups)],
-                analysis.comparison.ids,
-                id_columns=inputs.id_columns,
-            )
-            found.append(subgroup_section(analysis, columns, min_size=more.subgroup_min))
-        return found
-
-
-VIEW = CertaintyView()
+    ),
+    ablation=True,
+)

@@ -10,20 +10,25 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from eval.kinds.certainty.analysis import Analysis
-from eval.kinds.certainty.counts import ANSWERS, MENTION, TASKS
-from eval.kinds.certainty.metrics import METRICS
-from eval.kinds.certainty.read import Comparison
-from eval.kinds.certainty.scores import TaskScores
+from eval.groups.groups import Grouping, load_groups
+from eval.groups.section import subgroup_section
+from eval.kinds.base import KindView, More
+from eval.kinds.certainty import METRICS, OFFER
+from eval.kinds.certainty.read import Comparison, load
+from eval.kinds.certainty.scores import ANSWERS, MENTION, TASKS, Analysis, TaskScores, counted
 from eval.page import labeler_tables, pair_tables
 from eval.page.contents import Contents, Errors, Filter, Folded, Further, Heat
-from eval.page.frame import environment
 from eval.page.labeler_tables import F1, P, R, whole_last
 from eval.page.methods import joined
 from eval.page.plots import colours
+from eval.page.render import environment
 from eval.page.score_file import by_part
+from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, sentence, unformula
 from eval.page.verdict import Notices, sample, shared_notices
+from eval.probability.sections import probability_sections
+from eval.read.aligned import Inputs
+from eval.stats.significance import CompareSettings, Counted
 from labelwright.records import Certainty
 
 HEAT = Heat(
@@ -52,6 +57,41 @@ _RULE = {
     "skip": ("nothing in the mean", "was left out of the mean"),
 }
 """What a score that is not defined counts as, for the notices and for the methods."""
+
+
+class CertaintyView(KindView):
+    """Label sets that ask for the certainty of observations."""
+
+    offer = OFFER
+    title = "Comparison of report labelers"
+
+    def load(self, inputs: Inputs) -> Comparison:
+        """Tables in CheXpert's coding, and ``predictions.jsonl``."""
+        return load(inputs)
+
+    def counted(self, comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
+        """Counts per observation."""
+        return counted(comparison, settings, metric)
+
+    def contents(self, analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
+        """Tables of observations and extraction tasks, confusion, wrong labels."""
+        return contents(analysis, texts)
+
+    def sections(self, analysis: Analysis, inputs: Inputs, more: More) -> list[Section]:
+        """Calibration, selective labeling, subgroups: what the files allow."""
+        found = probability_sections(analysis, inputs, more)
+        if more.subgroups and more.metadata is not None:
+            columns = load_groups(
+                more.metadata,
+                [Grouping.parse(text) for text in dict.fromkeys(more.subgroups)],
+                analysis.comparison.ids,
+                id_columns=inputs.id_columns,
+            )
+            found.append(subgroup_section(analysis, columns, min_size=more.subgroup_min))
+        return found
+
+
+VIEW = CertaintyView()
 
 
 def contents(analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:

@@ -13,14 +13,11 @@ from eval.read.aligned import (
     PREDICTIONS_FILE,
     Aligned,
     Coverage,
-    Missing,
-    check_common,
+    Inputs,
     check_predictions,
-    clusters_of,
+    common,
     coverage,
     known_id_columns,
-    read_column,
-    scored_ids,
 )
 from labelwright.errors import InputError
 from labelwright.io import delimited
@@ -70,60 +67,43 @@ class Comparison(Aligned):
     gold_read_as_blank: int = 0
 
 
-def load_comparison(
-    gold: str | Path,
-    predictions: Mapping[str, str | Path],
-    label_set: LabelSet,
-    *,
-    id_columns: Sequence[str] = ("id",),
-    missing: Missing = "error",
-    patients: str | Path | None = None,
-    patient_column: str = "patient",
-) -> Comparison:
-    """Read and align a gold table and prediction files.
+def load(inputs: Inputs) -> Comparison:
+    """Read and align a gold table, in CheXpert's coding, and prediction files.
 
-    Args:
-        gold: a table in CheXpert's coding (or prediction rows); it may lack observations.
-        predictions: ``{labeler: predictions.jsonl, run folder or table in CheXpert's coding}``.
-        id_columns: the id of the gold's and the predictions' tables; a predictions table
-            without them is read by its column ``id``.
-        patients: a table or JSONL file with the id and ``patient_column``.
+    The gold may be prediction rows too, and may lack observations. A predictions table without the
+    gold's id columns is read by its column ``id``.
 
     Raises:
         InputError: a file or column is missing, an id appears twice, a code is unknown, a file
             belongs to another label set, or gold and predictions share no id.
         ConfigError: no predictions are given.
     """
-    check_predictions(predictions)
-    truth = read_table(gold, label_set, id_columns=id_columns, undetermined=False)
+    check_predictions(inputs.predictions)
+    label_set, id_columns = inputs.label_set, inputs.id_columns
+    truth = read_table(inputs.gold, label_set, id_columns=id_columns, undetermined=False)
     if not truth.ids:
-        raise InputError("no rows", remedy="give a gold table with labels", source=gold)
+        raise InputError("no rows", remedy="give a gold table with labels", source=inputs.gold)
     tables = {
         name: read_table(path, label_set, id_columns=id_columns)
-        for name, path in predictions.items()
+        for name, path in inputs.predictions.items()
     }
     for table in tables.values():
         _check(table, truth)
-    predicted = [table.rows for table in tables.values()]
-    ids, dropped = scored_ids(truth.ids, predicted, missing, source=gold)
-    by_id = (
-        None if patients is None else read_column(patients, patient_column, id_columns=id_columns)
+    shared = common(
+        inputs,
+        truth.rows,
+        {name: table.rows for name, table in tables.items()},
+        remedy="check the id columns of both files (--id-column)",
     )
-    clusters, alone = clusters_of(ids, by_id)
+    ids = shared["ids"]
     return Comparison(
-        label_set=label_set,
+        **shared,
         observations=truth.observations,
-        ids=ids,
-        clusters=clusters,
         gold=_aligned(truth, ids, truth.observations),
         pred={name: _aligned(t, ids, truth.observations) for name, t in tables.items()},
         coverage={name: _coverage(t, truth, ids) for name, t in tables.items()},
-        missing=missing,
-        dropped=dropped,
         unscored=tuple(n for n in label_set.names if n not in truth.observations),
-        gold_source=str(gold),
         gold_read_as_blank=truth.read_as_blank,
-        without_cluster=alone,
     )
 
 
@@ -135,12 +115,6 @@ def _check(table: LabelTable, truth: LabelTable) -> None:
             remedy="give predictions for these observations or remove them from the gold",
             source=table.source,
         )
-    check_common(
-        truth.rows,
-        table.rows,
-        source=table.source,
-        remedy="check the id columns of both files (--id-column)",
-    )
 
 
 def _aligned(table: LabelTable, ids: Sequence[str], observations: Sequence[str]) -> Codes:

@@ -1,4 +1,11 @@
-"""Scores of certainty labels, all from summed counts (:mod:`eval.kinds.certainty.counts`).
+"""Scores of certainty labels: counts per report, formulas on their sums, one comparison's numbers.
+
+One report × observation is one cell of a 4 × 5 table: gold certainty (positive, negative,
+uncertain, blank) × answer (the same, then undetermined). Tables of any set of reports add up,
+so that a resample is a weighted sum and nothing is ever scored report by report. An undetermined
+or missing answer is in no class: it is missed where the gold has the class, and earns no credit
+as a true negative elsewhere, which is scikit-learn's result when the answer is a class of its own
+that is not among ``labels``. All arrays may have leading resample axes.
 
 Three F1 means stand side by side because the literature uses all three:
 
@@ -33,29 +40,15 @@ never part of a task's macro or micro mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import lru_cache, partial
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.kinds.certainty.counts import (
-    CLASSES,
-    MENTION,
-    TASKS,
-    TaskCounts,
-    accuracy,
-    chexbert_f1,
-    chexbert_undefined,
-    f1_of,
-    f1_undefined,
-    kappa,
-    kappa_undefined,
-    paper_f1,
-    report_counts,
-    task_counts,
-)
+from eval.kinds.certainty import METRICS
 from eval.kinds.certainty.read import Comparison
 from eval.stats.counts import (
     FILL,
@@ -67,7 +60,151 @@ from eval.stats.counts import (
     mean_of,
     ratio,
 )
+from eval.stats.paired import mcnemar
+from eval.stats.significance import CompareSettings, Counted
+from eval.stats.tested import Tested
+from labelwright.records import Certainty
 from labelwright.tasks.shapes import Statistic
+
+CLASSES = tuple(Certainty)
+GOLD, ANSWERS = 4, 5
+UNDETERMINED = 4
+MENTION = "mention"
+TASKS = ("positive", "negative", "uncertain", MENTION)
+"""The extraction tasks: one certainty against the rest; ``mention`` is all but blank."""
+
+
+@dataclass(frozen=True, eq=False)
+class TaskCounts:
+    """One task as a 2 × 3 table: gold in the class or not × answer in, not in, undetermined.
+
+    Each array is ``[..., observations]``. ``fn`` contains ``missed``: class members whose
+    answer is undetermined. ``void``: the others whose answer is undetermined; no part of
+    ``fp`` or ``tn``.
+    """
+
+    tp: Counts
+    fp: Counts
+    fn: Counts
+    tn: Counts
+    missed: Counts
+    void: Counts
+
+    @property
+    def support(self) -> Counts:
+        """Reports whose gold is in the class."""
+        result: Counts = self.tp + self.fn
+        return result
+
+    @property
+    def predicted(self) -> Counts:
+        """Reports whose answer is in the class."""
+        result: Counts = self.tp + self.fp
+        return result
+
+
+def report_counts(gold: NDArray[np.int8], pred: NDArray[np.int8]) -> NDArray[np.int8]:
+    """One table per report × observation: int8 ``[reports, observations, 4, 5]``, one 1 each."""
+    number = (gold * ANSWERS + np.where(pred < 0, UNDETERMINED, pred)).astype(np.int8)
+    one_hot = number[..., None] == np.arange(GOLD * ANSWERS, dtype=np.int8)
+    table: NDArray[np.int8] = one_hot.view(np.int8).reshape(*number.shape, GOLD, ANSWERS)
+    return table
+
+
+def task_counts(counts: Counts, task: str) -> TaskCounts:
+    """The table of one of :data:`TASKS` from certainty tables ``[..., obs, 4, 5]``."""
+    flat = counts.reshape(*counts.shape[:-2], GOLD * ANSWERS)
+    summed = flat @ _membership(task).astype(counts.dtype)
+    return TaskCounts(*(summed[..., i] for i in range(summed.shape[-1])))
+
+
+@lru_cache(maxsize=len(TASKS))
+def _membership(task: str) -> NDArray[np.int64]:
+    """Which cells belong to each array of :class:`TaskCounts`, 0/1 ``[20, 6]``."""
+    if task == MENTION:
+        inside = [i for i, c in enumerate(CLASSES) if c is not Certainty.BLANK]
+    else:
+        inside = [CLASSES.index(Certainty(task))]
+    outside = [i for i in range(GOLD) if i not in inside]
+    parts = (
+        (inside, inside),
+        (outside, inside),
+        (inside, [*outside, UNDETERMINED]),
+        (outside, outside),
+        (inside, [UNDETERMINED]),
+        (outside, [UNDETERMINED]),
+    )
+    table = np.zeros((GOLD, ANSWERS, len(parts)), dtype=np.int64)
+    for column, (gold, answers) in enumerate(parts):
+        table[np.ix_(gold, answers, [column])] = 1
+    return table.reshape(GOLD * ANSWERS, len(parts))
+
+
+def f1_of(task: TaskCounts, otherwise: float = 0.0) -> Floats:
+    """F1 of the class: twice the hits over gold plus answers, ``[..., observations]``."""
+    return ratio(2 * task.tp, task.support + task.predicted, otherwise)
+
+
+def f1_undefined(task: TaskCounts) -> Bools:
+    """Where neither gold nor answers have the class."""
+    result: Bools = (task.support + task.predicted) == 0
+    return result
+
+
+def weighted_f1(task: TaskCounts) -> Floats:
+    """F1 of the class and of the rest, averaged by their share of the gold.
+
+    Equals scikit-learn's ``f1_score(average="weighted", labels=[0, 1])``; an F1 that is
+    undefined has no gold and so no weight.
+    """
+    inside, outside = task.support, task.fp + task.tn + task.void
+    rest = ratio(2 * task.tn, outside + task.tn + task.fn - task.missed, 0.0)
+    return ratio(inside * f1_of(task) + outside * rest, inside + outside, 0.0)
+
+
+def paper_f1(counts: Counts, tasks: Sequence[str]) -> Floats:
+    """Plain mean over the tasks of the weighted F1 per observation (Abdullah & Kim 2025)."""
+    result: Floats = np.mean([weighted_f1(task_counts(counts, t)) for t in tasks], axis=0)
+    return result
+
+
+def chexbert_f1(counts: Counts, tasks: Sequence[str], otherwise: float = 0.0) -> Floats:
+    """F1 of the tasks averaged by their gold support per observation (Smit et al. 2020)."""
+    tables = [task_counts(counts, t) for t in tasks]
+    support = np.stack([t.support for t in tables])
+    scores = np.stack([f1_of(t) for t in tables])
+    return ratio((support * scores).sum(axis=0), support.sum(axis=0), otherwise)
+
+
+def chexbert_undefined(counts: Counts, tasks: Sequence[str]) -> Bools:
+    """Where the gold has none of the tasks' certainties."""
+    result: Bools = np.sum([task_counts(counts, t).support for t in tasks], axis=0) == 0
+    return result
+
+
+def accuracy(counts: Counts) -> Floats:
+    """Share of answers that equal the gold, ``[..., observations]``."""
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)), 0.0)
+
+
+def kappa(counts: Counts, otherwise: float = 0.0) -> Floats:
+    """Cohen's κ per observation; undetermined answers are a class that the gold never has."""
+    observed, expected = accuracy(counts), _expected(counts)
+    return ratio(observed - expected, 1.0 - expected, otherwise)
+
+
+def kappa_undefined(counts: Counts) -> Bools:
+    """Where gold and answers are all of one and the same class."""
+    return _expected(counts) >= 1.0
+
+
+def _expected(counts: Counts) -> Floats:
+    table = np.asarray(counts, dtype=np.float64)
+    size = table.sum(axis=(-2, -1))
+    gold = table.sum(axis=-1)
+    answers = table.sum(axis=-2)[..., :4]
+    return ratio((gold * answers).sum(axis=-1), size * size, 0.0)
+
 
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "all": ("positive", "negative", "uncertain"),
@@ -110,7 +247,7 @@ class Scores:
     """All scores of one labeler.
 
     Attributes:
-        tasks: by name, see :data:`eval.stats.counts.TASKS`.
+        tasks: by name, see :data:`TASKS`.
         chexbert: CheXbert's weighted F1 by level (``all``, ``posneg``).
         paper: the paper's weighted F1 by level: its Table 1 and Table 2.
         kappa: Cohen's κ over the four certainties, undetermined answers as a fifth.
@@ -119,10 +256,6 @@ class Scores:
         confusion: gold × answer, int64 ``[observations, 4, 5]``; last column undetermined.
     """
 
-    labeler: str
-    observations: tuple[str, ...]
-    reports: int
-    undefined_rule: Undefined
     tasks: Mapping[str, TaskScores]
     chexbert: Mapping[str, Averaged]
     paper: Mapping[str, Averaged]
@@ -155,10 +288,6 @@ def score(
         return Averaged(values, float(mean_of(values, places, undefined)), places)
 
     return Scores(
-        labeler=labeler,
-        observations=comparison.observations,
-        reports=len(comparison.ids),
-        undefined_rule=undefined,
         tasks={
             task: _task_scores(task, total, applicable(comparison, task), undefined)
             for task in TASKS
@@ -176,11 +305,7 @@ def score(
 
 
 def gold_counts(comparison: Comparison) -> NDArray[np.int64]:
-    """Gold reports per observation and certainty, int64 ``[observations, 4]``.
-
-    The columns are positive, negative, uncertain, blank; divided by the number of reports
-    they are the prevalences.
-    """
+    """Gold reports per observation and certainty, int64 ``[observations, 4]``."""
     return np.stack([(comparison.gold == c).sum(axis=0) for c in range(len(CLASSES))], axis=1)
 
 
@@ -290,3 +415,80 @@ def _over_observations(
         return np.concatenate([mean_of(values, places, rule)[..., None], values], axis=-1)
 
     return of
+
+
+SHOWN = ("paper_all", "paper_posneg", *(f"macro_f1_{task}" for task in TASKS))
+"""What the page shows besides the metric of the verdict."""
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis(Tested):
+    """All numbers of one comparison of labels of certainty.
+
+    Attributes:
+        metric: one of :data:`eval.kinds.certainty.METRICS`.
+        scores: point scores per labeler.
+    """
+
+    comparison: Comparison
+    scores: Mapping[str, Scores]
+
+    unit: ClassVar[tuple[str, str]] = ("observation", "observations")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The observations."""
+        return self.comparison.observations
+
+    @property
+    def short(self) -> str:
+        """The metric per observation in two or three words."""
+        return METRICS[self.metric][0]
+
+    @property
+    def definition(self) -> str:
+        """What the metric is, without a full stop."""
+        return METRICS[self.metric][1]
+
+    @property
+    def headline(self) -> str:
+        """The metric over all observations: always a mean."""
+        return f"mean {self.short}"
+
+    @property
+    def measurable(self) -> bool:
+        """Whether the gold has a case that the metric is about."""
+        gold = gold_counts(self.comparison) > 0
+        if self.metric == "kappa":
+            return bool((gold.sum(axis=1) > 1).any())
+        family, _, part = self.metric.rpartition("_")
+        if family not in ("chexbert", "macro_f1"):
+            return True
+        wanted = LEVELS.get(part, (part,)) if part != MENTION else LEVELS["all"]
+        return bool(gold[:, [CLASSES.index(Certainty(c)) for c in wanted]].any())
+
+    def hidden(self, labeler: str, statistic: str) -> Bools:
+        """Observations where the statistic follows the rule for undefined scores, not the data."""
+        scores = self.scores[labeler]
+        family, _, part = statistic.rpartition("_")
+        if family == "macro_f1":
+            return scores.tasks[part].undefined | ~applicable(self.comparison, part)
+        if family == "chexbert":
+            return scores.chexbert[part].undefined
+        if statistic == "kappa":
+            return scores.kappa.undefined
+        return np.zeros(len(self.parts), dtype=bool)
+
+
+def counted(comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
+    """Count the cells of every report: :meth:`eval.kinds.base.KindView.counted`."""
+    gold, pred, undefined = comparison.gold, comparison.pred, settings.undefined
+    counts = {name: report_counts(gold, codes) for name, codes in pred.items()}
+    scores = {n: score(comparison, n, undefined=undefined, counts=c) for n, c in counts.items()}
+    return Counted(
+        lambda tests: Analysis(comparison, metric, tests, scores),
+        counts,
+        statistics(comparison, undefined=undefined),
+        shown=SHOWN,
+        right=lambda a, b: mcnemar(comparison.observations, gold, pred[a], pred[b]),
+    )

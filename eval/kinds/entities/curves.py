@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from eval.kinds.entities.analysis import SpanAnalysis
+from eval.kinds.entities.scores import SpanAnalysis
 from eval.page.figures import both_widths
 from eval.page.plots import WIDE, Axis, colour, legend
 from eval.page.section import Section

@@ -18,15 +18,11 @@ from eval.read.aligned import (
     Aligned,
     Coverage,
     Inputs,
-    Missing,
-    check_common,
     check_predictions,
-    clusters_of,
+    common,
     coverage,
     read_column,
-    scored_ids,
 )
-from labelwright.label_set import LabelSet
 from labelwright.readers.formats import Format, check_flags
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Entity
@@ -76,78 +72,42 @@ class SpanComparison(Aligned):
 
 
 def load(inputs: Inputs) -> SpanComparison:
-    """Gold and labelers of a comparison: :func:`load_span_comparison`."""
-    return load_span_comparison(
-        inputs.gold,
-        inputs.predictions,
-        inputs.label_set,
-        options=inputs.reading,
-        pred_options=inputs.pred_reading,
-        missing=inputs.missing,
-        patients=inputs.patient_by_id(),
-        texts=inputs.text_by_id(),
-    )
-
-
-def load_span_comparison(
-    gold: str | Path,
-    predictions: Mapping[str, str | Path],
-    label_set: LabelSet,
-    *,
-    options: ReadOptions | None = None,
-    pred_options: Mapping[str, ReadOptions] | None = None,
-    missing: Missing = "error",
-    patients: Mapping[str, str] | None = None,
-    texts: Mapping[str, str] | None = None,
-) -> SpanComparison:
     """Read and align gold mentions and those of labelers.
 
-    Args:
-        gold: rows with ``entities``, or any annotated input.
-        predictions: ``{labeler: run folder, predictions.jsonl or annotated input}``.
-        options: how annotated gold is read; of our own rows only what becomes of the edges.
-        pred_options: how annotated predictions are read, by labeler; ``""``: of all others.
-        patients: patient by id; by default those that the gold names.
-        texts: report by id; by default those of the gold, or of the reports beside it.
+    Gold and predictions are our own rows, or any annotated input; of our own rows the options say
+    only what becomes of the edges. Patients are by default those that the gold names, and texts
+    those of the gold, or of the reports beside it.
 
     Raises:
         InputError: as :func:`read_spans`; gold and predictions share no
             id; or a mention ends after its text.
         ConfigError: no predictions are given, or options that do not apply to the files.
     """
+    predictions, label_set, how = inputs.predictions, inputs.label_set, inputs.reading
     check_predictions(predictions)
-    how = ReadOptions() if options is None else options
-    hows = {name: _how(name, pred_options or {}) for name in predictions}
-    _check_options(gold, how, predictions, hows)
-    truth = read_spans(gold, label_set, how, gold=True)
+    hows = {name: _how(name, inputs.pred_reading) for name in predictions}
+    _check_options(inputs.gold, how, predictions, hows)
+    truth = read_spans(inputs.gold, label_set, how, gold=True)
     files = {name: read_spans(path, label_set, hows[name]) for name, path in predictions.items()}
-    for file in files.values():
-        check_common(
-            truth.reports,
-            file.reports,
-            source=file.source,
-            remedy="check the ids of both; reports of CoNLL and text files are named after "
-            "their files",
-        )
-    predicted = [file.reports for file in files.values()]
-    ids, dropped = scored_ids(tuple(truth.reports), predicted, missing, source=gold)
-    known = _texts(truth, files, ids, beside(gold) if texts is None else texts)
+    named = {i: m.patient for i, m in truth.reports.items() if m.patient}
+    shared = common(
+        inputs,
+        truth.reports,
+        {name: file.reports for name, file in files.items()},
+        remedy="check the ids of both; reports of CoNLL and text files are named after their files",
+        patients=named or None,
+    )
+    ids = shared["ids"]
+    texts = inputs.text_by_id()
+    known = _texts(truth, files, ids, beside(inputs.gold) if texts is None else texts)
     truth = without_edges(truth, known, how, gold=True)
     files = {name: without_edges(file, known, hows[name]) for name, file in files.items()}
-    named = {i: m.patient for i, m in truth.reports.items() if m.patient}
-    clusters, alone = clusters_of(ids, named or None if patients is None else patients)
     pred = {name: _mentions(file, ids) for name, file in files.items()}
     return SpanComparison(
-        label_set=label_set,
-        ids=ids,
-        clusters=clusters,
+        **shared,
         gold=_mentions(truth, ids),
         pred=pred,
         coverage={name: _coverage(file, truth, ids) for name, file in files.items()},
-        missing=missing,
-        dropped=dropped,
-        gold_source=str(gold),
-        without_cluster=alone,
         texts=None if len(known) < len(ids) else tuple(known[i] for i in ids),
         absent={
             name: sum(not e.spans for mentions in each for e in mentions)
@@ -157,7 +117,7 @@ def load_span_comparison(
         gold_elsewhere=_elsewhere(truth, known),
         trimmed={"": truth.trimmed} | {name: file.trimmed for name, file in files.items()},
         lacking={"": truth.lacking} | {name: file.lacking for name, file in files.items()},
-        gold_patients=patients is None and bool(named),
+        gold_patients=inputs.patients is None and bool(named),
     )
 
 

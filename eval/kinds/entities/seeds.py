@@ -16,11 +16,18 @@ from typing import Any
 import numpy as np
 
 from eval.kinds.base import More
-from eval.kinds.entities.analysis import SpanAnalysis, matched, parts_of, schemes_of_comparison
+from eval.kinds.entities import SCHEME_TEXT
 from eval.kinds.entities.counts import SpanCounts
-from eval.kinds.entities.metrics import SCHEME_TEXT
 from eval.kinds.entities.read import SpanComparison, load
-from eval.kinds.entities.scores import SpanScores, span_scores, span_statistics
+from eval.kinds.entities.scores import (
+    SpanAnalysis,
+    SpanScores,
+    matched,
+    parts_of,
+    schemes_of_comparison,
+    span_scores,
+    span_statistics,
+)
 from eval.page.plots import colour
 from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_equals, sentence

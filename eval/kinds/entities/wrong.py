@@ -9,10 +9,9 @@ from functools import partial
 from importlib import resources
 from typing import Any
 
-from eval.kinds.entities.analysis import SpanAnalysis
+from eval.kinds.entities import SCHEME_TEXT
 from eval.kinds.entities.errors import GOLD, KINDS, PRED, Wrong
-from eval.kinds.entities.metrics import SCHEME_TEXT
-from eval.kinds.entities.scores import Tally
+from eval.kinds.entities.scores import SpanAnalysis, Tally
 from eval.page import labeler_tables
 from eval.page.contents import Errors, Filter
 from eval.page.figures import both_widths

@@ -9,16 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from eval.kinds.base import RunScores
+from eval.kinds.fields import METRICS
 from eval.kinds.fields.asked import names_of
 from eval.kinds.fields.counts import Count, FieldCounts, field_counts, pointed
 from eval.kinds.fields.errors import Error, Judge
-from eval.kinds.fields.metrics import METRICS
 from eval.kinds.fields.read import FieldComparison
 from eval.kinds.fields.scores import FieldScores, points_of, score, statistics
 from eval.stats.counts import Bools
 from eval.stats.paired import McNemar, mcnemar
-from eval.stats.significance import CompareSettings
-from eval.stats.tested import Counted, Tested
+from eval.stats.significance import CompareSettings, Counted
+from eval.stats.tested import Tested
 from labelwright.errors import ConfigError
 
 TESTED = Count.LIKE_OF + 1
@@ -31,7 +31,7 @@ class FieldAnalysis(Tested):
     """All numbers of one comparison of fields with gold.
 
     Attributes:
-        metric: one of :data:`eval.kinds.fields.metrics.METRICS`.
+        metric: one of :data:`eval.kinds.fields.METRICS`.
         scores: point scores per labeler; ``counts``: per labeler, one table per document.
         errors: per labeler the errors of every document.
     """

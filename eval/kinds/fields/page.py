@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from eval.kinds.fields import tables
+from eval.kinds.base import KindView, More, RunScores
+from eval.kinds.fields import MACRO, METRICS, OFFER, tables
 from eval.kinds.fields.agreement import agreement_section
-from eval.kinds.fields.analysis import FieldAnalysis
+from eval.kinds.fields.analysis import FieldAnalysis, counted, run_scores
 from eval.kinds.fields.charts import field_map
-from eval.kinds.fields.counts import Count
+from eval.kinds.fields.counts import Count, Document, field_counts, pointed
 from eval.kinds.fields.likeness import text_section
-from eval.kinds.fields.metrics import MACRO, METRICS
-from eval.kinds.fields.read import FieldComparison
-from eval.kinds.fields.stated import categories_section, stated_section
+from eval.kinds.fields.read import FieldComparison, load
+from eval.kinds.fields.scores import Points, points_of
+from eval.kinds.fields.stated import categories_section, shares_section, stated_section
 from eval.kinds.fields.sureness import sureness_section
-from eval.kinds.fields.wrong import errors, kinds_section, points_json
+from eval.kinds.fields.wrong import errors, kinds_section, points_json, points_table
 from eval.page import pair_tables
 from eval.page.contents import Contents, Folded
 from eval.page.figures import both_widths
+from eval.page.frame import AgreementPage
 from eval.page.methods import joined
 from eval.page.plots import MEDIUM
 from eval.page.section import Section
+from eval.page.tables import Column, Table
 from eval.page.verdict import Notices, sample, shared_notices
+from eval.read.aligned import Inputs
+from eval.read.provenance import read_source, source_notices
+from eval.stats.significance import CompareSettings, Counted
 
 _ANSWERS = {
     "error": "Nothing is left out: of a document without a prediction, or with an unusable answer, "
@@ -33,6 +40,57 @@ _ANSWERS = {
     "document with an unusable answer, all that the gold states counts as missed.",
 }
 _RULE = {"zero": "counted as 0", "one": "counted as 1", "skip": "was left out of means"}
+
+
+class FieldsView(KindView):
+    """Label sets that ask for typed fields."""
+
+    offer = OFFER
+    title = "Comparison of field readers"
+    scores_texts = True
+    without_gold = True
+
+    def load(self, inputs: Inputs) -> FieldComparison:
+        """Gold as rows or tables, and ``predictions.jsonl``."""
+        return load(inputs)
+
+    def counted(
+        self, comparison: FieldComparison, settings: CompareSettings, metric: str
+    ) -> Counted:
+        """Counts per field."""
+        return counted(comparison, settings, metric)
+
+    def contents(self, analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Contents:
+        """Tables of fields, wrong values."""
+        return contents(analysis, texts)
+
+    def sections(self, analysis: FieldAnalysis, inputs: Inputs, more: More) -> list[Section]:
+        """Fields by labelers, errors, amounts, agreement, categories, texts, probabilities."""
+        del inputs
+        c, settings = analysis.comparison, analysis.tests.settings
+        found = [
+            _map_section(analysis),
+            kinds_section(analysis),
+            stated_section(c),
+            agreement_section(c, settings),
+            categories_section(c, include_text=more.include_text),
+            text_section(c, seed=settings.seed),
+            sureness_section(analysis),
+        ]
+        return [section for section in found if section is not None]
+
+    def agreement(
+        self, inputs: Inputs, settings: CompareSettings, more: More, title: str | None
+    ) -> AgreementPage:
+        """How far labelers agree, without gold."""
+        return agreement_page(load(inputs), inputs, settings, more, title)
+
+    def run_scores(self, inputs: Inputs) -> RunScores:
+        """F1 in three averages and documents all right, and F1 of each field."""
+        return run_scores(load(inputs))
+
+
+VIEW = FieldsView()
 
 
 def contents(analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Contents:
@@ -63,21 +121,6 @@ def contents(analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Conten
         errors=errors(analysis, texts),
         labelers={name: _labeler_json(analysis, name) for name in analysis.comparison.names},
     )
-
-
-def sections(analysis: FieldAnalysis, *, include_text: bool) -> list[Section]:
-    """Fields by labelers, errors, amounts, agreement, categories, texts, probabilities."""
-    c, settings = analysis.comparison, analysis.tests.settings
-    found = [
-        _map_section(analysis),
-        kinds_section(analysis),
-        stated_section(c),
-        agreement_section(c, settings),
-        categories_section(c, include_text=include_text),
-        text_section(c, seed=settings.seed),
-        sureness_section(analysis),
-    ]
-    return [section for section in found if section is not None]
 
 
 def _map_section(analysis: FieldAnalysis) -> Section:
@@ -192,3 +235,98 @@ def _labeler_json(analysis: FieldAnalysis, name: str) -> dict[str, Any]:
         "without_gold": coverage.extra,
         "problems": dict(coverage.problems),
     }
+
+
+def agreement_page(
+    comparison: FieldComparison,
+    inputs: Inputs,
+    settings: CompareSettings,
+    more: More,
+    title: str | None,
+) -> AgreementPage:
+    """The page of a comparison without gold."""
+    c = comparison
+    sources = [read_source(name, inputs.predictions[name]) for name in c.names]
+    agreed = agreement_section(c, settings)
+    points = said_points(c)
+    found = [
+        agreed and replace(agreed, statements=()),
+        shares_section(c),
+        stated_section(c),
+        _points_section(points),
+        categories_section(c, include_text=more.include_text),
+        text_section(c, seed=settings.seed),
+        _answers_section(c),
+    ]
+    single = (f"{c.names[0]} alone was given: there is nobody to agree with.",)
+    return AgreementPage(
+        title=title or "Field readers without gold",
+        label_set=c.label_set,
+        said=single if agreed is None else agreed.statements,
+        facts=f"{joined(c.names)} on {len(c.ids):,} documents, {len(c.asked)} fields of "
+        f"{c.label_set.name} {c.label_set.version}. There is no gold, so nothing here says who "
+        "is right.",
+        notices=Notices(
+            tuple(source_notices(sources, c.label_set.fingerprint)), tuple(shared_field_notices(c))
+        ),
+        sources=sources,
+        sections=[section for section in found if section is not None],
+        texts={} if more.include_text else None,
+    )
+
+
+def said_points(comparison: FieldComparison) -> dict[str, Points]:
+    """The paper's points of every labeler, of all that it says."""
+    found = {}
+    nothing: tuple[Document, ...] = ({},) * len(comparison.ids)
+    for name, said in comparison.pred.items():
+        table, _ = field_counts(comparison.asked, nothing, said)
+        judged = pointed(
+            comparison.asked,
+            said,
+            table,
+            texts=comparison.texts,
+            unknown=comparison.unknown[name],
+        )
+        found[name] = points_of(
+            table,
+            documents=sum(each is not None for each in said),
+            values=sum(len(v.items) for each in said if each for v in each.values()),
+            judged=judged,
+        )
+    return found
+
+
+def _points_section(points: dict[str, Points]) -> Section:
+    return Section(
+        id="points",
+        title="Type errors and inventions",
+        lead="Mistakes that show without gold: values that are none of their type, keys that are "
+        "no field, and words that the text does not hold. All other mistakes stay unseen.",
+        tables=(points_table(points),),
+        numbers={name: points_json(found) for name, found in points.items()},
+    )
+
+
+def _answers_section(comparison: FieldComparison) -> Section:
+    coverage = comparison.coverage
+    return Section(
+        id="failures",
+        title="Documents without a usable answer",
+        lead="Documents that one labeler did not answer are left out where two are compared.",
+        tables=(
+            Table.of_columns(
+                "failures",
+                "Answers",
+                [
+                    (Column("Labeler"), list(coverage)),
+                    (Column("predictions", "count"), [c.rows for c in coverage.values()]),
+                    (Column("missing", "count"), [len(c.missing) for c in coverage.values()]),
+                    (
+                        Column("unusable or lacking fields", "count"),
+                        [len(c.undetermined) for c in coverage.values()],
+                    ),
+                ],
+            ),
+        ),
+    )

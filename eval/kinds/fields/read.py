@@ -14,13 +14,11 @@ from eval.read.aligned import (
     Aligned,
     Coverage,
     Inputs,
-    check_common,
     check_predictions,
-    clusters_of,
+    common,
     coverage,
     prediction_file,
     read_column,
-    scored_ids,
 )
 from eval.read.values import known_values, predictions
 from labelwright.errors import InputError
@@ -96,22 +94,11 @@ def load(inputs: Inputs) -> FieldComparison:
     gold = known_values(Path(inputs.gold), label_set) if inputs.gold else None
     files = {name: _said(path, label_set) for name, path in inputs.predictions.items()}
     known = _every_id(files.values()) if gold is None else tuple(gold)
-    for name, rows in files.items():
-        check_common(
-            known,
-            rows,
-            source=str(inputs.predictions[name]),
-            remedy="check the ids of both files",
-        )
-    ids, dropped = scored_ids(
-        known, list(files.values()), inputs.missing, source=str(inputs.gold or "")
-    )
-    clusters, alone = clusters_of(ids, inputs.patient_by_id())
+    shared = common(inputs, known, files)
+    ids = shared["ids"]
     texts = inputs.text_by_id() or beside(inputs.gold)
     return FieldComparison(
-        label_set=label_set,
-        ids=ids,
-        clusters=clusters,
+        **shared,
         gold=None if gold is None else tuple(gold[i] for i in ids),
         pred={name: tuple(_fields(rows, i) for i in ids) for name, rows in files.items()},
         unknown={
@@ -122,10 +109,6 @@ def load(inputs: Inputs) -> FieldComparison:
             name: _coverage(str(inputs.predictions[name]), rows, known, ids, label_set)
             for name, rows in files.items()
         },
-        missing=inputs.missing,
-        dropped=dropped,
-        gold_source=str(inputs.gold),
-        without_cluster=alone,
         texts=tuple(texts[i] for i in ids) if texts.keys() >= set(ids) else None,
     )
 

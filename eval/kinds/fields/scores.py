@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.kinds.fields.asked import Asked
-from eval.kinds.fields.counts import FINE, Count, FieldCounts
-from eval.kinds.fields.metrics import (
+from eval.kinds.fields import (
     EXACT,
     LIKENESS,
     MACRO,
@@ -18,6 +16,8 @@ from eval.kinds.fields.metrics import (
     SPECIFICITY,
     WEIGHTED,
 )
+from eval.kinds.fields.asked import Asked
+from eval.kinds.fields.counts import FINE, Count, FieldCounts
 from eval.stats.counts import FILL, Bools, Counts, Floats, Prf, Undefined, mean_of, ratio
 from labelwright.tasks.shapes import Statistic
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from eval.kinds.fields import MACRO, METRICS, MICRO
 from eval.kinds.fields.analysis import FieldAnalysis
 from eval.kinds.fields.counts import Count
-from eval.kinds.fields.metrics import MACRO, METRICS, MICRO
 from eval.page import labeler_tables
 from eval.page.labeler_tables import F1, P, R
 from eval.page.plots import colours

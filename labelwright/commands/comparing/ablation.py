@@ -49,20 +49,20 @@ OWN = ("neighbours", "dry_run", "retry_rejects")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    from eval.kinds import views
+    from eval.kinds import offers
 
     parser.epilog = (
         "With --reports, every further flag is one of labelwright label and holds for each run: "
         "--device, --sections, --batch-size, --neighbour-words, --text-columns …"
     )
     AblationOptions.add_flags(parser)
-    add_metric(parser, (view for view in views() if view.ablation))
+    add_metric(parser, (offer for offer in offers() if offer.ablation))
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Label the missing cells, compare all with k = 0, write the page, say the result."""
-    from eval.kinds import view_of
-    from eval.page.write import check_folder, write_report
+    from eval.comparing import view_of
+    from eval.page.frame import check_folder, write_report
     from eval.read.provenance import read_source
     from eval.studies.ablation_cells import cell_of, read_runs
 
@@ -72,9 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
     given = given_runs(options.pred)
     check_folder(options.out, beside=(CELLS,))
     label_set = LabelSet.load(options.label_set or ABLATED)
-    if not view_of(label_set).ablation:
+    if not view_of(label_set).offer.ablation:
         raise ConfigError(
-            f"{label_set.name} asks for {view_of(label_set).noun}, and an ablation compares "
+            f"{label_set.name} asks for {view_of(label_set).offer.noun}, and an ablation compares "
             "observations",
             remedy="compare such runs with labelwright eval",
         )
@@ -116,9 +116,10 @@ def _page(
     label_set: LabelSet,
     settings: CompareSettings,
 ) -> Page:
-    from eval.kinds import view_of
+    from eval.comparing import view_of
     from eval.page.frame import Page
     from eval.read.aligned import Inputs
+    from eval.stats.significance import analysed
     from eval.studies.ablation import ablation_section
 
     view = view_of(label_set)
@@ -132,7 +133,7 @@ def _page(
         patient_column=options.patient_column or PATIENT,
     )
     metric = options.metric or view.metrics(label_set)[0]
-    analysis: Any = view.analyse(view.load(inputs), settings, metric=metric, all_pairs=False)
+    analysis: Any = analysed(view, view.load(inputs), settings, metric=metric, all_pairs=False)
     section = ablation_section(analysis, runs)
     return Page(
         analysis=analysis,

@@ -19,13 +19,13 @@ OTHER_SET = "remove it, or give such a label set with --label-set"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    from eval.kinds import views
+    from eval.kinds import offers
 
     parser.epilog = (
         "labelwright eval ablation … compares labeling with and without similar reports."
     )
     EvalOptions.add_flags(parser)
-    add_metric(parser, views())
+    add_metric(parser, offers())
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,17 +45,17 @@ def perform(options: EvalOptions) -> list[str]:
         InputError: gold or predictions cannot be read, or share no report.
         OutputError: the folder cannot be written.
     """
-    from eval.comparing import compare
-    from eval.kinds import view_of, views
-    from eval.page.write import check_folder, write_report
+    from eval.comparing import compare, view_of
+    from eval.kinds import offers
+    from eval.page.frame import check_folder, write_report
 
     settings, runs = options.settings(), seed_runs(options.seeds)
     predictions = named_paths(options.pred) or {name: each[0] for name, each in runs.items()}
     label_set = found_label_set(options.label_set, options.gold, predictions.values())
     own = view_of(label_set)
-    for view in views():
-        why = f"does not apply to label set {label_set.name}, only to label sets of {view.noun}"
-        options.refuse(sorted(view.flags - own.flags), why, remedy=OTHER_SET)
+    for offer in offers():
+        why = f"does not apply to label set {label_set.name}, only to label sets of {offer.noun}"
+        options.refuse(sorted(offer.flags - own.offer.flags), why, remedy=OTHER_SET)
     more = options.more(runs)
     if options.reports and not (options.include_text or own.scores_texts):
         raise ConfigError(

@@ -14,7 +14,7 @@ from labelwright.errors import ConfigError
 from labelwright.options import Options, flag, read_by, switch
 
 if TYPE_CHECKING:
-    from eval.kinds.base import KindView, More
+    from eval.kinds.base import More, Offer
     from eval.read.aligned import Inputs
     from eval.stats.significance import CompareSettings
     from labelwright.label_set import LabelSet
@@ -95,9 +95,9 @@ class CompareOptions(Options):
         )
 
 
-def add_metric(parser: argparse.ArgumentParser, views: Iterable[KindView]) -> None:
+def add_metric(parser: argparse.ArgumentParser, offers: Iterable[Offer]) -> None:
     """``--metric``, whose help says what each of these kinds has."""
-    offered = [f"for {view.noun} {view.metrics_help}" for view in views if view.metrics_help]
+    offered = [f"for {each.noun} {each.metrics_help}" for each in offers]
     parser.add_argument(
         "--metric", metavar="NAME", help=f"what the verdict is about: {'; '.join(offered)}"
     )
