@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from inference.runs.merge import Tables, tables_of
 from inference.runs.shards import Item, Shard, label_shard, lines_for
-from inference.runs.tables import Tables, tables_of
 from labelwright.errors import InputError
 from labelwright.labelers.base import ReportLabeler
 from labelwright.records import Prediction

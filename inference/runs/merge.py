@@ -1,4 +1,8 @@
-"""From parts to the files the user asked for: one pass, in input order, constant memory."""
+"""From parts to the files the user asked for: one pass, in input order, constant memory.
+
+The tables are written as the label set's task kind says; where two readers labeled,
+``disagreements.csv`` says where they differ, one line per observation.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,45 @@ from typing import IO, Any
 
 from inference.runs.job import DISAGREEMENTS, PARTS, PREDICTIONS, REJECTS
 from inference.runs.shards import part_path, sort_of
-from inference.runs.tables import Tables, tables_of
 from labelwright.errors import LabelwrightError, OutputError
-from labelwright.io.jsonl import atomic_write, writing
+from labelwright.io.delimited import TableWriter, id_header
+from labelwright.io.jsonl import PRIVATE, atomic_write, writing
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.records import LABELS
 from labelwright.tasks import kind_of
 from labelwright.tasks.base import Tally
 from labelwright.text.amounts import amount
+
+
+def tables_of(label_set: LabelSet) -> tuple[str, ...]:
+    """The tables' file names."""
+    return kind_of(label_set).files
+
+
+def id_clash(label_set: LabelSet, id_column: str) -> bool:
+    """Whether the id column has the name of another column of a table."""
+    return any(
+        id_header(id_column) in table.columns for table in kind_of(label_set).tables(label_set)
+    )
+
+
+class Tables:
+    """Writes the tables from complete values, row by row."""
+
+    def __init__(self, handles: Sequence[IO[str]], label_set: LabelSet, *, id_column: str) -> None:
+        tables = kind_of(label_set).tables(label_set)
+        self._tables = [
+            (TableWriter(handle, table.columns, id_column=id_column), table.rows)
+            for handle, table in zip(handles, tables, strict=True)
+        ]
+
+    def add(self, identifier: str, value: Any) -> None:
+        """Write the rows of one report."""
+        for writer, rows in self._tables:
+            for cells in rows(value):
+                writer.add(identifier, cells)
+
 
 Line = tuple[str, dict[str, Any]]
 """A line with its end as it is stored, and the row that it says."""
@@ -188,3 +222,80 @@ def _damaged(path: Path) -> OutputError:
         remedy="delete this one file and run the same command again",
         source=path,
     )
+
+
+COLUMNS = ("observation", "first", "second", "label", "decided_by", "probability")
+"""Behind the id. ``label`` is what the result says; a rule of the label set may have overridden
+both. ``probability`` is that of the first reader's label, where it gives one."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """How often two readers differ: labels, the reports that these stand in, and who decided."""
+
+    labels: int = 0
+    reports: int = 0
+    decided_by_second: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """For the manifest."""
+        return {
+            "labels_that_differ": self.labels,
+            "reports_that_differ": self.reports,
+            "decided_by_second": self.decided_by_second,
+        }
+
+
+def write_disagreements(folder: Path, label_set: LabelSet, *, id_column: str) -> Differences:
+    """Write the table of a result folder from its ``predictions.jsonl``.
+
+    Raises:
+        OutputError: it cannot be written, or a line is damaged.
+    """
+    labels = reports = by_second = 0
+    with atomic_write(folder / DISAGREEMENTS, mode=PRIVATE) as handle:
+        name = "id" if id_column in COLUMNS else id_column  # else two columns had one name
+        table = TableWriter(handle, COLUMNS, id_column=name)
+        kind = kind_of(label_set)
+        for _, row in lines_of(folder / PREDICTIONS):
+            value = value_of(row, label_set)
+            if not kind.complete(value):
+                continue
+            found = list(_cells(row, kind.picks(label_set, value)))
+            for cells in found:
+                table.add(row["id"], cells)
+            labels += len(found)
+            reports += bool(found)
+            by_second += len((row.get("second") or {}).get("decided", ()))
+    return Differences(labels, reports, by_second)
+
+
+def compare_readers(
+    folder: Path, label_set: LabelSet, labelers: Iterable[Mapping[str, Any]], *, id_column: str
+) -> dict[str, dict[str, int]]:
+    """What the manifest says of two readers, whose table is written; empty where there are none.
+
+    Args:
+        labelers: what the labelers say of themselves that labeled the folder.
+
+    Raises:
+        OutputError: as :func:`write_disagreements`.
+    """
+    if not any("second_reader" in said for said in labelers):
+        return {}
+    return {"readers": write_disagreements(folder, label_set, id_column=id_column).to_json()}
+
+
+def _cells(row: Mapping[str, Any], picks: Mapping[str, str | None]) -> Iterator[list[str]]:
+    second = row.get("second") or {}
+    for name in second.get("disagree", ()):
+        first = second["first"][name]
+        given = (row.get("probs") or {}).get(name, {}).get(first)
+        yield [
+            name,
+            first or "",
+            second["labels"][name] or "",
+            picks[name] or "",
+            "second" if name in second["decided"] else "first",
+            "" if given is None else str(given),
+        ]

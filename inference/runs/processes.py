@@ -17,8 +17,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from inference.runs.ask import Result
-from inference.runs.shards import Shard
+from inference.runs.shards import Result, Shard
 from inference.runs.workers import AHEAD, Factory, Failure, Worker
 from labelwright.errors import LabelwrightError
 from labelwright.label_set import LabelSet

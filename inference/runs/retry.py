@@ -19,9 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from inference.runs import job as jobs
-from inference.runs.loop import label_all
-from inference.runs.merge import Line, complete, lines_of, outputs, part_lines, write_results
-from inference.runs.readers import compare_readers
+from inference.runs.batch import label_all
+from inference.runs.merge import (
+    Line,
+    compare_readers,
+    complete,
+    lines_of,
+    outputs,
+    part_lines,
+    write_results,
+)
 from inference.runs.shards import Item
 from labelwright.errors import ConfigError, InputError, OutputError
 from labelwright.io.jsonl import dumps, write_json, writing

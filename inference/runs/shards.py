@@ -1,5 +1,8 @@
 """Shards: a fixed number of input rows, labeled together, stored in one file or not at all.
 
+Equal texts are labeled once. Where memory does not do for a block of reports, halves of it are
+asked for.
+
 A part's file appears by an atomic rename after its bytes are on disk, so its existence
 means that its rows are done. It holds, in input order, the finished lines of
 ``predictions.jsonl`` and ``rejects.jsonl``; a prediction that leaves an observation
@@ -9,21 +12,31 @@ undetermined is followed by its reject.
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from inference.runs.ask import Result, ask
-from inference.runs.repeats import Repeats, own
+from inference.decode.memory import free_memory, out_of_memory
 from labelwright import kinds
+from labelwright.errors import LabelwrightError
 from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.labelers.base import ReportLabeler, key_of
 from labelwright.records import Prediction, Reject, Report
 
 Item = Report | Reject
 _COUNT = re.compile(r" \(\d+\)$")
+Result = Prediction | Reject
+
+HALVED = "out of memory: labeled in a smaller block"
+"""Note of a prediction that came only when its block was halved."""
+ALONE = "out of memory, even alone"
+"""Reason of a report that the memory does not do for although it does for others."""
+ENTRIES = 4096
+"""Texts remembered. A result with probabilities of 14 observations takes some 7 kB, so at most
+about 30 MB; the texts themselves are not kept."""
 
 
 @dataclass(frozen=True)
@@ -129,3 +142,106 @@ def _undetermined(item: Item, prediction: Prediction) -> Reject:
     what = kinds.load(prediction.task).open_reason
     reason = f"{what} ({', '.join(sorts) or 'no problem named'})"
     return Reject(prediction.id, item.source, item.row, reason)
+
+
+def ask(labeler: ReportLabeler, reports: Sequence[Report], rows: str) -> list[Result]:
+    """One result per report, in order.
+
+    A block that the memory does not do for is halved until it does; the predictions bear the
+    note :data:`HALVED`, and a report that does not pass even alone is rejected.
+
+    Args:
+        rows: where the reports stand, for messages, e.g. ``rows 1 to 32``.
+
+    Raises:
+        LabelwrightError: the labeler failed, or not one report passed; never shows text.
+    """
+    results = _answers(labeler, reports, rows)
+    if all(isinstance(result, Reject) and result.reason == ALONE for result in results):
+        raise _failed(labeler, rows, "lack of memory", "with a smaller --batch-size")
+    return results
+
+
+def memory_shaped(result: Result) -> bool:
+    """Whether lack of memory left its mark on a result, so that another try may be better."""
+    if isinstance(result, Reject):
+        return result.reason == ALONE
+    return HALVED in result.notes
+
+
+def _answers(labeler: ReportLabeler, reports: Sequence[Report], rows: str) -> list[Result]:
+    try:
+        answers = list(labeler.label_reports(reports))
+    except LabelwrightError:
+        raise
+    except Exception as error:  # its message may quote a report: only its type is shown
+        if not out_of_memory(error):
+            raise _failed(labeler, rows, type(error).__name__) from error
+    else:
+        if [answer.id for answer in answers] != [report.id for report in reports]:
+            raise LabelwrightError(
+                f"{labeler.name} did not answer every report of {rows} once and in order",
+                remedy="fix the labeler: label_reports returns one result per report",
+            )
+        return answers
+    free_memory()  # only here is the error gone, and with it what its frames held
+    if len(reports) == 1:
+        return [Reject(reports[0].id, reports[0].source, reports[0].row, ALONE)]
+    middle = len(reports) // 2
+    halves = _answers(labeler, reports[:middle], rows) + _answers(labeler, reports[middle:], rows)
+    return [_as_halved(result) for result in halves]
+
+
+def _as_halved(result: Result) -> Result:
+    if isinstance(result, Reject) or HALVED in result.notes:
+        return result
+    return replace(result, notes=(*result.notes, HALVED))
+
+
+def _failed(
+    labeler: ReportLabeler, rows: str, what: str, again: str | None = None
+) -> LabelwrightError:
+    return LabelwrightError(
+        f"{labeler.name} failed on {rows} with {what}",
+        remedy=f"run the same command again {again}"
+        if again
+        else "finished rows are kept; --debug shows where (it may show report text)",
+    )
+
+
+class Repeats:
+    """From text to result, for the ``entries`` texts that were asked for last.
+
+    Results that lack of memory shaped are not remembered.
+    """
+
+    def __init__(self, entries: int = ENTRIES) -> None:
+        self.entries = entries
+        self._results: OrderedDict[bytes, Result] = OrderedDict()
+
+    def get(self, key: bytes) -> Result | None:
+        """The result of an equal text, if it is still remembered."""
+        found = self._results.get(key)
+        if found is not None:
+            self._results.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, result: Result) -> None:
+        """Remember a result; the one that was not asked for the longest time gives way."""
+        if memory_shaped(result) or not self.entries:
+            return
+        self._results[key] = result
+        if len(self._results) > self.entries:
+            self._results.popitem(last=False)
+
+
+def own(answer: Result, item: Report) -> Result:
+    """The answer to an equal text as that of ``item``; it took no time of its own."""
+    if isinstance(answer, Reject):
+        return Reject(item.id, item.source, item.row, answer.reason)
+    return _renamed(answer, item.id)
+
+
+def _renamed(answer: Prediction, identifier: str) -> Prediction:
+    seconds = None if answer.seconds is None else 0.0
+    return replace(answer, id=identifier, seconds=seconds, usage=None)

@@ -11,9 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from inference.runs.ask import Result
-from inference.runs.repeats import Repeats
-from inference.runs.shards import Shard, label_shard
+from inference.runs.shards import Repeats, Result, Shard, label_shard
 from labelwright.errors import LabelwrightError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler

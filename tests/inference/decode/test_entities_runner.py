@@ -17,8 +17,8 @@ from inference.exports.export import check_also, export
 from inference.runs.batch import Summary, run
 from inference.runs.dry_run import dry_run
 from inference.runs.job import FURTHER
+from inference.runs.merge import id_clash
 from inference.runs.retry import retry
-from inference.runs.tables import id_clash
 from labelwright.errors import ConfigError
 from labelwright.io.manifest import sha256_file, sha256_folder
 from labelwright.label_set import LabelSet

@@ -15,7 +15,7 @@ from batch_tools import CANARY, FILES, HEAD, Stub, content, jsonl, label, timele
 from tqdm import std
 
 from inference.runs.batch import run
-from inference.runs.repeats import Repeats
+from inference.runs.shards import Repeats
 from labelwright.errors import ConfigError, InputError, LabelwrightError, OutputError
 from labelwright.io.lock import locked
 from labelwright.labelers.base import key_of

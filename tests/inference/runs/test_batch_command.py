@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from label_tables import write_labels
 from tqdm import tqdm
 
-from inference.runs import loop, watch
+from inference.runs import batch, watch
 from inference.runs.dry_run import dry_run, duration, size, spread
 from inference.runs.watch import BLOCK, Watch
 from labelwright import cli
@@ -244,7 +244,7 @@ def test_progress_after_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     texts = [f"text {i}" for i in range(20)]
     with pytest.raises(LabelwrightError):
         label(tmp_path, texts, labeler=Stops())
-    monkeypatch.setattr(loop, "progress_bar", Bar)
+    monkeypatch.setattr(batch, "progress_bar", Bar)
 
     def slow(items: Sequence[str]) -> Iterator[Report]:
         for index, text in enumerate(items):
@@ -253,7 +253,7 @@ def test_progress_after_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             yield Report(id=f"r{index}", text=text, source="in.csv", row=index + 1)
 
     parts = tmp_path / "parts"
-    rows, now = loop.label_all(Stub(), slow(texts), parts, 2, 20)
+    rows, now = batch.label_all(Stub(), slow(texts), parts, 2, 20)
     assert (sum(rows), now) == (20, 16)
     last = bars[0].last  # type: ignore[attr-defined]
     assert (last["initial"], last["n"], last["total"]) == (4, 20, 20)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from batch_tools import CANARY, Stub, jsonl, label
 
-from inference.runs.ask import ALONE, HALVED
 from inference.runs.interrupt import patient, terminable
+from inference.runs.shards import ALONE, HALVED
 from labelwright.errors import LabelwrightError
 from labelwright.records import Prediction, Reject, Report
 

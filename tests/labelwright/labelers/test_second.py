@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inference.runs.readers import write_disagreements
+from inference.runs.merge import write_disagreements
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
