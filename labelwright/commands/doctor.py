@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
+from labelwright.options import Options, flag, switch
 from labelwright.version import __version__
 
 GOOD, MISSING, BAD = "ok", "--", "!!"
@@ -31,24 +32,29 @@ class Finding:
     text: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions(Options):
+    """What is looked at besides the machine."""
+
+    hub: bool = switch("also ask whether the Hugging Face hub can be reached")
+    out: Path = flag(
+        "the folder that results are to go to (default: this one)",
+        default=Path(),
+        type=Path,
+        metavar="DIR",
+    )
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument(
-        "--hub", action="store_true", help="also ask whether the Hugging Face hub can be reached"
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="the folder that results are to go to (default: this one)",
-    )
+    DoctorOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the findings; 2 where something is in the way."""
+    options = DoctorOptions.from_flags(arguments)
     found = []
-    for one in findings(arguments.out, hub=arguments.hub):
+    for one in findings(options.out, hub=options.hub):
         found.append(one)
         sys.stdout.write(f"{one.state}  {one.name:<22} {one.text}\n")
         sys.stdout.flush()

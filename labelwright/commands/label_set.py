@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 
 from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet, shipped_names
+from labelwright.options import Options, flag, read_by
 from labelwright.tasks import kind_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedSet(Options):
+    """The label set that is checked or shown."""
+
+    label_set: str = flag("a YAML file or a shipped name", place=True, metavar="FILE|NAME")
+    debug: bool = read_by(lambda given: given.debug)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,8 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("list", help="names of the shipped label sets")
     for verb, text in (("check", "say line and remedy for every mistake"), ("show", "print it")):
-        sub = verbs.add_parser(verb, help=text)
-        sub.add_argument("label_set", metavar="FILE|NAME", help="a YAML file or a shipped name")
+        NamedSet.add_flags(verbs.add_parser(verb, help=text))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -25,10 +34,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.verb == "list":
         out.writelines(f"{name}\n" for name in shipped_names())
         return 0
+    options = NamedSet.from_flags(arguments)
     try:
-        label_set = LabelSet.load(arguments.label_set)
+        label_set = LabelSet.load(options.label_set)
     except LabelSetError as error:
-        if not error.problems or arguments.debug:
+        if not error.problems or options.debug:
             raise
         sys.stderr.writelines(f"{line}\n" for line in error.problems)
         sys.stderr.write(f"labelwright: {len(error.problems)} mistake(s) in {error.source}\n")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labelwright.errors import ConfigError, OutputError
-from labelwright.options import seed
+from labelwright.options import Options, flag, seed, switch
 
 if TYPE_CHECKING:
     from labelwright.commands.grid.file import Grid
@@ -24,50 +25,64 @@ command again goes on; what is finished is not made again.
 """
 
 
+def _seeds(text: str) -> tuple[int, ...]:
+    found = tuple(seed(part.strip()) for part in text.split(","))
+    if len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError("names a seed twice")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions(Options):
+    """A grid, what of it is run, and on which notes."""
+
+    grid: str = flag(
+        "a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025, "
+        "cecca2025, francis2025, francis2025-parts",
+        place=True,
+        metavar="GRID",
+    )
+    files: tuple[str, ...] = flag(
+        "annotated notes (default: those of the grid)",
+        place=True,
+        default=(),
+        nargs="*",
+        metavar="FILE",
+    )
+    unlabeled: tuple[str, ...] = flag(
+        "notes without annotations, for cells with pseudo-labels",
+        default=(),
+        nargs="+",
+        metavar="FILE",
+    )
+    out: Path = flag("where all that is made goes", required=True, type=Path, metavar="DIR")
+    seeds: tuple[int, ...] = flag(
+        "seeds of training (default: those of the grid, or 42)",
+        default=(),
+        type=_seeds,
+        metavar="N,N",
+    )
+    only: tuple[str, ...] = flag(
+        "only these options of an axis; repeatable",
+        default=(),
+        action="append",
+        metavar="AXIS=A,B",
+    )
+    set: tuple[str, ...] = flag(
+        "a flag for all cells, such as train.num_train_epochs=2, or null to take one of the "
+        "file away; stages: build, pretrain, train, pseudo, label; repeatable",
+        default=(),
+        action="append",
+        metavar="STAGE.FLAG=VALUE",
+    )
+    dry_run: bool = switch("list the cells and what is to be done; stop")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument(
-        "grid",
-        metavar="GRID",
-        help="a YAML file, or a shipped one: almeida2025, almeida2025-imbalance, aprilia2025, "
-        "cecca2025, francis2025, francis2025-parts",
-    )
-    parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="annotated notes (default: those of the grid)"
-    )
-    parser.add_argument(
-        "--unlabeled",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="notes without annotations, for cells with pseudo-labels",
-    )
-    parser.add_argument(
-        "--out", required=True, type=Path, metavar="DIR", help="where all that is made goes"
-    )
-    parser.add_argument(
-        "--seeds", metavar="N,N", help="seeds of training (default: those of the grid, or 42)"
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        default=[],
-        metavar="AXIS=A,B",
-        help="only these options of an axis; repeatable",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="STAGE.FLAG=VALUE",
-        help="a flag for all cells, such as train.num_train_epochs=2, or null to take one of the "
-        "file away; stages: build, pretrain, train, pseudo, label; repeatable",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="list the cells and what is to be done; stop"
-    )
+    GridOptions.add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -79,22 +94,23 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.io.jsonl import writing
     from labelwright.io.lock import LOCK_FILE, locked
 
-    grid = read_grid(arguments.grid)
-    cells = grid.cells(only=_only(arguments.only), given=given_flags(arguments.set))
+    options = GridOptions.from_flags(arguments)
+    grid = read_grid(options.grid)
+    cells = grid.cells(only=_only(options.only), given=given_flags(options.set))
     runs = plan(
         grid,
         cells,
-        files=arguments.files or grid.files,
-        unlabeled=arguments.unlabeled or grid.unlabeled,
-        seeds=_seeds(arguments.seeds) or grid.seeds,
+        files=options.files or grid.files,
+        unlabeled=options.unlabeled or grid.unlabeled,
+        seeds=options.seeds or grid.seeds,
     )
-    out: Path = arguments.out
+    out = options.out
     foreign = out.is_dir() and not (out / LEDGER).is_file()
     if foreign and any(path.name != LOCK_FILE for path in out.iterdir()):
         raise OutputError("the folder holds other files", remedy="choose another --out", source=out)
     folder = Folder(out)
     folder.check(list(dict.fromkeys(step for run in runs for step in run.steps)))
-    if arguments.dry_run:
+    if options.dry_run:
         sys.stdout.write(_rehearsal(runs, folder))
         return 0
     with writing(out):
@@ -201,18 +217,6 @@ def _only(values: Sequence[str]) -> dict[str, list[str]]:
                 f"--only {value!r} names no options", remedy="write AXIS=A,B, once per axis"
             )
         found[axis] = parts
-    return found
-
-
-def _seeds(text: str | None) -> tuple[int, ...]:
-    if text is None:
-        return ()
-    try:
-        found = tuple(seed(part.strip()) for part in text.split(","))
-    except argparse.ArgumentTypeError as error:
-        raise ConfigError(f"--seeds {text!r}: each {error}", remedy="write 1,2,3") from None
-    if len(set(found)) < len(found):
-        raise ConfigError(f"--seeds {text!r} has one twice", remedy="give each once")
     return found
 
 
