@@ -11,16 +11,41 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
 
 from labelwright.commands.flags import Parser, meant
-from labelwright.commands.usual import USUAL
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import quick_products, rare_collections, wait_asleep
 from labelwright.version import __version__
+
+_COLUMNS = ("files", "--id-column", "--text-columns", "--patient-column", "--input-format")
+
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "build": (
+        *_COLUMNS,
+        *("--synthetic", "--label-set", "--labels", "--sections", "--split", "--seed", "--preview"),
+        *("--windows", "--out", "--overwrite"),
+    ),
+    "label": (
+        *_COLUMNS,
+        *("--model", "--label-set", "--out", "--sections", "--limit", "--dry-run"),
+        *("--retry-rejects", "--also", "--evidence", "--second-reader", "--device", "--workers"),
+        "--server",
+    ),
+    "phrases": (*_COLUMNS, "--by", "--out"),
+    "pseudo-label": (*_COLUMNS, "--data", "--pred", "--min-prob", "--with-empty", "--out"),
+    "eval": (
+        *("--gold", "--pred", "--out", "--label-set", "--title", "--reference", "--patients"),
+        *("--metric", "--margin", "--metadata", "--subgroup", "--calibration-gold"),
+        *("--calibration-pred", "--accuracy", "--reports", "--include-text", "--seed"),
+    ),
+    "evidence": (*_COLUMNS, "--pred", "--out", "--sections", "--limit", "--title"),
+    "convert": (*_COLUMNS, "--from", "--to", "--out", "--offset-unit"),
+}
+"""The flags that most people need: what ``--help`` shows; of other commands it shows all."""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from eval.groups.groups import Groups
-from eval.groups.subgroups import MIN_CASES, Audit, AuditSettings, audit
+from eval.groups.subgroups import MIN_CASES, Audit, AuditSettings, Groups, audit
 from eval.kinds.certainty.scores import CLASSES, Analysis
+from eval.page.contents import SUBGROUPS, Section, unbroken
 from eval.page.figures import Drawing, both_widths
 from eval.page.forest import difference_axis
 from eval.page.plots import WIDE, Row, colour, interval_text, legend, signed
-from eval.page.section import SUBGROUPS, Section, unbroken
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value, p_equals
 from eval.page.verdict import percent

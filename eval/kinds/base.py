@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
-    from eval.page.contents import Contents
+    from eval.page.contents import Contents, Section
     from eval.page.frame import AgreementPage
-    from eval.page.section import Section
     from eval.read.aligned import Aligned, Inputs
     from eval.stats.significance import CompareSettings, Counted
     from labelwright.label_set import LabelSet

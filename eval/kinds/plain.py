@@ -17,11 +17,10 @@ import numpy as np
 from eval.kinds.base import KindView, Offer
 from eval.page.contents import Contents, Errors, Filter
 from eval.page.labeler_tables import answers, scores_per_part, without_answer
-from eval.page.methods import joined
 from eval.page.pair_tables import differences
 from eval.page.plots import colour, colours
 from eval.page.tables import Column, Table, sentence, unformula
-from eval.page.verdict import sample, shared_notices
+from eval.page.verdict import joined, sample, shared_notices
 from eval.read.aligned import (
     Aligned,
     Coverage,
@@ -29,9 +28,10 @@ from eval.read.aligned import (
     check_predictions,
     common,
     coverage,
+    known_values,
     prediction_file,
+    predictions,
 )
-from eval.read.values import known_values, predictions
 from eval.stats.counts import Bools
 from eval.stats.significance import CompareSettings, Counted
 from eval.stats.tested import Tested

@@ -20,15 +20,13 @@ from markupsafe import Markup
 
 from eval.page import labeler_tables, pair_tables
 from eval.page.checklist import checklist, checklist_table
-from eval.page.contents import MOST, Contents
+from eval.page.contents import MOST, SUBGROUPS, Contents, Section
 from eval.page.figures import Drawing, figures
-from eval.page.methods import model_sentences, tests_paragraph
-from eval.page.palette import LIGHT, resolved
 from eval.page.render import environment, render_page, script_json
 from eval.page.score_file import page_json
-from eval.page.section import SUBGROUPS, Section
+from eval.page.svg import LIGHT, resolved
 from eval.page.tables import Table, main_text, sentence, span_text
-from eval.page.verdict import Notices, Verdict, facts, verdicts
+from eval.page.verdict import Notices, Verdict, facts, model_sentences, tests_paragraph, verdicts
 from eval.read.provenance import Independence, Source, source_notices
 from eval.stats.tested import Tested
 from labelwright.errors import OutputError

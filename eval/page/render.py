@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
-from eval.page.palette import DARK, LIGHT
 from eval.page.plots import COLOURS
+from eval.page.svg import DARK, LIGHT
 from eval.page.tables import main_text, sort_key, span_text
 
 if TYPE_CHECKING:

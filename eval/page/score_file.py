@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from eval.page.section import Section
+from eval.page.contents import Section
 from eval.page.verdict import verdicts
 from eval.read.provenance import Independence, Source
 from eval.stats.multiple import Several

@@ -9,9 +9,9 @@ from typing import Any
 
 from eval.kinds.certainty.read import INDEX
 from eval.kinds.certainty.scores import CLASSES, Analysis
+from eval.page.contents import Section, unbroken
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import colour
-from eval.page.section import Section, unbroken
 from eval.page.tables import Column, Table, Value
 from eval.page.verdict import percent
 from eval.probability.calibration import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from eval.kinds.base import More
 from eval.kinds.certainty.scores import Analysis
-from eval.page.section import Section
+from eval.page.contents import Section
 from eval.probability.agreement import by_agreement, held_by_agreement
 from eval.probability.calibration_section import calibration_section
 from eval.probability.held_out import load_held_out

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from eval.kinds.certainty.scores import Analysis
+from eval.page.contents import Section, unbroken
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import colour
-from eval.page.section import Section, unbroken
 from eval.page.tables import Column, Table, main_text, span_text
 from eval.page.verdict import percent
 from eval.probability.calibration import resampling_of

@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, Literal
 
 from eval.kinds.certainty.scores import Analysis
+from eval.page.contents import Section, unbroken
 from eval.page.figures import Drawing, both_widths
 from eval.page.plots import WIDE, Axis, colour, legend, signed
-from eval.page.section import Section, unbroken
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value, p_equals
 from eval.page.verdict import outcome, percent, sample, span_words

@@ -8,13 +8,35 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from labelwright.commands.input_flags import ReadingOptions
 from labelwright.options import flag
+from labelwright.records import Span
 from labelwright.text.amounts import amount
-from labelwright.text.phrases import LINE, WAYS
+from labelwright.text.sentences import sentence_spans
+
+LINE, SENTENCE = WAYS = ("newline", "sentence")
+
+
+def phrase_spans(text: str, by: str) -> Iterator[Span]:
+    """Where the phrases stand, without white space at their edges; empty ones are none.
+
+    Args:
+        by: one of :data:`WAYS`.
+    """
+    if by == SENTENCE:
+        yield from sentence_spans(text)
+        return
+    at = 0
+    for line in text.splitlines(keepends=True):
+        body = line.strip()
+        if body:
+            start = at + line.index(body)
+            yield start, start + len(body)
+        at += len(line)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +57,6 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.io.jsonl import atomic_write, dumps
     from labelwright.readers import read_reports
     from labelwright.records import Reject
-    from labelwright.text.phrases import phrase_spans
 
     options = PhraseOptions.from_flags(arguments)
     documents = phrases = rejected = 0

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from labelwright.cli import COMMANDS, main, parser
+from labelwright.cli import COMMANDS, USUAL, main, parser
 from labelwright.commands import doctor
 from labelwright.commands.completion import SHELLS, script, words_of
 from labelwright.commands.flags import Parser
-from labelwright.commands.usual import USUAL
 
 
 def sub(name: str) -> Parser:

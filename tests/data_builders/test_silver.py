@@ -11,10 +11,10 @@ import pytest
 from data_builders.sources.silver import FILTERS, REPAIRS, SilverAnswers
 from labelwright.cli import main
 from labelwright.commands.building import flags
+from labelwright.commands.phrases import phrase_spans
 from labelwright.errors import InputError
 from labelwright.io.jsonl import write_jsonl
 from labelwright.records import Report
-from labelwright.text.phrases import phrase_spans
 
 LABELS = (
     "name: signs\nversion: '1'\ntask: entities\ninstruction: 'Mark {labels}.'\n"

@@ -16,7 +16,7 @@ from page_tools import FAST, compared, coverage
 from eval.kinds.certainty.page import VIEW
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import Analysis
-from eval.page.section import Section
+from eval.page.contents import Section
 from eval.read.provenance import Source
 from eval.stats.estimates import Estimate
 from eval.stats.significance import analysed

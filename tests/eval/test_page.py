@@ -11,8 +11,8 @@ import pytest
 from page_tools import checked, compared, page
 
 from eval.kinds.certainty.scores import Analysis
+from eval.page.contents import Section
 from eval.page.frame import Page
-from eval.page.section import Section
 from eval.page.tables import Column, Table
 from eval.read.provenance import Independence
 from eval.stats.estimates import Estimate

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from eval.page.forest import difference_axis
-from eval.page.palette import DARK, LIGHT, resolved
 from eval.page.plots import Row, critical_difference, signed
 from eval.page.render import environment, script_json
-from eval.page.svg import Canvas, shorten
+from eval.page.svg import DARK, LIGHT, Canvas, resolved, shorten
 from eval.page.tables import Column, Table, latex, p_text
 from eval.stats.estimates import Estimate
 

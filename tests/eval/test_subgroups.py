@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.groups.groups import NOT_STATED, Grouping, Groups, load_groups
-from eval.groups.subgroups import AuditSettings, audit
+from eval.groups.subgroups import NOT_STATED, AuditSettings, Grouping, Groups, audit, load_groups
 from eval.kinds.certainty.read import Comparison
 from eval.kinds.certainty.scores import score
 from eval.read.aligned import Coverage

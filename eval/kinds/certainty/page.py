@@ -10,22 +10,20 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from eval.groups.groups import Grouping, load_groups
 from eval.groups.section import subgroup_section
+from eval.groups.subgroups import Grouping, load_groups
 from eval.kinds.base import KindView, More
 from eval.kinds.certainty import METRICS, OFFER
 from eval.kinds.certainty.read import Comparison, load
 from eval.kinds.certainty.scores import ANSWERS, MENTION, TASKS, Analysis, TaskScores, counted
 from eval.page import labeler_tables, pair_tables
-from eval.page.contents import Contents, Errors, Filter, Folded, Further, Heat
+from eval.page.contents import Contents, Errors, Filter, Folded, Further, Heat, Section
 from eval.page.labeler_tables import F1, P, R, whole_last
-from eval.page.methods import joined
 from eval.page.plots import colours
 from eval.page.render import environment
 from eval.page.score_file import by_part
-from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, sentence, unformula
-from eval.page.verdict import Notices, sample, shared_notices
+from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.probability.sections import probability_sections
 from eval.read.aligned import Inputs
 from eval.stats.significance import CompareSettings, Counted

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from eval.kinds.entities.scores import SpanAnalysis
+from eval.page.contents import Section
 from eval.page.figures import both_widths
 from eval.page.plots import WIDE, Axis, colour, legend
-from eval.page.section import Section
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value
 from eval.stats.counts import Floats, ratio

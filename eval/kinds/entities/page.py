@@ -17,13 +17,11 @@ from eval.kinds.entities.scores import SchemeScores, SpanAnalysis, counted, run_
 from eval.kinds.entities.seeds import runs_section
 from eval.kinds.entities.wrong import errors, kinds_section, outcomes
 from eval.page import labeler_tables, pair_tables
-from eval.page.contents import Contents, Folded, Heat
+from eval.page.contents import Contents, Folded, Heat, Section
 from eval.page.labeler_tables import F1, P, R
-from eval.page.methods import joined
 from eval.page.plots import colours
-from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, sentence
-from eval.page.verdict import Notices, sample, shared_notices
+from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.read.aligned import Inputs
 from eval.stats.significance import CompareSettings, Counted
 

@@ -28,8 +28,8 @@ from eval.kinds.entities.scores import (
     span_scores,
     span_statistics,
 )
+from eval.page.contents import Section
 from eval.page.plots import colour
-from eval.page.section import Section
 from eval.page.tables import Column, Table, Value, p_equals, sentence
 from eval.read.aligned import Inputs
 from eval.stats.counts import Floats, cluster_counts

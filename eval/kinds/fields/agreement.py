@@ -13,7 +13,7 @@ from eval.kinds.fields.asked import Asked
 from eval.kinds.fields.counts import Document
 from eval.kinds.fields.equality import all_in, distinct, matched
 from eval.kinds.fields.read import FieldComparison
-from eval.page.section import Section
+from eval.page.contents import Section
 from eval.page.tables import Column, Table, Value
 from eval.stats.counts import Counts, Floats, cluster_counts, ratio
 from eval.stats.estimates import Estimate

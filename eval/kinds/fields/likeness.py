@@ -23,8 +23,8 @@ from eval.kinds.fields.charts import Side, scatter
 from eval.kinds.fields.counts import Document
 from eval.kinds.fields.read import FieldComparison
 from eval.kinds.fields.stated import sides
+from eval.page.contents import Section
 from eval.page.figures import Drawing, both_widths
-from eval.page.section import Section
 from eval.page.tables import Column, Table, Value
 from eval.stats.counts import Floats
 

@@ -20,14 +20,12 @@ from eval.kinds.fields.stated import categories_section, shares_section, stated_
 from eval.kinds.fields.sureness import sureness_section
 from eval.kinds.fields.wrong import errors, kinds_section, points_json, points_table
 from eval.page import pair_tables
-from eval.page.contents import Contents, Folded
+from eval.page.contents import Contents, Folded, Section
 from eval.page.figures import both_widths
 from eval.page.frame import AgreementPage
-from eval.page.methods import joined
 from eval.page.plots import MEDIUM
-from eval.page.section import Section
 from eval.page.tables import Column, Table
-from eval.page.verdict import Notices, sample, shared_notices
+from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.read.aligned import Inputs
 from eval.read.provenance import read_source, source_notices
 from eval.stats.significance import CompareSettings, Counted

@@ -17,10 +17,11 @@ from eval.read.aligned import (
     check_predictions,
     common,
     coverage,
+    known_values,
     prediction_file,
+    predictions,
     read_column,
 )
-from eval.read.values import known_values, predictions
 from labelwright.errors import InputError
 from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl

@@ -11,9 +11,9 @@ from eval.kinds.fields.charts import GOLD, Side, field_map, stated_curves
 from eval.kinds.fields.counts import Document
 from eval.kinds.fields.equality import folded
 from eval.kinds.fields.read import FieldComparison
+from eval.page.contents import Section
 from eval.page.figures import both_widths
 from eval.page.plots import MEDIUM
-from eval.page.section import Section
 from eval.page.tables import Column, Table, Value
 
 MOST_WORDS = 30

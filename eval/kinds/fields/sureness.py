@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from eval.kinds.fields.agreement import LONG
 from eval.kinds.fields.analysis import FieldAnalysis
 from eval.kinds.fields.counts import Count
+from eval.page.contents import Section
 from eval.page.figures import both_widths
 from eval.page.plots import WIDE, Axis, colour, legend
-from eval.page.section import Section
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value
 from eval.probability.calibration import bin_edges, bin_index, expected_calibration_error

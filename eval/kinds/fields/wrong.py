@@ -15,10 +15,9 @@ from eval.kinds.fields.errors import KINDS, UNKNOWN, Error
 from eval.kinds.fields.read import FieldComparison
 from eval.kinds.fields.scores import Points
 from eval.page import labeler_tables
-from eval.page.contents import Errors, Filter
+from eval.page.contents import Errors, Filter, Section
 from eval.page.figures import both_widths
 from eval.page.plots import WIDE, Axis, colour, colours, legend
-from eval.page.section import Section
 from eval.page.svg import Canvas, shorten
 from eval.page.tables import Column, Table, Value, sentence, unformula
 from labelwright.tasks.fields.values import Item

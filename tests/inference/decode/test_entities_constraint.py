@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from inference.decode.decoder import DecodeOptions
 from inference.decode.guided import Guided, token_bytes
-from inference.decode.model_asker import ModelAsker
 from inference.decode.part_reader import Said
+from inference.engine import ModelAsker
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask

@@ -229,8 +229,8 @@ def test_sentence_by_sentence_a_note_is_what_its_sentences_are(loaded: Loaded) -
 def test_an_answer_that_does_not_end_is_cut_at_the_room_of_its_text(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference.decode.model_asker.MOST_TOKENS", 6)
-    monkeypatch.setattr("inference.decode.model_asker.MOST_SHARE", 0)
+    monkeypatch.setattr("inference.engine.MOST_TOKENS", 6)
+    monkeypatch.setattr("inference.engine.MOST_SHARE", 0)
     one, two, none = labeled(loaded, [NOTES["n2"], NOTES["n0"], NOTES["n1"]])
     assert isinstance(one, Prediction)
     assert one.problems == ("cut off",)  # one sentence, which cannot be divided

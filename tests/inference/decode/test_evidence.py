@@ -30,8 +30,7 @@ from hypothesis import strategies as st
 
 from inference.decode.constrained import Constrained
 from inference.decode.decoder import DecodeOptions
-from inference.decode.evidence import CARRIES, LOST, Evidence, Spans, Weights
-from inference.decode.evidence_places import Locator
+from inference.decode.evidence import CARRIES, LOST, Evidence, Locator, Spans, Weights
 from inference.decode.evidence_views import VIEWS, Read
 from inference.decode.one_pass import OnePass
 from inference.labeler import Labeler, LabelerOptions
