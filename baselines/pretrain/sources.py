@@ -15,7 +15,7 @@ from labelwright.errors import ConfigError, InputError
 from labelwright.io.data_folder import AGAIN, REPORTS, DataFolder, open_data_folder
 from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file
-from labelwright.readers.dispatch import read_reports, scan
+from labelwright.readers.formats import read_reports, scan
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report
 

@@ -5,7 +5,7 @@
 >>> items = read_reports([Path("reports.csv")], ReadOptions())  # doctest: +SKIP
 """
 
-from labelwright.readers.dispatch import FORMATS, Scan, read_reports, scan
+from labelwright.readers.formats import FORMATS, Scan, read_reports, scan
 from labelwright.readers.options import ReadOptions
 
 __all__ = ["FORMATS", "ReadOptions", "Scan", "read_reports", "scan"]

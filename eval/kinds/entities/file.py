@@ -15,8 +15,7 @@ from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.readers.annotated.base import LEFT_OUT, PASSED_OVER
 from labelwright.readers.annotated.json_rows import is_doccano, is_own
-from labelwright.readers.dispatch import read_reports
-from labelwright.readers.formats import FORMATS, Format, fitting, format_of
+from labelwright.readers.formats import FORMATS, Format, fitting, format_of, read_reports
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Entity, Prediction, Reject, Span
 

@@ -182,7 +182,7 @@ def perform(options: LabelOptions) -> str:
     from inference.runs.merge import id_clash
     from inference.runs.watch import Watch
     from labelwright.readers import scan
-    from labelwright.readers.dispatch import format_of
+    from labelwright.readers.formats import format_of
 
     options.check()
     request = request_of(options, options.settings, options.spread)
@@ -244,7 +244,7 @@ def _id_column(options: LabelOptions) -> str:
     """The user's own name for the id, so that ``labels.csv`` joins their tables."""
     if options.id_column:
         return options.id_column
-    from labelwright.readers.dispatch import FORMATS, format_of
+    from labelwright.readers.formats import FORMATS, format_of
 
     trees = all(format_of(path, options.reading) is FORMATS["mimic-cxr"] for path in options.files)
     return "study_id" if trees else "id"
