@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eval.kinds.entities.counts import borders, span_counts
+from eval.kinds.entities.errors import wrong_mentions
 from eval.kinds.entities.scores import schemes_of, span_scores
-from eval.kinds.entities.wrong import wrong_mentions
 from labelwright.io.jsonl import write_jsonl
 from labelwright.records import Entity, Prediction
 

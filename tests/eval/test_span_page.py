@@ -18,11 +18,11 @@ from span_tools import CANARY, WITH_CERTAINTIES, label_set, load_span_comparison
 from eval.kinds.base import More
 from eval.kinds.entities import SCHEMES
 from eval.kinds.entities.curves import ALL, curves
+from eval.kinds.entities.errors import GOLD, KINDS, PRED
 from eval.kinds.entities.page import VIEW, contents
 from eval.kinds.entities.read import SpanComparison
 from eval.kinds.entities.scores import SpanAnalysis, matched, span_statistics
 from eval.kinds.entities.seeds import run_test, seeds_section
-from eval.kinds.entities.wrong import GOLD, KINDS, PRED
 from eval.page.frame import Page
 from eval.page.tables import Table
 from eval.page.verdict import verdicts

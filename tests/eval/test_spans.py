@@ -16,9 +16,9 @@ from span_tools import TYPES, answers, e, from_tags, mentions, tag_pairs
 
 from eval.kinds.entities import matching as spans
 from eval.kinds.entities.counts import Column, borders, span_counts
+from eval.kinds.entities.errors import GOLD, KINDS, PRED, wrong_mentions
 from eval.kinds.entities.matching import common, match, overlaps
 from eval.kinds.entities.scores import Tally, tally
-from eval.kinds.entities.wrong import GOLD, KINDS, PRED, wrong_mentions
 from labelwright.records import Certainty, Entity
 
 QUICK = settings(max_examples=60, deadline=None)

@@ -38,8 +38,8 @@ from eval.kinds.entities import (
     WORDS_O,
 )
 from eval.kinds.entities.counts import Column, SpanCounts, borders, span_counts
+from eval.kinds.entities.errors import Wrong, wrong_mentions
 from eval.kinds.entities.read import SpanComparison
-from eval.kinds.entities.wrong import Wrong, wrong_mentions
 from eval.stats.counts import (
     FILL,
     Bools,
