@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from eval.page.figures import Drawing
+from eval.page.figures import Drawing, Heat
 from eval.page.tables import Table
 from eval.page.verdict import Notices
 
@@ -106,25 +106,6 @@ class Errors:
         if len(self.places) > MOST:
             found += f" The first {MOST} are here, all of them in errors.csv."
         return found + self.remark
-
-
-@dataclass(frozen=True)
-class Heat:
-    """The heat maps of differences.
-
-    Attributes:
-        columns: statistic and head.
-        whole: name of the last row, the scores over all parts.
-        by: what the columns are, after "minus F1 of the other labeler".
-        dash: what a dash means.
-        score: what the signature calls it.
-    """
-
-    columns: Mapping[str, str]
-    whole: str
-    by: str
-    dash: str
-    score: str
 
 
 @dataclass(frozen=True)

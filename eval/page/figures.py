@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from markupsafe import Markup
 
@@ -13,9 +14,6 @@ from eval.page.plots import MEDIUM, NARROW, WIDE, Row, bars, critical_difference
 from eval.page.svg import Canvas
 from eval.page.verdict import percent
 from eval.stats.tested import Tested
-
-if TYPE_CHECKING:
-    from eval.page.contents import Heat
 
 LEAST_SCALE = 0.05
 """Smaller differences than this never get the full colour."""
@@ -26,6 +24,25 @@ class Draw(Protocol):
 
     def __call__(self, *, width: int) -> Canvas:
         """Draw it ``width`` pixels wide."""
+
+
+@dataclass(frozen=True)
+class Heat:
+    """The heat maps of differences.
+
+    Attributes:
+        columns: statistic and head.
+        whole: name of the last row, the scores over all parts.
+        by: what the columns are, after "minus F1 of the other labeler".
+        dash: what a dash means.
+        score: what the signature calls it.
+    """
+
+    columns: Mapping[str, str]
+    whole: str
+    by: str
+    dash: str
+    score: str
 
 
 @dataclass(frozen=True, eq=False)

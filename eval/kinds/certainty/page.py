@@ -17,7 +17,8 @@ from eval.kinds.certainty import METRICS, OFFER
 from eval.kinds.certainty.read import Comparison, load
 from eval.kinds.certainty.scores import ANSWERS, MENTION, TASKS, Analysis, TaskScores, counted
 from eval.page import labeler_tables, pair_tables
-from eval.page.contents import Contents, Errors, Filter, Folded, Further, Heat, Section
+from eval.page.contents import Contents, Errors, Filter, Folded, Further, Section
+from eval.page.figures import Heat
 from eval.page.labeler_tables import F1, P, R, whole_last
 from eval.page.plots import colours
 from eval.page.render import environment

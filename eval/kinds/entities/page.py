@@ -17,7 +17,8 @@ from eval.kinds.entities.scores import SchemeScores, SpanAnalysis, counted, run_
 from eval.kinds.entities.seeds import runs_section
 from eval.kinds.entities.wrong import errors, kinds_section, outcomes
 from eval.page import labeler_tables, pair_tables
-from eval.page.contents import Contents, Folded, Heat, Section
+from eval.page.contents import Contents, Folded, Section
+from eval.page.figures import Heat
 from eval.page.labeler_tables import F1, P, R
 from eval.page.plots import colours
 from eval.page.tables import Column, Table, Value, sentence
