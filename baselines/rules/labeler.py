@@ -18,6 +18,7 @@ from baselines.rules import rule_book
 from baselines.rules.boxes import without_unticked
 from baselines.rules.mentions import Finder, Mention, Reading
 from baselines.rules.phrases import Sentence, sentences
+from baselines.rules.repeated import Repeated
 from baselines.rules.rule_book import RuleBook
 from baselines.rules.thread import Thread
 from labelwright.label_set import LabelSet
@@ -39,15 +40,15 @@ _REQUEST = 3
 """How many sentences a request in one line has at most."""
 
 
-_FINDERS: deque[tuple[RuleBook, Finder]] = deque(maxlen=4)
+_FINDERS: deque[tuple[RuleBook, Repeated]] = deque(maxlen=4)
 """The finders made last: a rule book of a thousand phrases takes a quarter of a second."""
 
 
-def _finder(book: RuleBook) -> Finder:
+def _finder(book: RuleBook) -> Repeated:
     for known, finder in _FINDERS:
         if known == book:
             return finder
-    _FINDERS.append((book, Finder(book)))
+    _FINDERS.append((book, Repeated(Finder(book))))
     return _FINDERS[-1][1]
 
 
