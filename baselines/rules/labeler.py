@@ -119,7 +119,7 @@ class RulesLabeler:
         text = without_unticked(report.text)
         said.empty = text == report.text
         for start, end in self._body(report):
-            thread = Thread()
+            thread = Thread(self._finder.is_about)
             for sentence in _without_request(sentences(text, start, end)):
                 said.sentences.append(sentence)
                 said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)

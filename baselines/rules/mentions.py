@@ -38,6 +38,8 @@ class Reading(NamedTuple):
         answer: what it says of the sentence before it, if it names nothing itself.
         persons: other persons whom it speaks of, as numbers of the rule book's list.
         again: the persons about whom it goes on, if the sentence before was about them.
+        strange: what it names of another part of the body.
+        heads: whether it heads the examination of another part.
     """
 
     mentions: tuple[Mention, ...]
@@ -47,6 +49,8 @@ class Reading(NamedTuple):
     answer: Answer | None = None
     persons: frozenset[int] = frozenset()
     again: frozenset[int] = frozenset()
+    strange: frozenset[str] = frozenset()
+    heads: bool = False
 
 
 class _Kind(IntEnum):
@@ -64,6 +68,7 @@ class _Kind(IntEnum):
     DOUBTFUL = auto()
     PERSON = auto()
     AGAIN = auto()
+    HEADING = auto()
 
 
 class _Cue(NamedTuple):
@@ -105,6 +110,7 @@ class Finder:
         self._about = PhraseTrie()
         if book.topic is not None:
             self._add(book.topic.elsewhere, _Cue(_Kind.ELSEWHERE, _EVERY))
+            self._add(book.topic.headings, _Cue(_Kind.HEADING, _EVERY))
             for phrase in book.topic.about:
                 self._about.add(phrase, None)
 
@@ -165,9 +171,10 @@ class Finder:
         if found.doubtful:
             said = [self._doubted(mention, sentence, found.doubtful) for mention in said]
         fine = any(_says_normal(scope, match) for match in found.fine)
-        if elsewhere and self.is_about(sentence):
-            elsewhere = False
-        return _with_aside(Reading(tuple(said), fine, elsewhere, tuple(named)), found)
+        elsewhere = elsewhere and not self.is_about(sentence)
+        strange = frozenset(self._labels[owner] for owner in found.named if elsewhere)
+        reading = Reading(tuple(said), fine, elsewhere, tuple(named), strange=strange)
+        return _with_aside(reading, found)
 
     def _doubted(
         self, mention: Mention, sentence: Sentence, doubtful: Mapping[int, Sequence[Match]]
@@ -238,10 +245,13 @@ class _Found(NamedTuple):
     answers: list[Match]
     persons: set[int]
     again: set[int]
+    heading: list[Match]
 
 
 def _with_aside(reading: Reading, found: _Found) -> Reading:
     """The reading with what it says of the sentence before it, and of other persons."""
+    if found.heading:
+        reading = reading._replace(elsewhere=True, heads=True)
     if not (found.answers or found.persons or found.again):
         return reading
     inert = [match for match in found.triggers if match.payload is Trigger.INERT]
@@ -254,8 +264,20 @@ def _with_aside(reading: Reading, found: _Found) -> Reading:
 
 
 def _sorted_out(matches: Sequence[Match]) -> _Found:
-    found = _Found([], [], {}, {}, {}, [], [], [], [], {}, [], set(), set())
-    by_kind = {_Kind.MENTION: found.named, _Kind.PART: found.parts, _Kind.NOT_MENTION: found.masks}
+    found = _Found([], [], {}, {}, {}, [], [], [], [], {}, [], set(), set(), [])
+    by_owner = {
+        _Kind.MENTION: found.named,
+        _Kind.PART: found.parts,
+        _Kind.NOT_MENTION: found.masks,
+        _Kind.DOUBTFUL: found.doubtful,
+    }
+    alone = {
+        _Kind.FINE: found.fine,
+        _Kind.ELSEWHERE: found.elsewhere,
+        _Kind.ABSENT: found.absent,
+        _Kind.WEAK: found.weak,
+        _Kind.HEADING: found.heading,
+    }
     for match in matches:
         payload = match.payload
         if type(payload) is Trigger:
@@ -267,22 +289,12 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
         kind, owner = payload
         if kind in _STATES:
             found.states.append(match)
-        elif kind is _Kind.FINE:
-            found.fine.append(match)
-        elif kind is _Kind.ELSEWHERE:
-            found.elsewhere.append(match)
-        elif kind is _Kind.ABSENT:
-            found.absent.append(match)
-        elif kind is _Kind.WEAK:
-            found.weak.append(match)
-        elif kind is _Kind.DOUBTFUL:
-            found.doubtful.setdefault(owner, []).append(match)
-        elif kind is _Kind.PERSON:
-            found.persons.add(owner)
-        elif kind is _Kind.AGAIN:
-            found.again.add(owner)
+        elif kind in alone:
+            alone[kind].append(match)
+        elif kind in by_owner:
+            by_owner[kind].setdefault(owner, []).append(match)
         else:
-            by_kind[kind].setdefault(owner, []).append(match)
+            (found.persons if kind is _Kind.PERSON else found.again).add(owner)
     return found
 
 
@@ -370,10 +382,8 @@ def _overlaps(match: Match, others: Sequence[Match]) -> bool:
 
 def _else(words: Sequence[str], match: Match, mask: Match) -> bool:
     """Whether a mask goes on: "nodules in the lung *and cysts in* the liver" names both."""
-    for at in range(match.end, mask.end):
-        if words[at] == "and":
-            return not _PLACES.isdisjoint(words[match.end : at])
-    return False
+    between = words[match.end : mask.end]
+    return "and" in between and not _PLACES.isdisjoint(between[: between.index("and")])
 
 
 def _masked(match: Match, masks: Sequence[Match]) -> bool:

@@ -27,7 +27,7 @@ OBSERVATION = (
 )
 PART = ("names", "changed", "unclear", "normal")
 REST = ("label", "ignore", "other_findings", "not_mentions", "normal")
-TOPIC = ("about", "elsewhere", "anywhere")
+TOPIC = ("about", "elsewhere", "headings", "anywhere")
 TRIGGERS = {
     "negative_before": Trigger.NO,
     "negative_inside": Trigger.NOT,
@@ -142,11 +142,14 @@ class Topic:
         about: words of the examination that the label set is for.
         elsewhere: words of other parts of the body. A sentence with one of these and none of
             ``about`` says nothing, nor does a text.
+        headings: of examinations of other parts; what stands below, up to a word of ``about``,
+            is elsewhere.
         anywhere: observations to which that does not apply.
     """
 
     about: tuple[str, ...]
     elsewhere: tuple[str, ...]
+    headings: tuple[str, ...]
     anywhere: frozenset[str]
 
 
@@ -340,7 +343,8 @@ def _topic(book: _Reader, value: object, label_set: LabelSet) -> Topic | None:
             )
     about = book.phrases(["topic", "about"], item.get("about"))
     elsewhere = book.phrases(["topic", "elsewhere"], item.get("elsewhere"))
-    return Topic(about, elsewhere, frozenset(names))
+    headings = book.phrases(["topic", "headings"], item.get("headings"))
+    return Topic(about, elsewhere, headings, frozenset(names))
 
 
 def _scope_path(file: YamlFile, name: object, beside: Path) -> Path:

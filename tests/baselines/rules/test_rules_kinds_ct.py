@@ -51,8 +51,33 @@ GRAMMAR = {
     "It was learned that there was a nodule in the right upper lobe.": "",
     "Loss of consolidation is observed in this examination.": "CO- NF+",
 }
+PLACED = {
+    "Lung volumes on the low side. Lungs otherwise clear.": "",
+    "Diminished lung volumes. The lungs are clear.": "",
+    "Slight thoracolumbar curvature. The lungs are clear.": "",
+    "Bihilar prominence. The lungs are clear.": "",
+    "Lungs are expanded and clear airspace disease.": "LO- NF+",
+    "lungs clear consolidation left base": "CO+",
+    "Chest. Lungs clear. Left knee. Marked narrowing, large osteophytes.": "NF+",
+    "Chest: Lungs clear. Ankle: Degenerative changes. Soft tissue swelling.": "NF+",
+    "Left knee. Large osteophytes. Chest. Small nodule in the lingula.": "LL+",
+    "Lungs clear. Degenerative changes of the shoulder.": "",
+    "There is a mass of the left kidney. The mass measures 5 cm.": "",
+    "There is a mass of the left kidney. The lung nodules are unchanged.": "LL+",
+    "The rib fracture is not well demonstrated today.": "FR?",
+    "This may be artifact or a pulmonary density.": "LO?",
+    "The pneumonia of last week's CT is not seen on this film.": "PN?",
+    "On a previous outside scan (12 May), the right lower lobe was consolidated.": "",
+    "Calcified density in the left mid lung.": "LO+",
+    "Calcified density of the aortic arch.": "",
+    "Pleural thickening/scarring at both apices.": "PO+",
+    "Biapical pleural-parenchymal scarring.": "PO+ LO+",
+    "Thickening along the major fissure.": "PO+",
+    "Widening of the right paratracheal stripe.": "EC+",
+    "Increased markings, possibly chronic lung disease/fibrosis.": "LO+ PO?",
+}
 
 
-@pytest.mark.parametrize(("text", "expected"), (OTHER_PARTS | GRAMMAR).items())
+@pytest.mark.parametrize(("text", "expected"), (OTHER_PARTS | GRAMMAR | PLACED).items())
 def test_chest_ct(text: str, expected: str) -> None:
     assert sorted(said(text).split()) == sorted(expected.split())
