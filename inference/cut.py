@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from labelwright.errors import ConfigError
 from labelwright.records import Reject, Report
+from labelwright.results import manifest_beside
 from labelwright.text.section_headings import BODY
 from labelwright.text.sections import SECTION_CHOICES, choose, split_sections
 
@@ -37,11 +37,8 @@ def _built_with(path: Path) -> str | None:
     """The sections that a data folder's reports were cut to; ``None`` for any other file."""
     if not path.name.endswith(".reports.jsonl"):
         return None
-    try:
-        manifest = json.loads((path.parent / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    known = isinstance(manifest, dict) and path.name in (manifest.get("files") or {})
+    manifest = manifest_beside(path)
+    known = path.name in (manifest.get("files") or {})
     return str(manifest.get("sections")) if known else None
 
 

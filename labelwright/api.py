@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from labelwright import results
 from labelwright.commands.flags import Parser
-from labelwright.errors import ConfigError, InputError
-from labelwright.io.jsonl import read_jsonl
+from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, Texts, reports_of, unlabeled
 from labelwright.labelers.settings import LabelerSettings
@@ -306,15 +306,7 @@ def read_predictions(path: str | Path) -> list[Prediction]:
     Raises:
         InputError: there are none, or a row is not a prediction.
     """
-    file = Path(path)
-    file = file / "predictions.jsonl" if file.is_dir() else file
-    predictions = []
-    for number, row in read_jsonl(file):
-        try:
-            predictions.append(Prediction.from_json(row))
-        except (KeyError, ValueError, TypeError, AttributeError):
-            raise InputError("this row is not a prediction", source=file, row=number) from None
-    return predictions
+    return [prediction for _, prediction in results.read_predictions(path)]
 
 
 def _settings(

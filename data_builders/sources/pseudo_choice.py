@@ -12,12 +12,10 @@ from typing import Any
 
 from data_builders.folder import MANIFEST
 from labelwright.errors import ConfigError, InputError
-from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Prediction
-
-PREDICTIONS = "predictions.jsonl"
+from labelwright.results import PREDICTIONS, read_predictions
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,7 @@ def sure_answers(
     """Entities and least probability of the notes that pass, by id."""
     sure: dict[str, tuple[tuple[Entity, ...], float | None]] = {}
     mentions = probable = 0
-    for row, value in read_jsonl(path):
-        try:
-            prediction = Prediction.from_json(value, label_set)
-        except (KeyError, ValueError, TypeError, AttributeError):
-            raise InputError(
-                "the row is not a prediction", remedy="label again", source=path, row=row
-            ) from None
+    for _, prediction in read_predictions(path, label_set):
         this.offered += 1
         probs = [e.prob for e in prediction.entities or () if e.prob is not None]
         mentions += len(prediction.entities or ())

@@ -31,7 +31,6 @@ from data_builders.folder import (
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
 from data_builders.sources.pseudo_choice import (
-    PREDICTIONS,
     Round,
     SureChoice,
     check_run,
@@ -45,6 +44,7 @@ from labelwright.io.jsonl import atomic_write, dumps, read_jsonl, write_json, wr
 from labelwright.io.manifest import sha256_file, versions
 from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Reject, Report
+from labelwright.results import PREDICTIONS
 from labelwright.tasks import kind_of
 from labelwright.text.normalise import Normaliser
 

@@ -23,8 +23,8 @@ from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import inputs
 from labelwright.records import Certainty, Entity, Report, Span
+from labelwright.results import predictions_file
 
-PREDICTIONS = "predictions.jsonl"
 DROP, PAD, CUT, BOTH = REPAIRS = ("drop", "pad", "cut", "pad-and-cut")
 """What becomes of lists of labels of wrong length: nothing, or O behind, or the rest left out."""
 FILTERS: Mapping[str, str] = {
@@ -64,7 +64,7 @@ class SilverAnswers:
         verdicts: Path | None = None,
         nesting: bool = False,
     ) -> None:
-        self._path = path / PREDICTIONS if path.is_dir() else path
+        self._path = predictions_file(path)
         self.name = f"silver {path.name}"
         self._repair = repair
         self._filters = tuple(filters)

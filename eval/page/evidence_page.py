@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,10 @@ from typing import Any
 from eval.page.render import render_page, script_json
 from labelwright import kinds
 from labelwright.errors import InputError
-from labelwright.io.jsonl import PRIVATE, atomic_write, read_jsonl
+from labelwright.io.jsonl import PRIVATE, atomic_write
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.results import read_predictions
 from labelwright.text.amounts import amount
 from labelwright.version import __version__
 
@@ -117,7 +118,7 @@ def collect(
         InputError: no report has a prediction, a prediction cannot be read, or a place of
             evidence lies outside its report.
     """
-    found = dict(_predictions(predictions))
+    found = {each.id: each for _, each in read_predictions(predictions)}
     first = next(iter(found.values()), None)
     if first is None:
         raise InputError("there is no prediction", remedy="label first", source=predictions)
@@ -145,20 +146,6 @@ def collect(
             source=predictions,
         )
     return data
-
-
-def _predictions(path: Path) -> Iterator[tuple[str, Prediction]]:
-    for line, row in read_jsonl(path):
-        try:
-            prediction = Prediction.from_json(row)
-        except (KeyError, ValueError, AttributeError):
-            raise InputError(
-                "this is not a prediction",
-                remedy="give the predictions.jsonl of labelwright label",
-                source=path,
-                row=line,
-            ) from None
-        yield prediction.id, prediction
 
 
 def _row(

@@ -16,11 +16,11 @@ import numpy as np
 from eval.kinds.certainty.read import INDEX, Comparison
 from eval.probability.held_out import HeldOut
 from eval.probability.probabilities import Probabilities, allowed
-from eval.read.aligned import PREDICTIONS_FILE
 from eval.stats.counts import Bools
 from labelwright.errors import ConfigError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.records import Certainty
+from labelwright.results import predictions_file
 
 
 def load_agreement(
@@ -33,8 +33,7 @@ def load_agreement(
     Args:
         presence: whether it is enough that both say positive, or neither.
     """
-    file = Path(path)
-    file = file / PREDICTIONS_FILE if file.is_dir() else file
+    file = predictions_file(path)
     if file.suffix != ".jsonl":
         return None
     places = {identifier: place for place, identifier in enumerate(comparison.ids)}

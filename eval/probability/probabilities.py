@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.kinds.certainty.read import INDEX, Codes, Comparison
-from eval.read.aligned import PREDICTIONS_FILE
 from eval.stats.counts import Bools, Floats
 from labelwright.errors import InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import FLOOR, Certainty
+from labelwright.results import predictions_file
 
 PRESENCE = (
     "The gold says only what is present, so these figures are about the probability of positive "
@@ -137,8 +137,7 @@ def load_probabilities(
         InputError: a row lacks an observation or a certainty, names one that the label set
             does not allow, or has probabilities that are no numbers from 0 to 1 with sum 1.
     """
-    file = Path(path)
-    file = file / PREDICTIONS_FILE if file.is_dir() else file
+    file = predictions_file(path)
     if file.suffix != ".jsonl":
         return None
     places = {identifier: place for place, identifier in enumerate(comparison.ids)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -24,6 +23,7 @@ from labelwright.label_set import LabelSet
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import usual
 from labelwright.records import Prediction
+from labelwright.results import PREDICTIONS, UNREADABLE, read_predictions
 from labelwright.tasks import kind_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ Missing = Literal["error", "drop"]
 """Gold reports that a labeler has no prediction for: its errors, or left out for all labelers."""
 
 PATIENT = "patient"
-PREDICTIONS_FILE = "predictions.jsonl"
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ class Aligned:
 def prediction_file(path: str | Path) -> Path:
     """The file that a run folder stands for; any other path is itself."""
     file = Path(path)
-    found = file / PREDICTIONS_FILE
+    found = file / PREDICTIONS
     return found if file.is_dir() and found.is_file() else file
 
 
@@ -365,10 +364,6 @@ def _no_column(column: str, found: Sequence[str], path: Path) -> InputError:
     )
 
 
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)
-"""What the readers of a kind raise at a value that is none of it."""
-
-
 def known_values(path: Path, label_set: LabelSet) -> dict[str, Any]:
     """The values of a gold file, by id.
 
@@ -376,33 +371,29 @@ def known_values(path: Path, label_set: LabelSet) -> dict[str, Any]:
         InputError: it cannot be read or holds nothing, or an id stands twice.
     """
     found: dict[str, Any] = {}
-    remedy = "give the label set of the file (--label-set)"
-    with _readable(f"a row is not a known value of label set {label_set.name}", remedy, path):
+    try:
         for row, identifier, value in kind_of(label_set).read_gold(path, label_set):
             _once(identifier, found, path, row)
             found[identifier] = value
+    except UNREADABLE:
+        raise InputError(
+            f"a row is not a known value of label set {label_set.name}",
+            remedy="give the label set of the file (--label-set)",
+            source=path,
+        ) from None
     if not found:
         raise InputError("no rows", remedy="give gold with values", source=path)
     return found
 
 
-def predictions(
-    file: Path, label_set: LabelSet, *, strange: str = "not a prediction"
-) -> Iterator[tuple[int, Prediction]]:
+def predictions(file: Path, label_set: LabelSet) -> Iterator[tuple[int, Prediction]]:
     """Row and prediction of each line of a labeling run's ``predictions.jsonl``.
-
-    Args:
-        strange: what the error calls a row of another label set.
 
     Raises:
         InputError: a row is none of this label set, or an id stands twice.
     """
     seen: dict[str, Any] = {}
-    what = f"the row is {strange} of label set {label_set.name}"
-    remedy = "give the predictions.jsonl of a labeling run, and its label set"
-    for row, raw in read_jsonl(file):
-        with _readable(what, remedy, file, row):
-            prediction = Prediction.from_json(raw, label_set)
+    for row, prediction in read_predictions(file, label_set):
         _once(prediction.id, seen, file, row)
         seen[prediction.id] = None
         yield row, prediction
@@ -413,11 +404,3 @@ def _once(identifier: str, seen: dict[str, Any], source: Path, row: int) -> None
         raise InputError(
             "an id stands twice", remedy="keep one row per report", source=source, row=row
         )
-
-
-@contextmanager
-def _readable(what: str, remedy: str, source: Path, row: int | None = None) -> Iterator[None]:
-    try:
-        yield
-    except _UNREADABLE:
-        raise InputError(what, remedy=remedy, source=source, row=row) from None

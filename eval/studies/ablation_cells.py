@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from eval.read.aligned import PREDICTIONS_FILE
 from eval.read.provenance import Source, read_source
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
+from labelwright.results import predictions_file
 
 CONTEXT, FEW_SHOT, KNN = METHODS = ("context", "few-shot", "knn")
 NONE = "none"
@@ -129,8 +128,7 @@ class Run:
         """
         if self.cell == WITHOUT:
             return 0.0
-        file = Path(self.source.path)
-        file = file / PREDICTIONS_FILE if file.is_dir() else file
+        file = predictions_file(self.source.path)
         if file.suffix != ".jsonl":
             return None
         each = [_shown(row.get("notes"), self.cell.k) for _, row in read_jsonl(file)]

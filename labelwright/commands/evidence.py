@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +17,8 @@ from labelwright.io.delimited import ID_COLUMNS
 from labelwright.label_set import LabelSet, shipped_names
 from labelwright.options import flag, positive
 from labelwright.readers.options import ReadOptions
+from labelwright.results import manifest_beside, predictions_file
 from labelwright.text.sections import SECTION_CHOICES
-
-PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     from labelwright.readers import read_reports
 
     options = EvidenceOptions.from_flags(arguments)
-    file = options.pred / PREDICTIONS if options.pred.is_dir() else options.pred
+    file = predictions_file(options.pred)
     if options.out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError("--out names no HTML file", remedy="give a name such as evidence.html")
     if options.out.is_dir():
@@ -120,11 +118,7 @@ def _labeled(folder: Path) -> tuple[dict[str, Any], set[tuple[str, Any]]]:
 
     Both are empty without a manifest. A file is known by its name and size.
     """
-    try:
-        value = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}, set()
-    value = value if isinstance(value, dict) else {}
+    value = manifest_beside(folder)
     options, inputs = value.get("options"), value.get("inputs")
     files = {
         (Path(str(each.get("path"))).name, each.get("bytes"))
@@ -144,7 +138,7 @@ def run_label_set(given: str | None, folder: Path) -> LabelSet | None:
     """
     if given is not None:
         return LabelSet.load(given)
-    name, digest = named_label_set(folder / MANIFEST)
+    name, digest = named_label_set(folder)
     for place in (folder / LABEL_SET_FILE, name if name in shipped_names() else None):
         if place is not None and (isinstance(place, str) or place.is_file()):
             found = LabelSet.load(place)

@@ -17,9 +17,9 @@ from labelwright.errors import InputError
 from labelwright.io.delimited import escape
 from labelwright.options import flag
 from labelwright.records import Entity, Prediction, Report
+from labelwright.results import manifest_beside, read_predictions
 from labelwright.text.amounts import amount
 
-PREDICTIONS, MANIFEST = "predictions.jsonl", "manifest.json"
 COLUMNS = (
     *("id", "name", "text", "start", "end", "page"),
     *("left", "top", "right", "bottom", "confidence"),
@@ -89,17 +89,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _marks(path: Path) -> dict[str, tuple[Entity, ...]]:
     """The places of every prediction by its id."""
-    from labelwright.io.jsonl import read_jsonl
-
-    file = path / PREDICTIONS if path.is_dir() else path
-    found = {}
-    for number, row in read_jsonl(file):
-        try:
-            prediction = Prediction.from_json(row)
-        except (KeyError, ValueError, TypeError, AttributeError):
-            raise InputError("this row is no prediction", source=file, row=number) from None
-        found[prediction.id] = prediction.entities or _evidence(prediction)
-    return found
+    return {p.id: p.entities or _evidence(p) for _, p in read_predictions(path)}
 
 
 def _evidence(prediction: Prediction) -> tuple[Entity, ...]:
@@ -115,10 +105,8 @@ def _labeled(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     """How the documents were read when they were labeled, but for what the flags say."""
     from labelwright.readers.formats import READING_FLAGS
 
-    file = (path if path.is_dir() else path.parent) / MANIFEST
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))["options"]
-    except (OSError, ValueError, KeyError, TypeError):
+    known = manifest_beside(path).get("options")
+    if not isinstance(known, dict):
         return {}
     return {name: known[name] for name in READING_FLAGS if known.get(name) and name not in given}
 

@@ -119,8 +119,8 @@ def test_a_limit_and_reports_without_predictions_are_said(predictions: Path) -> 
         ([prediction("z", {}).to_json()], "no report of these files has a prediction here"),
         ([prediction("a", {"Edema": [[3, 900]]}).to_json()], "lies outside its text"),
         ([prediction("a", {"Edema": [[5, 5]]}).to_json()], "lies outside its text"),
-        ([{"id": "a", "labels": {"Edema": "perhaps"}}], "this is not a prediction"),
-        ([{"labels": {}}], "this is not a prediction"),
+        ([{"id": "a", "labels": {"Edema": "perhaps"}}], "the row is not a prediction"),
+        ([{"labels": {}}], "the row is not a prediction"),
     ],
 )
 def test_what_does_not_fit_is_one_line(tmp_path: Path, rows: list[Any], said: str) -> None:

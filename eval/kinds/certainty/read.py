@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.read.aligned import (
-    PREDICTIONS_FILE,
     Aligned,
     Coverage,
     Inputs,
@@ -24,6 +23,7 @@ from labelwright.io import delimited
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Prediction
+from labelwright.results import UNREADABLE, predictions_file
 from labelwright.tasks.certainty.table import label_columns, read_labels
 
 Codes = NDArray[np.int8]
@@ -157,9 +157,7 @@ def read_table(
         InputError: file or column missing, an id empty or twice, an unknown code, or another
             label set's observations.
     """
-    file = Path(path)
-    if file.is_dir():
-        file = file / PREDICTIONS_FILE
+    file = predictions_file(path)
     if file.suffix == ".jsonl":
         rows = _prediction_rows(file, label_set)
     else:
@@ -253,7 +251,7 @@ def _prediction_rows(path: Path, label_set: LabelSet) -> Iterator[Row]:
             )
         try:
             prediction = Prediction.from_json(raw, label_set)
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except UNREADABLE:
             raise InputError(
                 "the row is not a prediction (id, labels with known certainties)",
                 remedy="give the predictions.jsonl of a labeling run",

@@ -18,6 +18,7 @@ from labelwright.readers.annotated.json_rows import is_doccano, is_own
 from labelwright.readers.formats import FORMATS, Format, fitting, format_of, read_reports
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Entity, Prediction, Reject, Span
+from labelwright.results import UNREADABLE
 
 TABLES = ("csv", "tsv", "parquet")
 """Formats whose rows have no room for mentions."""
@@ -238,7 +239,7 @@ def _own_rows(file: Path, label_set: LabelSet) -> Iterator[tuple[str, MarkedRepo
             )
         try:
             yield _own_row(line, raw)
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except UNREADABLE:
             raise InputError(
                 "the row has no entities as labelwright writes them (id, entities with type and "
                 "spans)",

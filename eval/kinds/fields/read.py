@@ -129,7 +129,7 @@ def _said(path: str | Path, label_set: LabelSet) -> dict[str, Said]:
     if file.suffix != ".jsonl" or not _is_run(file):
         return {i: Said(fields) for i, fields in known_values(file, label_set).items()}
     found: dict[str, Said] = {}
-    for row, prediction in predictions(file, label_set, strange="no prediction"):
+    for row, prediction in predictions(file, label_set):
         strange = [name for name in prediction.value or () if name not in label_set.by_name]
         if strange:
             raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from labelwright.commands.comparing.flags import EvalOptions, add_metric, named_paths, seed_runs
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet, shipped_names
+from labelwright.results import manifest_beside
 
 DEFAULT_LABEL_SET = "chexpert-14"
 LABEL_SET_FILE = "label_set.yaml"
@@ -92,7 +92,7 @@ def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelS
         return LabelSet.load(given)
     for run in map(Path, runs):
         folder = run if run.is_dir() else run.parent
-        name, digest = named_label_set(folder / "manifest.json")
+        name, digest = named_label_set(folder)
         if not name:
             continue
         for path in (folder / LABEL_SET_FILE, Path(gold).parent / LABEL_SET_FILE):
@@ -107,11 +107,7 @@ def found_label_set(given: str | None, gold: str, runs: Iterable[str]) -> LabelS
     return LabelSet.load(DEFAULT_LABEL_SET)
 
 
-def named_label_set(manifest: Path) -> tuple[str, str]:
+def named_label_set(run: Path) -> tuple[str, str]:
     """Name and digest of the label set of a run; empty where nothing is known of it."""
-    try:
-        value = json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return "", ""
-    known = value if isinstance(value, dict) else {}
+    known = manifest_beside(run)
     return str(known.get("label_set") or ""), str(known.get("label_set_sha256") or "")

@@ -174,4 +174,4 @@ def test_files_that_do_not_fit_are_refused_and_gaps_are_not_scored(
     line = json.dumps(row({"Crea": {"value": 5, "raw": "5", "status": "stated"}}))
     (tmp_path / "a.jsonl").write_text(line.replace('"value": 5', '"value": 1e999'))
     assert run(tmp_path) == 2
-    assert "no prediction of label set hostile" in capsys.readouterr().err
+    assert "not a prediction of label set hostile" in capsys.readouterr().err
