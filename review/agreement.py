@@ -21,6 +21,7 @@ from sqlalchemy import Connection, func, select
 
 from review.kinds.base import Form, Item
 from review.store import gold, runs, work
+from review.store.people import FINAL
 from review.store.tables import assignment, item, note, person, queue, run
 from review.text.words import covering, words
 
@@ -32,7 +33,6 @@ Interval = Callable[..., Any]
 WAYS = ("strict", "place", "overlap")
 FEWEST = 5
 """Patients below which no interval is given."""
-FINAL = "final"
 
 
 @dataclass(frozen=True, slots=True)

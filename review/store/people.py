@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from labelwright.errors import ConfigError
 from review.store import events
@@ -40,6 +40,8 @@ FIRST_LOCK, LONGEST_LOCK, FORGOTTEN = 30.0, 900.0, 24 * 3600.0
 """Seconds: of the first lock (each further one is twice as long), at most, and until failures no
 longer count."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
+FINAL = "final"
+"""What counts in the end, where it stands beside people's names."""
 _COMMON = ("password", "passwort", "contraseña", "motdepasse", "123456789012", "qwertyuiop")
 
 Clock = Callable[[], float]
@@ -81,8 +83,9 @@ def add_person(
         raise ConfigError(f"unknown role {role!r}", remedy=f"choose from: {', '.join(ROLES)}")
     hashed = None if password is None else hash_password(name, password)
     with store.writing() as connection:
-        if find_person(connection, name) is not None:
-            raise ConfigError(f"{name} exists already", remedy="choose another name")
+        alike = select(person.c.name).where(func.lower(person.c.name) == name.lower())
+        if (taken := connection.scalar(alike)) is not None:
+            raise ConfigError(f"{taken} exists already", remedy="choose another name")
         made = connection.execute(
             person.insert()
             .values(name=name, role=role, password=hashed, disabled=False, created=now())
@@ -152,9 +155,10 @@ def check_name(name: str) -> None:
     Raises:
         ConfigError: it holds something else than letters, digits and ``._@-``.
     """
-    if not _NAME.match(name):
+    if not _NAME.match(name) or name.lower() == FINAL:
         raise ConfigError(
-            "a name has 1 to 64 letters, digits and ._@-", remedy="choose another name"
+            f"a name has 1 to 64 letters, digits and ._@-, and is not {FINAL}",
+            remedy="choose another name",
         )
 
 
@@ -173,7 +177,8 @@ def hash_password(name: str, password: str) -> str:
             remedy="take a longer one, such as four words",
         )
     low = password.casefold()
-    if name.casefold() in low or any(w in low for w in _COMMON) or len(set(password)) < 5:
+    known = [*_COMMON, name.casefold()] if len(name) > 2 else _COMMON
+    if any(word in low for word in known) or len(set(password)) < 5:
         raise ConfigError(
             "the password holds the name or is easily guessed", remedy="take another one"
         )

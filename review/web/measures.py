@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, select
 from starlette.responses import Response
 
-from review.agreement import FINAL, agreement, random_share
+from review.agreement import agreement, random_share
 from review.store import events
+from review.store.people import FINAL
 from review.store.store import now
 from review.store.tables import rounds, run
 from review.web.site import Ask, DeniedError, Measured, Site, rows

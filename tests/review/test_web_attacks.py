@@ -19,6 +19,7 @@ from review_browsing import HOST, JSON, Browser, Clock
 from review_tools import PASSWORD, Worker, filled, prediction, project, take_in
 from starlette.testclient import TestClient
 
+from labelwright.errors import ConfigError
 from labelwright.io.jsonl import write_jsonl
 from review.store import people, runs, work
 from review.store.people import add_person
@@ -95,6 +96,17 @@ def test_unknown_names_are_hashed_for_and_old_failures_swept_away(
     browser.login("anna", "a wrong guess")
     with store.reading() as connection:
         assert len(connection.execute(attempt.select()).all()) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["ANNA", "final", "Final", "anna ", "\u0430nna", "anna\u200b", "../anna", ""]
+)
+def test_nobody_is_called_as_somebody_else_or_as_what_counts_in_the_end(
+    store: Store, name: str
+) -> None:
+    with pytest.raises(ConfigError, match="choose another name"):
+        add_person(store, name, "annotator", PASSWORD)
+    add_person(store, "a", "annotator", PASSWORD)  # which holds this letter
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ function moved(before = "") {
     const under = items.filter((each) => each.state !== "deleted" && each.words.some(([a, b]) => a <= cursor && cursor <= b));
     const inner = under.sort((a, b) => size(a) - size(b))[0];
     if (inner) select(inner.id, false, false);
-    say(before + text.text(cursor, cursor) + (under.length ? ` – ${under.map((each) => each.name).join(", ")}` : ""));
+    say(before + text.text(cursor, cursor).slice(0, 200) + (under.length ? ` – ${under.map((each) => each.name).join(", ")}` : ""));
   } else say(`marked: ${text.text(...range).slice(0, 200)}`);
 }
 
