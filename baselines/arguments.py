@@ -116,10 +116,15 @@ ALSO = """\
                               recipe: {}
 """
 DECIDED: dict[str, tuple[Any, str]] = {
-    "label_smoothing_factor": (0.0, "classes that an observation cannot take have no probability"),
+    "label_smoothing_factor": (
+        0.0,
+        "tags have --label-smoothing, other answers have no use for it",
+    ),
+    "label_names": (None, "what a batch holds is decided here"),
+    "batch_eval_metrics": (False, "reports are scored together, not batch by batch"),
+    "prediction_loss_only": (False, "the score of a head needs its answers"),
     "dataloader_drop_last": (False, "every epoch would leave reports out, a small corpus all"),
     "load_best_model_at_end": (False, "it follows from eval_strategy"),
-    "resume_from_checkpoint": (None, "use --resume"),
 }
 """Settings that would be without effect or wrong here: their only value, and why."""
 

@@ -88,7 +88,6 @@ DECIDED: dict[str, Reason] = {
     "eos_token": (None, "the chat template decides which token ends a turn"),
     "model_init_kwargs": (None, "use the model flags"),
     "pad_token": (None, "the tokenizer decides it"),
-    "resume_from_checkpoint": (None, "use --resume"),
     "trust_remote_code": (False, "code from model folders is never run"),
     "truncation_mode": ("keep_start", "use --on-long"),
 }

@@ -8,18 +8,45 @@ certainties that this observation can take.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 
 
-class EncoderModel(nn.Module):
+class AroundEncoder(nn.Module):
+    """A model around one of transformers', which answers what its trainer asks of them."""
+
+    inner: ClassVar[str] = "encoder"
+    """Name of the one inside."""
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The table of tokens, to which ``--neftune_noise_alpha`` adds noise."""
+        found: nn.Module = getattr(self, self.inner).get_input_embeddings()
+        return found
+
+    def activation_checkpointing_enable(self, **how: Any) -> None:
+        """Compute layers again in the backward pass instead of keeping what they gave.
+
+        Raises:
+            ConfigError: the encoder's kind cannot.
+        """
+        try:
+            getattr(self, self.inner).activation_checkpointing_enable(**how)
+        except ValueError:
+            raise ConfigError(
+                "this kind of encoder cannot compute its layers twice",
+                remedy="leave out --activation_checkpointing",
+            ) from None
+
+
+class EncoderModel(AroundEncoder):
     """Encoder and heads.
 
     Args:

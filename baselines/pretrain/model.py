@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from baselines.encoder.model import AroundEncoder
 from baselines.pretrain.losses import IGNORED, contrastive_loss, masked_loss
 
 HEADS = ("cls", "lm_head")
 """What the prediction heads of BERT's and RoBERTa's kind are called."""
 
 
-class PretrainModel(nn.Module):
+class PretrainModel(AroundEncoder):
     """The student, its label tokens and its teacher.
 
     Label tokens have a table of their own, so the vocabulary stays as it was: they can be read
@@ -30,6 +31,7 @@ class PretrainModel(nn.Module):
             teacher.
     """
 
+    inner = "lm"
     _keys_to_ignore_on_save = None
 
     def __init__(

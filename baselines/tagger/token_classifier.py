@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from baselines.encoder.model import padded, padded_ids
+from baselines.encoder.model import AroundEncoder, padded, padded_ids
 from baselines.tagger.choices import BIAS, CRF, EMBEDDING, MULTILABEL, PREFIX
 from baselines.tagger.losses import consistency, word_loss
 from baselines.tagger.sections import NOWHERE
@@ -46,7 +46,7 @@ class Objective:
     sentence: float = 0.0
 
 
-class TokenClassifier(nn.Module):
+class TokenClassifier(AroundEncoder):
     """Encoder and head.
 
     Args:

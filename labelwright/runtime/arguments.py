@@ -24,6 +24,24 @@ STARTS = ("model_name_or_path", "init_from", "scratch")
 NOWHERE = (None, "", "trainer_output")
 """What the output folder is where nobody named one."""
 WIDTH, INDENT = 98, 30
+EVERYWHERE: dict[str, tuple[Any, str]] = {
+    "resume_from_checkpoint": (None, "use --resume"),
+    "push_to_hub": (False, "nothing leaves this computer; upload the finished folder yourself"),
+}
+"""Settings of the libraries that no training takes: their only value, and why."""
+LEAST = {
+    "per_device_train_batch_size": 1,
+    "per_device_eval_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "eval_accumulation_steps": 1,
+    "dataloader_num_workers": 0,
+    "learning_rate": 0,
+    "weight_decay": 0,
+    "max_grad_norm": 0,
+    "seed": 0,
+    "data_seed": 0,
+}
+"""The lowest values with which a library does not break off; of seeds there are 2**32."""
 
 
 def option(default: Any, said: str, choices: Iterable[str] = (), **how: Any) -> Any:
@@ -169,17 +187,25 @@ def check_output(output: str | None) -> None:
 
 
 def check_decided(settings: Any, decided: Mapping[str, tuple[Any, str]]) -> None:
-    """Refuse settings that would be without effect, wrong or unsafe.
+    """Refuse settings that would be without effect, wrong, unsafe or no such numbers.
 
     Args:
         decided: their only value, and why, by name.
 
     Raises:
-        ConfigError: one has another value.
+        ConfigError: one has another value, or a number is too low.
     """
-    for name, (only, why) in decided.items():
+    for name, (only, why) in {**EVERYWHERE, **decided}.items():
         if getattr(settings, name) != only:
             raise ConfigError(f"{name} cannot be set: {why}", remedy="remove it")
+    for name, least in LEAST.items():
+        value = getattr(settings, name, None)
+        most = 2**32 if "seed" in name else float("inf")
+        if value is not None and not least <= value < most:
+            raise ConfigError(
+                f"{name} cannot be {value}",
+                remedy=f"give {least} or more" + (f", below {most}" if "seed" in name else ""),
+            )
 
 
 def take_recipe(argv: Sequence[str], shipped: Path) -> tuple[Path | None, list[str]]:

@@ -92,6 +92,12 @@ MISTAKES = [
     (["--save_strategy=no"], "does not fit eval_strategy epoch"),
     (["--label_smoothing_factor=0.1"], "cannot be set"),
     (["--load_best_model_at_end=true"], "it follows from eval_strategy"),
+    (["--push_to_hub=true"], "nothing leaves this computer"),
+    (["--batch_eval_metrics=true"], "scored together"),
+    (["--label_names", "x"], "what a batch holds"),
+    (["--seed=-1"], "seed cannot be -1; give 0 or more, below 4294967296"),
+    (["--per_device_train_batch_size=0"], "per_device_train_batch_size cannot be 0; give 1"),
+    (["--learning_rate=nan"], "learning_rate cannot be nan; give 0 or more"),
     (["--on_long=guess"], "invalid choice"),
     (["--config", "no-such"], "give a YAML file or one of: chexbert, minilm, scratch-cpu"),
 ]

@@ -65,12 +65,13 @@ def same(one: Path, other: Path) -> bool:
 def test_options_that_ask_for_nothing_are_the_plain_run_bit_for_bit(
     data: Path, tmp_path: Path
 ) -> None:
-    """And those that ask for something are not."""
+    """So is one whose layers are computed twice. Those that ask for something are not."""
     assert main(command(data, tmp_path / "plain", *SHORT)) == 0
     nothing = ("--r-drop=0", "--label-smoothing=0", "--pseudo-weight=1", "--sections-as=none")
-    assert main(command(data, tmp_path / "nothing", *SHORT, *nothing)) == 0
+    twice = "--activation_checkpointing=true"
+    assert main(command(data, tmp_path / "nothing", *SHORT, *nothing, twice)) == 0
     assert same(tmp_path / "plain", tmp_path / "nothing")
-    more = ("--r-drop=1", "--label-smoothing=0.1", "--pseudo-weight=0.5")
+    more = ("--r-drop=1", "--label-smoothing=0.1", "--pseudo-weight=0.5", "--neftune_noise_alpha=5")
     for number, flag in enumerate(more):
         assert main(command(data, tmp_path / str(number), *SHORT, flag)) == 0
         assert not same(tmp_path / "plain", tmp_path / str(number))
