@@ -286,7 +286,7 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
     )
     convention: str | None = flag(
         "another convention than the labeling guide's, for the rules: chexpert, that of the "
-        "published label files of CheXpert and MIMIC-CXR",
+        "published label files of CheXpert and MIMIC-CXR; ct-rate, that of the labels of CT-RATE",
         only=(RULES,),
         metavar="NAME",
     )

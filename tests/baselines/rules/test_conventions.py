@@ -1,6 +1,7 @@
-"""The convention of CheXpert's published files, as changes of the shipped rules.
+"""Conventions of published label files, as changes of the shipped rules.
 
-Expected labels follow the table at the end of ``docs/labeling-guide.md``.
+Expected labels follow the table at the end of ``docs/labeling-guide.md`` and those in
+``docs/rules.md``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from labelwright.errors import ConfigError, LabelSetError
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction, Report
 
-LABELER = RulesLabeler.for_label_set(LABEL_SET, convention="chexpert")
+LABELERS = {name: RulesLabeler.for_label_set(LABEL_SET, convention=name) for name in names()}
+LABELER = LABELERS["chexpert"]
 TABLE = {
     "No new consolidation.": "CO?",
     "Mild vascular congestion.": "ED?",
@@ -40,9 +42,21 @@ TABLE = {
     "Large effusion, no pneumothorax.": "PE+ PT-",
 }
 
+CT_RATE = {
+    "Pleuroparenchymal sequela densities in the lingula.": "PO+",
+    "Interlobular septal thickening.": "",
+    "Ground-glass densities in both lungs.": "LO+",
+    "Consolidative density in the middle lobe.": "CO+",
+    "A mass in the right upper lobe.": "",
+    "Nodules in both lungs.": "LL+",
+    "A stent in the left coronary artery.": "SD+",
+    "Metallic sutures in the sternum.": "SD+",
+    "Large effusion, no pneumothorax.": "PE+ PT-",
+}
 
-def said(text: str) -> str:
-    (result,) = LABELER.label_reports([Report("1", text, "test", 1)])
+
+def said(text: str, labeler: RulesLabeler = LABELER) -> str:
+    (result,) = labeler.label_reports([Report("1", text, "test", 1)])
     assert isinstance(result, Prediction)
     found = {LABEL_SET.by_name[name].key: c for name, c in result.labels.items()}
     return " ".join(key + SIGNS[c] for key, c in found.items() if c in SIGNS)
@@ -53,6 +67,11 @@ def test_sentence(text: str, expected: str) -> None:
     assert sorted(said(text).split()) == sorted(expected.split())
 
 
+@pytest.mark.parametrize(("text", "expected"), CT_RATE.items())
+def test_ct_rate(text: str, expected: str) -> None:
+    assert sorted(said(text, LABELERS["ct-rate"]).split()) == sorted(expected.split())
+
+
 def test_a_run_knows_its_convention() -> None:
     usual = RulesLabeler.for_label_set(LABEL_SET).describe()["rules_sha256"]
     changed = LABELER.describe()["rules_sha256"]
@@ -61,7 +80,7 @@ def test_a_run_knows_its_convention() -> None:
 
 
 def test_unknown_names_and_other_labels_are_refused(tmp_path: Path) -> None:
-    assert names() == ["chexpert"]
+    assert names() == ["chexpert", "ct-rate"]
     with pytest.raises(ConfigError, match="unknown convention 'mimic'"):
         RulesLabeler.for_label_set(LABEL_SET, convention="mimic")
     with pytest.raises(ConfigError, match="is for label set 'chexpert-14'"):

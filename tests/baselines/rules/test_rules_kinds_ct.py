@@ -32,6 +32,11 @@ OTHER_PARTS = {
     "Minimal fluid in the anterior mediastinum.": "",
     "Effusion at the perisplenic level.": "",
     "Collapse fracture of L1.": "FR+",
+    "Mosaic density differences in both lungs.": "",
+    "A mass of the lingula infiltrating the chest wall.": "LL+",
+    "Findings of the infiltration of May show complete regression.": "LO- NF+",
+    "The nodules have completely regressed.": "LL- NF+",
+    "The consolidation has regressed.": "CO+",
     "Small airway disease with mosaic attenuation.": "",
 }
 GRAMMAR = {
