@@ -30,6 +30,10 @@ from eval.stats.counts import Bools, Floats
 ALL = "All fields"
 BINS = 10
 """Dots of a reliability diagram."""
+FEW_BINS = 5
+"""Dots of the diagram of one field."""
+PANELS = 12
+"""Fields that have diagrams of their own."""
 POINTS = 120
 
 
@@ -96,19 +100,29 @@ def sureness_section(analysis: FieldAnalysis) -> Section | None:
     places = {name: place for place, name in enumerate(names) if name in known}
     without = [name for name in names if name not in known]
     table, long = _table(analysis, known), len(analysis.parts) > LONG
+    drawings = [
+        both_widths(
+            partial(sureness, known, places=places),
+            caption="Left (above on a phone): stated probability across, share right upwards; "
+            "on the diagonal both are equal. Right: share of wrong decisions among the surest, "
+            "the more are taken the further right.",
+        )
+    ]
+    if worst := _worst(analysis, known):
+        every_field = len(worst) == len(analysis.parts)
+        some = "each field" if every_field else f"the {len(worst)} fields with the most errors"
+        drawings.append(
+            both_widths(
+                partial(by_field, known, places=places, fields=worst),
+                caption=f"The same for {some}; the table has the numbers of all.",
+            )
+        )
     return Section(
         id="sureness",
         title="Probabilities",
         lead="Does a probability mean what it says, and do the least sure fields hold the errors? "
         "A decision is a scored field of a document, silence included.",
-        figures=(
-            both_widths(
-                partial(sureness, known, places=places),
-                caption="Left (above on a phone): stated probability across, share right upwards; "
-                "on the diagonal both are equal. Right: share of wrong decisions among the surest, "
-                "the more are taken the further right.",
-            ),
-        ),
+        figures=tuple(drawings),
         tables=() if long else (table,),
         folded_tables=(table,) if long else (),
         notes=(f"Without probabilities: {', '.join(without)}.",) if without else (),
@@ -180,8 +194,8 @@ def sureness(
 ) -> Canvas:
     """A reliability diagram and risk–coverage curves of all fields together."""
     narrow = width < 500
-    left, top, gap = 40, 52, 26
-    side = width - left - 10 if narrow else (width - 2 * left - gap) / 2
+    left, top, gap, right = 40, 52, 26, 14
+    side = width - left - right if narrow else (width - 2 * left - gap - right) / 2
     tall = side * 0.7 if narrow else side * 0.8
     panel = tall + 62
     canvas = Canvas(
@@ -189,14 +203,57 @@ def sureness(
         top + (2 * panel if narrow else panel) - 24,
         label=f"Calibration and risk over coverage of {', '.join(known)}.",
     )
+    _legend(canvas, places)
+    _reliability(canvas, known, places, (left, top, side, tall), BINS)
+    at = (left, top + panel) if narrow else (left + side + gap + left, top)
+    _risk(canvas, known, places, (*at, side, tall))
+    return canvas
+
+
+def by_field(
+    known: Mapping[str, Decisions],
+    *,
+    places: Mapping[str, int],
+    fields: Sequence[tuple[str, int]],
+    width: int = WIDE,
+) -> Canvas:
+    """The same two diagrams for each of some fields, small: two fields side by side at most."""
+    left, top, gap, right = 40, 44, 22, 14
+    columns = 1 if width < 500 else 2
+    cell = width / columns
+    side = (cell - 2 * left - gap - right) / 2
+    tall, panel = side * 0.8, side * 0.8 + 74
+    rows = -(-len(fields) // columns)
+    canvas = Canvas(
+        width,
+        top + rows * panel,
+        label=f"Calibration and risk of {', '.join(n for n, _ in fields)}.",
+    )
+    _legend(canvas, places)
+    for n, (name, field) in enumerate(fields):
+        x, y = left + n % columns * cell, top + n // columns * panel + 24
+        here = {labeler: d for labeler, one in known.items() if len((d := one.of(field)).stated)}
+        canvas.text(x - 34, y - 26, shorten(name, cell - left, 12.5), "t strong")
+        _reliability(canvas, here, places, (x, y, side, tall), FEW_BINS)
+        _risk(canvas, here, places, (x + side + gap + left, y, side, tall))
+    return canvas
+
+
+def _legend(canvas: Canvas, places: Mapping[str, int]) -> None:
     x = 0.0
     for name, place in places.items():
         legend(canvas, x, 13, [name], start=place)
         x += 50 + 6.9 * min(len(name), 26)
-    _reliability(canvas, known, places, (left, top, side, tall))
-    at = (left, top + panel) if narrow else (left + side + gap + left, top)
-    _risk(canvas, known, places, (*at, side, tall))
-    return canvas
+
+
+def _worst(analysis: FieldAnalysis, known: Mapping[str, Decisions]) -> tuple[tuple[str, int], ...]:
+    """The fields with the most wrong decisions, all labelers together, in the label set's order."""
+    wrong = [
+        sum(int((~one.of(place).right).sum()) for one in known.values())
+        for place in range(len(analysis.parts))
+    ]
+    kept = sorted(sorted(range(len(wrong)), key=lambda place: -wrong[place])[:PANELS])
+    return tuple((analysis.parts[place], place) for place in kept if wrong[place])
 
 
 Box = tuple[float, float, float, float]
@@ -204,27 +261,32 @@ Box = tuple[float, float, float, float]
 
 def _axes(canvas: Canvas, box: Box, upwards: Axis, title: str, below: str) -> Axis:
     x, y, wide, tall = box
-    across = Axis(0, 1, x, x + wide, (0, 0.25, 0.5, 0.75, 1))
-    canvas.text(x - 34, y - 10, shorten(title, wide + 34, 12.5), "t strong")
+    small = wide < 200
+    across = Axis(0, 1, x, x + wide, (0, 0.5, 1) if small else (0, 0.25, 0.5, 0.75, 1))
+    canvas.text(x - 34, y - 10, shorten(title, wide + 34, 12.5), "t small" if small else "t strong")
     for tick in upwards.ticks:
         at = upwards.at(tick)
         canvas.line(x, at, x + wide, at, "zero" if not tick else "grid")
         canvas.text(x - 5, at + 4, f"{100 * tick:.3g} %", "t tick end")
     for tick in across.ticks:
         canvas.text(across.at(tick), y + tall + 15, f"{100 * tick:g} %", "t tick middle")
-    canvas.text(x + wide / 2, y + tall + 30, below, "t small middle")
+    canvas.text(x + wide / 2, y + tall + 30, shorten(below, wide + 30, 11), "t small middle")
     return across
 
 
 def _reliability(
-    canvas: Canvas, known: Mapping[str, Decisions], places: Mapping[str, int], box: Box
+    canvas: Canvas,
+    known: Mapping[str, Decisions],
+    places: Mapping[str, int],
+    box: Box,
+    bins: int,
 ) -> None:
     _, y, _, tall = box
     upwards = Axis(0, 1, y + tall, y, (0, 0.25, 0.5, 0.75, 1))
     across = _axes(canvas, box, upwards, "Share right", "stated probability")
     canvas.line(across.at(0), upwards.at(0), across.at(1), upwards.at(1), "zero")
     for name, found in known.items():
-        place = bin_index(found.stated, bin_edges(found.stated, "mass", bins=BINS))
+        place = bin_index(found.stated, bin_edges(found.stated, "mass", bins=bins))
         for b in np.unique(place).tolist():
             here = place == b
             stated, right = float(found.stated[here].mean()), float(found.right[here].mean())
@@ -243,7 +305,13 @@ def _risk(
     step = next(s for s in (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25) if highest / s <= 5)
     ticks = tuple(step * i for i in range(1 + int(highest / step + 0.999)))
     upwards = Axis(0, ticks[-1], y + tall, y, ticks)
-    across = _axes(canvas, box, upwards, "Share wrong", "decisions taken, the surest first")
+    across = _axes(
+        canvas,
+        box,
+        upwards,
+        "Share wrong",
+        "decisions, surest first" if box[2] < 200 else "decisions taken, the surest first",
+    )
     for name, points in shown.items():
         canvas.curve([(across.at(c), upwards.at(r)) for c, r in points], colour(places[name]))
 

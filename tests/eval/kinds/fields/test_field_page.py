@@ -138,6 +138,13 @@ def test_scores_kinds_and_points(folder: Path) -> None:
     assert sure["good"]["All fields"]["brier"] == pytest.approx(0.01)
     # One right at .9, five rights in all, and one wrong at .2.
     assert sure["bad"]["All fields"]["brier"] == pytest.approx((5 * 0.01 + 0.04) / 6)
+    # Of Dose one right at .9, one wrong at .2: none is wrong at half coverage, half at full.
+    dose = sure["bad"]["Dose"]
+    assert (dose["decisions"], dose["ece"]) == (2, pytest.approx((0.1 + 0.2) / 2))
+    assert (dose["aurc"], dose["aurc_best"]) == (pytest.approx(0.25), pytest.approx(0.25))
+    # Dose alone has wrong decisions with a probability: it alone has diagrams of its own.
+    assert "Calibration and risk of Dose." in page
+    assert "bad: 1 decisions, stated 0.200, right 0.000" in page
     assert "SECRET" not in page
     for name in ("errors.csv", "tables/outside-categories.csv", "scores.json"):
         assert "SECRET" not in (folder / "page" / name).read_text(encoding="utf-8")
