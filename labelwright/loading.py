@@ -100,7 +100,7 @@ def _calibrated(settings: LabelerSettings) -> LoadedLabeler:
 
 def _narrowed(loaded: LoadedLabeler, settings: LabelerSettings) -> LoadedLabeler:
     """A labeler that reads only sentences in which a tagger finds something, if one is named."""
-    if settings.tagger is None:
+    if settings.tagger is None or settings.judge is not None:
         return loaded
     from labelwright.labelers.narrowed import Narrowed
 
@@ -109,12 +109,17 @@ def _narrowed(loaded: LoadedLabeler, settings: LabelerSettings) -> LoadedLabeler
             "--tagger leaves sentences out, and silence would count as an answer here",
             remedy="leave it out; it is for fields",
         )
+    return replace(loaded, labeler=Narrowed(loaded.labeler, _named_tagger(settings)))
+
+
+def _named_tagger(settings: LabelerSettings) -> ReportLabeler:
+    """The tagger of ``--tagger``."""
     named = LabelerSettings(model=str(settings.tagger), device=settings.device)
     if named.labeler != TAGGER:
         raise ConfigError(
             f"{settings.tagger} is no tagger", remedy="name a folder of labelwright train-tagger"
         )
-    return replace(loaded, labeler=Narrowed(loaded.labeler, _tagger(named).labeler))
+    return _tagger(named).labeler
 
 
 def _both(
@@ -149,7 +154,12 @@ def _rules(settings: LabelerSettings) -> LoadedLabeler:
     if told and own is not None:
         _refuse(settings, ("convention",), "is for labels of certainty")
     made = rules.for_label_set(label_set, settings.rules, **told)
-    return replace(_whole(made, settings), cheap=True)
+    if settings.judge is not None:
+        learn = getattr(made, "learn", None)
+        if learn is None:
+            raise ConfigError("--judge is for fields", remedy="remove it, or give --label-set")
+        learn(settings.judge, None if settings.tagger is None else _named_tagger(settings))
+    return replace(_whole(made, settings), cheap=settings.judge is None)
 
 
 def _knn(settings: LabelerSettings) -> LoadedLabeler:

@@ -6,7 +6,8 @@ by the field's name with a word of negation before it, a date, a number or text 
 name. Values are read and placed as everywhere else. A field that is ``of`` an observation is looked
 for only where that is positive or uncertain, among the words that belong to it
 (:mod:`baselines.rules.attributes`). What is a relative's, only planned or feared, or was stopped is
-no value (:mod:`baselines.rules.clauses`); a field with ``asked_if`` has one only where that holds.
+no value (:mod:`baselines.rules.clauses`); a classifier can decide instead
+(:mod:`baselines.rules.judge`). A field with ``asked_if`` has one only where that holds.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from typing import Any
 
 from baselines.rules.attributes import Mentions, Observed
 from baselines.rules.clauses import denied, others
+from baselines.rules.judge import Judge, Proposal, learned, proposed
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Reject, Report, Span
+from labelwright.labelers.base import ReportLabeler
+from labelwright.records import Entity, Prediction, Reject, Report, Span
 from labelwright.tasks.fields.answer import Reader, render
-from labelwright.tasks.fields.checks import check_patterns
+from labelwright.tasks.fields.checks import EMPTY, check_patterns
 from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of, patterns_of
 from labelwright.tasks.fields.sections import Sections
@@ -67,6 +70,8 @@ class FieldRules:
     name = "rules"
 
     def __init__(self, label_set: LabelSet, patterns: Patterns, sha256: str | None = None) -> None:
+        self._judge: Judge | None = None
+        self._tagger: ReportLabeler | None = None
         self.label_set = label_set
         self._own = fields_of(label_set)
         self._patterns = patterns
@@ -98,30 +103,79 @@ class FieldRules:
         return cls(label_set, compiled, sha256)
 
     def describe(self) -> Mapping[str, Any]:
-        """Hashes of the label set and of the file."""
-        return {
+        """Hashes of the label set and of the file; what a classifier was learned from."""
+        told: dict[str, Any] = {
             "model": self.name,
             "label_set": self.label_set.name,
             "label_set_sha256": self.label_set.fingerprint,
             "rules_sha256": self._sha256,
         }
+        if self._judge is not None:
+            told["judge"] = dict(self._judge.facts)
+        if self._tagger is not None:
+            told["tagger"] = dict(self._tagger.describe())
+        return told
+
+    def learn(self, folder: Path, tagger: ReportLabeler | None = None) -> None:
+        """Learn from a data folder which spans are values (:mod:`baselines.rules.judge`).
+
+        Args:
+            tagger: a labeler of entities; what it marks may be a value too.
+
+        Raises:
+            InputError, ConfigError: as for :func:`baselines.rules.judge.learned`.
+        """
+        self._tagger = tagger
+        self._judge = learned(self.label_set, folder, self._proposals)
+
+    def _proposals(self, reports: Sequence[Report]) -> list[dict[str, list[Proposal]]]:
+        """By document and field the spans that may be a value."""
+        tagged = self._tagged(reports)
+        return [self._proposed(*each) for each in zip(reports, tagged, strict=True)]
+
+    def _tagged(self, reports: Sequence[Report]) -> list[tuple[Entity, ...]]:
+        if self._tagger is None:
+            return [()] * len(reports)
+        return [
+            tuple(one for one in (result.entities or ()) if one.spans)
+            if isinstance(result, Prediction)
+            else ()
+            for result in self._tagger.label_reports(reports)
+        ]
+
+    def _proposed(self, report: Report, tagged: Sequence[Entity]) -> dict[str, list[Proposal]]:
+        text = Document(report.text, Sections(self._own, report.text))
+        return {
+            field.name: [
+                one
+                for one in proposed(
+                    self._own, field, text.text, list(self._all(field, text)), tagged
+                )
+                if text.sections.may_hold(field, one.item.spans[0][0])
+            ]
+            for field in self._own.asked
+        }
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per document, in order."""
-        return [self._label(report) for report in reports]
+        tagged = self._tagged(reports)
+        return [self._label(*each) for each in zip(reports, tagged, strict=True)]
 
-    def _label(self, report: Report) -> Prediction:
+    def _label(self, report: Report, tagged: Sequence[Entity]) -> Prediction:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
         mentions = None if self._observed is None else self._observed.mentions(report)
         text = Document(report.text, Sections(self._own, report.text))
         found = {field.name: self._items(field, text, mentions) for field in self._own.asked}
+        probs, silent = self._judged(report, tagged, found)
         found = {
             name: items if self._is_asked(name, found) else [] for name, items in found.items()
         }
         for name, items in found.items():
             for item in items:
-                reader.take(name, item)
+                reader.take(name, item, probs.get((name, item.spans)))
+            if not items and name in silent:
+                reader.say(name, EMPTY, silent[name])
         if not any(found.values()):
             reader.lines([("none", None)])
         parsed = reader.finish()
@@ -135,6 +189,23 @@ class FieldRules:
             notes=parsed.notes,
             seconds=time.perf_counter() - began,
         )
+
+    def _judged(
+        self, report: Report, tagged: Sequence[Entity], found: dict[str, list[Item]]
+    ) -> tuple[dict[tuple[str, tuple[Span, ...]], float], dict[str, float]]:
+        """Probabilities of items, and that there is none; ``found`` gets what is decided."""
+        probs: dict[tuple[str, tuple[Span, ...]], float] = {}
+        silent: dict[str, float] = {}
+        if self._judge is None:
+            return probs, silent
+        proposals = self._proposed(report, tagged)
+        for field in self._own.asked:
+            if self._judge.knows(field):
+                spans = proposals[field.name]
+                kept, silent[field.name] = self._judge.decide(field, report.text, spans)
+                found[field.name] = [item for item, _ in kept]
+                probs |= {(field.name, item.spans): prob for item, prob in kept}
+        return probs, silent
 
     def _is_asked(self, name: str, found: Mapping[str, Sequence[Item]]) -> bool:
         """Whether what a field hangs on is so, and is asked itself."""

@@ -52,7 +52,7 @@ SERVED = {
 GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
 WEIGHTS = ("device", "dtype", "batch_size")
 SECONDS: Mapping[str, frozenset[str]] = {
-    RULES: frozenset({"rules", "convention"}),
+    RULES: frozenset({"rules", "convention", "judge"}),
     KNN: frozenset({"index", *SHOWN, *CHOSEN}),
 }
 """What is told to a second reader of a kind, and not to the first."""
@@ -253,8 +253,9 @@ class ModelSettings(Options, group=_MODEL):
         metavar="DIR",
     )
     tagger: Path | None = flag(
-        "for fields: read only the sentences in which this tagger finds something",
-        only=ASKED,
+        "for fields: read only the sentences in which this tagger finds something; with --judge "
+        "its spans may be values",
+        only=(RULES, *ASKED),
         type=Path,
         metavar="DIR",
     )
@@ -283,6 +284,13 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
     )
     rules: Path | None = flag(
         "a rules file of your own, for --model rules", only=(RULES,), type=Path, metavar="FILE"
+    )
+    judge: Path | None = flag(
+        "for fields, with --model rules: a folder of labelwright build; a classifier learned "
+        "from its training documents decides which spans of the rules (and of --tagger) are values",
+        only=(RULES,),
+        type=Path,
+        metavar="DIR",
     )
     convention: str | None = flag(
         "another convention than the labeling guide's, for the rules: chexpert, that of the "

@@ -228,12 +228,12 @@ class Reader:
             return
         self._said.setdefault(name, []).append((self.item(field, words), prob))
 
-    def take(self, name: str, item: Item) -> None:
+    def take(self, name: str, item: Item, prob: float | None = None) -> None:
         """Take an item that is known with its place."""
         field = self._own.by_name[name]
         if field.copied:
             self._name_wrong(field, read_value(self._own, field, item.raw))
-        self._said.setdefault(name, []).append((item, None))
+        self._said.setdefault(name, []).append((item, prob))
 
     def item(self, field: Field, words: str) -> Item:
         """One item with its value and its place."""
