@@ -49,6 +49,7 @@ class Borders:
         self._alternatives: list[int] = []
         self._seen: list[int] = []
         self._observed: list[int] = []
+        self._likewise: list[Match] = []
         self._forward: list[tuple[Trigger, Match]] = []
         self._backward: list[tuple[Trigger, Match]] = []
         self._holding: list[tuple[Trigger, int, int]] = []
@@ -63,6 +64,8 @@ class Borders:
                 separating.append(match)
                 if kind is Trigger.ALTERNATIVE:
                     self._alternatives.append(match.start)
+            elif kind is Trigger.LIKEWISE:
+                self._likewise.append(match)
             elif kind is Trigger.SEEN:
                 self._seen.append(match.start)
             elif kind is Trigger.INERT and words[match.start] in _BE:

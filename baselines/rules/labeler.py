@@ -120,10 +120,10 @@ class RulesLabeler:
         said.empty = text == report.text
         for start, end in self._body(report):
             thread = Thread(self._finder.is_about)
-            for sentence in _without_request(sentences(text, start, end)):
+            for sentence, read in self._without_request(list(sentences(text, start, end))):
                 said.sentences.append(sentence)
                 said.empty = said.empty and not any(word[0].isalnum() for word in sentence.words)
-                reading, answered = thread.next(sentence, self._finder.read(sentence))
+                reading, answered = thread.next(sentence, read)
                 said.take_back(answered)
                 said.add(sentence, reading, self._anywhere)
         if said.empty:
@@ -198,6 +198,26 @@ class RulesLabeler:
                 if len(said) > _REQUEST:
                     yield section.start + said[1][0], section.end
 
+    def _without_request(self, row: Sequence[Sentence]) -> Iterator[tuple[Sentence, Reading]]:
+        """Without questions before the first statement: "Cough, 3 days. ?Infection. Clear lungs."
+
+        A question mark opens the text, or follows a complaint; more must come behind it.
+        """
+        opening = True
+        asked = bool(row) and row[0].words[0] == "?"
+        for number, sentence in enumerate(row):
+            read = self._finder.read(sentence)
+            if opening and number + 1 < len(row):
+                words = sentence.words
+                asked = asked or not self._book.complaints.isdisjoint(words)
+                if asked and "?" in words:
+                    at = words.index("?")
+                    start, _end = sentence.span(at, at + 1)
+                    if at + 1 < len(words) and all(start < said.start for said in read.named):
+                        continue
+                opening = not (read.mentions or read.normal)
+            yield sentence, read
+
     def _says_nothing(self, text: str, section: Section) -> bool:
         """Whether a part names no finding and calls nothing normal: a title, the views."""
         read = map(self._finder.read, sentences(text, section.start, section.end))
@@ -235,17 +255,6 @@ class RulesLabeler:
                 spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
                 evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
-
-
-def _without_request(read: Iterator[Sentence]) -> Iterator[Sentence]:
-    """Without a question at the very beginning, if more follows: "?Infection. Clear lungs."""
-    first = next(read, None)
-    second = next(read, None)
-    if first is not None and (first.words[0] != "?" or second is None):
-        yield first
-    if second is not None:
-        yield second
-        yield from read
 
 
 class _Said:

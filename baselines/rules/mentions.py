@@ -80,6 +80,7 @@ class _Cue(NamedTuple):
 
 _PLACES = frozenset({"in", "of", "at", "within"})
 _EVERY = -1
+_AGAIN = frozenset({"now", "again", "today", "currently"})
 _STATES = frozenset({_Kind.CHANGED, _Kind.UNCLEAR, _Kind.NORMAL, _Kind.UNCHANGED})
 
 
@@ -167,7 +168,10 @@ class Finder:
         ]
         said = [mention for mention in named if mention.certainty is not Certainty.BLANK]
         if found.parts and found.states:
-            said += self._changed_parts(sentence, found, scope)
+            states = list(self._changed_parts(sentence, found, scope))
+            again = {m.label for m, now in states if now}
+            said = [mention for mention in said if mention.label not in again]
+            said += [mention for mention, _now in states]
         if found.doubtful:
             said = [self._doubted(mention, sentence, found.doubtful) for mention in said]
         fine = any(_says_normal(scope, match) for match in found.fine)
@@ -208,7 +212,10 @@ class Finder:
             kept = [match for match in kept if not _is_heading(words, match, kept[-1])]
         return kept
 
-    def _changed_parts(self, sentence: Sentence, found: _Found, scope: Scope) -> Iterator[Mention]:
+    def _changed_parts(
+        self, sentence: Sentence, found: _Found, scope: Scope
+    ) -> Iterator[tuple[Mention, bool]]:
+        """The parts whose state is told, and whether it is told as normal *now*."""
         named = [part for parts in found.parts.values() for part in parts]
         for owner, matches in found.parts.items():
             states = longest([m for m in found.states if m.payload.owner in (owner, _EVERY)])
@@ -226,7 +233,9 @@ class Finder:
                 if state is None or certainty is None:
                     continue
                 start, end = min(part.start, state.start), max(part.end, state.end)
-                yield _mention(sentence, self._labels[observation], certainty, start, end)
+                mention = _mention(sentence, self._labels[observation], certainty, start, end)
+                normal = state.payload.kind is _Kind.NORMAL
+                yield mention, normal and sentence.words[state.start] in _AGAIN
 
 
 class _Found(NamedTuple):

@@ -46,7 +46,7 @@ MAX_WORDS = 200
 _WORD = r"[^\W_]+(?:['’][^\W_]+)?"
 _TOKEN = re.compile(
     rf"\d+[.,]\d+|{_WORD}|\([-–+]\)|[,;:()/+?=|#\t•·●▪■►]|—|--|(?<![^\s])[-–*\"“”](?![^\s])"
-    r"|(?<![^\s])[-–*](?=\w)|(?<=\w)[-–](?![^\s])"
+    r"|(?<![^\s])[-–*](?=\w)|(?<=\w)[-–](?![^\s])|(?<![^\s])[-–](?=[,;])"
 )
 _FORM = re.compile(rf"{_WORD}\*?|[,;:()/+#-]")
 _QUESTION = "?"
@@ -160,22 +160,28 @@ def _clauses(words: list[str], lower: str, at: int, offset: int) -> Iterator[Sen
 
 
 def _short_lines(text: str) -> Iterator[tuple[int, int]]:
-    """The line breaks before which a line was left unfilled although the next word would fit."""
+    """The line breaks before which a line was left unfilled although the next word would fit.
+
+    Where most are such, the rest is no wrapped text either.
+    """
     lines = text.split("\n")
     widest = max(_NARROWEST, *map(len, lines))
     at = -1
+    full: list[int] = []
+    short: list[int] = []
     for line, after in pairwise(lines):
         at += len(line) + 1
         first = after.split(maxsplit=1)
-        if first and len(line.rstrip()) + len(first[0]) < widest and not _GOES_ON.search(line):
-            joined = first[0] in _JOINING or "___" in line
-            if not joined:
-                yield at, at + 1
+        if first and first[0] not in _JOINING and "___" not in line and not _GOES_ON.search(line):
+            fits = len(line.rstrip()) + len(first[0]) < widest
+            (short if fits else full).append(at)
+    for at in sorted([*short, *full] if len(short) > len(full) else short):
+        yield at, at + 1
 
 
 def _lower(text: str) -> str:
-    """Lower case of the same length, so that offsets stay (``İ`` would grow)."""
-    lower = text.lower().replace("’", "'")
+    """Lower case of the same length, so that offsets stay (``İ`` would grow); ``±`` is a doubt."""
+    lower = text.lower().replace("’", "'").replace("±", "?")
     if len(lower) == len(text):
         return lower
     return "".join(low if len(low := char.lower()) == 1 else char for char in text)

@@ -41,6 +41,7 @@ TRIGGERS = {
     "positive_after": Trigger.YES,
     "uncertain_after": Trigger.DOUBTFUL,
     "open_after": Trigger.OPEN,
+    "likewise": Trigger.LIKEWISE,
     "versus": Trigger.VERSUS,
     "inert": Trigger.INERT,
     "stops": Trigger.STOP,
@@ -82,7 +83,7 @@ ANSWERS = {
 PERSON = ("who", "again")
 SCOPE = (
     *(*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages"),
-    *("answers", "persons"),
+    *("answers", "persons", "complaints"),
 )
 
 
@@ -180,6 +181,7 @@ class RuleBook:
     persons: tuple[Person, ...]
     skip_sections: frozenset[str]
     other_languages: frozenset[str]
+    complaints: frozenset[str]
     sha256: Mapping[str, str]
     known: Vocabulary | None = field(default=None, compare=False)
 
@@ -237,6 +239,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
     persons = _persons(scope, words.get("persons") or [])
     skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
     other_languages = scope.texts(["other_languages"], words.get("other_languages"))
+    complaints = scope.texts(["complaints"], words.get("complaints"))
     scope_file.finish("mistake in scope rules")
     return RuleBook(
         observations=observations,
@@ -249,6 +252,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
         persons=persons,
         skip_sections=frozenset(skip_sections),
         other_languages=frozenset(other_languages),
+        complaints=frozenset(complaints),
         known=None if subject is None else subject.known,
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
     )

@@ -27,6 +27,7 @@ _NO_ADJECTIVE = frozenset(
 )
 _EXPLAINING = frozenset({"with", "representing", "represents", "reflecting", "reflects", "from"})
 _ENUMERATING = frozenset({"include", "includes", "including"})
+_PAST = frozenset({"was", "were", "had", "showed"})
 _RELATIVE = frozenset({"which", "who"})
 _PLAIN = frozenset(
     {"pleural", "pericardial", "bilateral", "pneumonic", "active", "significant", "any"}
@@ -79,6 +80,10 @@ class Scope(Borders):
         """
         if not self._reaches and not self._reaches_back:
             return Certainty.POSITIVE
+        for match in self._likewise:
+            if match.end <= start < self.bound(match.end) and not self.comma(match.end, start):
+                before = [span for span in self._mentions if span[1] <= match.start]
+                return self.verdict(*before[-1]) if before else Certainty.POSITIVE
         last = end - 1
         reached = {
             kind
@@ -161,6 +166,8 @@ class Scope(Borders):
             listed = kind in NEGATIONS and start in self._alternatives
             if start in self._listed and self._words[start] == "and" and self._enumerates(trigger):
                 continue
+            if kind is Trigger.SKIP and self._words[start] == "with" and self._tells(trigger):
+                continue
             if (
                 (hard and not (kind is Trigger.PERSON and start in self._listed))
                 or (fresh is not None and kind not in NOT_HIS)
@@ -176,6 +183,10 @@ class Scope(Borders):
             ):
                 return [*spans, (low, start)]
         return [*spans, (low, size)]
+
+    def _tells(self, trigger: Match) -> bool:
+        """Whether a trigger tells of another day: "on 3 May there *was* fluid with a drain"."""
+        return self._words[trigger.end - 1] in _PAST
 
     def _enumerates(self, trigger: Match) -> bool:
         """Whether a list of possibilities follows: "considerations include edema *and mild* …"."""

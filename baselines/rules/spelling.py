@@ -13,6 +13,8 @@ from labelwright.labelers.words import Vocabulary
 
 SHORTEST = 6
 """Letters of a word below which too many others are one slip away."""
+SHORT = 5
+"""Letters of a shorter one that is taken back from a letter left out, doubled or exchanged."""
 SURE = 10
 """The same for a wrong letter: "hearing" is not "healing"."""
 STEM = 7
@@ -59,7 +61,12 @@ class Spelling:
             words: whole words to choose from.
             prefixes: forms as ``effus*``, by the length of their beginning.
         """
-        if self._known is None or len(word) < SHORTEST or not word.isalpha() or word in self._known:
+        if self._known is None or not word.isalpha() or word in self._known:
+            return ()
+        if SHORT - 1 <= len(word) < SHORTEST:
+            near = (w for w in words if len(w) == SHORT and w[0] == word[0])
+            return tuple(sorted(w for w in near if one_slip(word, w, wrong=False)))
+        if len(word) < SHORTEST:
             return ()
         first, wrong = word[0], len(word) >= SURE
         whole = (

@@ -37,6 +37,8 @@ class Trigger(IntEnum):
     """What precedes is uncertain."""
     OPEN = auto()
     """What precedes is uncertain, even after a negation ("cannot be excluded")."""
+    LIKEWISE = auto()
+    """What follows is as what precedes: "the effusion has gone, *as has* the edema"."""
     VERSUS = auto()
     """Both sides are uncertain."""
     INERT = auto()

@@ -33,7 +33,7 @@ from labelwright.tasks import kind_of
 from labelwright.text.sections import split_sections
 from labelwright.text.sentences import sentence_spans
 
-VERSION = 1
+VERSION = 2
 """Of what the gate does with a text; part of a run's fingerprint."""
 
 LANGUAGE, EXAMINATION, UNKNOWN, UNSAID = KINDS = (
@@ -138,13 +138,18 @@ class Gated(Wrapping):
         return self._about.misfit(words_of(read), read)
 
     def _saying(self, text: str, parts: Sequence[Span]) -> list[list[int]]:
-        """The sentences that say that nothing is found, else those that deny something."""
+        """The sentences that say that nothing is found, else those that deny something.
+
+        A question goes with its answer: "Effusion? Definitely not."
+        """
         assert self._about is not None  # noqa: S101
-        sentences = [
-            (start + first, start + last)
-            for start, end in parts
-            for first, last in sentence_spans(text[start:end])
-        ]
+        sentences: list[Span] = []
+        for start, end in parts:
+            for first, last in sentence_spans(text[start:end]):
+                span = (start + first, start + last)
+                if sentences and text[sentences[-1][1] - 1] == "?":
+                    span = (sentences.pop()[0], span[1])
+                sentences.append(span)
         if saying := [span for span in sentences if self._about.states(text[slice(*span)])]:
             return [list(span) for span in saying]
         return [

@@ -7,10 +7,11 @@ import re
 # Every alternative begins with a plain character: the search then skips to the next of these.
 ENDS = re.compile(
     r"!|。|！|？"
-    r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?i:no|none|nil|yes|negative|absent"
+    r"|\?(?<=[^\s(\[,;:/?]\?)(?!\s{0,3}(?:[-–—]\s{0,2})?(?i:no|none|nil|yes|negative|absent"
+    r"|no (?:sign|signs|trace|evidence) of (?:it|this|that|one|any)"
     r"|(?:not?|none|nil) (?:seen|found|present|identified|visible|here|today|on this \w+"
     r"|that (?:i|we) can (?:see|find|tell))"
-    r")[ \t]*(?:[.;,\n]|\Z))"
+    r")[ \t]*(?:[.;,\n]|[-–—] |\Z))"
     r"|\.(?:(?<!\d\.)|(?!\d))(?<!\b[Vv]s\.)(?<!\bVS\.)(?<!\b[Dd]r\.)(?<!\b[ei]\.[ge]\.)(?![ge]\.)"
     r"|\n(?:[ \t\r]*\n"
     r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"

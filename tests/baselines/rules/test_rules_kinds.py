@@ -155,7 +155,7 @@ ASIDE = {
     "The roommate tested positive for pneumonia.": "",
     "Effusion unchanged since last year.": "PE+",
     "Lungs clear. No other opacity.": "NF+",
-    "Fall. ?rib fracture\nThe ribs are intact.": "FR?",
+    "Fall. ?rib fracture\nThe ribs are intact.": "NF+",
     "Clinical details: cough.\nBasal consolidation. No effusion.\nConclusion: as above": "CO+ PE-",
 }
 SHORT_FORMS = {

@@ -256,7 +256,7 @@ def test_what_rules_and_gate_both_notice_is_named_once(text, problems):
 def test_the_gate_is_part_of_what_a_run_depends_on():
     said = gated(Fixed(CHEXPERT)).describe()
     assert said["model"] == "fixed"
-    assert said["gate"] == {"version": 1, "about_sha256": about_of(CHEXPERT).sha256}
+    assert said["gate"] == {"version": 2, "about_sha256": about_of(CHEXPERT).sha256}
 
 
 def test_labels_of_the_examples_do_not_change():
