@@ -61,7 +61,7 @@ SPOKEN = {
     "No effusion comma consolidation or pneumothorax full stop heart large": "PE- CO- PT- CM+",
     "No effusion in the early period.": "PE- NF+",
     "Atelectasis verses pneumonia.": "AT? PN?",
-    "icu\nright ij line in svc no pneumothorax is seen\npatchy opacity\nno edema": "SD+ PT- LO+ ED-",
+    "icu\nright ij line in svc no pneumothorax seen\npatchy opacity\nno edema": "SD+ PT- LO+ ED-",
     "Hert size normal.": "CM- NF+",
     "Mild pulmonary edma.": "ED+",
 }
