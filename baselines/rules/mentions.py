@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum, auto
 from typing import NamedTuple
 
+from baselines.rules.judged import choices, turned, without_weak
 from baselines.rules.phrases import COLONS, DASHES, Match, PhraseTrie, Sentence
 from baselines.rules.rule_book import Answer, ObservationRules, Part, RuleBook
 from baselines.rules.scope import Scope
@@ -159,12 +160,12 @@ class Finder:
         scope = Scope(words, found.triggers, [match[:2] for _label, match in counting])
         judged = [(label, scope.verdict(m.start, m.end), m) for label, m in counting]
         if scope.has_alternative:
-            judged = _choices(scope, judged, self._signs)
+            judged = choices(scope, judged, self._signs)
         if found.weak:
-            judged = _without_weak(judged, {match[:2] for match in found.weak})
+            judged = without_weak(judged, {match[:2] for match in found.weak})
         named = [
             _mention(sentence, label, certainty or Certainty.BLANK, m.start, m.end)
-            for label, certainty, m in _turned(judged, found.absent)
+            for label, certainty, m in turned(judged, found.absent)
         ]
         said = [mention for mention in named if mention.certainty is not Certainty.BLANK]
         if found.parts and found.states:
@@ -305,64 +306,6 @@ def _sorted_out(matches: Sequence[Match]) -> _Found:
         else:
             (found.persons if kind is _Kind.PERSON else found.again).add(owner)
     return found
-
-
-_Judged = tuple[str, Certainty | None, Match]
-_OPPOSITE: dict[Certainty | None, Certainty | None] = {
-    Certainty.POSITIVE: Certainty.NEGATIVE,
-    Certainty.NEGATIVE: None,
-}
-
-
-def _turned(judged: Sequence[_Judged], absent: Sequence[Match]) -> list[_Judged]:
-    """In the order of the text; words of absence say the opposite: "extubated", "not extubated"."""
-    row = sorted(judged, key=lambda item: item[2].start)
-    spans = {match[:2] for match in absent}
-    return [
-        (label, _OPPOSITE.get(certainty, certainty) if m[:2] in spans else certainty, m)
-        for label, certainty, m in row
-    ]
-
-
-def _without_weak(judged: Sequence[_Judged], weak: Collection[tuple[int, int]]) -> list[_Judged]:
-    """Without signs that the sentence itself leaves open: "vessels prominent, perhaps edema"."""
-    doubted = {label for label, certainty, _ in judged if certainty is Certainty.UNCERTAIN}
-    return [one for one in judged if one[2][:2] not in weak or one[0] not in doubted]
-
-
-def _choices(scope: Scope, judged: Sequence[_Judged], signs: Collection[str]) -> list[_Judged]:
-    """Of stated findings that are joined by "or" each is uncertain: "edema or pneumonia".
-
-    A sign before a comma is what the alternatives explain, and stays: "opacity, edema or scar".
-    """
-    row = sorted(judged, key=lambda item: item[2].start)
-    stated = [i for i, (_, certainty, _) in enumerate(row) if certainty is Certainty.POSITIVE]
-    doubted: set[int] = set()
-    group: list[int] = []
-    joined = False
-    for index in stated:
-        match = row[index][2]
-        if group:
-            end = row[group[-1]][2].end
-            explained = row[group[-1]][0] in signs and scope.comma(end, match.start)
-            if not explained and scope.alternative_between(end, match.start):
-                joined = True
-            elif match.start < end:
-                continue
-            elif row[group[-1]][0] in signs or not scope.comma_between(end, match.start):
-                doubted.update(_different(row, group) if joined else ())
-                group, joined = [], False
-        group.append(index)
-    doubted.update(_different(row, group) if joined else ())
-    return [
-        (label, Certainty.UNCERTAIN if index in doubted else certainty, match)
-        for index, (label, certainty, match) in enumerate(row)
-    ]
-
-
-def _different(row: Sequence[_Judged], group: Sequence[int]) -> Sequence[int]:
-    """The group, unless all of it names one observation: "nodule or mass" is one either way."""
-    return group if len({row[index][0] for index in group}) > 1 else ()
 
 
 def _says_normal(scope: Scope, match: Match) -> bool:
