@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from labelwright.errors import ConfigError
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -59,6 +61,18 @@ class ReadOptions:
     sheets: tuple[str, ...] = ()
     table: str | None = None
     query: str | None = None
+
+    def refuse_columns(self, what: str) -> None:
+        """Refuse names of columns for a format that has none, as ``what`` says.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if any((self.id_column, self.patient_column, *self.text_columns, *self.meta_columns)):
+            raise ConfigError(
+                what,
+                remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
+            )
 
     def annotations(self) -> dict[str, Any]:
         """What was said about annotations and documents beyond the defaults, for a manifest."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from labelwright.annotations.certainty_words import of_attribute, strongest
 from labelwright.annotations.edges import trimmed
 from labelwright.annotations.offsets import Utf16, covers, inside
-from labelwright.errors import ConfigError, InputError
+from labelwright.errors import InputError
 from labelwright.readers import folders
 from labelwright.readers.annotated.base import DIFFERS, OUTSIDE, PASSED_OVER, SPACE, Bad, settled
 from labelwright.readers.folders import PACKINGS, Found
@@ -336,11 +336,6 @@ def _layout(standoff: Standoff, placed: dict[int, Entity], entities: list[Entity
 
 
 def _check(options: ReadOptions) -> None:
-    asked = [options.id_column, options.patient_column, *options.text_columns]
-    if any(asked) or options.meta_columns:
-        raise ConfigError(
-            "BRAT files have no columns",
-            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
-        )
+    options.refuse_columns("BRAT files have no columns")
     if options.encoding is not None:
         checked_encoding(options.encoding)

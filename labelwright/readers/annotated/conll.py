@@ -169,13 +169,9 @@ def _sentences(lines: list[Line]) -> Iterator[list[Line]]:
 
 
 def _check(options: ReadOptions) -> None:
-    asked = [options.id_column, options.patient_column, *options.text_columns]
-    if any(asked) or options.meta_columns:
-        raise ConfigError(
-            "CoNLL files have no named columns",
-            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns; "
-            "--tag-column N says where the tag stands",
-        )
+    options.refuse_columns(
+        "CoNLL files have no named columns (--tag-column N says where the tag stands)"
+    )
     if options.tag_scheme is not None and options.tag_scheme not in SCHEMES:
         raise ConfigError(
             f"unknown scheme {options.tag_scheme!r}", remedy=f"choose from: {', '.join(SCHEMES)}"

@@ -75,12 +75,7 @@ def count_documents(path: Path, options: ReadOptions) -> int:
 
 
 def _check(path: Path, options: ReadOptions) -> None:
-    asked = [options.id_column, options.patient_column, *options.text_columns]
-    if any(asked) or options.meta_columns:
-        raise ConfigError(
-            "documents have no columns",
-            remedy="leave out --id-column, --text-columns, --patient-column and --meta-columns",
-        )
+    options.refuse_columns("documents have no columns")
     if options.encoding is not None:
         checked_encoding(options.encoding)
     if options.ocr_language is not None and options.ocr_command is not None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from labelwright.errors import ConfigError, InputError
+from labelwright.errors import InputError
 from labelwright.readers.opening import LONGEST, checked_encoding, faults
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import report_or_reject
@@ -51,7 +51,7 @@ def read_mimic_cxr(path: Path, options: ReadOptions) -> Iterator[Report | Reject
         InputError: there is no report below the folder.
         ConfigError: flags that only tables have.
     """
-    _refuse_columns(options)
+    options.refuse_columns("a MIMIC-CXR tree has no columns")
     encoding = checked_encoding(options.encoding or "utf-8")
     row = 0
     with faults(path):
@@ -64,7 +64,7 @@ def read_mimic_cxr(path: Path, options: ReadOptions) -> Iterator[Report | Reject
 
 def count_mimic_cxr(path: Path, options: ReadOptions) -> int:
     """The number of report files."""
-    _refuse_columns(options)
+    options.refuse_columns("a MIMIC-CXR tree has no columns")
     with faults(path):
         count = sum(1 for _ in _studies(path))
     if count == 0:
@@ -101,15 +101,6 @@ def _report(file: Path, encoding: str, source: str, row: int) -> Report | Reject
     folder = _FOLDER.fullmatch(file.parent.name)
     patient = file.parent.name[1:] if folder and folder.group(1) else None
     return report_or_reject(source, row, identifier, text, split_sections(text), patient)
-
-
-def _refuse_columns(options: ReadOptions) -> None:
-    asked = [options.id_column, options.patient_column, *options.text_columns]
-    if any(asked) or options.meta_columns:
-        raise ConfigError(
-            "a MIMIC-CXR tree has no columns",
-            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
-        )
 
 
 def _no_reports(path: Path) -> InputError:

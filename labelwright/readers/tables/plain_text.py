@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from labelwright.errors import ConfigError, InputError
+from labelwright.errors import InputError
 from labelwright.readers import folders
 from labelwright.readers.folders import Found
 from labelwright.readers.one_text import EncodingError, NoTextError, bytes_of, text_of
@@ -73,12 +73,7 @@ def _report(found: Found, source: str, row: int, options: ReadOptions) -> Report
 
 
 def _check(options: ReadOptions) -> None:
-    asked = [options.id_column, options.patient_column, *options.text_columns]
-    if any(asked) or options.meta_columns:
-        raise ConfigError(
-            "text files have no columns",
-            remedy="remove --id-column, --text-columns, --patient-column and --meta-columns",
-        )
+    options.refuse_columns("text files have no columns")
     if options.encoding is not None:
         checked_encoding(options.encoding)
 
