@@ -72,7 +72,8 @@ COMMANDS = {
     "train": Command("records -> fine-tuned model", "train", "MODEL", passes_on=True, resumes=True),
     "train-encoder": Command(
         "reports and labels -> encoder with one head per observation",
-        "train_encoder",
+        "train",
+        "ENCODER",
         passes_on=True,
         resumes=True,
     ),

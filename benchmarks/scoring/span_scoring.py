@@ -123,7 +123,7 @@ def score(notes: Notes, said: list[list[Entity]]) -> float:
     for truth, pred, found in zip(gold, said, matchings, strict=True):
         wrong_mentions(truth, pred, found)
     schemes = schemes_of(certainties=False, texts=True)
-    span_scores(counts, "made up", TYPES, schemes=schemes)
+    span_scores(counts, TYPES, schemes=schemes)
     return time.process_time() - begin
 
 

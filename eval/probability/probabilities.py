@@ -44,7 +44,7 @@ class Probabilities:
         allowed: bool ``[observations, 4]``: certainties that the observation can take.
         without: reports without any probabilities.
         sureness: what orders labels by how sure they are, ``[reports, observations]``, where it is
-            another than their own probability (:mod:`eval.probability.agreement`).
+            another than their own probability (:mod:`eval.probability.sections`).
         presence: whether they are of present and not present alone (:meth:`of_presence`).
     """
 

@@ -10,7 +10,12 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from labelwright.errors import ConfigError
+from labelwright.options import Options, flag
+from labelwright.text.sections import SECTION_CHOICES
 
 if TYPE_CHECKING:
     from labelwright.runtime.arguments import TrainingFlags
@@ -52,7 +57,69 @@ class Training:
         return main(["--help-all"] if arguments.help_all else arguments.rest)
 
 
+LABEL_SET = "chexpert-14"
+TOKENIZER = "bert-base-uncased"
+SECTIONS = "impression"
+
+EPILOG = f"""
+
+released weights of CheXbert
+  --convert-pth FILE --out DIR [--tokenizer DIR|NAME] [--label-set NAME|FILE] [--sections PART]
+                              read the .pth once, in a process of its own without network and
+                              with torch's weights-only reader, and write a safetensors folder
+                              for labelwright label --model DIR. The file brings no vocabulary:
+                              --tokenizer names that of {TOKENIZER} (the default: from the hub)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions(Options):
+    """What the conversion takes."""
+
+    convert_pth: Path | None = flag(argparse.SUPPRESS, type=Path, metavar="FILE")
+    out: Path | None = flag(argparse.SUPPRESS, beside="convert_pth", type=Path, metavar="DIR")
+    tokenizer: str | None = flag(argparse.SUPPRESS, beside="convert_pth", metavar="DIR|NAME")
+    label_set: str | None = flag(argparse.SUPPRESS, beside="convert_pth", metavar="NAME|FILE")
+    sections: str | None = flag(argparse.SUPPRESS, beside="convert_pth", choices=SECTION_CHOICES)
+
+
+class EncoderTraining(Training):
+    """Trains an encoder with heads, or converts a released CheXbert."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """The help, and the flags of the conversion."""
+        super().add_arguments(parser)
+        parser.epilog = f"{parser.epilog}{EPILOG}"
+        ConvertOptions.add_flags(parser)
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Convert, or train with the flags that the command line did not know itself."""
+        options = ConvertOptions.from_flags(arguments)
+        if options.convert_pth is not None:
+            return _convert(options.convert_pth, options, arguments.rest)
+        options.refuse_idle()
+        return super().run(arguments)
+
+
+def _convert(weights: Path, options: ConvertOptions, rest: Sequence[str]) -> int:
+    if options.out is None:
+        raise ConfigError("no folder for the converted model", remedy="give --out DIR")
+    if rest:
+        raise ConfigError(f"{rest[0]} does not apply to --convert-pth", remedy="remove it")
+    from baselines.chexbert.weights import convert
+    from labelwright.label_set import LabelSet
+
+    convert(
+        weights,
+        options.out,
+        label_set=LabelSet.load(options.label_set or LABEL_SET),
+        tokenizer=options.tokenizer or TOKENIZER,
+        sections=options.sections or SECTIONS,
+    )
+    return 0
+
+
 MODEL = Training("sft.arguments", "FLAGS", "sft.train")
-ENCODER = Training("baselines.encoder.arguments", "ENCODER", "baselines.encoder.train")
+ENCODER = EncoderTraining("baselines.encoder.arguments", "ENCODER", "baselines.encoder.train")
 TAGGER = Training("baselines.tagger.arguments", "TAGGER", "baselines.tagger.train")
 PRETRAIN = Training("baselines.pretrain.arguments", "PRETRAIN", "baselines.pretrain.train")

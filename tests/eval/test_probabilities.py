@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from span_tools import load_comparison
 
-from eval.probability.agreement import by_agreement
 from eval.probability.probabilities import load_probabilities
+from eval.probability.sections import by_agreement
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet

@@ -30,7 +30,7 @@ def scored(
 ) -> SpanScores:
     counts, _ = span_counts(gold, pred, TYPES, words=words)
     schemes = schemes_of(certainties=False, texts=words is not None)
-    return span_scores(counts, "m", TYPES, schemes=schemes, undefined=undefined)  # type: ignore[arg-type]
+    return span_scores(counts, TYPES, schemes=schemes, undefined=undefined)  # type: ignore[arg-type]
 
 
 def one_word_per_character(length: int) -> Borders:
@@ -155,7 +155,7 @@ def test_statistics_of_summed_counts_are_the_scores(
     words = [one_word_per_character(60) for _ in reports]
     gold, pred = [g for g, _ in reports], [p for _, p in reports]
     counts, _ = span_counts(gold, pred, TYPES, words=words)
-    scores = span_scores(counts, "m", TYPES, schemes=ALL, undefined=rule)  # type: ignore[arg-type]
+    scores = span_scores(counts, TYPES, schemes=ALL, undefined=rule)  # type: ignore[arg-type]
     known = span_statistics(TYPES, schemes=ALL, undefined=rule)  # type: ignore[arg-type]
     total = np.asarray(counts.sum(axis=0), dtype=np.float64)
     for scheme in ALL:

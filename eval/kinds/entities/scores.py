@@ -146,9 +146,7 @@ class SpanScores:
         perfect: share of reports without any error (strict).
     """
 
-    labeler: str
     types: tuple[str, ...]
-    reports: int
     schemes: Mapping[str, SchemeScores]
     accuracy: float | None
     certainty_accuracy: float | None
@@ -176,7 +174,6 @@ def schemes_of(*, certainties: bool, texts: bool) -> tuple[str, ...]:
 
 def span_scores(
     counts: Counts,
-    labeler: str,
     types: Sequence[str],
     *,
     schemes: Sequence[str],
@@ -191,9 +188,7 @@ def span_scores(
         each[:, Column.STRICT] == each[:, Column.PRED]
     )
     return SpanScores(
-        labeler=labeler,
         types=tuple(types),
-        reports=len(counts),
         schemes={name: _scheme(total, name, undefined) for name in schemes},
         accuracy=right / words if words else None,
         certainty_accuracy=certain / strict if CERTAINTY in schemes and strict else None,
@@ -363,7 +358,7 @@ def counted(comparison: SpanComparison, settings: CompareSettings, metric: str) 
         )
     counts, wrong = matched(comparison)
     scores = {
-        name: span_scores(table, name, types, schemes=schemes, undefined=settings.undefined)
+        name: span_scores(table, types, schemes=schemes, undefined=settings.undefined)
         for name, table in counts.items()
     }
     return Counted(
@@ -405,7 +400,7 @@ def run_scores(comparison: SpanComparison) -> RunScores:
     (name,) = comparison.names
     counts, _ = matched(comparison)
     schemes = schemes_of_comparison(comparison)
-    found = span_scores(counts[name], name, comparison.types, schemes=schemes)
+    found = span_scores(counts[name], comparison.types, schemes=schemes)
     whole = {
         score: float(getattr(found.schemes[scheme], average).f1)
         for score, (scheme, average) in RUN_SCORES.items()

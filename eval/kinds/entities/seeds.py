@@ -98,9 +98,7 @@ def seeds_section(
     undefined = settings.undefined
     schemes = schemes_of_comparison(comparison)
     by_run = {
-        run: _values(
-            span_scores(table, run, comparison.types, schemes=schemes, undefined=undefined)
-        )
+        run: _values(span_scores(table, comparison.types, schemes=schemes, undefined=undefined))
         for run, table in counts.items()
     }
     values = {
