@@ -120,6 +120,7 @@ DECIDED: dict[str, tuple[Any, str]] = {
         0.0,
         "tags have --label-smoothing, other answers have no use for it",
     ),
+    "use_liger_kernel": (False, "its kernels are those of language models"),
     "label_names": (None, "what a batch holds is decided here"),
     "batch_eval_metrics": (False, "reports are scored together, not batch by batch"),
     "prediction_loss_only": (False, "the score of a head needs its answers"),

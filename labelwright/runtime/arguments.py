@@ -206,6 +206,23 @@ def check_decided(settings: Any, decided: Mapping[str, tuple[Any, str]]) -> None
                 f"{name} cannot be {value}",
                 remedy=f"give {least} or more" + (f", below {most}" if "seed" in name else ""),
             )
+    _check_schedule(settings)
+
+
+def _check_schedule(settings: Any) -> None:
+    """Refuse a schedule that lacks a number of its own, before texts are read for it."""
+    import torch
+    from transformers import get_scheduler
+
+    idle = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    own = dict(settings.lr_scheduler_kwargs or {})
+    try:
+        get_scheduler(settings.lr_scheduler_type, idle, 0, 1, own)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"lr_scheduler_type: {str(error).splitlines()[0]}",
+            remedy="give its numbers with --lr_scheduler_kwargs '{\"NAME\": VALUE}'",
+        ) from None
 
 
 def take_recipe(argv: Sequence[str], shipped: Path) -> tuple[Path | None, list[str]]:

@@ -95,6 +95,8 @@ MISTAKES = [
     (["--push_to_hub=true"], "nothing leaves this computer"),
     (["--batch_eval_metrics=true"], "scored together"),
     (["--label_names", "x"], "what a batch holds"),
+    (["--lr_scheduler_type=cosine_with_min_lr"], "give its numbers with --lr_scheduler_kwargs"),
+    (["--use_liger_kernel=true"], "kernels are those of language models"),
     (["--seed=-1"], "seed cannot be -1; give 0 or more, below 4294967296"),
     (["--per_device_train_batch_size=0"], "per_device_train_batch_size cannot be 0; give 1"),
     (["--learning_rate=nan"], "learning_rate cannot be nan; give 0 or more"),
