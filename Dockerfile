@@ -7,12 +7,13 @@
 FROM python:3.11-slim-bookworm AS build
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 ARG VERSION=
+ARG EXTRAS=documents,sql,review
 WORKDIR /src
 COPY . .
 RUN python -m venv /opt/labelwright \
     && export SETUPTOOLS_SCM_PRETEND_VERSION_FOR_LABELWRIGHT="$VERSION" \
     && /opt/labelwright/bin/pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" \
-        -c constraints.txt .
+        -c constraints.txt ".${EXTRAS:+[$EXTRAS]}"
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/labelwright /opt/labelwright

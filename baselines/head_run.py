@@ -15,7 +15,8 @@ from labelwright.io.data_folder import DataFolder, open_data_folder
 from labelwright.io.jsonl import write_jsonl, writing
 from labelwright.io.manifest import sha256_file, sha256_model
 from labelwright.io.run_folder import START
-from labelwright.runtime.training import TrainingResult, TrainingRun, facts, write_card
+from labelwright.runtime.card import write_card
+from labelwright.runtime.training import TrainingResult, TrainingRun, facts
 from labelwright.tasks import kind_of
 from labelwright.text.amounts import amount
 

@@ -11,7 +11,8 @@ from labelwright.checkpoint import NORMALISE_FILE, TaskInfo, save_task
 from labelwright.io.jsonl import write_json, writing
 from labelwright.io.run_folder import DONE
 from labelwright.prompt import prompt_version
-from labelwright.runtime.training import TrainingResult, as_dict, write_card
+from labelwright.runtime.card import write_card
+from labelwright.runtime.training import TrainingResult, as_dict
 from labelwright.runtime.training import facts as facts_of
 from labelwright.tasks import kind_of
 from labelwright.tasks.choices import BRANCHES, LINE

@@ -16,8 +16,9 @@ from baselines.tagger.notes import GOLD
 from labelwright.io.data_folder import REPORTS
 from labelwright.io.jsonl import write_json, write_jsonl, writing
 from labelwright.io.run_folder import DONE, START
+from labelwright.runtime.card import write_card
 from labelwright.runtime.pretrained import silent
-from labelwright.runtime.training import TrainingResult, facts, write_card
+from labelwright.runtime.training import TrainingResult, facts
 
 CARD = Path(__file__).parent / "card.md.jinja"
 REJECTS = "rejects.jsonl"

@@ -64,6 +64,11 @@ class CommonArguments:
         "this run's checkpoints and start over; PATH: go on from this checkpoint.",
         metavar="auto|never|PATH",
     )
+    license: str | None = option(
+        None,
+        "The licence that the model card names, as the hub writes it: apache-2.0, mit, other, …",
+        metavar="NAME",
+    )
     dry_run: bool = option(False, "Show counts, lengths, weights or memory, and steps; exit.")
 
 

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from labelwright.errors import ConfigError, OutputError
 from labelwright.io import run_folder
-from labelwright.io.jsonl import atomic_write
 from labelwright.io.manifest import inputs, sha256_file, versions
 from labelwright.program import show_messages
 from labelwright.runtime.learned import Learned
@@ -356,36 +355,6 @@ def facts(
         "arguments": arguments,
         "versions": dict(versions()),
     }
-
-
-def write_card(
-    folder: Path, template: Path, label_set: LabelSet | None, facts: Mapping[str, Any], **more: Any
-) -> None:
-    """Write the model card, ``README.md``, from the manifest's facts.
-
-    Args:
-        template: Jinja; a name that it uses and nobody gives is an error.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    import jinja2
-
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
-    text = environment.from_string(template.read_text(encoding="utf-8")).render(
-        {
-            **facts,
-            "name": folder.name,
-            "label_set": label_set,
-            "train": facts["counts"]["train"],
-            "validation": facts["counts"].get("validation"),
-            "training": facts["arguments"]["training"],
-            "task": facts["arguments"]["task"],
-            **more,
-        }
-    )
-    with atomic_write(folder / "README.md", mode=0o644) as handle:
-        handle.write(text + "\n")
 
 
 def as_dict(value: object) -> dict[str, Any]:

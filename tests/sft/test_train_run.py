@@ -39,6 +39,7 @@ def trained(
 ) -> Path:
     out = tmp_path_factory.mktemp("runs") / "full"
     flags = ["--model_name_or_path", str(tiny_checkpoint), "--eval_strategy=epoch", *FAST]
+    flags += ["--license", "apache-2.0"]
     assert main(["--data", str(records_folder), "--output_dir", str(out), *flags]) == 0
     return out
 
@@ -125,7 +126,14 @@ def test_model_card_and_metrics(trained: Path) -> None:
     from huggingface_hub import ModelCard
 
     card = (trained / "README.md").read_text(encoding="utf-8")
-    scores = {r.metric_name: r.metric_value for r in ModelCard(card).data.eval_results}
+    data = ModelCard(card).data
+    assert (data.license, data.language, data.pipeline_tag) == (
+        "apache-2.0",
+        "en",
+        "text-generation",
+    )
+    assert "base_model" not in data.to_dict()  # a folder of this machine says nothing elsewhere
+    scores = {r.metric_name: r.metric_value for r in data.eval_results}
     assert scores["micro F1 of findings"] == read(trained)["learned"]["f1_of_findings"]
     assert "Not a medical device" in card
     assert "| Pleural Effusion | PE |" in card
