@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hub_stand_in import hub
 from huggingface_hub import ModelCard
+from processes.hub_stand_in import hub
 
 from labelwright.io.manifest import sha256_model
 from labelwright.shipped import named_model
