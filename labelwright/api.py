@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from labelwright import results
 from labelwright.commands.flags import Parser
-from labelwright.errors import ConfigError
+from labelwright.errors import ConfigError, as_keywords
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler, Texts, reports_of, unlabeled
 from labelwright.labelers.settings import LabelerSettings
@@ -74,6 +74,7 @@ class Labeler:
             for result in results
         ]
 
+    @as_keywords()
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result for each report, in order: a ``Reject`` says why it could not be labeled."""
         return [result for _, result in self.stream(reports)]
@@ -93,6 +94,7 @@ class Labeler:
                 yield item, prepared if isinstance(prepared, Reject) else next(answers)
 
 
+@as_keywords()
 def load(
     model: str | Path | None = None,
     *,
@@ -115,6 +117,7 @@ def load(
     return Labeler(load_labeler(_settings(model, label_set, settings)))
 
 
+@as_keywords()
 def label(
     data: pd.DataFrame | Texts | Path | str,
     model: str | Path | Labeler | None = None,
@@ -184,6 +187,7 @@ class Build:
     manifest: Mapping[str, Any]
 
 
+@as_keywords()
 def build(
     files: str | Path | Sequence[str | Path],
     *,
@@ -243,6 +247,7 @@ class Comparison:
         return comparison_html(self.verdicts, str(self.page))
 
 
+@as_keywords()
 def compare(
     gold: str | Path,
     predictions: Mapping[str, str | Path],
@@ -277,6 +282,7 @@ def compare(
     return Comparison(Path(out), tuple(verdicts))
 
 
+@as_keywords()
 def read_reports(*files: str | Path, **options: Any) -> Iterator[Report | Reject]:
     """Read reports of any format that ``labelwright label`` reads.
 
@@ -297,7 +303,12 @@ def read_reports(*files: str | Path, **options: Any) -> Iterator[Report | Reject
             f"unknown option among {', '.join(sorted(options))}",
             remedy="use the fields of labelwright.readers.ReadOptions",
         ) from None
-    return read([Path(file) for file in files], chosen)
+    return _spoken(read([Path(file) for file in files], chosen))
+
+
+def _spoken(items: Iterator[Report | Reject]) -> Iterator[Report | Reject]:
+    with as_keywords():
+        yield from items
 
 
 def read_predictions(path: str | Path) -> list[Prediction]:
@@ -431,7 +442,7 @@ def _parsed(
     for name, value in flags.items():
         if (action := known.get(name)) is None or not action.option_strings:
             raise ConfigError(
-                f"{command} has no flag {name}", remedy=f"see labelwright {command} --help"
+                f"{command} takes no {name}", remedy=f"see labelwright {command} --help"
             )
         option = action.option_strings[-1]
         if value is None or value is False:

@@ -14,6 +14,9 @@ No message ever holds report text: file, row, column and remedy only.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -102,3 +105,20 @@ class MissingExtraError(LabelwrightError):
             f"{use} needs the package {package}, which is not installed",
             remedy=f"install it with: pip install -e '.[{extra}]'",
         )
+
+
+_FLAG = re.compile(r"(?<![\w-])--(?!help)([a-z][\w-]*)")
+
+
+@contextmanager
+def as_keywords() -> Iterator[None]:
+    """What is raised in the block speaks of keyword arguments: ``--id-column`` is ``id_column``."""
+    try:
+        yield
+    except LabelwrightError as error:
+        error.what, error.remedy = (
+            _FLAG.sub(lambda found: found[1].replace("-", "_"), text)
+            for text in (error.what, error.remedy)
+        )
+        error.args = (error.line(),)
+        raise

@@ -81,7 +81,7 @@ def _forest_row(
     others, strong, with_numbers = style
     middle = y + (height - 13 if stacked else height / 2)
     line = y + 12 if stacked else middle + 4
-    weight = " strong" if strong else ""
+    weight = f"{' strong' if strong else ''}{' over' if stacked else ''}"  # over lines
     canvas.text(0, line, shorten(row.name, names, 12.5), f"t{weight}", tip=row.name)
     for index, mark in enumerate(row.marks):
         at = middle if len(others) == 1 else y + 8 + 10 * index

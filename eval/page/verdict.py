@@ -63,12 +63,12 @@ def _verdicts(analysis: Tested) -> list[Verdict]:
         return [
             Verdict(
                 f"{name} reaches a {analysis.headline} of {mark.value:.3f}",
-                f"{bracket(mark, level)}, on {sample(analysis)}.",
+                f"{bracket(mark, level)}{_where(analysis)}.",
             )
         ]
     first, *others = analysis.pairs
     return [
-        _verdict(analysis, first, f", on {sample(analysis)}"),
+        _verdict(analysis, first, _where(analysis)),
         *(_verdict(analysis, pair, "") for pair in others),
     ]
 
@@ -111,8 +111,17 @@ def sample(analysis: Tested) -> str:
     reports = amount(n, "report")
     if analysis.comparison.clusters is None:
         return reports
-    patients = analysis.tests.clusters
-    return f"{reports} of {amount(patients, 'patient')}"
+    return f"{reports} of {amount(analysis.tests.clusters, 'patient')}"
+
+
+def _where(analysis: Tested) -> str:
+    """``, on 687 reports of 344 patients; 6 of 14 observations scored``; the end where all are."""
+    where = f", on {sample(analysis)}"
+    if not analysis.unscored:
+        return where
+    scored = len(set(analysis.parts) - set(analysis.unscored))
+    every = len({*analysis.parts, *analysis.unscored})
+    return f"{where}; {scored} of {every} {analysis.unit[1]} scored"
 
 
 def percent(share: float) -> str:

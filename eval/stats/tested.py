@@ -72,6 +72,11 @@ class Tested(ABC):
         labelers say nothing about them.
         """
 
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """What is asked and nowhere in the gold, so that no score speaks of it."""
+        return ()
+
     @abstractmethod
     def hidden(self, labeler: str, statistic: str) -> Bools:
         """Parts where the statistic follows the rule for undefined scores, not the data."""

@@ -10,6 +10,7 @@ from labelwright.errors import LabelSetError
 from labelwright.label_set import LabelSet, shipped_names
 from labelwright.options import Options, flag, read_by
 from labelwright.tasks import kind_of
+from labelwright.text.amounts import amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not error.problems or options.debug:
             raise
         sys.stderr.writelines(f"{line}\n" for line in error.problems)
-        sys.stderr.write(f"labelwright: {len(error.problems)} mistake(s) in {error.source}\n")
+        found = amount(len(error.problems), "mistake")
+        sys.stderr.write(f"labelwright: {found} in {error.source}\n")
         return error.exit_code
     kind = kind_of(label_set)
     if arguments.verb == "check":

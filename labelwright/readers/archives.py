@@ -10,12 +10,13 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from labelwright.errors import InputError
+from labelwright.errors import InputError, LabelwrightError
 from labelwright.readers import folders
 from labelwright.readers.folders import passed_over
 from labelwright.readers.options import ReadOptions
@@ -58,20 +59,38 @@ def parts_of(path: Path, options: ReadOptions, format_of: FormatOf) -> list[tupl
             remedy="unpack it and give the folder",
             source=path,
         )
-    if len(found.files) == 1:
-        return [(found.files[0], format_of(found.files[0], options))]
-    formats = [format_of(file, options) for file in found.files]
-    if not any(form.whole_folders for form in formats):
-        return list(zip(found.files, formats, strict=True))
-    folder = found.folder
-    while len(inner := list(folder.iterdir())) == 1 and inner[0].is_dir():
-        folder = inner[0]
-    return [(folder, format_of(folder, options))]
+    with _named(path, found.folder):
+        formats: dict[Path, Readable] = {}
+        for file in found.files:
+            with suppress(InputError):  # asked again below, unless the folder's reader rejects it
+                formats[file] = format_of(file, options)
+        if len(found.files) == 1 or not any(form.whole_folders for form in formats.values()):
+            return [(f, formats.get(f) or format_of(f, options)) for f in found.files]
+        folder = found.folder
+        while len(inner := list(folder.iterdir())) == 1 and inner[0].is_dir():
+            folder = inner[0]
+        return [(folder, format_of(folder, options))]
+
+
+@contextmanager
+def _named(path: Path, folder: Path) -> Iterator[None]:
+    """Errors name the archive and its member, not the place where it was unpacked."""
+    try:
+        yield
+    except LabelwrightError as error:
+        place = Path(error.source or folder)
+        if place.is_relative_to(folder):
+            member = place.relative_to(folder).as_posix()
+            error.source = str(path) if member == "." else f"{path}/{folders.shown(member)}"
+        error.args = (error.line(),)
+        raise
 
 
 def count_parts(path: Path, options: ReadOptions, parts: list[tuple[Path, Readable]]) -> int:
     """The rows that :func:`read_parts` would yield."""
-    return sum(form.rows(part, options) for part, form in parts) + len(unpacked(path).refused)
+    found = unpacked(path)
+    with _named(path, found.folder):
+        return sum(form.rows(part, options) for part, form in parts) + len(found.refused)
 
 
 def read_parts(
@@ -82,11 +101,12 @@ def read_parts(
     row = 0
     for part, form in parts:
         name = folders.shown(part.relative_to(found.folder).as_posix())
-        for item in form.read(part, options):
-            row += 1
-            if isinstance(item, Reject) and part.is_file():
-                item = replace(item, reason=f"{item.reason}; {name}:{item.row}")
-            yield replace(item, source=str(path), row=row)
+        with _named(path, found.folder):
+            for item in form.read(part, options):
+                row += 1
+                if isinstance(item, Reject) and part.is_file():
+                    item = replace(item, reason=f"{item.reason}; {name}:{item.row}")
+                yield replace(item, source=str(path), row=row)
     for member, reason in found.refused:
         row += 1
         yield Reject(None, str(path), row, f"{reason}; {folders.shown(member)}")

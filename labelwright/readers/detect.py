@@ -45,7 +45,7 @@ _SUFFIXES = {
     ".tgz": "openi",
     ".tar": "openi",
 }
-_FOLDERS = {
+FOLDERS = {
     "txt": plain_text.SUFFIXES,
     "fhir": fhir.SUFFIXES,
     "hl7": hl7.SUFFIXES,
@@ -89,8 +89,8 @@ def _of_folder(path: Path, options: ReadOptions) -> str:
         return "brat"
     found: dict[str, None] = {}
     beside = False
-    for entry in folders.walk(path, tuple(s for all_of in _FOLDERS.values() for s in all_of)):
-        for name, suffixes in _FOLDERS.items():
+    for entry in folders.walk(path, tuple(s for all_of in FOLDERS.values() for s in all_of)):
+        for name, suffixes in FOLDERS.items():
             if folders.without_suffix(entry.name, suffixes) != _unpacked(entry.name):
                 if folders.without_suffix(entry.name, _BESIDE) != _unpacked(entry.name):
                     beside = True

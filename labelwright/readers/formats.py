@@ -15,7 +15,7 @@ from labelwright.readers import brought, folders
 from labelwright.readers.annotated import brat, conll, label_studio
 from labelwright.readers.annotated.json_file import read_doccano, read_entities
 from labelwright.readers.archives import count_parts, parts_of, read_parts
-from labelwright.readers.detect import format_name
+from labelwright.readers.detect import FOLDERS, format_name
 from labelwright.readers.documents import reader as documents
 from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
@@ -35,7 +35,7 @@ from labelwright.readers.tables.delimited import (
 from labelwright.readers.tables.openai_batch import count_openai_batch, read_openai_batch
 from labelwright.readers.tables.parquet import count_parquet, read_parquet
 from labelwright.readers.tables.workbooks import count_workbook, read_workbook
-from labelwright.readers.unknown import unknown_file
+from labelwright.readers.unknown import unknown_file, unread
 from labelwright.records import Reject, Report
 
 
@@ -187,10 +187,29 @@ def _of_path(path: Path, options: ReadOptions) -> Format:
             )
         return FORMATS[options.format]
     if (name := format_name(path, options)) is not None:
-        return FORMATS[name]
+        form = FORMATS[name]
+        return _with_unread(form) if path.is_dir() and name in FOLDERS else form
     if not path.exists():
         raise InputError("no such file or folder", remedy="check the path", source=path)
     raise unknown_file(path, ", ".join(FORMATS))
+
+
+def _with_unread(form: Format) -> Format:
+    """A format for a folder whose other files, as far as they may be reports, become rejects."""
+
+    def read(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:
+        row = 0
+        for item in form.read(path, options):
+            row = item.row
+            yield item
+        for found, why in unread(path, form.suffixes):
+            row += 1
+            yield Reject(None, str(path), row, f"{why}; {folders.shown(found.name)}")
+
+    def count(path: Path, options: ReadOptions) -> int:
+        return form.rows(path, options) + sum(1 for _ in unread(path, form.suffixes))
+
+    return replace(form, read=read, count=count)
 
 
 @dataclass(frozen=True)

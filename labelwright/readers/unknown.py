@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 from labelwright.errors import InputError
 from labelwright.readers import folders
+from labelwright.readers.folders import Found
 from labelwright.text.amounts import amount
 
 _WORD = "save it as .docx or .pdf, or run: soffice --headless --convert-to docx FILE"
@@ -51,6 +53,10 @@ _KNOWN = {
     ".xz": ("xz data", "unpack it, or compress it with gzip or zstd"),
     ".bz2": ("bzip2 data", "unpack it, or compress it with gzip or zstd"),
 }
+_TABLES = (".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".parquet", ".pq", ".xlsx", ".xls", ".ods")
+_ALONE = "is not read with the folder; give it by itself"
+_NO_REPORTS = {".db", ".dcm", ".xml"}
+"""Lie beside reports and hold none: thumbnails, pictures, settings."""
 _SHOWN = 6
 
 
@@ -69,6 +75,22 @@ def unknown_file(path: Path, formats: str) -> InputError:
         remedy=f"give --input-format, one of: {formats}",
         source=path,
     )
+
+
+def unread(folder: Path, read: tuple[str, ...]) -> Iterator[tuple[Found, str]]:
+    """What lies in a folder of reports and may hold some, though it is not read; and why.
+
+    Args:
+        read: the suffixes of what is.
+    """
+    known = {suffix: f"{what} is not read; {remedy}" for suffix, (what, remedy) in _KNOWN.items()}
+    known |= dict.fromkeys(_TABLES, f"a table {_ALONE}") | {".zip": f"an archive {_ALONE}"}
+    wanted = tuple(suffix for suffix in known if suffix not in {*_NO_REPORTS, *read})
+    for found in folders.walk(folder, wanted):
+        name = folders.without_suffix(found.name, ()).lower()  # no packing
+        ending = next((s for s in wanted if name.endswith(s)), None)
+        if ending is not None:
+            yield found, known[ending]
 
 
 def unknown_folder(path: Path) -> InputError:

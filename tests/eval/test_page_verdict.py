@@ -28,6 +28,21 @@ def test_verdict_names_the_better_labeler_with_its_numbers(two: Page) -> None:
     assert verdict.claim in two.html
 
 
+def test_verdict_says_how_many_observations_are_scored() -> None:
+    """Gold with columns for some only would else look like gold for all."""
+    comparison = compared({"ours": 0.02, "rules": 0.4})
+    kept = 2
+    some = replace(
+        comparison,
+        observations=comparison.observations[:kept],
+        unscored=comparison.observations[kept:],
+        gold=comparison.gold[:, :kept],
+        pred={name: codes[:, :kept] for name, codes in comparison.pred.items()},
+    )
+    (verdict,) = verdicts(VIEW.analyse(some, FAST, metric="chexbert_all"))
+    assert verdict.numbers.endswith(", on 60 reports; 2 of 5 observations scored.")
+
+
 def test_verdict_turns_round_with_the_reference() -> None:
     comparison = compared({"ours": 0.02, "rules": 0.4})
     analysis = analysed(VIEW, comparison, FAST, metric="chexbert_all", reference="rules")

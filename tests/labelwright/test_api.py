@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -188,12 +189,12 @@ def test_mentions_are_a_long_table() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: labelwright.load("rules", decode="free"), "--decode does not apply to the rules"),
+        (lambda: labelwright.load("rules", decode="free"), "^decode does not apply to the rules"),
         (lambda: labelwright.load("rules", dekode="free"), "no labeler has the setting dekode"),
         (lambda: labelwright.read_reports("a.csv", id="x"), "unknown option among id"),
         (
             lambda: labelwright.build("a.csv", label_set="chexpert-14", out="o", lables="x"),
-            "build has no flag lables",
+            "build takes no lables; see labelwright build --help",
         ),
         (
             lambda: labelwright.build("a.csv", label_set="chexpert-14", out="o", seed="x"),
@@ -201,7 +202,7 @@ def test_mentions_are_a_long_table() -> None:
         ),
         (
             lambda: labelwright.compare("gold.csv", {"a": "b"}, out="o", labell="x"),
-            "eval has no flag labell",
+            "eval takes no labell",
         ),
     ],
 )
@@ -209,6 +210,7 @@ def test_mistakes_say_what_and_how_to_fix_it(call, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as raised:
         call()
     assert raised.value.remedy
+    assert not re.search(r"--(?!help)", str(raised.value))  # arguments, not flags
 
 
 def test_settings_of_a_loaded_labeler(rules: labelwright.Labeler) -> None:

@@ -456,6 +456,11 @@ class Analysis(Tested):
         return f"mean {self.short}"
 
     @property
+    def unscored(self) -> tuple[str, ...]:
+        """Observations that the gold has no column for."""
+        return self.comparison.unscored
+
+    @property
     def measurable(self) -> bool:
         """Whether the gold has a case that the metric is about."""
         gold = gold_counts(self.comparison) > 0

@@ -69,6 +69,12 @@ class FieldAnalysis(Tested):
         return METRICS[self.metric][2]
 
     @property
+    def unscored(self) -> tuple[str, ...]:
+        """Fields that the gold leaves out in every document."""
+        scored = self.scores[self.reference].total[:-1, Count.SCORED]
+        return tuple(f.name for f, n in zip(self.comparison.asked, scored, strict=True) if not n)
+
+    @property
     def measurable(self) -> bool:
         """Whether the gold has a case that the metric is about."""
         gold = self.scores[self.reference].total[:-1]

@@ -158,7 +158,7 @@ def notices(analysis: FieldAnalysis) -> Notices:
     grave, other = list(shared.grave), list(shared.other)
     total = analysis.scores[analysis.reference].total[:-1]
     gaps = len(c.ids) - total[:, Count.SCORED]
-    unscored = [f.name for f, gap in zip(c.asked, gaps.tolist(), strict=True) if gap == len(c.ids)]
+    unscored = analysis.unscored
     partly = int(((gaps > 0) & (gaps < len(c.ids))).sum())
     if unscored:
         other.append(f"Not in the gold and so not scored: {', '.join(unscored)}.")

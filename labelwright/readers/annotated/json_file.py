@@ -89,7 +89,7 @@ def _how(lines: list[Line], path: Path, options: ReadOptions, *, own: bool) -> _
     keys = list(dict.fromkeys(key for value in objects for key in value))
     if not keys:
         raise InputError(
-            f"none of the first {len(lines)} lines is a JSON object",
+            "no JSON object in the first lines",
             remedy='write one object such as {"id": …, "text": …} per line',
             source=path,
         )

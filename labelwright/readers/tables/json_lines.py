@@ -77,7 +77,7 @@ def peeked_columns(
     keys = dict.fromkeys(key for value in parsed if isinstance(value, dict) for key in value)
     if not keys:
         raise InputError(
-            f"none of the first {len(peeked)} lines is a JSON object",
+            "no JSON object in the first lines",
             remedy='write one object such as {"id": …, "text": …} per line',
             source=path,
         )

@@ -123,7 +123,7 @@ def test_jsonl_keys_may_be_left_out_of_some_lines(tmp_path: Path) -> None:
 
 
 def test_jsonl_errors(tmp_path: Path) -> None:
-    assert "is a JSON object" in failure(saved(tmp_path, "a.jsonl", "1\n2\n")).line()
+    assert "no JSON object" in failure(saved(tmp_path, "a.jsonl", "1\n2\n")).line()
     assert "no rows" in failure(saved(tmp_path, "a.jsonl", "\n\n")).line()
     path = saved(tmp_path, "a.jsonl", '{"id": 1, "text": "a"}\n')
     assert "no column b" in failure(path, ReadOptions(text_columns=("b",))).line()

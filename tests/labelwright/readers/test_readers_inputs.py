@@ -21,7 +21,7 @@ from labelwright.io.dialect import detected_delimiter, detected_encoding
 from labelwright.readers import ReadOptions, archives, read_reports, scan
 from labelwright.readers.archives import unpacked
 from labelwright.readers.brought import path_of, shown
-from labelwright.records import Report
+from labelwright.records import Reject, Report
 
 # --- delimiters and encodings --------------------------------------------------------------------
 
@@ -185,6 +185,36 @@ def test_zip_of_tables_and_of_texts(tmp_path: Path) -> None:
     assert [(item.source, item.row) for item in items] == [(str(path), n) for n in (1, 2, 3)]
     notes = zipped(tmp_path / "b.zip", {"notes/w/1.txt": "eins", "notes/2.txt": "zwei"})
     assert [item.id for item in read(notes)] == ["2", "w/1"]
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "what"),
+    [
+        ("d/a.csv", "foo;bar\n1;2\n", "no column looks like the id"),
+        ("d/a.jsonl", "[1]\n", "no JSON object in the first lines"),
+        ("d/a.xlsx", "x", "no workbook but text"),
+        ("d/a.xyz", "x", "the suffix does not tell the format"),
+    ],
+)
+def test_errors_name_the_member_of_a_zip(tmp_path: Path, member: str, text: str, what: str) -> None:
+    path = zipped(tmp_path / "a.zip", {member: text})
+    error = failure(path)
+    assert error.source == f"{path}/{member}"
+    assert str(error).startswith(f"{path}/{member}: {what}")
+
+
+def test_what_lies_beside_reports_and_is_not_read_is_rejected(tmp_path: Path) -> None:
+    """Of a folder with letters in several formats none is lost in silence."""
+    members = {"1.txt": "Clear.", "2.doc": "x", "w/3.csv": "id;text\n", "Thumbs.db": "x"}
+    _, *rejects = read(zipped(tmp_path / "a.zip", members))
+    assert [(item.row, item.reason) for item in rejects if isinstance(item, Reject)] == [
+        (
+            2,
+            "a document of old Word is not read; save it as .docx or .pdf, or run: soffice "
+            "--headless --convert-to docx FILE; 2.doc",
+        ),
+        (3, "a table is not read with the folder; give it by itself; w/3.csv"),
+    ]
 
 
 def test_hostile_zips_stay_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

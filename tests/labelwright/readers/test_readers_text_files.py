@@ -24,7 +24,12 @@ def test_nested_folder(tmp_path: Path) -> None:
     for name in ("b.txt", "a/2.TXT", "a/1.txt", "a/b/c.text", "z.md", "a/notes.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         saved(tmp_path, name, f"IMPRESSION: {name}.")
-    items = read(tmp_path)
+    *items, table = read(tmp_path)
+    assert isinstance(table, Reject)
+    assert (table.row, table.reason) == (
+        5,
+        "a table is not read with the folder; give it by itself; a/notes.csv",
+    )
     assert [(i.id, i.row, i.source) for i in items] == [
         ("a/1", 1, str(tmp_path)),
         ("a/2", 2, str(tmp_path)),
