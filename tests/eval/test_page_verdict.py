@@ -39,7 +39,7 @@ def test_verdict_says_how_many_observations_are_scored() -> None:
         gold=comparison.gold[:, :kept],
         pred={name: codes[:, :kept] for name, codes in comparison.pred.items()},
     )
-    (verdict,) = verdicts(VIEW.analyse(some, FAST, metric="chexbert_all"))
+    (verdict,) = verdicts(analysed(VIEW, some, FAST, metric="chexbert_all"))
     assert verdict.numbers.endswith(", on 60 reports; 2 of 5 observations scored.")
 
 
