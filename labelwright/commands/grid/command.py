@@ -25,13 +25,6 @@ command again goes on; what is finished is not made again.
 """
 
 
-def _seeds(text: str) -> tuple[int, ...]:
-    found = tuple(seed(part.strip()) for part in text.split(","))
-    if len(set(found)) < len(found):
-        raise argparse.ArgumentTypeError("names a seed twice")
-    return found
-
-
 @dataclass(frozen=True, kw_only=True)
 class GridOptions(Options):
     """A grid, what of it is run, and on which notes."""
@@ -56,12 +49,7 @@ class GridOptions(Options):
         metavar="FILE",
     )
     out: Path = flag("where all that is made goes", required=True, type=Path, metavar="DIR")
-    seeds: tuple[int, ...] = flag(
-        "seeds of training (default: those of the grid, or 42)",
-        default=(),
-        type=_seeds,
-        metavar="N,N",
-    )
+    seeds: str | None = flag("seeds of training (default: those of the grid, or 42)", metavar="N,N")
     only: tuple[str, ...] = flag(
         "only these options of an axis; repeatable",
         default=(),
@@ -102,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         cells,
         files=options.files or grid.files,
         unlabeled=options.unlabeled or grid.unlabeled,
-        seeds=options.seeds or grid.seeds,
+        seeds=_seeds(options.seeds) or grid.seeds,
     )
     out = options.out
     foreign = out.is_dir() and not (out / LEDGER).is_file()
@@ -217,6 +205,18 @@ def _only(values: Sequence[str]) -> dict[str, list[str]]:
                 f"--only {value!r} names no options", remedy="write AXIS=A,B, once per axis"
             )
         found[axis] = parts
+    return found
+
+
+def _seeds(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return ()
+    try:
+        found = tuple(seed(part.strip()) for part in text.split(","))
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"--seeds {text!r}: each {error}", remedy="write 1,2,3") from None
+    if len(set(found)) < len(found):
+        raise ConfigError(f"--seeds {text!r} has one twice", remedy="give each once")
     return found
 
 
