@@ -52,7 +52,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 """How a page is looked at, by the end of the picture's name."""
 REVIEW = {
     "review-home": "/",
-    "review-notes": "/notes?q=syndrome",
+    "review-notes": "/notes?q=pneumonia",
     "review-history": "/note/1/history",
     "review-adjudicate": "/adjudicate",
     "review-agreement": "/agreement",

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from defusedxml import ElementTree
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("[CS]*.md")]
@@ -50,6 +51,28 @@ def test_the_index_has_every_page_and_the_readme_is_short() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"index.md"}
     assert pages - set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == set()
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_pictures_are_small_and_fetch_nothing() -> None:
+    """Each is shown by a page."""
+    pictures = [p for p in (ROOT / "docs" / "images").rglob("*") if p.is_file()]
+    assert {p.name: p.stat().st_size for p in pictures if p.stat().st_size > 200_000} == {}
+    shown = {name for page in PAGES for name in re.findall(r"images/[\w/.-]+", page.read_text())}
+    assert {p.name for p in pictures} <= {name.rpartition("/")[2] for name in shown}
+    for path in (p for p in pictures if p.suffix == ".svg"):
+        drawn = path.read_text(encoding="utf-8")
+        names = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(drawn).iter()}
+        assert names.isdisjoint({"script", "image", "use", "foreignObject", "a"})
+        assert re.findall(r"https?://(?!www\.w3\.org/2000/svg)|url\((?!#)", drawn) == []
+    (moving,) = (p for p in pictures if p.name == "first-minute.svg")
+    root = ElementTree.fromstring(moving.read_text(encoding="utf-8"))
+    typed = [e.text or "" for e in root.iter() if e.get("class") == "typed"]
+    assert [line.split()[1:3] for line in typed] == [
+        ["labelwright", "label"],
+        ["cut", "-d,"],
+        ["labelwright", "evidence"],
+        ["labelwright", "eval"],
+    ]
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
