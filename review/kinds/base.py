@@ -131,6 +131,11 @@ class Form(ABC):
         del name
         return True
 
+    def unit(self, name: str) -> str:
+        """What a label's values are measured in, where they are; not what a note writes."""
+        del name
+        return ""
+
     def blank(self) -> list[Item]:
         """The items of a note that nobody said anything of."""
         return []

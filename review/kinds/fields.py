@@ -84,6 +84,10 @@ class FieldsForm(Form):
         """Whether the field is a list."""
         return self._asked[name].many if name in self._asked else False
 
+    def unit(self, name: str) -> str:
+        """The field's unit."""
+        return self._asked[name].unit if name in self._asked else ""
+
     def statements(self, items: Sequence[Item]) -> list[Item]:
         """Those that are mentioned."""
         return [item for item in items if item.said != SILENT]

@@ -26,6 +26,7 @@ def labels(form: Form) -> list[dict[str, Any]]:
                 "about": label.description,
                 "hue": number % HUES,
                 "options": options,
+                "unit": form.unit(label.name),
             }
         )
     return found

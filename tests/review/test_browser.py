@@ -20,7 +20,7 @@ from review_tools import PASSWORD, TEXTS, entity, prediction, project, take_in
 
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
-from review.store import order, people, runs
+from review.store import order, people, runs, work
 from review.store.gold import finals
 from review.store.store import Store
 from review.web.app import make_app
@@ -285,6 +285,9 @@ def test_a_session_that_ends_in_mid_work_loses_no_step(browser: Any, served: Ser
 
 
 def test_a_hostile_note_is_shown_as_text_and_nothing_else(browser: Any, served: Served) -> None:
+    """And ten megabytes of it, a part at a time."""
+    huge = HOSTILE.replace("gout", "asthma") * (10_000_000 // len(HOSTILE))
+    take_in(served.store, {"n7": huge})
     page = Page(browser, served)
     page.login()
     page.take("n5")
@@ -299,6 +302,19 @@ def test_a_hostile_note_is_shown_as_text_and_nothing_else(browser: Any, served: 
     page.said("kept Disease")
     page.keys("s")
     page.said("proposed at 1 more place")
+    page.take("n7")
+    page.tab.focus("#text")
+    page.keys("Control+End")
+    page.said(": asthma")
+    page.keys("1")
+    page.said("marked Disease")
+    assert page.tab.title().startswith("n7")
+    assert page.tab.evaluate("document.querySelectorAll('#text *:not(p)').length") == 0
+    with served.store.reading() as connection:
+        on = work.desk(connection, served.number("n7"), 1)
+        assert on is not None
+        [placed] = work.items_of(connection, on.id)
+    assert placed.item.spans == ((len(huge) - 6, len(huge)),)
     page.close()
 
 
@@ -387,6 +403,48 @@ def test_every_page_keeps_the_rules_of_axe(browser: Any, served: Served) -> None
         page.said("undo: keep")
         assert found == []
         page.close()
+
+
+FIELDS = """
+name: two-fields
+version: "1"
+task: fields
+language: en
+instruction: "Read {fields}."
+fields:
+  - {name: Age, type: number, unit: years, units: {months: 1/12}}
+  - {name: Smoker, type: boolean}
+"""
+
+
+def test_values_are_taken_from_the_text_or_written_by_keys(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page shows what the words mean in the field's unit, not in the one they are in."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    store = project(tmp_path / "p", LabelSet.from_text(FIELDS), blind_every=1)
+    take_in(store, {"v1": "8 months old"})
+    people.add_person(store, "anna", "admin", PASSWORD)
+    served = Served(store)
+    page = Page(browser, served)
+    page.login()
+    page.take("v1")
+    page.keys("t", "Control+Home", "Shift+ArrowRight", "v")
+    page.tab.wait_for_selector("text=8 months → 0.666667 years")
+    page.keys("i", "v")
+    page.tab.keyboard.type("30 months")
+    page.keys("Enter")
+    page.tab.wait_for_selector("text=30 months → 2.5 years")
+    page.keys("l")
+    page.tab.keyboard.type("smok")
+    page.keys("Enter", "1")
+    page.tab.wait_for_selector("#items li:nth-child(2)[data-state=added]")
+    page.keys("Enter")
+    page.tab.wait_for_url("**/?empty=1")
+    assert [said for _, said, _ in served.final()["v1"]] == ["stated", "true"]
+    page.close()
+    served.stop()
 
 
 def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(

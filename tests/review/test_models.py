@@ -367,5 +367,21 @@ def test_a_project_in_a_real_postgresql(postgres: Database, tmp_path: Path) -> N
     assert [hit.ext for hit in under[0]] == ["n3"]
     if shutil.which("pg_dump"):
         backup(store, tmp_path / "copy")
-        assert (tmp_path / "copy" / "review.dump").stat().st_size > 1000
+        export(store, tmp_path / "out", overwrite=True)
+        with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as to:
+            to.exec_driver_sql("CREATE DATABASE again")
+        again = postgres.url.removesuffix("postgres") + "again"
+        dump = str(tmp_path / "copy" / "review.dump")
+        subprocess.run(["pg_restore", f"--dbname={again}", dump], check=True, capture_output=True)
+        facts = json.loads((tmp_path / "copy" / "review.json").read_text())
+        (tmp_path / "copy" / "review.json").write_text(json.dumps(facts | {"database": again}))
+        restored = open_store(tmp_path / "copy")
+        assert list(problems(restored)) == []
+        export(restored, tmp_path / "out-again")
+        for name in ("train.jsonl", "train.entities.jsonl", "manifest.json"):
+            both = [(tmp_path / out / name).read_bytes() for out in ("out", "out-again")]
+            assert both[0] == both[1], name
+        with pytest.raises(sa.exc.DatabaseError, match="never"), restored.engine.begin() as to:
+            to.exec_driver_sql("DELETE FROM event")
+        restored.close()
     store.close()

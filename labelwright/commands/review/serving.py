@@ -43,7 +43,8 @@ def serve(options: ServerOptions) -> str:
             )
         app = make_app(store, options, interval=bootstrap_score)
         scheme = "https" if options.tls_cert else "http"
-        sys.stdout.write(f"{scheme}://{options.host}:{options.port}/\n")
+        known = options.name[0] if options.tls_cert and options.name else options.host
+        sys.stdout.write(f"{scheme}://{known}:{options.port}/\n")
         sys.stdout.flush()
         uvicorn.run(
             app,

@@ -27,7 +27,7 @@ export function row(each, label, marks, does) {
     ]));
   node.append(name, acts);
   if (label && !marks && label.options.length) node.append(options(each, label, does));
-  if (each.value !== null && each.value !== undefined) node.append(element("span", { className: "quote", textContent: shownValue(each.value), dir: "auto" }));
+  if (each.value !== null && each.value !== undefined) node.append(element("span", { className: "quote", textContent: shownValue(each.value, label?.unit), dir: "auto" }));
   if (each.text) node.append(element("span", { className: "quote", textContent: `“${each.text}”`, dir: "auto" }));
   const facts = element("span", { className: "facts" });
   if (each.prob !== null) facts.append(element("span", { className: "prob", textContent: `probability ${each.prob.toFixed(2)}` }));
@@ -40,8 +40,10 @@ export function row(each, label, marks, does) {
   return node;
 }
 
-function shownValue({ raw, value, unit }) {
-  const plain = value === null || value === undefined ? "not readable" : `${value}${unit ? ` ${unit}` : ""}`;
+// The words and what they mean, in the label's unit, whatever unit the note writes.
+function shownValue({ raw, value, comparator }, unit) {
+  const short = typeof value === "number" ? Number(value.toPrecision(6)) : value;
+  const plain = value === null || value === undefined ? "not readable" : `${comparator || ""}${short}${unit ? ` ${unit}` : ""}`;
   return String(raw) === plain ? plain : `${raw} → ${plain}`;
 }
 

@@ -331,7 +331,10 @@ const ACTS = {
     const hidden = document.body.classList.toggle("noprobs");
     document.querySelector('[data-do="probs"]').setAttribute("aria-pressed", String(!hidden));
   },
-  help: () => $("help").showModal(),
+  help: () => {
+    $("help").showModal();
+    $("helphead").focus(); // else the button at its end
+  },
   choose: () => {
     if (data.mode === "choices") return;
     $("filter").value = "";
