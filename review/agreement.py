@@ -10,7 +10,6 @@ says less than F1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,7 @@ from sqlalchemy import Connection, func, select
 from review.kinds.base import Form, Item
 from review.store import gold, runs, work
 from review.store.people import FINAL
-from review.store.tables import assignment, item, note, person, queue, run
+from review.store.tables import assignment, note, person, queue, run
 from review.text.words import covering, words
 
 Counts = NDArray[np.int64]
@@ -273,7 +272,7 @@ def _people(connection: Connection) -> dict[tuple[str, str], list[Pair]]:
         )
         .order_by(note.c.ext, person.c.name)
     ).all()  # fmt: skip
-    said = _said(connection, [row.id for row in rows])
+    said = work.said_on(connection, [row.id for row in rows])
     by_note: dict[int, list[Any]] = {}
     for row in rows:
         by_note.setdefault(row.note, []).append(row)
@@ -286,28 +285,11 @@ def _people(connection: Connection) -> dict[tuple[str, str], list[Pair]]:
                     one.ext,
                     one.patient or one.ext,
                     one.text,
-                    said.get(one.id, ()),
-                    said.get(other.id, ()),
+                    said[one.id],
+                    said[other.id],
                 )
                 found.setdefault((one.name, other.name), []).append(pair)
     return found
-
-
-def _said(connection: Connection, desks: Sequence[int]) -> dict[int, tuple[Item, ...]]:
-    found: dict[int, list[Item]] = {}
-    for start in range(0, len(desks), 500):
-        rows = connection.execute(
-            select(item.c.assignment, item.c.body)
-            .where(
-                item.c.assignment.in_(desks[start : start + 500]),
-                item.c.live,
-                item.c.state != "deleted",
-            )
-            .order_by(item.c.id)
-        )
-        for number, body in rows.tuples():
-            found.setdefault(number, []).append(Item.from_json(json.loads(body)))
-    return {number: tuple(each) for number, each in found.items()}
 
 
 def _labelers(connection: Connection) -> Iterator[tuple[str, list[Pair]]]:

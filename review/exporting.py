@@ -66,7 +66,7 @@ def export(
                     # Of a patient of the random share, but chosen: neither learned nor measured.
                     counts.notes["left out"] = counts.notes.get("left out", 0) + 1
                     continue
-                writers[part].add(final, gold.value(form, final))
+                writers[part].add(final, form.value(final.items, final.text))
                 counts.notes[part] += 1
                 counts.items[part] += len(final.items)
                 seen(1)

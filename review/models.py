@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -197,27 +196,16 @@ def check_model(files: dict[str, Path], source: Path) -> None:
 
 def _check_weights(name: str, path: Path, source: Path) -> None:
     """The header of safetensors: its length, its JSON, and every tensor inside the file."""
-    size = path.stat().st_size
+    from safetensors import SafetensorError, safe_open
+
     with open(path, "rb") as handle:
-        start = handle.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else -1
-        if not 2 <= length <= min(size - 8, LARGEST_TEXT):
-            raise _bad(f"{name} is no safetensors file", source)
-        try:
-            header = json.loads(handle.read(length))
-            ends = [
-                tuple(row["data_offsets"]) for key, row in header.items() if key != "__metadata__"
-            ]
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise _bad(f"{name} has a broken header", source) from None
-    room = size - 8 - length
-    if any(
-        len(each) != 2
-        or not all(isinstance(x, int) for x in each)
-        or not 0 <= each[0] <= each[1] <= room
-        for each in ends
-    ):
-        raise _bad(f"{name} names tensors outside the file", source)
+        if int.from_bytes(handle.read(8), "little") > LARGEST_TEXT:
+            raise _bad(f"{name} is no sound safetensors file", source)
+    try:
+        with safe_open(path, framework="numpy"):
+            pass
+    except (SafetensorError, OSError, ValueError):
+        raise _bad(f"{name} is no sound safetensors file", source) from None
 
 
 def _check_config(name: str, path: Path, source: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from review.kinds.base import Form, Item
+from review.kinds.base import Item
 from review.store import work
-from review.store.tables import assignment, item, note, person, queue
+from review.store.tables import assignment, note, person, queue
 
 _PART = 500
 
@@ -64,14 +64,7 @@ def finals(connection: Connection, person_name: str = "") -> Iterator[Final]:
 
 
 def _read(connection: Connection, part: list[Any]) -> Iterator[Final]:
-    found: dict[int, list[Item]] = {row[0]: [] for row in part}
-    rows = connection.execute(
-        select(item.c.assignment, item.c.body)
-        .where(item.c.assignment.in_(list(found)), item.c.live, item.c.state != "deleted")
-        .order_by(item.c.id)
-    )
-    for number, body in rows.tuples():
-        found[number].append(Item.from_json(json.loads(body)))
+    found = work.said_on(connection, [row[0] for row in part])
     for row in part:
         yield Final(
             note=row[2],
@@ -82,10 +75,5 @@ def _read(connection: Connection, part: list[Any]) -> Iterator[Final]:
             row=row.row,
             meta=json.loads(row.meta),
             blind=bool(row.blind),
-            items=tuple(found[row[0]]),
+            items=found[row[0]],
         )
-
-
-def value(form: Form, final: Final) -> Any:
-    """The kind's value of a finished note."""
-    return form.value(final.items, final.text)

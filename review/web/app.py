@@ -14,7 +14,7 @@ from starlette.routing import Route as Path
 
 from review.store.people import DECIDERS, ROLES
 from review.store.store import Store
-from review.web import desk, imports, login, measures, pages, search, versions, wordings
+from review.web import desk, imports, login, measures, pages, search, versions
 from review.web.colours import stylesheet
 from review.web.options import ServeOptions
 from review.web.site import HEADERS, Ask, DeniedError, Route, Site, denied_page, endpoint, guarded
@@ -64,8 +64,8 @@ ROUTES = (
     Route("/adjudicate/{id}", "GET", desk.show_disputed, DECIDERS),
     Route("/adjudicate/{id}/take", "POST", desk.take_disputed, DECIDERS),
     Route("/agreement", "GET", measures.show, DECIDERS),
-    Route("/phrases", "GET", wordings.show, WORK),
-    Route("/phrases/{id}", "POST", wordings.decide, WORK),
+    Route("/phrases", "GET", pages.wordings, WORK),
+    Route("/phrases/{id}", "POST", pages.decide_wording, WORK),
     Route("/imports", "GET", imports.show, ADMIN),
     Route("/imports", "POST", imports.begin, ADMIN, upload=True),
     Route("/models", "GET", versions.show, ADMIN),

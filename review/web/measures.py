@@ -12,7 +12,7 @@ from review.agreement import agreement, random_share
 from review.store import events
 from review.store.people import FINAL
 from review.store.store import now
-from review.store.tables import rounds, run
+from review.store.tables import rounds
 from review.web.site import Ask, DeniedError, Measured, Site, rows
 
 _REST = 10
@@ -49,7 +49,6 @@ def show(ask: Ask) -> Response:
     with site.store.reading() as connection:
         found, at = _measured(site, connection)
         done, whole = random_share(connection)
-        runs = connection.execute(select(run).order_by(run.c.id)).all()
         told = rows(connection.execute(select(rounds).order_by(rounds.c.number)).all())
     people: dict[tuple[str, str], list[Any]] = {}
     labelers: dict[str, list[Any]] = {}
@@ -66,6 +65,5 @@ def show(ask: Ask) -> Response:
         at=at,
         done=done,
         whole=whole,
-        runs=rows(runs),
         rounds=told,
     )

@@ -1,4 +1,4 @@
-"""The other pages: home, lists of notes, people, events."""
+"""The other pages: home, lists of notes, phrases, people, events."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from starlette.responses import Response
 
 from labelwright.errors import ConfigError
 from labelwright.records import Reject, Report
-from review.store import events, notes, order, people, work
+from review.store import events, notes, order, people, phrases, work
 from review.store.tables import assignment, event, note, person, queue
 from review.web.site import Ask, DeniedError, rows
 
+VERDICTS = {"keep": phrases.KEPT, "discard": phrases.DISCARDED, "open": phrases.OPEN}
 STATES = ("new", "open", "done", "final", "skipped")
 
 
@@ -156,3 +157,22 @@ def history(ask: Ask) -> Response:
             .limit(500)
         ).all()
     return ask.page("history.html", note=row, events=rows(found))
+
+
+def wordings(ask: Ask) -> Response:
+    """The next phrase."""
+    with ask.site.store.reading() as connection:
+        row = phrases.following(connection)
+        counts = phrases.progress(connection)
+        last = phrases.last_decided(connection, ask.who.id)
+    return ask.page("phrases.html", phrase=row, counts=counts, last=last)
+
+
+def decide_wording(ask: Ask) -> Response:
+    """A verdict; then the next one."""
+    state = VERDICTS.get(ask.fields.get("verdict", ""))
+    if state is None:
+        raise DeniedError(400, "keep or discard it")
+    if not phrases.decide(ask.site.store, ask.who.id, ask.number(), state):
+        raise DeniedError(404, "there is no such phrase")
+    return ask.go("/phrases")

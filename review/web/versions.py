@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import shutil
 import tarfile
-from pathlib import Path
 
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
@@ -66,9 +65,5 @@ def fetch(ask: Ask) -> Response:
         path,
         media_type="application/x-tar",
         filename=f"{kept.name}-{kept.version[:12]}.tar",
-        background=BackgroundTask(_forget, folder),
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
     )
-
-
-def _forget(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from argon2 import PasswordHasher
-from review_tools import PASSWORD, TEXTS, entity, prediction, project, take_in
+from review_tools import PASSWORD, TEXTS, entity, prediction, project, quick_passwords, take_in
 
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
@@ -92,8 +91,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     store = project(tmp_path / "p")
     texts = TEXTS | MORE
     take_in(store, texts)
@@ -421,8 +419,7 @@ def test_values_are_taken_from_the_text_or_written_by_keys(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The page shows what the words mean in the field's unit, not in the one they are in."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     store = project(tmp_path / "p", LabelSet.from_text(FIELDS), blind_every=1)
     take_in(store, {"v1": "8 months old"})
     people.add_person(store, "anna", "admin", PASSWORD)
@@ -451,8 +448,7 @@ def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a phone: Enter says what is missing, a digit answers and goes on, n ends the rest."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     store = project(tmp_path / "p", LabelSet.load("head-ct-5"), blind_every=1)
     take_in(store, {"c1": "Bleeding is seen."})
     people.add_person(store, "anna", "admin", PASSWORD)
@@ -481,8 +477,7 @@ def test_labels_of_a_blind_note_are_answered_or_ended_by_a_key(
 def test_a_blind_note_is_left_empty_only_on_purpose(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     store = project(tmp_path / "p", blind_every=1)
     take_in(store, {"n4": TEXTS["n4"]})
     people.add_person(store, "anna", "admin", PASSWORD)

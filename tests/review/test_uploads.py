@@ -15,9 +15,17 @@ from typing import IO, Any
 
 import pytest
 import uvicorn
-from argon2 import PasswordHasher
 from review_browsing import Browser
-from review_tools import PASSWORD, TEXTS, TYPES, entity, prediction, project, take_in
+from review_tools import (
+    PASSWORD,
+    TEXTS,
+    TYPES,
+    entity,
+    prediction,
+    project,
+    quick_passwords,
+    take_in,
+)
 
 from labelwright.cli import main
 from labelwright.io.lock import locked
@@ -25,7 +33,6 @@ from review import loop
 from review.checking import problems
 from review.leftovers import IMPORTS, UPLOADS
 from review.models import models
-from review.store import people
 from review.store.people import add_person
 from review.store.store import Store
 from review.web import imports, uploads
@@ -50,8 +57,7 @@ def here(command: list[str], log: IO[bytes]) -> int:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     made = project(tmp_path / "p")
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     monkeypatch.setattr(loop, "process", here)
     for name, role in (("anna", "annotator"), ("ada", "admin")):
         add_person(made, name, role, PASSWORD)
@@ -235,7 +241,7 @@ def test_models_are_sent_chosen_and_fetched(store: Store, ada: Browser) -> None:
         ("pytorch_model.bin", b"\x80\x04", "is no file of a model folder"),
         ("evil.pkl", b"\x80\x04", "is no file of a model folder"),
         ("m.zip", b"PK\x03\x04", "is no file of a model folder"),
-        ("model.safetensors", b"\x80\x04.", "is no safetensors file"),
+        ("model.safetensors", b"\x80\x04.", "is no sound safetensors file"),
         ("config.json", b'{"auto_map": {"AutoModel": "x.Y"}}', "asks for code of its own"),
     ],
 )

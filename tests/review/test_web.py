@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from review_browsing import HOST, JSON, Browser, Clock
-from review_tools import PASSWORD, TEXTS, Worker, filled, take_in
+from review_tools import PASSWORD, TEXTS, Worker, filled, quick_passwords, take_in
 from starlette.testclient import TestClient
 
 from labelwright.errors import ConfigError
@@ -27,8 +26,7 @@ from review.web.site import POLICY
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A project with a person of every role, all with one password; its hash is a quick one."""
     made = filled(tmp_path / "p", double=0.0)
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     for role in ROLES:
         add_person(made, f"{role}-1", role, PASSWORD)
     add_person(made, "annotator-2", "annotator", PASSWORD)

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 from argon2 import PasswordHasher
 from review_browsing import HOST, JSON, Browser, Clock
-from review_tools import PASSWORD, Worker, filled, prediction, project, take_in
+from review_tools import PASSWORD, Worker, filled, prediction, project, quick_passwords, take_in
 from starlette.testclient import TestClient
 
 from labelwright.errors import ConfigError
@@ -35,8 +35,7 @@ from review.web.options import ServeOptions
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     made = filled(tmp_path / "p", double=1.0)
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(people, "_hasher", lambda: quick)
+    quick_passwords(monkeypatch)
     for name, role in (("anna", "annotator"), ("ada", "admin"), ("rea", "reader")):
         add_person(made, name, role, PASSWORD)
     yield made

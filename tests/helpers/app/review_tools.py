@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+from argon2 import PasswordHasher
+
 from labelwright.io.jsonl import write_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Reject, Report
 from review.kinds.forms import form_of
-from review.store import notes, order, runs, work
+from review.store import notes, order, people, runs, work
 from review.store.people import Person, add_person
 from review.store.steps import Outcome, Step, apply
 from review.store.store import Settings, Store, create, open_store
@@ -53,6 +56,12 @@ def prediction(identifier: str, entities: Sequence[dict[str, Any]], **more: Any)
     """A row of ``predictions.jsonl``."""
     row = {"id": identifier, "entities": list(entities), "model": "m1", "raw": "", "labels": {}}
     return row | more
+
+
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords as it should never be done, so that logins take no time."""
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(people, "_hasher", lambda: quick)
 
 
 def project(folder: Path, label_set: LabelSet | None = None, **settings: Any) -> Store:
