@@ -105,7 +105,7 @@ class Bootstrap:
 
 
 def randomization(
-    a: Counts, b: Counts, score: Score, *, permutations: int = 10_000, seed: int = 0
+    a: Counts, b: Counts, score: Score, *, permutations: int = 10_000, seed: int = 13
 ) -> Randomization:
     """Test that two labelers' names are exchangeable within each cluster.
 
@@ -156,7 +156,7 @@ def bootstrap_difference(
     *,
     resamples: int = 2_000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int = 13,
 ) -> Bootstrap:
     """BCa interval of ``score(a) - score(b)``: clusters are drawn, both labelers together."""
     drawn = bootstraps(
@@ -166,7 +166,7 @@ def bootstrap_difference(
 
 
 def bootstrap_score(
-    counts: Counts, score: Score, *, resamples: int = 2_000, level: float = 0.95, seed: int = 0
+    counts: Counts, score: Score, *, resamples: int = 2_000, level: float = 0.95, seed: int = 13
 ) -> Bootstrap:
     """BCa interval of one labeler's score; clusters are drawn with replacement."""
     drawn = bootstraps({"": counts}, [], score, resamples=resamples, level=level, seed=seed)
@@ -210,7 +210,7 @@ def bootstraps(
     *,
     resamples: int = 2_000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int = 13,
 ) -> Bootstraps:
     """BCa intervals of every table's score and of the difference of every pair.
 
@@ -280,7 +280,7 @@ def bootstrap_runs(
     *,
     resamples: int = 2_000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int = 13,
 ) -> RunsBootstrap:
     """Intervals of the mean score over runs: clusters are drawn, and runs are drawn.
 
