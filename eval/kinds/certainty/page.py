@@ -27,7 +27,6 @@ from eval.page.tables import Column, Table, Value, sentence, unformula
 from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.probability.sections import probability_sections
 from eval.read.aligned import Inputs
-from eval.stats.significance import CompareSettings, Counted
 from labelwright.records import Certainty
 
 HEAT = Heat(
@@ -56,41 +55,6 @@ _RULE = {
     "skip": ("nothing in the mean", "was left out of the mean"),
 }
 """What a score that is not defined counts as, for the notices and for the methods."""
-
-
-class CertaintyView(KindView):
-    """Label sets that ask for the certainty of observations."""
-
-    offer = OFFER
-    title = "Comparison of report labelers"
-
-    def load(self, inputs: Inputs) -> Comparison:
-        """Tables in CheXpert's coding, and ``predictions.jsonl``."""
-        return load(inputs)
-
-    def counted(self, comparison: Comparison, settings: CompareSettings, metric: str) -> Counted:
-        """Counts per observation."""
-        return counted(comparison, settings, metric)
-
-    def contents(self, analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
-        """Tables of observations and extraction tasks, confusion, wrong labels."""
-        return contents(analysis, texts)
-
-    def sections(self, analysis: Analysis, inputs: Inputs, more: More) -> list[Section]:
-        """Calibration, selective labeling, subgroups: what the files allow."""
-        found = probability_sections(analysis, inputs, more)
-        if more.subgroups and more.metadata is not None:
-            columns = load_groups(
-                more.metadata,
-                [Grouping.parse(text) for text in dict.fromkeys(more.subgroups)],
-                analysis.comparison.ids,
-                id_columns=inputs.id_columns,
-            )
-            found.append(subgroup_section(analysis, columns, min_size=more.subgroup_min))
-        return found
-
-
-VIEW = CertaintyView()
 
 
 def contents(analysis: Analysis, texts: Mapping[str, str] | None) -> Contents:
@@ -460,3 +424,29 @@ def _task_json(analysis: Analysis, found: TaskScores) -> dict[str, Any]:
 def _defined(values: Any, known: Any) -> list[Value]:
     pairs = zip(values.tolist(), known.tolist(), strict=True)
     return [value if shown else None for value, shown in pairs]
+
+
+class CertaintyView(KindView):
+    """Label sets that ask for the certainty of observations."""
+
+    offer = OFFER
+    title = "Comparison of report labelers"
+    load = staticmethod(load)
+    counted = staticmethod(counted)
+    contents = staticmethod(contents)
+
+    def sections(self, analysis: Analysis, inputs: Inputs, more: More) -> list[Section]:
+        """Calibration, selective labeling, subgroups: what the files allow."""
+        found = probability_sections(analysis, inputs, more)
+        if more.subgroups and more.metadata is not None:
+            columns = load_groups(
+                more.metadata,
+                [Grouping.parse(text) for text in dict.fromkeys(more.subgroups)],
+                analysis.comparison.ids,
+                id_columns=inputs.id_columns,
+            )
+            found.append(subgroup_section(analysis, columns, min_size=more.subgroup_min))
+        return found
+
+
+VIEW = CertaintyView()

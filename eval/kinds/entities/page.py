@@ -12,7 +12,7 @@ from markupsafe import Markup
 from eval.kinds.base import KindView, More, RunScores
 from eval.kinds.entities import CERTAINTY, OFFER, SCHEME_TEXT, SCHEMES, WORDS, WORDS_O
 from eval.kinds.entities.curves import curves_section
-from eval.kinds.entities.read import SpanComparison, load
+from eval.kinds.entities.read import load
 from eval.kinds.entities.scores import SchemeScores, SpanAnalysis, counted, run_scores
 from eval.kinds.entities.seeds import runs_section
 from eval.kinds.entities.wrong import errors, kinds_section, outcomes
@@ -24,7 +24,6 @@ from eval.page.plots import colours
 from eval.page.tables import Column, Table, Value, sentence
 from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.read.aligned import Inputs
-from eval.stats.significance import CompareSettings, Counted
 
 _ANSWERS = {
     "error": "Nothing is left out: of a report without a prediction, or with an unusable answer, "
@@ -44,46 +43,6 @@ HEAT = Heat(
     dash="neither gold nor answers have the type",
     score="f1 per scheme",
 )
-
-
-class EntitiesView(KindView):
-    """Label sets that ask for mentions of types."""
-
-    offer = OFFER
-    title = "Comparison of entity labelers"
-    scores_texts = True
-
-    def load(self, inputs: Inputs) -> SpanComparison:
-        """Our own rows, or any annotated input."""
-        return load(inputs)
-
-    def counted(
-        self, comparison: SpanComparison, settings: CompareSettings, metric: str
-    ) -> Counted:
-        """Counts per type and scheme of counting."""
-        return counted(comparison, settings, metric)
-
-    def contents(self, analysis: SpanAnalysis, texts: Mapping[str, str] | None) -> Contents:
-        """Tables of types and schemes, wrong mentions."""
-        return contents(analysis, texts)
-
-    def sections(self, analysis: SpanAnalysis, inputs: Inputs, more: More) -> list[Section]:
-        """Kinds of errors, words, certainties, probabilities, several runs."""
-        found = [
-            kinds_section(analysis),
-            _words_section(analysis),
-            _certainty_section(analysis),
-            curves_section(analysis),
-            runs_section(analysis, inputs, more) if more.runs else None,
-        ]
-        return [section for section in found if section is not None]
-
-    def run_scores(self, inputs: Inputs) -> RunScores:
-        """F1 by several schemes, and strict F1 by type."""
-        return run_scores(load(inputs))
-
-
-VIEW = EntitiesView()
 
 
 def contents(analysis: SpanAnalysis, texts: Mapping[str, str] | None) -> Contents:
@@ -446,3 +405,32 @@ def _scheme_json(types: Sequence[str], found: SchemeScores) -> dict[str, Any]:
             for index, name in enumerate((*types, "O")[: len(found.f1)])
         },
     }
+
+
+class EntitiesView(KindView):
+    """Label sets that ask for mentions of types."""
+
+    offer = OFFER
+    title = "Comparison of entity labelers"
+    scores_texts = True
+    load = staticmethod(load)
+    counted = staticmethod(counted)
+    contents = staticmethod(contents)
+
+    def sections(self, analysis: SpanAnalysis, inputs: Inputs, more: More) -> list[Section]:
+        """Kinds of errors, words, certainties, probabilities, several runs."""
+        found = [
+            kinds_section(analysis),
+            _words_section(analysis),
+            _certainty_section(analysis),
+            curves_section(analysis),
+            runs_section(analysis, inputs, more) if more.runs else None,
+        ]
+        return [section for section in found if section is not None]
+
+    def run_scores(self, inputs: Inputs) -> RunScores:
+        """F1 by several schemes, and strict F1 by type."""
+        return run_scores(load(inputs))
+
+
+VIEW = EntitiesView()

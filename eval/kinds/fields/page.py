@@ -28,7 +28,7 @@ from eval.page.tables import Column, Table
 from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.read.aligned import Inputs
 from eval.read.provenance import read_source, source_notices
-from eval.stats.significance import CompareSettings, Counted
+from eval.stats.significance import CompareSettings
 
 _ANSWERS = {
     "error": "Nothing is left out: of a document without a prediction, or with an unusable answer, "
@@ -38,57 +38,6 @@ _ANSWERS = {
     "document with an unusable answer, all that the gold states counts as missed.",
 }
 _RULE = {"zero": "counted as 0", "one": "counted as 1", "skip": "was left out of means"}
-
-
-class FieldsView(KindView):
-    """Label sets that ask for typed fields."""
-
-    offer = OFFER
-    title = "Comparison of field readers"
-    scores_texts = True
-    without_gold = True
-
-    def load(self, inputs: Inputs) -> FieldComparison:
-        """Gold as rows or tables, and ``predictions.jsonl``."""
-        return load(inputs)
-
-    def counted(
-        self, comparison: FieldComparison, settings: CompareSettings, metric: str
-    ) -> Counted:
-        """Counts per field."""
-        return counted(comparison, settings, metric)
-
-    def contents(self, analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Contents:
-        """Tables of fields, wrong values."""
-        return contents(analysis, texts)
-
-    def sections(self, analysis: FieldAnalysis, inputs: Inputs, more: More) -> list[Section]:
-        """Fields by labelers, errors, amounts, agreement, categories, texts, probabilities."""
-        del inputs
-        c, settings = analysis.comparison, analysis.tests.settings
-        found = [
-            _map_section(analysis),
-            kinds_section(analysis),
-            stated_section(c),
-            agreement_section(c, settings),
-            categories_section(c, include_text=more.include_text),
-            text_section(c, seed=settings.seed),
-            sureness_section(analysis),
-        ]
-        return [section for section in found if section is not None]
-
-    def agreement(
-        self, inputs: Inputs, settings: CompareSettings, more: More, title: str | None
-    ) -> AgreementPage:
-        """How far labelers agree, without gold."""
-        return agreement_page(load(inputs), inputs, settings, more, title)
-
-    def run_scores(self, inputs: Inputs) -> RunScores:
-        """F1 in three averages and documents all right, and F1 of each field."""
-        return run_scores(load(inputs))
-
-
-VIEW = FieldsView()
 
 
 def contents(analysis: FieldAnalysis, texts: Mapping[str, str] | None) -> Contents:
@@ -328,3 +277,43 @@ def _answers_section(comparison: FieldComparison) -> Section:
             ),
         ),
     )
+
+
+class FieldsView(KindView):
+    """Label sets that ask for typed fields."""
+
+    offer = OFFER
+    title = "Comparison of field readers"
+    scores_texts = True
+    without_gold = True
+    load = staticmethod(load)
+    counted = staticmethod(counted)
+    contents = staticmethod(contents)
+
+    def sections(self, analysis: FieldAnalysis, inputs: Inputs, more: More) -> list[Section]:
+        """Fields by labelers, errors, amounts, agreement, categories, texts, probabilities."""
+        del inputs
+        c, settings = analysis.comparison, analysis.tests.settings
+        found = [
+            _map_section(analysis),
+            kinds_section(analysis),
+            stated_section(c),
+            agreement_section(c, settings),
+            categories_section(c, include_text=more.include_text),
+            text_section(c, seed=settings.seed),
+            sureness_section(analysis),
+        ]
+        return [section for section in found if section is not None]
+
+    def agreement(
+        self, inputs: Inputs, settings: CompareSettings, more: More, title: str | None
+    ) -> AgreementPage:
+        """How far labelers agree, without gold."""
+        return agreement_page(load(inputs), inputs, settings, more, title)
+
+    def run_scores(self, inputs: Inputs) -> RunScores:
+        """F1 in three averages and documents all right, and F1 of each field."""
+        return run_scores(load(inputs))
+
+
+VIEW = FieldsView()
