@@ -163,7 +163,7 @@ class DictionaryLabeler:
         if not self.dictionary.entries:
             raise ConfigError(
                 "the training notes have no entity to look up",
-                remedy="give the folder of other notes with --data",
+                remedy="give the folder of other notes with --dictionary",
                 source=data.path,
             )
 
