@@ -12,12 +12,12 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.load import find
-from labelwright.checkpoint import LABEL_SET_FILE, NORMALISE_FILE, TASK_FILE
+from labelwright.checkpoint import LABEL_SET_FILE, NORMALISE_FILE, TASK_FILE, load_task, save_task
 from labelwright.errors import CheckpointError, ConfigError, OutputError
 from labelwright.io.jsonl import writing
 from labelwright.runtime.fetched import fetched_folder
@@ -83,6 +83,10 @@ def extract_adapter(
             for name in BESIDE:
                 if (trained / name).is_file():
                     shutil.copyfile(trained / name, part / name)
+            if (part / TASK_FILE).is_file():
+                label_set, info = load_task(part)
+                name = Path(_name(base, start)).name
+                save_task(part, label_set, replace(info, base_model=name))
             part.rename(target)
         finally:
             shutil.rmtree(part, ignore_errors=True)

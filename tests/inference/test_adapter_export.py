@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from inference.exports.adapter_export import extract_adapter
 from inference.labeler import Labeler
+from labelwright.checkpoint import load_task
 from labelwright.cli import main
 from labelwright.errors import CheckpointError, ConfigError, OutputError
 
@@ -82,6 +83,7 @@ def test_the_largest_part_at_a_lower_rank(pair: tuple[Path, Path], tmp_path: Pat
         "model.layers.1.mlp.down_proj",
     ]
     assert settings["base_model_name_or_path"] == str(pair[1])
+    assert load_task(tmp_path / "adapter")[1].base_model == "base"
 
 
 def test_the_command(

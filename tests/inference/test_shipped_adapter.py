@@ -59,7 +59,7 @@ def test_it_brings_a_temperature_and_who_decides_beside_the_rules() -> None:
     calibration = json.loads((FOLDER / "calibration.json").read_text())
     assert calibration["label_set_sha256"] == label_set.fingerprint
     (fitted,) = calibration["labelers"].values()
-    assert fitted["temperature"]["model"] == pytest.approx(1.163)
+    assert fitted["temperature"]["model"] == pytest.approx(1.151)
     assert list(fitted["temperature"]["observations"]) == list(label_set.names)
     decision = Decision.chosen(label_set, None, FOLDER, "rules")
     assert all(decision.by_second(name, 0.999) for name in label_set.names)
