@@ -9,7 +9,7 @@ from typing import Any
 from labelwright import kinds
 
 _MARKS = {
-    "positive": "#a34c00",
+    "positive": "#9a4600",
     "uncertain": "#7a3f97",
     "negative": "#1a5f9c",
 }

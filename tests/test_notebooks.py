@@ -18,11 +18,11 @@ BOOKS = ROOT / "examples" / "notebooks"
 
 
 def executed(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Run the code cells in a folder with the examples; the names that they leave."""
+    """Run the cells where Jupyter does, in the notebook's folder; the names that they leave."""
     book = json.loads((BOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))
     assert book["nbformat"] == 4
     shutil.copytree(ROOT / "examples", folder / "examples")
-    monkeypatch.chdir(folder)
+    monkeypatch.chdir(folder / "examples" / "notebooks")
     found: dict[str, Any] = {}
     for cell in book["cells"]:
         if cell["cell_type"] == "code":

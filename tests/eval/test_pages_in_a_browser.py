@@ -91,6 +91,33 @@ def test_the_comparison_page_fits_a_phone(phone: Any, tmp_path: Path) -> None:
     assert wide
 
 
+def test_pages_keep_the_rules_of_axe_and_fetch_nothing(phone: Any, tmp_path: Path) -> None:
+    """Contrast, names, roles, landmarks and more: WCAG 2.2 A and AA; light, and dark on a phone."""
+    axe = pytest.importorskip("axe_playwright_python").__file__
+    rules = {"runOnly": [f"wcag{each}" for each in ("2a", "2aa", "21a", "21aa", "22aa")]}
+    rows = [{"id": "r", "t": "Clear. Small.", "l": [[n, "punb"[n % 4], 0.9, []] for n in range(5)]}]
+    evidence = html(EvidenceData(LabelSet.load("head-ct-5").names, "m", rows=rows), title="T")
+    comparison = page(compared({"ours": 0.02, "rules": 0.4})).html
+    found, asked = [], []
+    for options in (
+        {"viewport": {"width": 1280, "height": 800}},
+        {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark"},
+    ):
+        tab = phone.context.browser.new_context(**options).new_page()
+        tab.on("request", lambda request: asked.append(request.url))
+        for name, made in (("evidence", evidence), ("comparison", comparison)):
+            (tmp_path / f"{name}.html").write_text(made, encoding="utf-8")
+            tab.goto((tmp_path / f"{name}.html").as_uri())
+            tab.evaluate(Path(axe).with_name("axe.min.js").read_text(encoding="utf-8"))
+            told = tab.evaluate("rules => axe.run(rules)", rules)
+            assert len(told["passes"]) > 8
+            for each in told["violations"]:
+                found.append(f"{name}: {each['id']} {each['nodes'][0]['html'][:200]}")
+        tab.context.close()
+    assert found == []
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
 def test_evidence_of_many_reports_is_read_in_blocks_and_searched_whole(
     phone: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
