@@ -56,6 +56,22 @@ GRAMMAR = {
     "It was learned that there was a nodule in the right upper lobe.": "",
     "Loss of consolidation is observed in this examination.": "CO- NF+",
 }
+HEDGES = {
+    "The effusions have regressed completely.": "PE- NF+",
+    "The effusion has regressed.": "PE+",
+    "Commonly reported imaging features of COVID-19 pneumonia.": "PN?",
+    "The appearance is not typical for pneumonia, but it could not be excluded.": "PN?",
+    "No typical findings of pulmonary edema.": "ED- NF+",
+    "The interlobular septa are thickened.": "LO+",
+    "The interlobular septa are not thickened.": "LO- NF+",
+    "Usual interstitial pneumonia with honeycombing.": "LO+",
+    "Organizing pneumonia.": "PN+",
+    "Fibrotic bands in the left apex are considered sequelae.": "PO+",
+    "The nodules are considered benign.": "LL+",
+    "Pneumonia is considered.": "PN?",
+    "The density was considered as a nodule.": "LO+ LL?",
+    "Fibroatelectatic changes in the lingula.": "PO+",
+}
 PLACED = {
     "Lung volumes on the low side. Lungs otherwise clear.": "",
     "Diminished lung volumes. The lungs are clear.": "",
@@ -83,6 +99,6 @@ PLACED = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), (OTHER_PARTS | GRAMMAR | PLACED).items())
+@pytest.mark.parametrize(("text", "expected"), (OTHER_PARTS | GRAMMAR | HEDGES | PLACED).items())
 def test_chest_ct(text: str, expected: str) -> None:
     assert sorted(said(text).split()) == sorted(expected.split())
