@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,7 @@ from labelwright.io.data_folder import REPORTS, joined, open_data_folder
 from labelwright.io.jsonl import read_jsonl
 from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
-from labelwright.records import Entity, Report
+from labelwright.records import Entity, Report, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.fields.dates import fold
 from labelwright.tasks.fields.normalise import candidates, read_category, read_value
@@ -94,12 +96,14 @@ def chosen(
     """The surest item from a probability on, or with ``many`` all that do not overlap."""
     order = sorted(range(len(proposals)), key=lambda n: -probs[n])
     kept: list[tuple[Item, float]] = []
-    for n in order:
+    taken: list[Span] = []
+    for n in order[: None if field.many else 1]:
         item = proposals[n].item
-        taken = any(
-            a < d and c < b for other, _ in kept for a, b in other.spans for c, d in item.spans
-        )
-        if probs[n] >= least and not taken and (field.many or not kept):
+        start, end = item.spans[0][0], item.spans[-1][1]
+        at = bisect_left(taken, (start, end))
+        apart = (not at or taken[at - 1][1] <= start) and (at == len(taken) or end <= taken[at][0])
+        if probs[n] >= least and apart:
+            taken.insert(at, (start, end))
             kept.append((item, float(probs[n])))
     return sorted(kept, key=lambda one: one[0].spans)
 
@@ -226,11 +230,9 @@ def _judged(field: Field, documents: Sequence[_Document], folds: Sequence[int]) 
     flat = [right for each in rights for right in each]
     if min(sum(flat), len(flat) - sum(flat)) < FEWEST:
         return None
-    rows = [
-        _features(field, document.text, document.proposals, n)
-        for document in documents
-        for n in range(len(document.proposals))
-    ]
+    rows = (
+        row for document in documents for row in _features(field, document.text, document.proposals)
+    )
     matrix, target = _matrix(rows), np.array(flat)
     fold_of = np.array(
         [part for document, part in zip(documents, folds, strict=True) for _ in document.proposals]
@@ -275,7 +277,7 @@ def _fit(matrix: Any, target: NDArray[Any]) -> Any:
     return LogisticRegression(C=3.0, max_iter=1000, solver="liblinear").fit(matrix, target)
 
 
-def _matrix(rows: Sequence[Sequence[str]]) -> Any:
+def _matrix(rows: Iterable[Sequence[str]]) -> Any:
     from sklearn.feature_extraction import FeatureHasher
 
     hasher = FeatureHasher(2**BITS, input_type="string", alternate_sign=False, dtype=np.float64)
@@ -285,37 +287,35 @@ def _matrix(rows: Sequence[Sequence[str]]) -> Any:
 def _probs(model: Any, field: Field, text: str, proposals: Sequence[Proposal]) -> Probs:
     if not proposals:
         return np.zeros(0)
-    rows = [_features(field, text, proposals, n) for n in range(len(proposals))]
-    return np.asarray(model.predict_proba(_matrix(rows))[:, 1], dtype=np.float64)
+    matrix = _matrix(_features(field, text, proposals))
+    return np.asarray(model.predict_proba(matrix)[:, 1], dtype=np.float64)
 
 
-def _features(field: Field, text: str, proposals: Sequence[Proposal], n: int) -> list[str]:
-    """What is looked at of a span: its words, those around it, its place, and who found it."""
-    one = proposals[n]
-    start, end = one.item.spans[0][0], one.item.spans[-1][1]
-    before = _words(text[max(start - AROUND, 0) : start])
-    behind = _words(text[end : end + AROUND])
-    inside = _words(text[start:end])
-    found = [f"by {source}" for source in set(one.found_by)]
-    found += [f"in {word}" for word in inside]
-    found += [
-        f"first {' '.join(inside[:2])}",
-        f"last {' '.join(inside[-1:])}",
-        f"long {len(inside)}",
-    ]
-    for name, words in (("-", before[::-1]), ("+", behind)):
-        found += [f"{name} {word}" for word in words]
-        found += [f"{name}{at} {word}" for at, word in enumerate(words[:NEAR])]
-        found += [f"{name}2 {' '.join(words[:2])}", f"{name}3 {' '.join(words[:3])}"]
-    found += [f"place {10 * start // (len(text) + 1)}", f"beginning {start < 40} {start < 150}"]
-    value = one.item.value
-    same = sum(other.item.value == value for other in proposals)
-    found += [f"number {min(n, 3)}", f"of {min(len(proposals), 4)}", f"same {min(same, 3)}"]
-    if isinstance(value, float):
-        found.append(f"size {min(int(abs(value)), 200) // 10} {value.is_integer()}")
-    elif field.type is not FieldType.TEXT:
-        found.append(f"value {str(value)[:4] if field.type is FieldType.DATE else value}")
-    return found
+def _features(field: Field, text: str, proposals: Sequence[Proposal]) -> Iterator[list[str]]:
+    """What is looked at of each span: its words, those around it, its place, and who found it."""
+    times = Counter(one.item.value for one in proposals)
+    for n, one in enumerate(proposals):
+        start, end = one.item.spans[0][0], one.item.spans[-1][1]
+        before = _words(text[max(start - AROUND, 0) : start])
+        behind = _words(text[end : end + AROUND])
+        inside = _words(text[start : min(end, start + field.most)])
+        found = [f"by {source}" for source in set(one.found_by)]
+        found += [f"in {word}" for word in inside]
+        found += [f"first {' '.join(inside[:2])}", f"last {' '.join(inside[-1:])}"]
+        found.append(f"long {len(inside)}")
+        for name, words in (("-", before[::-1]), ("+", behind)):
+            found += [f"{name} {word}" for word in words]
+            found += [f"{name}{at} {word}" for at, word in enumerate(words[:NEAR])]
+            found += [f"{name}2 {' '.join(words[:2])}", f"{name}3 {' '.join(words[:3])}"]
+        found += [f"place {10 * start // (len(text) + 1)}", f"beginning {start < 40} {start < 150}"]
+        value = one.item.value
+        found += [f"number {min(n, 3)}", f"of {min(len(proposals), 4)}"]
+        found.append(f"same {min(times[value], 3)}")
+        if isinstance(value, float):
+            found.append(f"size {min(int(abs(value)), 200) // 10} {value.is_integer()}")
+        elif field.type is not FieldType.TEXT:
+            found.append(f"value {str(value)[:4] if field.type is FieldType.DATE else value}")
+        yield found
 
 
 def _words(text: str) -> list[str]:

@@ -25,6 +25,8 @@ from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of
 from labelwright.tasks.fields.values import Fields, Item
 
+TRIES = 20
+"""Reports that are drawn at most for one of which an attribute is known; mostly it is two."""
 PRESENT = (Certainty.POSITIVE, Certainty.UNCERTAIN)
 FLAGS = re.IGNORECASE | re.MULTILINE
 
@@ -56,11 +58,12 @@ class AttributeValues(Source):
         observations = LabelSet.load(own.observations)
         words = Lexicon.for_label_set(observations, lexicon)
         writer = ReportWriter(observations, lexicon=words, **shares)
-        self._stream = writer.stream(count, seed)
+        self._stream = writer.stream(count * TRIES, seed)
+        self._count = count
         self._label_set = label_set
         self._sha256 = words.sha256
         self._waiting: dict[str, Fields] = {}
-        self.open = 0
+        self.open = self.silent = 0
         self._fields: dict[str, list[Field]] = {}
         self._of = {field.name: field.of for field in own.fields}
         for field in own.asked:
@@ -77,9 +80,18 @@ class AttributeValues(Source):
         }
 
     def reports(self) -> Iterator[Report]:
-        """The texts."""
+        """The texts; one of which no attribute is known teaches nothing, and another is drawn."""
+        left = self._count
         for written in self._stream:
-            self._waiting[written.report.id] = self._attributes(written)
+            if not left:
+                return
+            known, left_open = self._attributes(written)
+            if not known:
+                self.silent += 1
+                continue
+            left -= 1
+            self.open += left_open
+            self._waiting[written.report.id] = known
             yield written.report
 
     def known(self, reports: Sequence[Report], label_set: LabelSet) -> list[Known[Any] | str]:
@@ -92,10 +104,11 @@ class AttributeValues(Source):
         return {"kind": self.name, "lexicon_sha256": self._sha256}
 
     def counts(self) -> dict[str, Any]:
-        """Attributes whose words may be another observation's."""
-        return {"attributes_left_open": self.open}
+        """Attributes whose words may be another observation's; reports that taught nothing."""
+        return {"attributes_left_open": self.open, "reports_drawn_anew": self.silent}
 
-    def _attributes(self, written: SyntheticReport) -> Fields:
+    def _attributes(self, written: SyntheticReport) -> tuple[Fields, int]:
+        """What is known of a report, and how many attributes nobody can tell whose they are."""
         text = written.report.text
         reader = Reader(self._label_set, text)
         values: dict[str, set[Any]] = {}
@@ -114,12 +127,12 @@ class AttributeValues(Source):
         if not any(values.values()):
             reader.lines([("none", None)])
         found = reader.finish().value or {}
-        self.open += len(open_)
-        return {
+        known = {
             name: one
             for name, one in found.items()
             if self._of[name] in asked and name not in open_
         }
+        return known, len(open_)
 
     def _items(self, field: Field, text: str, start: int, end: int) -> Iterator[Item]:
         """What the words of one clause say of a field."""
