@@ -127,12 +127,12 @@ class AttributeValues(Source):
         if not any(values.values()):
             reader.lines([("none", None)])
         found = reader.finish().value or {}
-        known = {
+        taught = {
             name: one
             for name, one in found.items()
             if self._of[name] in asked and name not in open_
         }
-        return known, len(open_)
+        return taught, len(open_)
 
     def _items(self, field: Field, text: str, start: int, end: int) -> Iterator[Item]:
         """What the words of one clause say of a field."""
