@@ -23,6 +23,10 @@ _SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains",
 _OTHER_NAME = 2
 """How many words another name in brackets has."""
 _BE = frozenset({"is", "are", "was", "were"})
+_ANYTHING = frozenset(
+    {"finding", "findings", "abnormality", "abnormalities", "disease", "process", "injury"}
+)
+"""What "no acute findings" denies in text without marks."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _WHERE = frozenset({"in", "at", "on", "given"})
 """What goes on about the finding before "is likely": "an effusion is likely on the left"."""
@@ -160,6 +164,8 @@ class Borders:
         A hedge may stand in between: "no edema question small effusion".
         """
         if any(end == at for _start, end in self._mentions):
+            return True
+        if at and self._words[at - 1] in _ANYTHING:
             return True
         before = [m for m in self._triggers if m.end == at]
         return any(m.payload is Trigger.SEEN for m in before) or any(

@@ -89,7 +89,29 @@ PLACES = {
     "CT to suction. Small PTX.": "SD+ PT+",
     "Opacity evocative of pneumopathy.": "LO+ PN?",
 }
-TABLE = LIKEWISE | QUESTIONS | REQUESTS | SIGNED | SPOKEN | TIME | PLACES
+REGISTERS = {
+    "no acute disease heart normal lungs clear": "CM- NF+",
+    "no bony injury cardiac silhouette normal": "CM- NF+",
+    "no acute process small left effusion": "PE+",
+    "No acute findings or effusion.": "PE- NF+",
+    "Heart grand. No collapse.": "CM- AT- NF+",
+    "Fibro-nodular change in the left apex.": "PO+",
+    "Sulci are intact. Lungs clear.": "PE- NF+",
+    "C.P. angles clear.": "PE- NF+",
+    "The heart is magnified by the AP view.": "CM?",
+    "Radiographer comment: normal.": "NF+",
+    "No obvious #. Lungs clear.": "FR- NF+",
+    "Undisplaced # of the 5th rib.": "FR+",
+    "Index lesion: LUL 18 mm.": "LL+",
+    "Lung nodule: complete response.": "LL- NF+",
+    "Partial response of the lung metastases.": "LL+",
+    "Nodule no longer measurable.": "LL- NF+",
+    "No sinister lesion.": "LL- NF+",
+    "Alveolar pattern in both lower lobes.": "LO+",
+    "No pericardial or pleural effusion.": "PE- NF+",
+    "Pericardial effusion. No pleural effusion.": "PE-",
+}
+TABLE = LIKEWISE | QUESTIONS | REQUESTS | SIGNED | SPOKEN | TIME | PLACES | REGISTERS
 
 
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())
