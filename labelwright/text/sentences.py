@@ -20,9 +20,9 @@ ENDS = re.compile(
     r"(?=[ \t]*(?:[-*•][ \t]|[-*•](?=[^\W\d_])|\d{1,2}[.)][ \t]|[A-Z][a-z])))"
 )
 """Matches what ends a sentence: ``. ! ?`` and their full-width forms (a decimal point is no end,
-nor the points of "vs." and "C.P. angles", nor a question mark before a word, as in "? mass", or before the answer to
-it, as in "Mass? No."), an empty line, and a line break before a list item, a heading or a
-capitalised word, but for the line after "heading:"."""
+nor the points of "vs." and "C.P. angles", nor a question mark before a word, as in "? mass", or
+before the answer to it, as in "Mass? No."), an empty line, and a line break before a list item, a
+heading or a capitalised word, but for the line after "heading:"."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
