@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from inference.decode.pack_plan import Memory, PackEngine, Plan, Segment
 from inference.light.model import F32, LightModel
-from labelwright.runtime.threads import one_thread
+from labelwright.runtime.threads import kept_memory, one_thread
 
 
 class LightEngine(PackEngine):
@@ -18,6 +18,7 @@ class LightEngine(PackEngine):
 
     def __init__(self, model: LightModel) -> None:
         self.model = model
+        kept_memory()
 
     def attending(self) -> AbstractContextManager[None]:
         """Products take one thread."""
@@ -52,7 +53,7 @@ def attention(plan: Plan, query: F32, keys: F32, values: F32) -> F32:
     """What each token sees, ``[tokens, heads * width]``.
 
     Args:
-        query: ``[tokens, heads, width]``.
+        query: ``[tokens, heads, width]``, divided by the root of the width.
         keys, values: of remembered and new tokens, ``[all tokens, key heads, width]``.
     """
     heads, width = query.shape[1:]
@@ -62,9 +63,7 @@ def attention(plan: Plan, query: F32, keys: F32, values: F32) -> F32:
         found = states[index].reshape(plan.rows, -1, states.shape[1], width).swapaxes(1, 2)
         return found if times == 1 else np.repeat(found, times, axis=1)
 
-    scores: F32 = padded(query * np.float32(width**-0.5), plan.queries) @ padded(
-        keys, plan.keys, repeat
-    ).swapaxes(2, 3)
+    scores: F32 = padded(query, plan.queries) @ padded(keys, plan.keys, repeat).swapaxes(2, 3)
     scores += plan.mask[:, None]
     scores -= scores.max(axis=3, keepdims=True)
     np.exp(scores, out=scores)

@@ -64,6 +64,7 @@ class Shape:
             or config.get("use_sliding_window")
             or config.get("quantization_config")
             or not isinstance(heads, int)
+            or (config.get("head_dim") or config["hidden_size"] // heads) % 2
         ):
             return None
         return cls(
@@ -83,7 +84,9 @@ class Shape:
 class Layer:
     """One layer; matrices are ``[in, out]``, the norms' weights multiplied into them.
 
-    ``qkv`` makes queries, keys and values side by side, ``gate_up`` both halves of the gate.
+    ``qkv`` makes queries, keys and values side by side, ``gate_up`` both halves of the gate. In
+    queries and keys, numbers that rotary positions turn with each other stand side by side
+    (:func:`_paired`), and queries are divided by the root of their width.
     """
 
     qkv: F32
@@ -150,10 +153,11 @@ class LightModel:
             second = take(f"{at}.post_attention_layernorm.weight")
             qkv = [f"{attention}.{name}_proj" for name in "qkv"]
             gate_up = [f"{mlp}.gate_proj", f"{mlp}.up_proj"]
+            bias = maybe(*qkv)
             self.layers.append(
                 Layer(
-                    qkv=joined(first, *qkv),
-                    qkv_bias=maybe(*qkv),
+                    qkv=_paired(joined(first, *qkv), shape),
+                    qkv_bias=None if bias is None else _paired(bias, shape),
                     out=joined(None, f"{attention}.o_proj"),
                     out_bias=maybe(f"{attention}.o_proj"),
                     gate_up=joined(second, *gate_up),
@@ -216,13 +220,13 @@ class LightModel:
         heads, key_heads, width = shape.heads, shape.key_heads, shape.width
         turned = heads + key_heads
         angles = positions[:, None].astype(np.float32) * self._frequencies
-        cos, sin = np.cos(angles)[:, None, :], np.sin(angles)[:, None, :]
+        turns = np.tile(np.cos(angles) + np.complex64(1j) * np.sin(angles), turned)
         states = self.embedding[tokens]
         last = len(self.layers) - 1
         for number, layer in enumerate(self.layers):
             made = _product(_normed(states, shape.epsilon), layer.qkv, layer.qkv_bias)
+            made.view(np.complex64)[:, : turns.shape[1]] *= turns
             wide = made.reshape(len(made), -1, width)
-            turn(wide[:, :turned], cos, sin)
             query, key, value = np.split(wide, [heads, turned], axis=1)
             seen = attend(number, query, key, value)
             if number == last:  # nothing reads the other tokens any more
@@ -260,17 +264,15 @@ def _gated(both: F32) -> F32:
     return found
 
 
-def turn(states: F32, cos: F32, sin: F32) -> None:
-    """Rotary positions in place: each half of a head's width with the other, as transformers does.
+def _paired(whole: F32, shape: Shape) -> F32:
+    """Weights ``[…, queries, keys, values]`` whose queries and keys are pairs, ready to be turned.
 
-    Args:
-        states: ``[tokens, heads, width]``.
-        cos, sin: ``[tokens, 1, width / 2]``.
+    Rotary positions turn each number of a head's first half with its counterpart in the second,
+    which is the product of two complex numbers; the order within a head is nobody else's concern.
     """
-    half = states.shape[2] // 2
-    first, second = states[:, :, :half], states[:, :, half:]
-    before = first.copy()
-    first *= cos
-    first -= second * sin
-    second *= cos
-    second += before * sin
+    half, turned = shape.width // 2, shape.heads + shape.key_heads
+    places = np.arange(turned * shape.width).reshape(turned, 2, half).swapaxes(1, 2).ravel()
+    found = whole.copy()
+    found[..., : len(places)] = whole[..., places]
+    found[..., : shape.heads * shape.width] *= np.float32(shape.width**-0.5)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,11 @@ from threadpoolctl import ThreadpoolController
 
 from labelwright.runtime.threads import (
     CORE,
+    MALLOC,
     NEEDED,
     PRODUCT_THREADS,
     WAITING,
+    kept_memory,
     one_thread,
     quick_products,
     wait_asleep,
@@ -165,3 +168,16 @@ def test_blocks_that_overlap_leave_the_process_as_it_was(monkeypatch: pytest.Mon
         assert blas_threads() == {1}
         second.__exit__(None, None, None)
         assert blas_threads() == {2}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the C library is not glibc")
+def test_memory_that_comes_and_goes_is_cleared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in MALLOC:
+        monkeypatch.delenv(name, raising=False)
+    kept_memory()
+    pages = (3 << 20) // resource.getpagesize()
+    np.ones(3 << 20, dtype=np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.ones(3 << 20, dtype=np.uint8)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 4 * pages
