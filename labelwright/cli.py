@@ -6,6 +6,7 @@ and imports the stages when it runs, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import argparse
 import codecs
 import gc
 import io
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
 
-from labelwright.commands.flags import Parser, meant
+from labelwright.commands.flags import Parser, meant, verbs_of
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import quick_products, rare_collections, wait_asleep
 from labelwright.version import __version__
@@ -141,6 +142,7 @@ COMMANDS = {
 }
 
 
+TRACEBACKS = "show tracebacks"
 WHOLE = "completion"
 """The command that is about all others."""
 
@@ -163,8 +165,12 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
             continue
         module: Any = import_module(f"labelwright.commands.{command.module}")
         module = getattr(module, command.of) if command.of else module
-        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        sub.add_argument("--debug", action="store_true", help=TRACEBACKS)
         module.add_arguments(sub)
+        for verb in verbs_of(sub):
+            verb.add_argument(
+                "--debug", action="store_true", default=argparse.SUPPRESS, help=TRACEBACKS
+            )
         if name in USUAL:
             sub.show_usual(USUAL[name])
         sub.set_defaults(run=module.run, parser=sub)

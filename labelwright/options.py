@@ -90,6 +90,8 @@ class Options:
                 groups[group] = parser.add_mutually_exclusive_group(required=True)
             elif group not in groups:
                 groups[group] = parser.add_argument_group(group)
+            if how.get("nargs") == "*":
+                how["default"] = None  # else argparse says that it is required
             usual = one.default not in (MISSING, None, ())
             if usual or how.get("action") == "store_true":
                 how["default"] = one.default

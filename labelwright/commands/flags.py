@@ -120,6 +120,13 @@ class _HelpAll(argparse.Action):
         parser.exit()
 
 
+def verbs_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parsers of a command's verbs, if it has any."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.values()
+
+
 def meant(word: str, known: Iterable[str]) -> str:
     """``did you mean NAME?``, or nothing where no known name is near.
 

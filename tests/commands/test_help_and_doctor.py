@@ -101,3 +101,20 @@ def test_the_doctor_finds_what_is_in_the_way(
     monkeypatch.setattr(doctor.tempfile, "TemporaryFile", full)
     assert main(["doctor"]) == 2
     assert "!!  results" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("label-set", "check", "head-ct-5", "--debug"),
+        ("label-set", "--debug", "check", "head-ct-5"),
+    ],
+)
+def test_tracebacks_are_asked_for_before_or_behind_a_verb(words: tuple[str, ...]) -> None:
+    assert main([*words]) == 0
+
+
+def test_places_that_may_be_empty_are_not_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["grid"])
+    assert "required: GRID, --out;" in capsys.readouterr().err

@@ -250,7 +250,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, verb in VERBS.items():
         sub = verbs.add_parser(name, help=verb.help)
         verb.options.add_flags(sub)
-        sub.add_argument("--debug", action="store_true", help="show tracebacks")
 
 
 def run(arguments: argparse.Namespace) -> int:

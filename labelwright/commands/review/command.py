@@ -88,7 +88,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, verb in VERBS.items():
         sub = verbs.add_parser(name, help=verb.help)
         verb.options.add_flags(sub)
-        sub.add_argument("--debug", action="store_true", help="show tracebacks")
     verbs.choices["retrain"].formatter_class = argparse.RawDescriptionHelpFormatter
     verbs.choices["retrain"].epilog = looping.EPILOG
 
