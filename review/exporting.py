@@ -21,7 +21,7 @@ from review.store import events, gold, people, phrases
 from review.store.gold import Final
 from review.store.store import Store
 
-PARTS = {"train": "train", "random": "random"}
+PARTS = ("train", "random")
 """Notes that were chosen, and the random share."""
 
 

@@ -18,6 +18,8 @@ from review.store.store import now
 from review.store.tables import event
 
 FIRST = "0" * 64
+_MOST_BACK = 5000
+"""Events that undo looks back over."""
 _COVERED = (
     *("id", "at", "person", "note", "assignment", "kind", "before", "after", "step", "undoes"),
     "previous",
@@ -95,3 +97,24 @@ def head(connection: Connection) -> tuple[int, str]:
         select(event.c.id, event.c.hash).order_by(event.c.id.desc()).limit(1)
     ).one_or_none()
     return (0, FIRST) if last is None else (last.id, last.hash)
+
+
+def undoable(connection: Connection, person: int, *, redo: bool) -> Any:
+    """The event that undo or redo turns back, or ``None``; on whatever note it was."""
+    rows = connection.execute(
+        select(event)
+        .where(event.c.person == person, event.c.assignment.is_not(None), event.c.step.is_not(None))
+        .order_by(event.c.id.desc())
+        .limit(_MOST_BACK)
+    )
+    gone: set[int] = set()
+    for row in rows:
+        if row.id in gone:
+            continue
+        if row.kind == "redo" or (row.kind == "undo" and not redo):
+            gone.add(row.undoes)
+        elif row.kind == "undo":
+            return row
+        else:
+            return None if redo else row
+    return None

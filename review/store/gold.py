@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,9 +23,6 @@ class Final:
     ext: str
     text: str
     patient: str | None
-    source: str
-    row: int
-    meta: dict[str, str]
     blind: bool
     items: tuple[Item, ...]
 
@@ -71,9 +67,6 @@ def _read(connection: Connection, part: list[Any]) -> Iterator[Final]:
             ext=row.ext,
             text=row.text,
             patient=row.patient,
-            source=row.source,
-            row=row.row,
-            meta=json.loads(row.meta),
             blind=bool(row.blind),
             items=found[row[0]],
         )

@@ -157,21 +157,16 @@ def page_of(
     connection: Connection, *, after: int = 0, state: str = "", limit: int = 50
 ) -> Sequence[Any]:
     """Notes behind a number, in order; as quick at the end as at the start."""
+    number = queue.c.note if state else note.c.id  # whose index leads there
     wanted = (
         select(note.c.id, note.c.ext, note.c.patient, queue.c.state, queue.c.reason)
-        .join(queue, queue.c.note == note.c.id, isouter=True)
-        .where(note.c.id > after)
-        .order_by(note.c.id)
+        .select_from(note.join(queue, queue.c.note == note.c.id, isouter=not state))
+        .where(number > after)
+        .order_by(number)
         .limit(limit)
     )
     if state:
-        wanted = (
-            select(note.c.id, note.c.ext, note.c.patient, queue.c.state, queue.c.reason)
-            .join(note, note.c.id == queue.c.note)
-            .where(in_state(state), queue.c.note > after)
-            .order_by(queue.c.note)
-            .limit(limit)
-        )
+        wanted = wanted.where(in_state(state))
     return connection.execute(wanted).all()
 
 

@@ -190,7 +190,7 @@ def verify(hashed: str | None, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        good = bool(_hasher().verify(hashed or _nobody(), password[: LONGEST + 1]))
+        good = bool(_hasher().verify(hashed or nobody(), password[: LONGEST + 1]))
     except (VerificationError, InvalidHashError):
         return False
     return good and hashed is not None
@@ -203,13 +203,9 @@ def _hasher():  # type: ignore[no-untyped-def]
     return PasswordHasher()
 
 
-def ready() -> None:
-    """Make what :func:`verify` compares with where there is no account."""
-    _nobody()
-
-
 @lru_cache(maxsize=1)
-def _nobody() -> str:
+def nobody() -> str:
+    """What :func:`verify` compares with where there is no account."""
     return str(_hasher().hash(secrets.token_hex()))
 
 

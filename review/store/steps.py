@@ -23,7 +23,6 @@ from review.store.people import DECIDERS, Person
 from review.store.store import Store, now
 from review.store.tables import assignment, event, item
 from review.store.texts import Pages
-from review.store.undo import revive, undoable
 from review.store.work import Desk, Placed, RefusedError
 from review.text.lines import Page
 from review.text.words import letters
@@ -443,7 +442,7 @@ OPERATIONS: Mapping[str, Callable[[_Change, Mapping[str, Any]], str]] = {
 
 def _back(connection: Connection, on: Desk, who: Person, step: Step) -> Outcome:
     """Undo the person's last step, or redo what was undone last, on whatever note it was."""
-    target = undoable(connection, who, redo=step.op == "redo")
+    target = events.undoable(connection, who.id, redo=step.op == "redo")
     if target is None:
         raise RefusedError(f"nothing to {step.op}")
     there = work.desk_by_id(connection, target.assignment)
@@ -453,8 +452,9 @@ def _back(connection: Connection, on: Desk, who: Person, step: Step) -> Outcome:
         raise RefusedError("your role does not allow this")
     _free_to_change(connection, there)
     before, after = json.loads(target.before), json.loads(target.after)
-    revive(connection, after.get("items", ()), live=False)
-    revive(connection, before.get("items", ()), live=True)
+    for side, live in ((after, False), (before, True)):
+        numbers = item.c.id.in_(side.get("items", ()))
+        connection.execute(update(item).where(numbers).values(live=live))
     state = before.get("state", there.state)
     _write_desk(connection, there, state, before.get("why"))
     happening = Happening(

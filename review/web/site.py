@@ -116,7 +116,7 @@ class Site:
         self.interval = interval
         self.measured: Measured | None = None
         self.passwords = ThreadPoolExecutor(2, thread_name_prefix="password")
-        self.passwords.submit(people.ready)  # the first unknown name takes no longer
+        self.passwords.submit(people.nobody)  # the first unknown name takes no longer
         self.places = BoundedSemaphore(WAITING)
         self.searches = BoundedSemaphore(SEARCHES)
         self.measuring = Lock()

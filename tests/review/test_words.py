@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from review.text.lines import Page
 from review.text.words import covering, letters, words
+from review.web.colours import DARK, LIGHT
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,32 @@ def test_sections_are_found_with_their_lines() -> None:
     page = Page("FINDINGS:\nClear.\nIMPRESSION: Normal.")
     assert page.sections() == [("findings", 1), ("impression", 2)]
     assert Page("Clear lungs.").sections() == []
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.2."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def over(colour: str, ground: str) -> str:
+    """A mark's colour, of 0x2e parts in 0xff, on the ground."""
+    pairs = [(int(colour[at : at + 2], 16), int(ground[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round((a * 0x2E + b * (0xFF - 0x2E)) / 0xFF):02x}" for a, b in pairs)
+
+
+def test_marked_words_can_be_read_and_their_lines_seen_in_light_and_dark() -> None:
+    """Contrasts of 4.5 and 3; black on white has 21."""
+    assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
+    style = files("review.web").joinpath("static", "site.css").read_text()
+    panels, inks = (re.findall(rf"--{each}: (#\w+)", style) for each in ("panel", "ink"))
+    for colours, panel, ink in zip((LIGHT, DARK), panels, inks, strict=True):
+        for colour in colours:
+            assert contrast(ink, over(colour, panel)) >= 4.5
+            assert contrast(colour, panel) >= 3.0
