@@ -20,7 +20,7 @@ from labelwright.text.amounts import amount
 from review.kinds.base import Item
 from review.kinds.forms import form_of
 from review.store import events
-from review.store.store import DATABASE, FILE, Store, now
+from review.store.store import DATABASE, FILE, Store, copy_sqlite, now
 from review.store.tables import assignment, event, item, note, queue
 
 
@@ -87,7 +87,7 @@ def backup(store: Store, out: Path) -> dict[str, Any]:
         if any(out.iterdir()):
             raise OutputError("the folder is not empty", remedy="choose another --out", source=out)
         if store.sqlite:
-            _copy_sqlite(store, out / DATABASE)
+            copy_sqlite(store.folder / DATABASE, out / DATABASE)
         else:
             _dump_postgres(store, out / "review.dump")
         shutil.copyfile(store.folder / FILE, out / FILE)
@@ -107,19 +107,6 @@ def backup(store: Store, out: Path) -> dict[str, Any]:
     }
     write_json(out / "backup.json", facts, mode=PRIVATE)
     return facts
-
-
-def _copy_sqlite(store: Store, target: Path) -> None:
-    import sqlite3
-    from contextlib import closing
-
-    os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_EXCL, PRIVATE))
-    with (
-        closing(sqlite3.connect(store.folder / DATABASE)) as old,
-        closing(sqlite3.connect(target)) as new,
-    ):
-        old.backup(new, pages=2000, sleep=0.001)
-        new.execute("PRAGMA journal_mode = DELETE")
 
 
 def _dump_postgres(store: Store, target: Path) -> None:

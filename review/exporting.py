@@ -7,7 +7,7 @@ them, so none may learn from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,21 +73,8 @@ def export(
         number, digest = events.head(connection)
     if not sum(counts.notes.values()):
         raise ConfigError("no note is finished", remedy="annotate first, and adjudicate")
-    with atomic_write(out / "label_set.yaml", mode=0o644) as handle:
-        handle.write(store.label_set.text)
-    files = sorted(path for path in out.iterdir() if path.name != "manifest.json")
-    write_json(
-        out / "manifest.json",
-        {
-            "command": "review export",
-            "label_set": store.label_set.name,
-            "label_set_sha256": store.label_set.fingerprint,
-            "annotator": person or None,
-            "counts": {"notes": counts.notes, "items": counts.items},
-            "last_event": {"number": number, "hash": digest},
-            "files": {path.name: sha256_file(path) for path in files},
-        },
-    )
+    told = {"annotator": person or None, "counts": {"notes": counts.notes, "items": counts.items}}
+    _finish(store, out, "review export", told | {"last_event": {"number": number, "hash": digest}})
     return counts
 
 
@@ -118,12 +105,18 @@ def export_silver(store: Store, out: Path, *, overwrite: bool = False) -> dict[s
             counts["items"] += len(each.items)
         if not counts["notes"]:
             raise ConfigError("no note has all its phrases decided", remedy="decide more of them")
+    _finish(store, out, "review export --silver", {"counts": counts})
+    return counts
+
+
+def _finish(store: Store, out: Path, command: str, told: Mapping[str, Any]) -> None:
+    """The label set, and last the manifest."""
     with atomic_write(out / "label_set.yaml", mode=0o644) as handle:
         handle.write(store.label_set.text)
-    files = {name: sha256_file(out / name) for name in ("label_set.yaml", "silver.jsonl")}
-    made = {"command": "review export --silver", "counts": counts, "files": files}
-    write_json(out / "manifest.json", made)
-    return counts
+    files = sorted(path for path in out.iterdir() if path.name != "manifest.json")
+    named = {"label_set": store.label_set.name, "label_set_sha256": store.label_set.fingerprint}
+    hashes = {"files": {path.name: sha256_file(path) for path in files}}
+    write_json(out / "manifest.json", {"command": command, **named, **told, **hashes})
 
 
 class _Writer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -278,8 +279,7 @@ class _Place:
         except ModuleNotFoundError:
             raise MissingExtraError("obstore", "an S3 server", "review-s3") from None
         self._obstore = obstore
-        options: dict[str, Any] = {}
-        self._at = from_url(address, **options)
+        self._at: Any = from_url(address)
 
     def put(self, key: str, path: Path) -> None:
         with open(path, "rb") as handle:
@@ -299,8 +299,6 @@ class _Folder:
         self._folder = folder
 
     def put(self, key: str, path: Path) -> None:
-        import shutil
-
         target = self._folder / key
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -310,8 +308,6 @@ class _Folder:
             part.replace(target)
 
     def get(self, key: str, target: Path) -> None:
-        import shutil
-
         source = self._folder / key
         if not source.is_file():
             raise InputError("a file of the model is missing in the store", source=source)

@@ -176,6 +176,17 @@ class Form(ABC):
                 raise ValueError("a place lies outside the text or overlaps the one before")
             last = end
 
+    def faulty(self, items: Sequence[Item], length: int) -> str:
+        """What is wrong with the first of the items that is, for a reject; else nothing."""
+        for item in items:
+            try:
+                self.check(item, length)
+            except ValueError as error:
+                return f"{item.name[:60]}: {error}"
+            if any(not 0 <= start < end <= length for start, end in item.evidence):
+                return f"{item.name[:60]}: evidence lies outside the text"
+        return ""
+
     def unsure(self, prediction: Prediction, items: Sequence[Item]) -> tuple[float, str]:
         """How unsure the labeler is of a note, from 0 to 2, and why.
 

@@ -44,7 +44,7 @@ def add_finished(
                     problem = f"{who.name} has worked on this note already"
                 else:
                     items = form.items(value)
-                    problem = _faulty(form, items, len(report.text))
+                    problem = form.faulty(items, len(report.text))
                 if problem:
                     refused.append(Reject(report.id, report.source, report.row, problem))
                 else:
@@ -52,15 +52,6 @@ def add_finished(
             _add(connection, who, fresh)
             count += len(fresh)
     return count, refused
-
-
-def _faulty(form: Form, items: Sequence[Item], length: int) -> str:
-    try:
-        for each in items:
-            form.check(each, length)
-    except ValueError as error:
-        return str(error)
-    return ""
 
 
 def _add(connection: Connection, who: Person, said: Mapping[int, Sequence[Item]]) -> None:

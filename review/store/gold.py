@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import groupby, islice
 
 from sqlalchemy import Connection, select
 
@@ -46,27 +46,10 @@ def finals(connection: Connection, person_name: str = "") -> Iterator[Final]:
         )
     else:
         wanted = wanted.where(queue.c.state == "final")
-    part: list[Any] = []
-    last = None
-    for row in connection.execution_options(yield_per=_PART).execute(wanted):
-        if row.ext == last:
-            continue  # "adjudicate" comes before "annotate"
-        last = row.ext
-        part.append(row)
-        if len(part) == _PART:
-            yield from _read(connection, part)
-            part = []
-    yield from _read(connection, part)
-
-
-def _read(connection: Connection, part: list[Any]) -> Iterator[Final]:
-    found = work.said_on(connection, [row[0] for row in part])
-    for row in part:
-        yield Final(
-            note=row[2],
-            ext=row.ext,
-            text=row.text,
-            patient=row.patient,
-            blind=bool(row.blind),
-            items=found[row[0]],
-        )
+    rows = connection.execution_options(yield_per=_PART).execute(wanted)
+    # The first of each note: "adjudicate" comes before "annotate".
+    first = (next(found) for _, found in groupby(rows, key=lambda row: row.ext))
+    while part := list(islice(first, _PART)):
+        said = work.said_on(connection, [row[0] for row in part])
+        for row in part:
+            yield Final(row[2], row.ext, row.text, row.patient, bool(row.blind), said[row[0]])

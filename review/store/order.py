@@ -8,7 +8,7 @@ what it missed. They are never trained on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -59,7 +59,12 @@ def ordered(waiting: Iterable[Waiting], settings: Settings) -> Iterator[tuple[Wa
         (blind if drawn < 1 / settings.blind_every else open_ones).append(each)
     blind.sort(key=lambda each: _draw(settings.seed, "order", each.ext))
     open_ones.sort(key=lambda each: (-each.weakest, _draw(settings.seed, "order", each.ext)))
-    first, copies = _apart(open_ones)
+    seen: set[str] = set()
+    first: list[Waiting] = []
+    copies: list[Waiting] = []
+    for each in open_ones:
+        (copies if each.near in seen else first).append(each)
+        seen.add(each.near)
     chance = iter(blind)
     for place, each in enumerate(first, 1):
         yield each, False, each.reason
@@ -70,17 +75,6 @@ def ordered(waiting: Iterable[Waiting], settings: Settings) -> Iterator[tuple[Wa
         yield drawn_note, True, RANDOM
     for each in copies:
         yield each, False, NEAR
-
-
-def _apart(waiting: Sequence[Waiting]) -> tuple[list[Waiting], list[Waiting]]:
-    """The first of each group of near-copies, and the others."""
-    seen: set[str] = set()
-    first: list[Waiting] = []
-    copies: list[Waiting] = []
-    for each in waiting:
-        (copies if each.near in seen else first).append(each)
-        seen.add(each.near)
-    return first, copies
 
 
 def _rows(

@@ -155,7 +155,7 @@ class _Reader:
             items = self._form.proposals(prediction)
         except (KeyError, ValueError, TypeError, AttributeError):
             return "this is not a prediction of the project's label set"
-        if problem := self._problem(items, len(text)) or self._form.fits(prediction, text):
+        if problem := self._form.faulty(items, len(text)) or self._form.fits(prediction, text):
             return problem
         self._done.add(note)
         self.models.add(prediction.model)
@@ -168,16 +168,6 @@ class _Reader:
             "weakest": weakest,
             "reason": reason,
         }
-
-    def _problem(self, items: Sequence[Item], length: int) -> str:
-        for item in items:
-            try:
-                self._form.check(item, length)
-            except ValueError as error:
-                return f"{item.name[:60]}: {error}"
-            if any(not 0 <= start < end <= length for start, end in item.evidence):
-                return f"{item.name[:60]}: evidence lies outside the text"
-        return ""
 
 
 def proposals(connection: Connection, note: int) -> tuple[int | None, list[Item]]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,7 +191,9 @@ def open_store(folder: Path) -> Store:
                 steps = migrations.pending(connection, str(folder))
             if steps:
                 if not url:
-                    _copy(folder / DATABASE, folder / f"before-version-{steps[-1] + 1}.db")
+                    copy = folder / f"before-version-{steps[-1] + 1}.db"
+                    copy_sqlite(folder / DATABASE, copy)
+                    log.info("the database was copied to %s before its tables change", copy)
                 with writer(engine) as connection:
                     migrations.migrate(connection, migrations.pending(connection, str(folder)))
             return Store(folder, url, str(facts["models"]))
@@ -272,13 +275,10 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def _copy(source: Path, target: Path) -> None:
-    """A consistent copy of an SQLite database, for its owner alone."""
-    import sqlite3
-    from contextlib import closing
-
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy of an SQLite database, for its owner alone, while others write to it."""
     with writing(target):
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE))
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new)
-    log.info("the database was copied to %s before its tables change", target)
+            old.backup(new, pages=2000, sleep=0.001)
+            new.execute("PRAGMA journal_mode = DELETE")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from concurrent.futures import TimeoutError as Late
 
 from starlette.responses import Response
 
 from review.store import events, people
 from review.store.events import Happening
-from review.web.site import Ask, DeniedError, address_of, keep_cookie, secret
+from review.web.site import Ask, DeniedError, address_of, keep_cookie
 
 COOKIE = "labelwright-login"
 """Holds what the login form must carry, before there is a session."""
@@ -22,7 +23,7 @@ def show(ask: Ask) -> Response:
 
 
 def _form(ask: Ask, said: str, status: int = 200, wait: int = 0) -> Response:
-    token = ask.request.cookies.get(COOKIE) or secret()
+    token = ask.request.cookies.get(COOKIE) or secrets.token_urlsafe(32)
     answer = ask.page("login.html", said=said, login=token, status=status)
     answer.set_cookie(
         COOKIE,

@@ -450,11 +450,6 @@ def denied_page(site: Site, request: Request, denied: DeniedError) -> Response:
     return HTMLResponse(page, status_code=denied.status, headers=extra)
 
 
-def secret() -> str:
-    """A new random token."""
-    return secrets.token_urlsafe(32)
-
-
 def rows(found: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of a table for a template."""
     return [dict(row._mapping) for row in found]
