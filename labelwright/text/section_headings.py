@@ -42,6 +42,8 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("history", "clinical history", "patient history", "medical history", "pfi"),
         *(
             "clinical information",
+            "clinical info",
+            "clinical problem",
             "clinical data",
             "clinical details",
             "clin details",

@@ -62,9 +62,21 @@ LONGER_NEGATION = {
 }
 DEVICES_PLANNED = {
     "Scheduled PICC placement. No effusion.": "PE- NF+",
+    "Large right effusion, pigtail drain advised.": "PE+",
+    "No effusion. Repeat film after drain insertion, please.": "PE- NF+",
     "Suggest inserting a drain for the large left effusion.": "PE+",
     "Nasal prongs in place, no lines.": "SD-",
     "Lumbar spine hardware.": "SD+",
+}
+NOT_SEEN_YET_POSSIBLE = {
+    "A clavicular fracture is not seen, though it cannot be excluded.": "FR?",
+    "Effusion not identified but not excluded.": "PE?",
+    "Small effusions are possibly present.": "PE?",
+    "Cardiac size could not be commented on.": "CM?",
+    "Nothing abnormal detected on this film.": "NF+",
+    "No pleural plaque or calcification, costophrenic angles clear.": "PO- PE- NF+",
+    "Normal cardiac and mediastinal outlines.": "CM- EC- NF+",
+    "Clinical info: recurrent pneumothorax. Lungs clear.": "NF+",
 }
 PARTS_AND_STATES = {
     "No CM. Small effusion.": "CM- PE+",
@@ -88,6 +100,7 @@ TABLE = (
     | OTHER_ORGANS
     | LONGER_NEGATION
     | DEVICES_PLANNED
+    | NOT_SEEN_YET_POSSIBLE
     | PARTS_AND_STATES
 )
 
