@@ -66,6 +66,9 @@ def _letters() -> dict[str, int]:
     return {chr(b): b for b in plain} | {chr(256 + n): b for n, b in enumerate(others)}
 
 
+TEXT_BYTES = frozenset({0x0A, *range(0x20, 0x7F), *range(0x80, 0xC0), *range(0xC2, 0xF1)})
+"""Bytes that text in UTF-8 holds; SmolLM2 lacks some others: control characters, and those that
+begin no assigned character. An answer that needs one of them ends before it."""
 FIRST_LOOK = 64
 """Likeliest tokens that are tried before all are."""
 
@@ -126,12 +129,13 @@ def pieces_of(loaded: Loaded) -> dict[int, bytes]:
     """The bytes of every token.
 
     Raises:
-        CheckpointError: the tokenizer cannot write every byte, so that an answer could get stuck.
+        CheckpointError: the tokenizer cannot write every byte of text, so that an answer could get
+            stuck.
     """
     pieces = token_bytes(loaded.tokenizer)
-    if len({piece for piece in pieces.values() if len(piece) == 1}) < 256:
+    if not {piece[0] for piece in pieces.values() if len(piece) == 1} >= TEXT_BYTES:
         raise CheckpointError(
-            "the tokenizer cannot write every byte, which constrained answers need",
+            "the tokenizer cannot write every byte of text, which constrained answers need",
             remedy="use --decode free",
             source=loaded.name,
         )

@@ -158,3 +158,13 @@ def test_nothing_is_said_of_a_letter_without_numbers(loaded: Loaded) -> None:
     assert options["Drugs"] == ["-", "+"]
     plan = asker._plan(text)
     assert not plan.answers.slots[0].choices
+
+
+def test_every_assigned_character_of_the_first_two_planes_can_be_written() -> None:
+    from inference.decode.guided import TEXT_BYTES
+
+    signs = "".join(
+        chr(n) for n in (*range(0x20, 0x7F), *range(0xA0, 0xD800), *range(0xE000, 0x20000))
+    )
+    # Nothing but control characters, and what stands in no text: 0xC0, 0xC1 and 0xF1 to 0xFF.
+    assert TEXT_BYTES == set(signs.encode()) | set(b"\n")
