@@ -67,6 +67,8 @@ DEVICES_PLANNED = {
     "Suggest inserting a drain for the large left effusion.": "PE+",
     "Nasal prongs in place, no lines.": "SD-",
     "Lumbar spine hardware.": "SD+",
+    "Film before hip replacement. Lungs clear.": "NF+",
+    "Known hip replacement. Lungs clear.": "SD+ NF+",
 }
 NOT_SEEN_YET_POSSIBLE = {
     "A clavicular fracture is not seen, though it cannot be excluded.": "FR?",
@@ -74,6 +76,8 @@ NOT_SEEN_YET_POSSIBLE = {
     "Small effusions are possibly present.": "PE?",
     "Cardiac size could not be commented on.": "CM?",
     "Nothing abnormal detected on this film.": "NF+",
+    "Heart shadow hidden but probably enlarged.": "CM?",
+    "UL diversion.": "ED+",
     "No pleural plaque or calcification, costophrenic angles clear.": "PO- PE- NF+",
     "Normal cardiac and mediastinal outlines.": "CM- EC- NF+",
     "Clinical info: recurrent pneumothorax. Lungs clear.": "NF+",
