@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from labelwright.options import Options
 
 MISSING = "the following arguments are required: "
 """How argparse begins what it says of flags that are not there."""
@@ -118,6 +121,25 @@ class _HelpAll(argparse.Action):
             parser.usual = ()
         parser.print_help()
         parser.exit()
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What one verb of a command takes and does; what it returns is said at the end."""
+
+    help: str
+    options: type[Options]
+    do: Callable[[Any], str]
+
+
+def add_verbs(
+    parser: argparse.ArgumentParser, verbs: Mapping[str, Verb]
+) -> Mapping[str, argparse.ArgumentParser]:
+    """Let the command have these verbs; their parsers by name."""
+    made = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, verb in verbs.items():
+        verb.options.add_flags(made.add_parser(name, help=verb.help))
+    return made.choices
 
 
 def verbs_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labelwright.commands.flags import Verb, add_verbs
 from labelwright.commands.indexing.search import SearchOptions, embedder_flag, search
 from labelwright.commands.input_flags import OptionalReadingOptions, with_column
 from labelwright.errors import ConfigError, InputError
@@ -246,10 +247,7 @@ class AugmentOptions(Options):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, verb in VERBS.items():
-        sub = verbs.add_parser(name, help=verb.help)
-        verb.options.add_flags(sub)
+    add_verbs(parser, VERBS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -386,15 +384,6 @@ def _augment(options: AugmentOptions) -> str:
     counts = ", ".join(f"{count:,} {split}" for split, count in told.records.items())
     shown = ", ".join(f"{count:,} with {k}" for k, count in sorted(told.neighbours.items()))
     return f"{counts} records; neighbours shown: {shown}\nwritten to {options.out}"
-
-
-@dataclass(frozen=True)
-class Verb:
-    """What one verb takes and does."""
-
-    help: str
-    options: type[Options]
-    do: Callable[[Any], str]
 
 
 VERBS = {

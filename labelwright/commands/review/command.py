@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
+from labelwright.commands.flags import Verb, add_verbs
 from labelwright.commands.review import looping, people, serving, taking
 from labelwright.commands.review.project import ProjectOptions, opened
 from labelwright.errors import InputError, MissingExtraError, OutputError
 from labelwright.label_set import LabelSet
-from labelwright.options import Options, flag, positive, seed, share, switch
+from labelwright.options import flag, positive, seed, share, switch
 from labelwright.text.amounts import amount
 
 EPILOG = """\
@@ -84,12 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Verbs and their flags."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for name, verb in VERBS.items():
-        sub = verbs.add_parser(name, help=verb.help)
-        verb.options.add_flags(sub)
-    verbs.choices["retrain"].formatter_class = argparse.RawDescriptionHelpFormatter
-    verbs.choices["retrain"].epilog = looping.EPILOG
+    retrain = add_verbs(parser, VERBS)["retrain"]
+    retrain.formatter_class = argparse.RawDescriptionHelpFormatter
+    retrain.epilog = looping.EPILOG
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -222,15 +218,6 @@ def _backup(options: BackupOptions) -> str:
     last = facts["last_event"]
     files = amount(len(facts["files"]), "file")
     return f"{options.out}: {files}, event {last['number']}\nlast hash {last['hash']}"
-
-
-@dataclass(frozen=True)
-class Verb:
-    """What one verb takes and does; what it returns is said at the end."""
-
-    help: str
-    options: type[Options]
-    do: Callable[[Any], str]
 
 
 VERBS = {
