@@ -47,7 +47,7 @@ def synthetic(
         ConfigError: a flag that only the grammar of reports has.
         LabelSetError: no letters are written for this label set.
     """
-    from data_builders.synthetic.letters.targets import with_targets
+    from data_builders.sources.letters import with_targets
     from labelwright.commands.building.letters import drawn
 
     fields, letters, facts = drawn(options, label_set)
