@@ -16,6 +16,7 @@ from typing import Any
 
 from labelwright.errors import OutputError
 from labelwright.io.jsonl import write_json, writing
+from labelwright.io.run_folder import differing
 from labelwright.tasks import every_kind
 from labelwright.version import __version__
 
@@ -219,12 +220,5 @@ def _foreign(out: Path, what: str, differs: list[str]) -> OutputError:
 
 
 def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Dotted names of the parts that differ, e.g. ``labeler.model_sha256``; values stay out."""
-    names: list[str] = []
-    for name in sorted({*found, *wanted}):
-        one, two = found.get(name), wanted.get(name)
-        if isinstance(one, dict) and isinstance(two, dict):
-            names += [f"{name}.{inner}" for inner in _differences(one, two)]
-        elif one != two:
-            names.append(name)
-    return names
+    """Dotted names of the parts that differ, e.g. ``labeler.model_sha256``."""
+    return [".".join(path) for path in differing(found, wanted)]

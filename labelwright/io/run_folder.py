@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ HARMLESS = re.compile(
 )
 """Settings that change no weight, so a run may go on with others."""
 
+MOST_NAMED = 6
+"""How many settings that differ are named."""
+
 
 def identity(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide the result."""
@@ -47,7 +50,8 @@ def claim(folder: Path, settings: Mapping[str, Any], *, processes: int) -> None:
     mine = {"settings": dict(settings), "processes": processes}
     run = folder / RUN
     if run.is_file():
-        different = _differences(_read(run), json.loads(json.dumps(mine)))
+        found = differing(_read(run), json.loads(json.dumps(mine)))
+        different = [path[-1] for path in found][:MOST_NAMED]
         if not different:
             return
         if finished(folder) or any(folder.glob("checkpoint-*")):
@@ -135,13 +139,13 @@ def _read(run: Path) -> dict[str, Any]:
     return value
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Names of the settings that differ, nested ones too; at most six."""
-    names: list[str] = []
+def differing(
+    old: Mapping[str, Any], new: Mapping[str, Any], *within: str
+) -> Iterator[tuple[str, ...]]:
+    """Where two nested mappings differ: the keys on the way there; values stay out."""
     for key in sorted({*old, *new}):
         a, b = old.get(key), new.get(key)
         if isinstance(a, dict) and isinstance(b, dict):
-            names += _differences(a, b)
+            yield from differing(a, b, *within, key)
         elif a != b:
-            names.append(key)
-    return names[:6]
+            yield (*within, key)
