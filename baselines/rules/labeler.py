@@ -145,22 +145,26 @@ class RulesLabeler:
 
         A text in another language is not read: "kein Pneumothorax" would be a pneumothorax.
         """
+        strange = ""
         if foreign := self._foreign(said.sentences):
-            said.drop(foreign)
+            if said.drop(foreign):
+                said.normal.clear()
+                strange = OTHER_LANGUAGE
             if not said.found and not said.normal:
                 return OTHER_LANGUAGE
         if said.elsewhere and not any(map(self._finder.is_about, said.sentences)):
             said.found.clear()
             said.normal.clear()
             return OTHER_PART
-        return "" if said.found or said.normal else NOTHING_SAID
+        return strange if said.found or said.normal else NOTHING_SAID
 
     def _foreign(self, read: Sequence[Sentence]) -> list[Sentence]:
-        """The sentences in another language; a single foreign word in a text is none."""
-        words = self._book.other_languages
+        """The sentences in another language; a single foreign word is none unless it denies."""
+        denials = self._book.other_denials
+        words = self._book.other_languages | denials
         strange = [sentence for sentence in read if not words.isdisjoint(sentence.words)]
         if sum(word in words for sentence in strange for word in sentence.words) < _MIN_FOREIGN:
-            return []
+            strange = [s for s in strange if not denials.isdisjoint(s.words)]
         return [
             sentence
             for sentence in strange
@@ -286,15 +290,17 @@ class _Said:
                 else:
                     del self.found[mention.label]
 
-    def drop(self, sentences: Sequence[Sentence]) -> None:
-        """Forget what these sentences seemed to say."""
+    def drop(self, sentences: Sequence[Sentence]) -> bool:
+        """Forget what these sentences seemed to say; whether they named a finding."""
         gone = set(map(id, sentences))
         self.normal = [sentence for sentence in self.normal if id(sentence) not in gone]
         kept = {
             name: [(m, sentence) for m, sentence in said if id(sentence) not in gone]
             for name, said in self.found.items()
         }
+        lost = any(len(kept[name]) < len(said) for name, said in self.found.items())
         self.found = {name: said for name, said in kept.items() if said}
+        return lost
 
 
 def _strongest(said: Sequence[Certainty]) -> Certainty:

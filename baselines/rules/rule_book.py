@@ -82,7 +82,7 @@ ANSWERS = {
 }
 PERSON = ("who", "again")
 SCOPE = (
-    *(*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages"),
+    *(*TRIGGERS, "normal", "unchanged", "skip_sections", "other_languages", "other_denials"),
     *("answers", "persons", "complaints"),
 )
 
@@ -181,6 +181,7 @@ class RuleBook:
     persons: tuple[Person, ...]
     skip_sections: frozenset[str]
     other_languages: frozenset[str]
+    other_denials: frozenset[str]
     complaints: frozenset[str]
     sha256: Mapping[str, str]
     known: Vocabulary | None = field(default=None, compare=False)
@@ -239,6 +240,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
     persons = _persons(scope, words.get("persons") or [])
     skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
     other_languages = scope.texts(["other_languages"], words.get("other_languages"))
+    other_denials = scope.texts(["other_denials"], words.get("other_denials"))
     complaints = scope.texts(["complaints"], words.get("complaints"))
     scope_file.finish("mistake in scope rules")
     return RuleBook(
@@ -252,6 +254,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
         persons=persons,
         skip_sections=frozenset(skip_sections),
         other_languages=frozenset(other_languages),
+        other_denials=frozenset(other_denials),
         complaints=frozenset(complaints),
         known=None if subject is None else subject.known,
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},

@@ -75,6 +75,28 @@ def test_a_scope_file_beside_the_rules_is_taken(tmp_path: Path) -> None:
     assert set(labeler.describe()["rules_sha256"]) == {"knie.yaml", "scope-de.yaml"}
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Kein Pneumothorax.", ""),
+        ("Keine Pneumonie. COPD.", ""),
+        ("Pneumothorax nicht nachweisbar.", ""),
+        ("Geen pneumothorax.", ""),
+        ("Ingen pneumothorax.", ""),
+        ("Small effusion. Kein Pneumothorax.", "Pleural Effusion positive"),
+        ("Lungs clear. Pneumothorax nicht ausgeschlossen.", ""),
+    ],
+)
+def test_one_denial_in_another_language_is_no_finding(text: str, expected: str) -> None:
+    (result,) = RulesLabeler.for_label_set(LabelSet.load("chexpert-14")).label_reports(
+        [Report("1", text, "x", 1)]
+    )
+    assert isinstance(result, Prediction)
+    known = {k: c for k, c in result.labels.items() if c not in (None, Certainty.BLANK)}
+    assert ", ".join(f"{name} {c}" for name, c in known.items()) == expected
+    assert result.problems == ("language: not that of the rules",)
+
+
 def test_a_label_set_without_rules_is_told_so() -> None:
     with pytest.raises(LabelSetError, match=r"no rules for label set 'knee-2'; .*chexpert-14"):
         RulesLabeler.for_label_set(LABEL_SET)
