@@ -131,15 +131,16 @@ class FieldRules:
     def _proposals(self, reports: Sequence[Report]) -> list[dict[str, list[Proposal]]]:
         """By document and field the spans that may be a value."""
         tagged = self._tagged(reports)
-        return [self._proposed(*each) for each in zip(reports, tagged, strict=True)]
+        return [self._proposed(one, marks) for one, (marks, _) in zip(reports, tagged, strict=True)]
 
-    def _tagged(self, reports: Sequence[Report]) -> list[tuple[Entity, ...]]:
+    def _tagged(self, reports: Sequence[Report]) -> list[tuple[tuple[Entity, ...], float]]:
+        """What the tagger marks in each document, and the seconds that it took."""
         if self._tagger is None:
-            return [()] * len(reports)
+            return [((), 0.0)] * len(reports)
         return [
-            tuple(one for one in (result.entities or ()) if one.spans)
+            (tuple(one for one in (result.entities or ()) if one.spans), result.seconds or 0.0)
             if isinstance(result, Prediction)
-            else ()
+            else ((), 0.0)
             for result in self._tagger.label_reports(reports)
         ]
 
@@ -159,9 +160,9 @@ class FieldRules:
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per document, in order."""
         tagged = self._tagged(reports)
-        return [self._label(*each) for each in zip(reports, tagged, strict=True)]
+        return [self._label(one, *found) for one, found in zip(reports, tagged, strict=True)]
 
-    def _label(self, report: Report, tagged: Sequence[Entity]) -> Prediction:
+    def _label(self, report: Report, tagged: Sequence[Entity], seconds: float) -> Prediction:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
         mentions = None if self._observed is None else self._observed.mentions(report)
@@ -187,7 +188,7 @@ class FieldRules:
             raw="" if parsed.value is None else render(self.label_set, parsed.value),
             problems=parsed.problems,
             notes=parsed.notes,
-            seconds=time.perf_counter() - began,
+            seconds=seconds + time.perf_counter() - began,
         )
 
     def _judged(

@@ -83,6 +83,7 @@ class Names:
                     for name in ("Ana Gil", "Luis Sanz", "Eva Mora")
                     if (at := report.text.find(name)) >= 0
                 ),
+                seconds=60.0,
             )
             for report in reports
         ]
@@ -118,6 +119,9 @@ def test_it_learns_what_words_are_of_and_says_how_sure_it_is(data: Path) -> None
     doctors = said(rules, f"{without} Revisa Luis Sanz.")["Doctors"]
     assert doctors.values == ("Ana Gil",)
     assert rules.describe()["tagger"] == {"model": "names"}
+    (timed,) = rules.label_reports([Report("a", without, "x", 1)])
+    assert isinstance(timed, Prediction)
+    assert (timed.seconds or 0) >= 60  # those that the tagger says it took
 
 
 def test_the_surest_span_counts_and_none_that_overlaps_it() -> None:
