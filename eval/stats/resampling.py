@@ -24,7 +24,7 @@ Score = Callable[[Counts], Floats]
 """Summed counts ``[..., shape of one report]`` to scores ``[..., parts]``."""
 
 BLOCK = 512
-BLOCK_CELLS = 2**24
+BLOCK_CELLS = 2**25
 """Resamples per matrix product: at most :data:`BLOCK`, fewer where reports are very many."""
 CHUNK = 4096
 """Clusters that are turned into floats at a time: they and their weights stay in the cache."""
@@ -386,7 +386,8 @@ class Sums:
     """Weighted sums of a table's rows, as exact whole numbers.
 
     Columns that hold nothing are left out, and the rest is kept in the smallest integer type; a
-    chunk of rows at a time becomes the smallest float type in which every sum is exact.
+    chunk of rows at a time becomes the smallest float type in which every sum is exact. A table
+    that has that type and is mostly in use is not copied: it must not change while this is used.
     """
 
     def __init__(self, counts: Counts) -> None:
@@ -394,11 +395,12 @@ class Sums:
         self.width = math.prod(self.shape)
         flat = counts.reshape(len(counts), self.width)
         self.kept = np.flatnonzero(flat.any(axis=0))
-        matrix = flat[:, self.kept]
-        largest = max(int(matrix.max(initial=0)), -int(matrix.min(initial=0)))
-        exact = largest * len(matrix) < EXACT_FLOAT32
+        largest = max(int(flat.max(initial=0)), -int(flat.min(initial=0)))
+        exact = largest * len(flat) < EXACT_FLOAT32
         self.float: type[np.floating[Any]] = np.float32 if exact else np.float64
-        self.matrix = matrix.astype(np.min_scalar_type(-largest - 1), copy=False)
+        smallest = np.min_scalar_type(-largest - 1)
+        self.whole = flat.dtype == smallest and 2 * len(self.kept) > self.width
+        self.matrix = flat if self.whole else flat[:, self.kept].astype(smallest, copy=False)
 
     def of(self, weights: NDArray[Any]) -> Floats:
         """Sums ``[rows, shape of one report]`` for whole weights ``[rows, clusters]``."""
@@ -406,7 +408,10 @@ class Sums:
         part = np.zeros((len(weights), len(self.kept)))
         for start in range(0, len(self.matrix), CHUNK):
             rows = slice(start, start + CHUNK)
-            part += weights[:, rows].astype(self.float) @ self.matrix[rows].astype(self.float)
+            chunk = self.matrix[rows]
+            if self.whole:
+                chunk = chunk.take(self.kept, axis=1)
+            part += weights[:, rows].astype(self.float) @ chunk.astype(self.float)
         sums[:, self.kept] = part
         return sums.reshape(len(weights), *self.shape)
 

@@ -19,6 +19,7 @@ from eval.stats.paired import (
     wilcoxon,
 )
 from eval.stats.resampling import (
+    Sums,
     bootstrap_difference,
     bootstrap_runs,
     bootstrap_score,
@@ -329,3 +330,16 @@ def test_means_over_runs_vary_as_the_runs_do_and_their_differences_by_run():
         ("a", "b"): pytest.approx((0.2, 0.2, 0.2)),
         ("a", "c"): pytest.approx((-0.3, -0.4, -0.2)),
     }
+
+
+def test_sums_of_a_compact_table_are_exact_without_a_copy() -> None:
+    counts = np.ones((5_000, 2, 3), dtype=np.int8)
+    counts[::3] = 0
+    counts[:, 0, 1] = 0
+    weights = np.random.default_rng(0).integers(0, 4, (3, 5_000)).astype(np.uint8)
+    right = np.einsum("rc,cij->rij", weights.astype(np.int64), counts.astype(np.int64))
+    compact, wide = Sums(counts), Sums(counts.astype(np.int64))
+    assert np.shares_memory(compact.matrix, counts)
+    assert wide.matrix.dtype == np.int8
+    assert np.array_equal(compact.of(weights), right)
+    assert np.array_equal(wide.of(weights), right)
