@@ -17,6 +17,7 @@ from typing import Any
 from data_builders.sources.base import Source
 from data_builders.synthetic.lexicon import Lexicon
 from data_builders.synthetic.reports import ReportWriter, SyntheticReport
+from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty, Report
 from labelwright.tasks.base import Known
@@ -80,7 +81,11 @@ class AttributeValues(Source):
         }
 
     def reports(self) -> Iterator[Report]:
-        """The texts; one of which no attribute is known teaches nothing, and another is drawn."""
+        """The texts; one of which no attribute is known teaches nothing, and another is drawn.
+
+        Raises:
+            ConfigError: of far too many none is known.
+        """
         left = self._count
         for written in self._stream:
             if not left:
@@ -93,6 +98,12 @@ class AttributeValues(Source):
             self.open += left_open
             self._waiting[written.report.id] = known
             yield written.report
+        if left:
+            raise ConfigError(
+                f"{self._count * TRIES} reports were written, and only {self._count - left} of "
+                f"{self._count} say an attribute that is known",
+                remedy="check the expressions of the fields against the lexicon's words",
+            )
 
     def known(self, reports: Sequence[Report], label_set: LabelSet) -> list[Known[Any] | str]:
         """What the clauses of each report say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from labelwright.annotations.edges import EDGES
 from labelwright.annotations.offsets import UNITS
 from labelwright.annotations.tags import SCHEMES
+from labelwright.errors import ConfigError
 from labelwright.options import Options, flag, names, positive
 from labelwright.readers.annotated.base import BAD_ANNOTATIONS
 from labelwright.readers.annotated.conll import DOCUMENTS
@@ -32,6 +34,20 @@ def _tag_column(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 2:
         raise argparse.ArgumentTypeError("must be a whole number of at least 2; 1 is the token")
     return int(text)
+
+
+def refuse_inside(files: Sequence[str | Path], out: Path) -> None:
+    """Refuse an output folder inside a folder that is read: its files would be read, too.
+
+    Raises:
+        ConfigError: there is such a folder.
+    """
+    for folder in (Path(each) for each in files):
+        if folder.is_dir() and out.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(
+                f"--out {out} lies in {folder}, whose files are read",
+                remedy="choose a folder beside it",
+            )
 
 
 def files_flag(nargs: str = "+") -> Any:

@@ -110,7 +110,7 @@ class TrainingFlags:
             )
         except (ValueError, ImportError, RuntimeError) as error:
             raise ConfigError(
-                f"the settings cannot work together: {str(error).splitlines()[0]}",
+                f"the settings cannot work together: {_first_line(error)}",
                 remedy="change or remove the setting named there",
                 source=recipe,
             ) from None
@@ -214,6 +214,10 @@ def check_decided(settings: Any, decided: Mapping[str, tuple[Any, str]]) -> None
     _check_schedule(settings)
 
 
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
 def _check_schedule(settings: Any) -> None:
     """Refuse a schedule that lacks a number of its own, before texts are read for it."""
     import torch
@@ -225,7 +229,7 @@ def _check_schedule(settings: Any) -> None:
         get_scheduler(settings.lr_scheduler_type, idle, 0, 1, own)
     except (ValueError, TypeError) as error:
         raise ConfigError(
-            f"lr_scheduler_type: {str(error).splitlines()[0]}",
+            f"lr_scheduler_type: {_first_line(error)}",
             remedy="give its numbers with --lr_scheduler_kwargs '{\"NAME\": VALUE}'",
         ) from None
 

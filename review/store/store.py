@@ -280,5 +280,5 @@ def copy_sqlite(source: Path, target: Path) -> None:
     with writing(target):
         os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, PRIVATE))
         with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
-            old.backup(new, pages=2000, sleep=0.001)
+            old.backup(new)
             new.execute("PRAGMA journal_mode = DELETE")

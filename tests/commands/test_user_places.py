@@ -152,6 +152,20 @@ def test_the_input_is_not_replaced_by_the_output(
     assert (out / "train.reports.jsonl").read_text() == texts
 
 
+def test_an_output_inside_the_folder_that_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("No effusion.")
+    told = f"labelwright: --out {notes / 'out'} lies in {notes}, whose files are read; "
+    labeling = ["label", str(notes), "--model", "rules", "--out", str(notes / "out")]
+    for words in (labeling, build(notes, notes / "out")):
+        assert main(words) == 2
+        assert capsys.readouterr().err == told + "choose a folder beside it\n"
+    assert [path.name for path in notes.iterdir()] == ["a.txt"]
+
+
 def test_a_file_in_the_place_of_the_folder(
     reports: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelwright.annotations.tags import SCHEMES
-from labelwright.commands.input_flags import OptionalReadingOptions
+from labelwright.commands.input_flags import OptionalReadingOptions, refuse_inside
 from labelwright.errors import ConfigError
 from labelwright.options import Options, flag, names, positive, seed, switch
 from labelwright.records import Certainty
@@ -320,6 +320,7 @@ def _refuse_own_inputs(options: BuildOptions) -> None:
     """An input inside the folder that --overwrite empties would be lost."""
     if options.out is None:
         return
+    refuse_inside(options.files, options.out)
     tables = (options.labels, options.test_labels, options.entity_table, options.normalise)
     for path in (Path(each) for each in (*options.files, *tables, options.split_file) if each):
         if path.is_file() and path.resolve().parent == options.out.resolve():

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.commands.input_flags import ReadingOptions, with_column
+from labelwright.commands.input_flags import ReadingOptions, refuse_inside, with_column
 from labelwright.commands.labeling.again import finished, remember, request_of
 from labelwright.commands.labeling.ray_flags import RaySettings, labeled_by
 from labelwright.errors import ConfigError
@@ -122,6 +122,7 @@ class LabelOptions(ReadingOptions):
             ConfigError: there are such.
         """
         self.refuse_idle()
+        refuse_inside(self.files, self.out)
         if self.dry_run and self.retry_rejects:
             raise ConfigError(
                 "--dry-run and --retry-rejects exclude each other", remedy="leave one out"
