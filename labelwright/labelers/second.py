@@ -200,6 +200,7 @@ class TwoReaders:
             value=kind.picked(label_set, picks),
             evidence=evidence if evidence or one.evidence is not None else None,
             second=second,
+            problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
             seconds=None if one.seconds is None else one.seconds + (other.seconds or 0.0),
         )
 

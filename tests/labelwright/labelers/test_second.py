@@ -328,6 +328,18 @@ def test_flags_that_do_not_fit(
     assert said in capsys.readouterr().err
 
 
+def test_what_either_reader_finds_amiss_is_told(tmp_path: Path) -> None:
+    """The rules leave a sentence of another language alone: blank, and not without a word."""
+    table = tmp_path / "reports.csv"
+    table.write_text("id,report\n1,Kein Pneumothorax.\n2,No pneumothorax.\n", encoding="utf-8")
+    assert main(["label", str(table), "--out", str(tmp_path / "out")]) == 0
+    with open(tmp_path / "out" / "predictions.jsonl", encoding="utf-8") as rows:
+        foreign, english = map(json.loads, rows)
+    assert set(foreign["labels"].values()) == {"blank"}
+    assert foreign["problems"] == ["language: not that of the rules"]
+    assert (english["labels"]["Pneumothorax"], english["problems"]) == ("negative", [])
+
+
 def test_who_reads_where_nobody_is_named() -> None:
     """The model that comes along brings the rules; a model that is named reads alone."""
     first, second = LabelerSettings().readers()
