@@ -63,6 +63,14 @@ REVIEW = {
     "review-events": "/events",
 }
 """Pages of the review app that an address is enough for."""
+GRID = """\
+name: Class weights and thresholds on the example notes
+build: {label-set: disease-1, split: "0.6,0.2,0.2"}
+train: {config: scratch-cpu, num_train_epochs: 3}
+axes:
+  weights: {none: {}, plain: {train: {class-weights: plain}}}
+  threshold: {tuned: {}, 0.3: {label: {threshold: 0.3}}}
+"""
 COLOURS = 96
 
 
@@ -128,11 +136,19 @@ def pages(folder: Path) -> dict[str, Path]:
     run("label", made, *letters, "--model", "rules", "--out", f"{folder}/read")
     values = ("--gold", f"{folder}/made/test.fields.jsonl", "--pred", f"rules={folder}/read")
     run("eval", *letters, *values, *few, "--out", f"{folder}/fields")
+    judged = ("--judge", f"{folder}/made", "--out", f"{folder}/judged")
+    run("label", made, *letters, "--model", "rules", *judged)
+    both = (f"--pred=rules={folder}/read", f"--pred=judged={folder}/judged")
+    run("eval", *letters, *both, *few, "--out", f"{folder}/agreement")
+    (folder / "grid.yaml").write_text(GRID, encoding="utf-8")
+    run("grid", f"{folder}/grid.yaml", notes, "--seeds", "1,2", "--out", f"{folder}/grid")
     return {
         "evidence": folder / "e.html",
         "comparison": folder / "labels" / "index.html",
         "comparison-entities": folder / "entities" / "index.html",
         "comparison-fields": folder / "fields" / "index.html",
+        "agreement-fields": folder / "agreement" / "index.html",
+        "grid": folder / "grid" / "grid.html",
     }
 
 
