@@ -86,7 +86,7 @@ def lines(command: str, said: str, at: float) -> list[Drawn]:
     for line in said.replace("\r\n", "\n").removesuffix("\n").split("\n"):
         states = [timeless(state) for state in line.split("\r") if state.strip()]
         if len(states) > 1:  # of a bar the first and the last state are the same everywhere
-            found.append(Drawn(states[-1], at, states=states[:1]))
+            found.append(Drawn(states[-1], at, states=tuple(states[:1])))
             at += BAR
             continue
         text = timeless(line)
