@@ -79,7 +79,7 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """Its pages of reference are made of the parsers and docstrings of this version."""
     pytest.importorskip("mkdocs", reason="mkdocs-material is not installed (extra docs)")
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", tmp_path],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path],
         cwd=ROOT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
