@@ -22,7 +22,7 @@ from typing import Any
 
 from baselines.rules.attributes import Mentions, Observed
 from baselines.rules.clauses import denied, others
-from baselines.rules.judge import Judge, Proposal, learned, proposed
+from baselines.rules.judge import Judge, Proposal, learned, proposed, read_item
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
@@ -50,11 +50,15 @@ class Document:
         self.sections = sections
         self._places: dict[str, list[Span]] = {}
 
-    def first(self, field: Field, start: int, end: int) -> Span | None:
-        """The first date or number of a field that begins within a place."""
+    def places(self, field: Field) -> Sequence[Span]:
+        """Where the dates or numbers stand that a field could have, in order."""
         if field.name not in self._places:
             self._places[field.name] = candidates(field, self.text)
-        places = self._places[field.name]
+        return self._places[field.name]
+
+    def first(self, field: Field, start: int, end: int) -> Span | None:
+        """The first date or number of a field that begins within a place."""
+        places = self.places(field)
         at = bisect_left(places, (start, start))
         return places[at] if at < len(places) and places[at][0] < end else None
 
@@ -130,8 +134,14 @@ class FieldRules:
 
     def _proposals(self, reports: Sequence[Report]) -> list[dict[str, list[Proposal]]]:
         """By document and field the spans that may be a value."""
-        tagged = self._tagged(reports)
-        return [self._proposed(one, marks) for one, (marks, _) in zip(reports, tagged, strict=True)]
+        found = []
+        for report, (marks, _) in zip(reports, self._tagged(reports), strict=True):
+            text = self._read(report)
+            found.append({f.name: self._proposed(f, text, marks) for f in self._own.asked})
+        return found
+
+    def _read(self, report: Report) -> Document:
+        return Document(report.text, Sections(self._own, report.text))
 
     def _tagged(self, reports: Sequence[Report]) -> list[tuple[tuple[Entity, ...], float]]:
         """What the tagger marks in each document, and the seconds that it took."""
@@ -144,18 +154,12 @@ class FieldRules:
             for result in self._tagger.label_reports(reports)
         ]
 
-    def _proposed(self, report: Report, tagged: Sequence[Entity]) -> dict[str, list[Proposal]]:
-        text = Document(report.text, Sections(self._own, report.text))
-        return {
-            field.name: [
-                one
-                for one in proposed(
-                    self._own, field, text.text, list(self._all(field, text)), tagged
-                )
-                if text.sections.may_hold(field, one.item.spans[0][0])
-            ]
-            for field in self._own.asked
-        }
+    def _proposed(self, field: Field, text: Document, tagged: Sequence[Entity]) -> list[Proposal]:
+        """The spans that may be the field's value."""
+        found = proposed(
+            self._own, field, text.text, self._all(field, text), text.places(field), tagged
+        )
+        return [one for one in found if text.sections.may_hold(field, one.item.spans[0][0])]
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per document, in order."""
@@ -166,9 +170,18 @@ class FieldRules:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
         mentions = None if self._observed is None else self._observed.mentions(report)
-        text = Document(report.text, Sections(self._own, report.text))
-        found = {field.name: self._items(field, text, mentions) for field in self._own.asked}
-        probs, silent = self._judged(report, tagged, found)
+        text = self._read(report)
+        found: dict[str, list[Item]] = {}
+        probs: dict[tuple[str, tuple[Span, ...]], float] = {}
+        silent: dict[str, float] = {}
+        for field in self._own.asked:
+            if self._judge is None or not self._judge.knows(field):
+                found[field.name] = self._items(field, text, mentions)
+                continue
+            proposals = self._proposed(field, text, tagged)
+            kept, silent[field.name] = self._judge.decide(field, report.text, proposals)
+            found[field.name] = [item for item, _ in kept]
+            probs |= {(field.name, item.spans): prob for item, prob in kept}
         found = {
             name: items if self._is_asked(name, found) else [] for name, items in found.items()
         }
@@ -190,23 +203,6 @@ class FieldRules:
             notes=parsed.notes,
             seconds=seconds + time.perf_counter() - began,
         )
-
-    def _judged(
-        self, report: Report, tagged: Sequence[Entity], found: dict[str, list[Item]]
-    ) -> tuple[dict[tuple[str, tuple[Span, ...]], float], dict[str, float]]:
-        """Probabilities of items, and that there is none; ``found`` gets what is decided."""
-        probs: dict[tuple[str, tuple[Span, ...]], float] = {}
-        silent: dict[str, float] = {}
-        if self._judge is None:
-            return probs, silent
-        proposals = self._proposed(report, tagged)
-        for field in self._own.asked:
-            if self._judge.knows(field):
-                spans = proposals[field.name]
-                kept, silent[field.name] = self._judge.decide(field, report.text, spans)
-                found[field.name] = [item for item, _ in kept]
-                probs |= {(field.name, item.spans): prob for item, prob in kept}
-        return probs, silent
 
     def _is_asked(self, name: str, found: Mapping[str, Sequence[Item]]) -> bool:
         """Whether what a field hangs on is so, and is asked itself."""
@@ -269,9 +265,7 @@ class FieldRules:
             place = unread.span(1)
         if place is None:
             return None
-        words = text[place[0] : place[1]]
-        reading = read_value(self._own, field, words)
-        return Item(words, reading.value, reading.unit, (place,), reading.comparator)
+        return read_item(self._own, field, text, place)
 
 
 def _usual(label_set: LabelSet, field: Field) -> dict[str, tuple[str, ...]]:

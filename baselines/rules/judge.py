@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from labelwright.label_set import LabelSet
 from labelwright.records import Entity, Report, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.fields.dates import fold
-from labelwright.tasks.fields.normalise import candidates, read_category, read_value
+from labelwright.tasks.fields.normalise import read_category, read_value
 from labelwright.tasks.fields.schema import Field, FieldSet, FieldType, fields_of
 from labelwright.tasks.fields.values import FieldValue, Item
 
@@ -109,33 +109,52 @@ def chosen(
 
 
 def proposed(
-    own: FieldSet, field: Field, text: str, rules: Sequence[Item], tagged: Sequence[Entity]
+    own: FieldSet,
+    field: Field,
+    text: str,
+    rules: Iterable[Item],
+    places: Iterable[Span],
+    tagged: Sequence[Entity],
 ) -> list[Proposal]:
-    """The spans of a text that may be a field's value, in order; equal ones once."""
+    """The spans of a text that may be a field's value, in order; equal ones once.
+
+    Args:
+        rules: what the rules find, each with its place.
+        places: of the dates or numbers that the field could have.
+        tagged: what a tagger marks; it also speaks for the spans within it that are found by then.
+    """
     found: dict[Any, tuple[Item, list[str]]] = {}
+    starts: list[tuple[int, int, int, list[str]]] = []
 
     def add(item: Item, source: str) -> None:
-        found.setdefault((item.spans, item.value), (item, []))[1].append(source)
+        key = (item.spans, item.value)
+        if key not in found:
+            found[key] = (item, [])
+            insort(starts, (item.spans[0][0], len(found), item.spans[-1][1], found[key][1]))
+        found[key][1].append(source)
 
     for item in rules:
         add(item, "rules")
-    if field.type in (FieldType.DATE, FieldType.NUMBER):
-        for place in candidates(field, text):
-            add(_read(own, field, text, place), "text")
+    for place in places:
+        add(read_item(own, field, text, place), "text")
     for entity in tagged:
         (start, *_), (*_, end) = entity.spans[0], entity.spans[-1]
         if field.type is FieldType.TEXT or (
             field.type is FieldType.CATEGORICAL and read_category(field, text[start:end])
         ):
-            add(_read(own, field, text, (start, end)), entity.type)
-        for item, sources in found.values():
-            if item.spans and start <= item.spans[0][0] and item.spans[-1][1] <= end:
+            add(read_item(own, field, text, (start, end)), entity.type)
+        for at in range(bisect_left(starts, (start,)), len(starts)):
+            first, _, last, sources = starts[at]
+            if first > end:
+                break
+            if last <= end:
                 sources.append(entity.type)
     kept = sorted(found.values(), key=lambda one: one[0].spans)
     return [Proposal(item, tuple(sources)) for item, sources in kept]
 
 
-def _read(own: FieldSet, field: Field, text: str, place: tuple[int, int]) -> Item:
+def read_item(own: FieldSet, field: Field, text: str, place: Span) -> Item:
+    """What stands at a place, read as the field's value."""
     words = text[slice(*place)]
     reading = read_value(own, field, words)
     return Item(words, reading.value, reading.unit, (place,), reading.comparator)
@@ -218,8 +237,7 @@ def _same(field: Field, said: Item, known: Item) -> bool:
     if said.value is None or known.value is None or said.comparator != known.comparator:
         return said.value is known.value and fold(said.raw) == fold(known.raw)
     if isinstance(said.value, float) and isinstance(known.value, float):
-        room = max(field.tolerance, field.relative * abs(known.value))
-        return abs(said.value - known.value) <= room + 1e-9
+        return field.near(known.value, said.value)
     if field.type is FieldType.TEXT:
         return fold(str(said.value)) == fold(str(known.value))
     return said.value == known.value

@@ -110,8 +110,7 @@ class FieldValues(GoldFile):
         if signed and read.comparator != item.comparator:
             return False
         if isinstance(value, float) and isinstance(item.value, float):
-            near = max(field.tolerance, field.relative * abs(item.value))
-            return abs(value - item.value) <= near + 1e-9
+            return field.near(item.value, value)
         return value == item.value
 
     def _whole(self, text: str, field: Field, item: Item) -> Item:

@@ -161,6 +161,10 @@ class Field:
         """The categories by value."""
         return {category.value: category for category in self.values}
 
+    def near(self, known: float, said: float) -> bool:
+        """Whether a number is as near to the known one as the label set asks."""
+        return abs(said - known) <= max(self.tolerance, self.relative * abs(known)) + 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
