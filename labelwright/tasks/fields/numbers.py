@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -125,8 +125,10 @@ def find_numbers(text: str, field: Field) -> list[NumberMatch]:
             busy[one.start : one.end] = b"\1" * (one.end - one.start)
     found: list[NumberMatch] = []
     for match in _GARBLED.finditer(text):
+        if busy[match.start()]:
+            continue
         odd = _with_unit(text, *match.span(), None, field)
-        if not busy[match.start()] and (odd.unit or _is_no_name(match[0])):
+        if odd.unit or _is_no_name(match[0]):
             busy[odd.start : odd.end] = b"\1" * (odd.end - odd.start)
             found.append(replace(odd, wrong="no number"))
     last = 0
@@ -275,21 +277,29 @@ def unit_at(text: str, at: int, field: Field) -> tuple[Unit, int] | None:
         if text[end : end + 1] == "/" and text[end + 1 : end + 2].isalpha():
             continue
         return unit, end
-    measure = _measure_at(text, at)
-    if measure is not None and measure.lastgroup != "other":
-        for unit in all_units(field):
-            own = _MEASURE.match(_unit_form(unit.name))
-            if own is not None and own.lastgroup == measure.lastgroup:
-                return unit, at + measure.end()
+    times = _times(field.unit, field.units)
+    measure = _measure_at(text, at) if times else None
+    if measure is not None and (named := times.get(str(measure.lastgroup))) is not None:
+        return named, at + measure.end()
     return None
+
+
+@lru_cache(maxsize=512)
+def _times(own: str, others: tuple[Unit, ...]) -> Mapping[str, Unit]:
+    """Units of time by what they measure; the field's own counts before others."""
+    found: dict[str, Unit] = {}
+    for unit in _units(own, others):
+        measure = _MEASURE.match(_unit_form(unit.name))
+        if measure is not None and measure.lastgroup != "other":
+            found.setdefault(str(measure.lastgroup), unit)
+    return found
 
 
 @lru_cache(maxsize=512)
 def _unit_forms(own: str, others: tuple[Unit, ...]) -> tuple[tuple[str, Unit], ...]:
     """Units by how they are compared, the longest first; the field's own counts before others."""
-    units = (*([Unit(own)] if own else []), *others)
     forms: dict[str, Unit] = {}
-    for unit in units:
+    for unit in _units(own, others):
         for name in (unit.name, *(PERCENT if unit.name == "%" else ())):
             forms.setdefault(_unit_form(name), unit)
     return tuple(sorted(((f, u) for f, u in forms.items() if f), key=lambda pair: -len(pair[0])))
@@ -297,7 +307,11 @@ def _unit_forms(own: str, others: tuple[Unit, ...]) -> tuple[tuple[str, Unit], .
 
 def all_units(field: Field) -> Sequence[Unit]:
     """The field's own unit and those that texts may use."""
-    return (*([Unit(field.unit)] if field.unit else []), *field.units)
+    return _units(field.unit, field.units)
+
+
+def _units(own: str, others: tuple[Unit, ...]) -> tuple[Unit, ...]:
+    return (*([Unit(own)] if own else []), *others)
 
 
 def _unit_form(text: str) -> str:
