@@ -161,7 +161,7 @@ class RulesLabeler:
     def _foreign(self, read: Sequence[Sentence]) -> list[Sentence]:
         """The sentences in another language; a single foreign word is none unless it denies."""
         denials = self._book.other_denials
-        words = self._book.other_languages | denials
+        words = self._book.other_languages
         strange = [sentence for sentence in read if not words.isdisjoint(sentence.words)]
         if sum(word in words for sentence in strange for word in sentence.words) < _MIN_FOREIGN:
             strange = [s for s in strange if not denials.isdisjoint(s.words)]

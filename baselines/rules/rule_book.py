@@ -253,7 +253,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
         answers=answers,
         persons=persons,
         skip_sections=frozenset(skip_sections),
-        other_languages=frozenset(other_languages),
+        other_languages=frozenset((*other_languages, *other_denials)),
         other_denials=frozenset(other_denials),
         complaints=frozenset(complaints),
         known=None if subject is None else subject.known,

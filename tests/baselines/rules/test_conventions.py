@@ -9,13 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rules_tools import LABEL_SET, SIGNS
+from rules_tools import LABEL_SET, said
 
 from baselines.rules.conventions import names
 from baselines.rules.labeler import RulesLabeler
 from labelwright.errors import ConfigError, LabelSetError
 from labelwright.label_set import LabelSet
-from labelwright.records import Prediction, Report
 
 LABELERS = {name: RulesLabeler.for_label_set(LABEL_SET, convention=name) for name in names()}
 LABELER = LABELERS["chexpert"]
@@ -55,16 +54,9 @@ CT_RATE = {
 }
 
 
-def said(text: str, labeler: RulesLabeler = LABELER) -> str:
-    (result,) = labeler.label_reports([Report("1", text, "test", 1)])
-    assert isinstance(result, Prediction)
-    found = {LABEL_SET.by_name[name].key: c for name, c in result.labels.items()}
-    return " ".join(key + SIGNS[c] for key, c in found.items() if c in SIGNS)
-
-
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())
 def test_sentence(text: str, expected: str) -> None:
-    assert sorted(said(text).split()) == sorted(expected.split())
+    assert sorted(said(text, LABELER).split()) == sorted(expected.split())
 
 
 @pytest.mark.parametrize(("text", "expected"), CT_RATE.items())
