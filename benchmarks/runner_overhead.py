@@ -140,11 +140,11 @@ def whole_command(rows: int, folder: Path, extra: Sequence[str]) -> float:
 
 def command(words: Sequence[str]) -> int:
     """``labelwright`` with the stub in the place of the labeler."""
+    from labelwright import loading
     from labelwright.cli import main as labelwright
-    from labelwright.commands.labeling import ray_flags
     from labelwright.loading import LoadedLabeler
 
-    ray_flags.load_labeler = lambda _: LoadedLabeler(Stub(), "full", SHARD_ROWS)
+    loading.load_labeler = lambda _: LoadedLabeler(Stub(), "full", SHARD_ROWS)
     return labelwright(words)
 
 

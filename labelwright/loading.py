@@ -1,22 +1,26 @@
 """One door to every labeler: rules, models, encoders, taggers, servers, votes of similar reports.
 
 The ``label`` command and the Python API come through here alike. What may be asked of which
-labeler stands in one table (:mod:`labelwright.labelers.settings`), and one loop refuses everything
-else, so that no setting is ever ignored in silence.
+labeler stands with each setting (:mod:`labelwright.labelers.settings`): which labelers take it is
+looked at before one is loaded, what it needs of the labeler afterwards. Everything else is refused,
+so that no setting is ever ignored in silence. A run may be spread over processes and machines.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.settings import (
-    CHOSEN,
+    ASKED,
     DEFAULT_K,
     DICTIONARY,
     ENCODER,
@@ -28,17 +32,15 @@ from labelwright.labelers.settings import (
     RULES_LABEL_SET,
     SERVED,
     SERVER,
-    SHOWN,
     TAGGER,
     WEIGHTS,
     LabelerSettings,
 )
-from labelwright.options import as_flag
+from labelwright.options import Options, flag, positive
 from labelwright.tasks import extension, kind_of
 
 if TYPE_CHECKING:
-    from inference.server.labeler import ServerLabeler
-    from labelwright.labelers.base import LedLabeler, ReportLabeler
+    from labelwright.labelers.base import ReportLabeler
     from retrieval.augment import Recipe
     from retrieval.index_sources import Images
 
@@ -89,27 +91,38 @@ def load_labeler(settings: LabelerSettings) -> LoadedLabeler:
 
 
 def _calibrated(settings: LabelerSettings) -> LoadedLabeler:
-    """One labeler, with its temperatures if it has any."""
+    """One labeler, with all around it that was asked for and its temperatures if it has any."""
     from labelwright.labelers.calibrated import calibrated
 
+    settings.refuse_idle()
     settings.refuse_strangers()
-    loaded = _narrowed(_LOADERS[settings.labeler](settings), settings)
+    bare = _LOADERS[settings.labeler](settings)
+    settings.refuse_unable(bare.labeler)
     chosen = None if settings.calibration is None else str(settings.calibration)
-    return replace(loaded, labeler=calibrated(loaded.labeler, settings.folder, chosen))
+    labeler = calibrated(_around(bare.labeler, settings), settings.folder, chosen)
+    cheap = bare.cheap and settings.judge is None
+    return replace(bare, labeler=labeler, cheap=cheap, sections=settings.sections or bare.sections)
 
 
-def _narrowed(loaded: LoadedLabeler, settings: LabelerSettings) -> LoadedLabeler:
-    """A labeler that reads only sentences in which a tagger finds something, if one is named."""
-    if settings.tagger is None or settings.judge is not None:
-        return loaded
+def _around(labeler: Any, settings: LabelerSettings) -> ReportLabeler:
+    """The labeler as it was loaded, with what stands around it."""
+    from labelwright.labelers.grouped import Grouped
     from labelwright.labelers.narrowed import Narrowed
+    from labelwright.labelers.normalising import normalising
 
-    if kind_of(loaded.labeler.label_set).choices(loaded.labeler.label_set) is not None:
-        raise ConfigError(
-            "--tagger leaves sentences out, and silence would count as an answer here",
-            remedy="leave it out; it is for fields",
-        )
-    return replace(loaded, labeler=Narrowed(loaded.labeler, _named_tagger(settings)))
+    if settings.by_group:
+        parts = kind_of(labeler.label_set).asked_apart(labeler.label_set)
+        labeler = Grouped(labeler, [labeler.of(part) for part in parts])
+    elif settings.labeler in ASKED:
+        labeler = _with_neighbours(labeler, settings)
+    if settings.labeler in (MODEL, TAGGER):
+        labeler = normalising(labeler, settings.place())
+    tagger = None if settings.tagger is None else _named_tagger(settings)
+    if settings.judge is not None:
+        labeler.learn(settings.judge, tagger)
+    elif tagger is not None:
+        labeler = Narrowed(labeler, tagger)
+    return cast("ReportLabeler", labeler)
 
 
 def _named_tagger(settings: LabelerSettings) -> ReportLabeler:
@@ -149,17 +162,11 @@ def _rules(settings: LabelerSettings) -> LoadedLabeler:
     if not isinstance(label_set, LabelSet):
         label_set = LabelSet.load(label_set)
     own = extension(kind_of(label_set), "baselines.rules")
-    rules = RulesLabeler if own is None else own.LABELER
-    told = {} if settings.convention is None else {"convention": settings.convention}
-    if told and own is not None:
-        _refuse(settings, ("convention",), "is for labels of certainty")
-    made = rules.for_label_set(label_set, settings.rules, **told)
-    if settings.judge is not None:
-        learn = getattr(made, "learn", None)
-        if learn is None:
-            raise ConfigError("--judge is for fields", remedy="remove it, or give --label-set")
-        learn(settings.judge, None if settings.tagger is None else _named_tagger(settings))
-    return replace(_whole(made, settings), cheap=settings.judge is None)
+    if own is not None:
+        return _whole(own.LABELER.for_label_set(label_set, settings.rules), cheap=True)
+    return _whole(
+        RulesLabeler.for_label_set(label_set, settings.rules, settings.convention), cheap=True
+    )
 
 
 def _knn(settings: LabelerSettings) -> LoadedLabeler:
@@ -176,14 +183,14 @@ def _knn(settings: LabelerSettings) -> LoadedLabeler:
         device=settings.device or "auto",
         **{k: v for k, v in chosen.items() if v is not None},  # type: ignore[arg-type]
     )
-    return _whole(voters, settings)
+    return _whole(voters)
 
 
 def _dictionary(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.dictionary import dictionary as make
 
     found, sections = make(settings.dictionary, **settings.told(("label_set", "threshold")))
-    return _whole(found, settings, sections)
+    return _whole(found, sections)
 
 
 def _server(settings: LabelerSettings) -> LoadedLabeler:
@@ -195,36 +202,15 @@ def _server(settings: LabelerSettings) -> LoadedLabeler:
     served = ServerLabeler.connect(str(settings.server), str(settings.model), **given)
     if served.address.warning:
         logging.getLogger(__name__).warning("%s", served.address.warning)
-    if settings.by_group:
-        return LoadedLabeler(_by_group(served, settings), served.sections, served.window)
-    shown = _with_neighbours(served, settings, served.neighbours)
-    return LoadedLabeler(shown, served.sections, served.window)
-
-
-def _by_group(served: ServerLabeler, settings: LabelerSettings) -> ReportLabeler:
-    from labelwright.labelers.grouped import Grouped
-
-    parts = kind_of(served.label_set).asked_apart(served.label_set)
-    if not parts:
-        raise ConfigError(
-            f"--by-group needs groups, and label set {served.label_set.name} has none",
-            remedy="add 'groups' to it, or remove the flag",
-        )
-    _refuse(settings, ("index", *SHOWN, *CHOSEN), "is not for --by-group")
-    return Grouped(served, [served.of(part) for part in parts])
+    return LoadedLabeler(served, served.sections, served.window)
 
 
 def _model(settings: LabelerSettings) -> LoadedLabeler:
     from inference.labeler import Labeler
-    from labelwright.labelers.normalising import normalising
 
-    folder = settings.place()
     names = (*WEIGHTS, *GENERATIVE, "decode", "label_set", "sections")
-    model = Labeler.from_checkpoint(folder, **settings.told(names))
-    shown = _with_neighbours(model, settings, model.neighbours)
-    return LoadedLabeler(
-        normalising(shown, folder), model.sections, model.window, cheap=model.light
-    )
+    model = Labeler.from_checkpoint(settings.place(), **settings.told(names))
+    return LoadedLabeler(model, model.sections, model.window, cheap=model.light)
 
 
 def _encoder(settings: LabelerSettings) -> LoadedLabeler:
@@ -232,17 +218,15 @@ def _encoder(settings: LabelerSettings) -> LoadedLabeler:
 
     given = settings.told((*WEIGHTS, "label_set"))
     model = EncoderLabeler.from_checkpoint(settings.place(), **given)
-    return _whole(model, settings, model.sections)
+    return _whole(model, model.sections)
 
 
 def _tagger(settings: LabelerSettings) -> LoadedLabeler:
     from baselines.tagger.labeler import TaggerLabeler
-    from labelwright.labelers.normalising import normalising
 
-    folder = settings.place()
     given = settings.told((*WEIGHTS, "label_set", "threshold"))
-    model = TaggerLabeler.from_checkpoint(folder, **given)
-    return _whole(normalising(model, folder), settings, model.sections)
+    model = TaggerLabeler.from_checkpoint(settings.place(), **given)
+    return _whole(model, model.sections)
 
 
 _LOADERS = {
@@ -256,30 +240,18 @@ _LOADERS = {
 }
 
 
-def _whole(
-    labeler: ReportLabeler, settings: LabelerSettings, sections: str = "full"
-) -> LoadedLabeler:
+def _whole(labeler: ReportLabeler, sections: str = "full", *, cheap: bool = False) -> LoadedLabeler:
     """A labeler that is fast enough to be given a whole shard at once."""
     from inference.runs.batch import SHARD_ROWS
 
-    return LoadedLabeler(labeler, settings.sections or sections, SHARD_ROWS)
+    return LoadedLabeler(labeler, sections, SHARD_ROWS, cheap)
 
 
-def _with_neighbours(
-    labeler: LedLabeler, settings: LabelerSettings, trained: Mapping[str, Any] | None
-) -> ReportLabeler:
-    """The labeler, shown neighbours if the settings or its training ask for them.
-
-    Args:
-        trained: the recipe of its training, if it was trained with neighbours.
-    """
+def _with_neighbours(labeler: Any, settings: LabelerSettings) -> ReportLabeler:
+    """The labeler, shown neighbours if the settings or its training ask for them."""
+    trained: Mapping[str, Any] | None = labeler.neighbours
     if settings.neighbours == NO_NEIGHBOURS or (trained is None and settings.neighbours is None):
-        _refuse(
-            settings,
-            ("index", *SHOWN[1:], *CHOSEN),
-            "is for --neighbours context or few-shot, or for --model knn",
-        )
-        return labeler
+        return cast("ReportLabeler", labeler)
     if settings.index is None:
         if trained is not None:
             raise ConfigError(
@@ -311,7 +283,6 @@ def _images(settings: LabelerSettings) -> Images | None:
     from retrieval.index_sources import Images
 
     if settings.image_column is None:
-        _refuse(settings, ("image_root",), "is for --image-column")
         return None
     return Images(settings.image_column, settings.image_root or Path())
 
@@ -330,6 +301,110 @@ def _recipe(settings: LabelerSettings, trained: Mapping[str, Any] | None) -> Rec
     return Recipe.from_json({**usual, **{k: v for k, v in asked.items() if v is not None}})
 
 
-def _refuse(settings: LabelerSettings, names: Iterable[str], why: str) -> None:
-    if given := settings.told(names):
-        raise ConfigError(f"{', '.join(map(as_flag, given))} {why}", remedy="remove it")
+def _workers(text: str) -> int | None:
+    """A number of processes; ``auto`` is none."""
+    return None if text == "auto" else positive(text)
+
+
+def _share(text: str) -> float:
+    """A whole number of GPUs, or a part of one, as Ray gives them away."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not (0 <= value <= 1 or (value > 1 and value == int(value))) or value == float("inf"):
+        raise argparse.ArgumentTypeError("must be a part of 1, or a whole number")
+    return value
+
+
+SHARES, LEAST_WINDOW = 4, 128
+"""Shards for each process at least, so that none waits long for the last; but none of few rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaySettings(Options, group="many workers (needs the extra ray)"):
+    """How a run is spread over processes, GPUs and machines."""
+
+    workers: int | None = flag(
+        "processes of this machine that label, each with a labeler of its own (default: auto, "
+        "which is one, or as many as cores are idle where thousands of reports are labeled by "
+        "rules or by a small model)",
+        type=_workers,
+        metavar="auto|N",
+    )
+    ray_actors: int | None = flag(
+        "label with N worker processes on Ray, each with a labeler of its own",
+        type=positive,
+        metavar="N",
+    )
+    ray_address: str | None = flag(
+        "a running Ray cluster, which report text is sent to (default: this machine alone)",
+        beside="ray_actors",
+        metavar="auto|HOST:PORT",
+    )
+    gpus_per_actor: float | None = flag(
+        "GPUs per worker, such as 1, 0.5 or 0 (default: 1 if there are any, but 0 for rules)",
+        beside="ray_actors",
+        type=_share,
+        metavar="X",
+    )
+
+
+@contextmanager
+def labeled_by(
+    settings: LabelerSettings, ray: RaySettings, *, rows: int
+) -> Iterator[LoadedLabeler]:
+    """The labeler that the settings name: in this process, in several, or in workers on Ray.
+
+    Args:
+        rows: how many will be labeled.
+
+    Raises:
+        ConfigError: settings that cannot work.
+        MissingExtraError: Ray is not installed.
+    """
+    ray.refuse_idle()
+    if ray.ray_actors is None:
+        yield _here(settings, ray.workers, rows)
+        return
+    if ray.workers is not None:
+        raise ConfigError(
+            "--workers are processes of this machine and --ray-actors workers on Ray",
+            remedy="give one of the two",
+        )
+    device = settings.device
+    if device is not None and ":" in device:
+        raise ConfigError(
+            f"--device {device} picks one GPU for all workers",
+            remedy="remove it; --gpus-per-actor says what each worker gets",
+        )
+    gpus = ray.gpus_per_actor
+    weightless = settings.labeler == RULES and settings.second_reader in (None, RULES)
+    if gpus is None and (weightless or device == "cpu"):
+        gpus = 0.0
+    from inference.ray.pool import ray_pool
+
+    with ray_pool(
+        partial(_in_worker, settings), workers=ray.ray_actors, address=ray.ray_address, gpus=gpus
+    ) as workers:
+        said = workers.introduction
+        yield LoadedLabeler(workers, said.sections, said.shard_rows)
+
+
+def _here(settings: LabelerSettings, workers: int | None, rows: int) -> LoadedLabeler:
+    """A labeler of this machine, in one process or more."""
+    from inference.runs.processes import Processes, fitting_workers
+
+    loaded = load_labeler(settings)
+    if workers is None:
+        workers = fitting_workers(rows) if loaded.cheap else 1
+    if workers == 1:
+        return loaded
+    several = Processes(loaded.labeler, partial(_in_worker, settings), workers)
+    window = max(LEAST_WINDOW, min(loaded.window, rows // (SHARES * workers)))
+    return replace(loaded, labeler=several, window=window)
+
+
+def _in_worker(settings: LabelerSettings) -> tuple[ReportLabeler, str, int]:
+    loaded = load_labeler(settings)
+    return loaded.labeler, loaded.sections, loaded.window

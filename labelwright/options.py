@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 
 from labelwright.errors import ConfigError
 
-HOW, GROUP, BESIDE, USE, ONLY, READ = "how", "group", "beside", "use", "only", "read"
+HOW, GROUP, BESIDE, USE = "how", "group", "beside", "use"
+ONLY, NEEDS, READ = "only", "needs", "read"
 ONE_OF = "one of"
 """The group of flags of which exactly one is given."""
 
@@ -21,6 +22,7 @@ def flag(
     beside: str | Sequence[str] = (),
     use: str = "",
     only: Sequence[str] = (),
+    needs: str = "",
     default: Any = None,
     **how: Any,
 ) -> Any:
@@ -32,11 +34,13 @@ def flag(
         beside: fields or properties without any of which the flag would do nothing; ``use`` names
             them to the user, where they are no flags.
         only: forms, verbs or ways of the command that take it; all where there are none.
+        needs: what must be possible for it to do anything; a word that its command knows.
         default: where it is not given; a list of values is a tuple.
         how: what else ``ArgumentParser.add_argument`` takes.
     """
     names = (beside,) if isinstance(beside, str) else tuple(beside)
-    told = {HOW: {"help": said, **how}, GROUP: group, BESIDE: names, USE: use, ONLY: tuple(only)}
+    told = {HOW: {"help": said, **how}, GROUP: group, BESIDE: names, USE: use}
+    told |= {ONLY: tuple(only), NEEDS: needs}
     if default is None and (how.get("required") or how.get("place")):
         return field(metadata=told)
     return field(default=default, metadata=told)
@@ -61,8 +65,8 @@ def as_flag(name: str) -> str:
 class Options:
     """What one command was told; its subclasses declare the flags.
 
-    A subclass may say ``group``, ``beside``, ``use`` and ``only`` once for all flags of its own
-    that do not say it themselves: ``class Served(Options, group="server", only=("server",))``.
+    A subclass may say ``group``, ``beside``, ``use``, ``only`` and ``needs`` once for all flags of
+    its own that do not say it themselves: ``class Served(Options, group="server", beside="url")``.
     """
 
     _usual: ClassVar[Mapping[str, Any]] = {}
@@ -139,6 +143,11 @@ class Options:
             ConfigError: one is given.
         """
         self.refuse(self.strangers(way), f"does not apply to {noun}", remedy="remove it")
+
+    def needing(self) -> dict[str, str]:
+        """What fields need that can be given only where something is possible."""
+        told = {one.name: self._says(one, NEEDS) for one in fields(self)}
+        return {name: str(need) for name, need in told.items() if need}
 
     def refuse_idle(self) -> None:
         """Refuse flags that would do nothing without another.

@@ -40,15 +40,8 @@ class Calibrated(Wrapping):
 
         Raises:
             InputError: the file is no ``calibration.json``.
-            ConfigError: it was fitted for another label set or another model, or answers are
-                not made of choices.
+            ConfigError: it was fitted for another label set or another model.
         """
-        if not _has_choices(labeler):
-            raise ConfigError(
-                f"--calibration is for probabilities of choices, and answers for the task "
-                f"{labeler.label_set.task} have none",
-                remedy="remove it",
-            )
         try:
             file = json.loads(path.read_text(encoding="utf-8"))
             label_set, fitted = str(file["label_set_sha256"]), dict(file["labelers"])

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labelwright.checkpoint import has_heads, has_tags
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.options import Options, as_flag, flag, positive, share, switch
 from labelwright.shipped import SHIPPED, named_model, shipped_model
+from labelwright.tasks import kind_of
 from labelwright.text.sections import SECTION_CHOICES
+
+if TYPE_CHECKING:
+    from labelwright.labelers.base import ReportLabeler
 
 RULES, KNN, DICTIONARY, SERVER = "rules", "knn", "dictionary", "server"
 MODEL, ENCODER, TAGGER = "model", "encoder", "tagger"
@@ -33,10 +37,6 @@ NO_NEIGHBOURS = "none"
 NOBODY = "none"
 """The second reader where there shall be none."""
 
-SHOWN = ("neighbours", "neighbour_words")
-"""Settings of neighbours in prompts."""
-CHOSEN = ("k", "neighbour_split", "most_similar", "image_column", "image_root")
-"""Settings of which reports are neighbours."""
 SERVED = {
     "server_kind": "kind",
     "concurrency": "concurrency",
@@ -51,14 +51,11 @@ SERVED = {
 """Settings of a server, and what its labeler calls them."""
 GENERATIVE = ("batch_tokens", "quantize", "deterministic", "long", "unit", "evidence")
 WEIGHTS = ("device", "dtype", "batch_size")
-SECONDS: Mapping[str, frozenset[str]] = {
-    RULES: frozenset({"rules", "convention", "judge"}),
-    KNN: frozenset({"index", *SHOWN, *CHOSEN}),
-}
-"""What is told to a second reader of a kind, and not to the first."""
-
 ASKED = (SERVER, MODEL)
 """Those that read a prompt."""
+CHOICES, CERTAINTIES, SILENCE, LEARNING = "choices", "certainties", "silence", "learning"
+GROUPS, SIMILAR, ONE_PROMPT = "groups", "similar reports", "one prompt"
+"""What a flag may need of the labeler that is loaded: the keys of :data:`NEEDS`."""
 LOADED = (MODEL, ENCODER, TAGGER)
 """Those that have weights here."""
 _MODEL, _SECOND, _SIMILAR, _SERVER = "model", "second reader", "similar reports", "model server"
@@ -106,6 +103,7 @@ class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
         "for fields: ask for one group of the label set at a time, of its sections only; short "
         "prompts and answers for a small model, and the document read once per group",
         default=None,
+        needs=GROUPS,
     )
     prompt: str | None = flag(
         "for entities: the label set's own (the default), or the few-shot prompt of a "
@@ -128,7 +126,7 @@ class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighbourSettings(Options, group=_SIMILAR):
+class NeighbourSettings(Options, group=_SIMILAR, needs=SIMILAR):
     """Similar reports, in the prompt or as voters."""
 
     index: Path | None = flag(
@@ -142,6 +140,7 @@ class NeighbourSettings(Options, group=_SIMILAR):
         "how they stand in the prompt: their texts, texts with labels as worked examples, or "
         "not at all (default: as in training)",
         only=ASKED,
+        needs=ONE_PROMPT,
         choices=("context", "few-shot", NO_NEIGHBOURS),
     )
     k: int | None = flag(
@@ -175,6 +174,7 @@ class NeighbourSettings(Options, group=_SIMILAR):
     image_root: Path | None = flag(
         "folder that the names of images start from (default: here)",
         only=(KNN, *ASKED),
+        beside="image_column",
         type=Path,
         metavar="DIR",
     )
@@ -212,6 +212,7 @@ class ModelSettings(Options, group=_MODEL):
     calibration: str | Path | None = flag(
         "calibration.json of a comparison: temper the probabilities as fitted there "
         "(default: the file of that name in the model's folder, if it has one)",
+        needs=CHOICES,
         metavar="FILE|none",
     )
     quantize: str | None = flag("int8 or nf4 weights (bitsandbytes)", only=(MODEL,), metavar="KIND")
@@ -256,9 +257,17 @@ class ModelSettings(Options, group=_MODEL):
         "for fields: read only the sentences in which this tagger finds something; with --judge "
         "its spans may be values",
         only=(RULES, *ASKED),
+        needs=SILENCE,
         type=Path,
         metavar="DIR",
     )
+
+
+SECONDS: Mapping[str, tuple[str, ...]] = {
+    RULES: ("rules", "convention", "judge"),
+    KNN: NeighbourSettings.names(),
+}
+"""What is told to a second reader of a kind, and not to the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,6 +298,7 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
         "for fields, with --model rules: a folder of labelwright build; a classifier learned "
         "from its training documents decides which spans of the rules (and of --tagger) are values",
         only=(RULES,),
+        needs=LEARNING,
         type=Path,
         metavar="DIR",
     )
@@ -296,6 +306,7 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
         "another convention than the labeling guide's, for the rules: chexpert, that of the "
         "published label files of CheXpert and MIMIC-CXR; ct-rate, that of the labels of CT-RATE",
         only=(RULES,),
+        needs=CERTAINTIES,
         metavar="NAME",
     )
     sections: str | None = flag(
@@ -406,3 +417,45 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
             f"{flags} {'does' if len(strange) == 1 else 'do'} not apply to {WORDS[labeler]}{only}",
             remedy=f"remove {flags}",
         )
+
+    def refuse_unable(self, labeler: ReportLabeler) -> None:
+        """Refuse every setting that needs what this labeler, as it was loaded, has not.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        for name, need in self.needing().items():
+            able, why = NEEDS[need]
+            if self.given(name) and not able(self, labeler):
+                said = why.format(label_set=labeler.label_set.name)
+                self.refuse((name,), said, remedy="remove it, or give another --label-set")
+
+
+def _shows(settings: LabelerSettings, labeler: ReportLabeler) -> bool:
+    """Whether similar reports vote, or stand in the prompt by the settings or by its training."""
+    if settings.labeler == KNN:
+        return True
+    wanted = settings.neighbours or getattr(labeler, "neighbours", None)
+    return wanted not in (None, NO_NEIGHBOURS) and not settings.by_group
+
+
+def _chooses(_: LabelerSettings, labeler: ReportLabeler) -> bool:
+    return kind_of(labeler.label_set).choices(labeler.label_set) is not None
+
+
+NEEDS: Mapping[str, tuple[Callable[[LabelerSettings, ReportLabeler], bool], str]] = {
+    CHOICES: (_chooses, "is for probabilities of choices, and the answers have none"),
+    CERTAINTIES: (_chooses, "is for labels of certainty"),
+    SILENCE: (
+        lambda settings, labeler: not _chooses(settings, labeler),
+        "leaves sentences out, and silence would count as an answer here",
+    ),
+    LEARNING: (lambda _, labeler: hasattr(labeler, "learn"), "is for fields"),
+    GROUPS: (
+        lambda _, labeler: bool(kind_of(labeler.label_set).asked_apart(labeler.label_set)),
+        "needs groups, and label set {label_set} has none",
+    ),
+    SIMILAR: (_shows, "is for --neighbours context or few-shot, or for --model knn"),
+    ONE_PROMPT: (lambda settings, _: not settings.by_group, "does not go with --by-group"),
+}
+"""Whether a labeler has what a flag needs, and what is said of the flag where it has not."""

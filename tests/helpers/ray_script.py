@@ -200,12 +200,12 @@ FAILURES = {
 
 def slowly(table: str, out: str, model: str, workers: int) -> int:
     """The command with a labeler that takes its time where it runs in workers."""
+    from labelwright import loading
     from labelwright.cli import main
-    from labelwright.commands.labeling import ray_flags
 
     more = ["--ray-actors", str(workers)] if workers else []
     if workers:
-        ray_flags._in_worker = slow
+        loading._in_worker = slow
     return main(["label", table, "--out", out, "--model", model, "--shard-rows", "4", *more])
 
 

@@ -23,14 +23,13 @@ from labelwright.commands.flags import Parser
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.settings import (
-    CHOSEN,
     KNN,
     MODEL,
     NO_NEIGHBOURS,
     NOBODY,
     SERVER,
-    SHOWN,
     LabelerSettings,
+    NeighbourSettings,
 )
 from labelwright.options import as_flag
 from labelwright.shipped import named_model
@@ -330,7 +329,7 @@ def _of_cell(
     changes: dict[str, Any] = {"model": model, "second_reader": settings.second_reader or NOBODY}
     if cell == WITHOUT:
         reads = LabelerSettings(model=model, server=settings.server).labeler in (MODEL, SERVER)
-        changes |= dict.fromkeys((*SHOWN, *CHOSEN), None)
+        changes |= dict.fromkeys(NeighbourSettings.names(), None)
         changes |= {"neighbours": NO_NEIGHBOURS if reads else None}
     elif cell.method == KNN:
         changes |= dict.fromkeys((*settings.strangers(KNN), *AROUND), None)

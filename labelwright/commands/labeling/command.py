@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.input_flags import ReadingOptions, refuse_inside, with_column
 from labelwright.commands.labeling.again import finished, remember, request_of
-from labelwright.commands.labeling.ray_flags import RaySettings, labeled_by
 from labelwright.errors import ConfigError
 from labelwright.labelers.settings import LabelerSettings
+from labelwright.loading import RaySettings, labeled_by
 from labelwright.options import flag, positive, read_by, switch
 from labelwright.tasks import kind_of
 from labelwright.text.amounts import amount

@@ -22,7 +22,6 @@ from inference.runs.retry import retry
 from labelwright.errors import ConfigError
 from labelwright.io.manifest import sha256_file, sha256_folder
 from labelwright.label_set import LabelSet
-from labelwright.labelers.calibrated import Calibrated
 from labelwright.readers import read_reports
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Prediction, Reject, Report
@@ -305,5 +304,3 @@ def test_what_is_not_for_entities_is_refused() -> None:
     with pytest.raises(ConfigError, match="--also brat is not for label sets of task 'certainty'"):
         check_also(list(FURTHER), LabelSet.load("head-ct-5"))
     check_also(["parquet", "omop", "brat"], PLAIN)
-    with pytest.raises(ConfigError, match="--calibration is for probabilities"):
-        Calibrated.from_file(Finder(), Path("calibration.json"))

@@ -21,8 +21,7 @@ from tqdm import tqdm
 from inference.runs import batch, watch
 from inference.runs.dry_run import dry_run, duration, size, spread
 from inference.runs.watch import BLOCK, Watch
-from labelwright import cli
-from labelwright.commands.labeling import ray_flags
+from labelwright import cli, loading
 from labelwright.errors import InputError, LabelwrightError
 from labelwright.io.delimited import escape, unescape_id
 from labelwright.io.manifest import inputs
@@ -57,7 +56,7 @@ def command(
 
     def call(*flags: str, labeler: Stub | None = None) -> tuple[int, str, str]:
         made = LoadedLabeler(labeler or Stub(), "full", 2)
-        monkeypatch.setattr(ray_flags, "load_labeler", lambda _: made)
+        monkeypatch.setattr(loading, "load_labeler", lambda _: made)
         words = ["label", str(table), "--model", "stub", "--out", str(tmp_path / "out"), *flags]
         try:
             code = cli.main(words)
