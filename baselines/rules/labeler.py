@@ -32,10 +32,6 @@ OTHER_LANGUAGE = f"{LANGUAGE}: not that of the rules"
 OTHER_PART = f"{EXAMINATION}: another part of the body"
 NOTHING_SAID = f"{UNSAID}: no observation"
 
-_COMMON = frozenset(
-    ["the", "of", "is", "are", "and", "with", "no", "in", "to", "there", "or", "not", "for"]
-)
-_MIN_FOREIGN = 2
 _REQUEST = 3
 """How many sentences a request in one line has at most."""
 
@@ -146,8 +142,8 @@ class RulesLabeler:
         A text in another language is not read: "kein Pneumothorax" would be a pneumothorax.
         """
         strange = ""
-        if foreign := self._foreign(said.sentences):
-            if said.drop(foreign):
+        if foreign := self._book.foreign.strange([s.words for s in said.sentences]):
+            if said.drop([said.sentences[number] for number in foreign]):
                 said.normal.clear()
                 strange = OTHER_LANGUAGE
             if not said.found and not said.normal:
@@ -157,20 +153,6 @@ class RulesLabeler:
             said.normal.clear()
             return OTHER_PART
         return strange if said.found or said.normal else NOTHING_SAID
-
-    def _foreign(self, read: Sequence[Sentence]) -> list[Sentence]:
-        """The sentences in another language; a single foreign word is none unless it denies."""
-        denials = self._book.other_denials
-        words = self._book.other_languages
-        strange = [sentence for sentence in read if not words.isdisjoint(sentence.words)]
-        if sum(word in words for sentence in strange for word in sentence.words) < _MIN_FOREIGN:
-            strange = [s for s in strange if not denials.isdisjoint(s.words)]
-        return [
-            sentence
-            for sentence in strange
-            if sum(word in words for word in sentence.words)
-            > sum(word in _COMMON for word in sentence.words)
-        ]
 
     def _body(self, report: Report) -> Iterator[tuple[int, int]]:
         """Where the sections stand that count.
@@ -217,7 +199,10 @@ class RulesLabeler:
                 if asked and "?" in words:
                     at = words.index("?")
                     start, _end = sentence.span(at, at + 1)
-                    if at + 1 < len(words) and all(start < said.start for said in read.named):
+                    if at + 1 < len(words) and all(
+                        start < said.start or said.label in self._aside for said in read.named
+                    ):
+                        yield sentence, _before(read, start)
                         continue
                 opening = not (read.mentions or read.normal)
             yield sentence, read
@@ -259,6 +244,12 @@ class RulesLabeler:
                 spans = {sentence.span(0, len(sentence.words)) for sentence in grounds}
                 evidence[rest] = [list(span) for span in sorted(spans)]
         return labels, evidence
+
+
+def _before(reading: Reading, end: int) -> Reading:
+    """What a sentence says before a place, if it names a finding there."""
+    said = tuple(mention for mention in reading.mentions if mention.start < end)
+    return Reading(said, False, reading.elsewhere)
 
 
 class _Said:

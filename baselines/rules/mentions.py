@@ -173,6 +173,7 @@ class Finder:
             again = {m.label for m, now in states if now}
             said = [mention for mention in said if mention.label not in again]
             said += [mention for mention, _now in states]
+            named += [mention for mention, _now in states]
         if found.doubtful:
             said = [self._doubted(mention, sentence, found.doubtful) for mention in said]
         fine = any(_says_normal(scope, match) for match in found.fine)

@@ -15,6 +15,7 @@ from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.labelers.about import about
+from labelwright.labelers.foreign import Foreign, foreign_words
 from labelwright.labelers.words import Vocabulary
 from labelwright.records import Certainty
 
@@ -61,13 +62,14 @@ class Answer(NamedTuple):
     """What a sentence without a finding says of those in the one before it.
 
     Attributes:
-        whole: whether it is said of all of them, else of the first alone ("it has resolved").
+        of: which of them it is said of: ``all``, the ``first`` ("it has resolved"), or the ``last``
+            ("heart normal, mediastinum wide; *this may be positional*").
         denied_too: whether it is said of what was denied as well ("a small one on the left").
         supposed: whether it is said of what was only supposed ("if this were fluid, …").
     """
 
     certainty: Certainty
-    whole: bool = True
+    of: str = "all"
     denied_too: bool = True
     supposed: bool = False
 
@@ -78,7 +80,9 @@ ANSWERS = {
     "denied": Answer(Certainty.NEGATIVE),
     "contrary": Answer(Certainty.NEGATIVE, supposed=True),
     "left_open": Answer(Certainty.UNCERTAIN, denied_too=False),
-    "gone": Answer(Certainty.NEGATIVE, whole=False),
+    "gone": Answer(Certainty.NEGATIVE, "first"),
+    "technical": Answer(Certainty.UNCERTAIN, "last", denied_too=False),
+    "explained": Answer(Certainty.BLANK, "last", denied_too=False),
 }
 PERSON = ("who", "again")
 SCOPE = (
@@ -180,8 +184,7 @@ class RuleBook:
     answers: Mapping[Answer, tuple[str, ...]]
     persons: tuple[Person, ...]
     skip_sections: frozenset[str]
-    other_languages: frozenset[str]
-    other_denials: frozenset[str]
+    foreign: Foreign
     complaints: frozenset[str]
     sha256: Mapping[str, str]
     known: Vocabulary | None = field(default=None, compare=False)
@@ -239,8 +242,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
     answers = _answers(scope, words.get("answers") or {})
     persons = _persons(scope, words.get("persons") or [])
     skip_sections = scope.texts(["skip_sections"], words.get("skip_sections"))
-    other_languages = scope.texts(["other_languages"], words.get("other_languages"))
-    other_denials = scope.texts(["other_denials"], words.get("other_denials"))
+    foreign = _foreign(scope, words)
     complaints = scope.texts(["complaints"], words.get("complaints"))
     scope_file.finish("mistake in scope rules")
     return RuleBook(
@@ -253,8 +255,7 @@ def load(label_set: LabelSet, path: Path | None = None, convention: str | None =
         answers=answers,
         persons=persons,
         skip_sections=frozenset(skip_sections),
-        other_languages=frozenset((*other_languages, *other_denials)),
-        other_denials=frozenset(other_denials),
+        foreign=foreign,
         complaints=frozenset(complaints),
         known=None if subject is None else subject.known,
         sha256={p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in files},
@@ -289,6 +290,21 @@ def _observations(
             )
         )
     return tuple(rules)
+
+
+def _foreign(scope: _Reader, words: Mapping[str, Any]) -> Foreign:
+    """The lists that come along for a language, or words of the scope file's own."""
+    named = words.get("other_languages")
+    if isinstance(named, str):
+        if (shipped := foreign_words(named)) is not None:
+            return shipped
+        scope.file.problem(
+            ["other_languages"], f"no words of other languages for {named!r}; write a list of words"
+        )
+        return Foreign.of({})
+    maybe = scope.texts(["other_languages"], named)
+    sure = scope.texts(["other_denials"], words.get("other_denials"))
+    return Foreign.of({"": sure, "?": maybe})
 
 
 def _answers(scope: _Reader, value: object) -> dict[Answer, tuple[str, ...]]:

@@ -41,11 +41,13 @@ class Thread:
         if reading.answer is None or not before or reading.named or reading.mentions:
             return reading, ()
         _start, end = sentence.span(0, len(sentence.words))
-        answered = before if reading.answer.whole else before[:1]
+        answered = _answered(before, reading.answer.of)
         if reading.answer.supposed:
             answered = tuple(m for m in answered if m.certainty is Certainty.BLANK)
         if not reading.answer.denied_too:
             answered = tuple(m for m in answered if m.certainty is not Certainty.NEGATIVE)
+        if reading.answer.certainty is Certainty.BLANK:
+            return reading, answered
         said = [m._replace(certainty=reading.answer.certainty, end=end) for m in answered]
         return reading._replace(mentions=tuple(said)), answered
 
@@ -62,3 +64,13 @@ class Thread:
             mentions=tuple(m for m in reading.mentions if m.label not in before),
             named=tuple(m for m in reading.named if m.label not in before),
         )
+
+
+def _answered(named: tuple[Mention, ...], of: str) -> tuple[Mention, ...]:
+    """All that was named, or what was named first or last; things named by one word go together."""
+    if of == "all":
+        return named
+    if of == "first":
+        return named[:1]
+    last = max(mention.end for mention in named)
+    return tuple(mention for mention in named if mention.end == last)

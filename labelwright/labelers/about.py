@@ -19,6 +19,7 @@ from typing import Any
 
 from labelwright.errors import LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
+from labelwright.labelers.foreign import Foreign, foreign_words
 from labelwright.labelers.words import Vocabulary, WordList, phrases
 
 TOLD = (
@@ -148,6 +149,7 @@ class About:
         silent: sentences that say nothing although they hold such words.
         others: words of other examinations, by name.
         known: all known words of the language; ``None`` where they are not listed.
+        foreign: words of other languages; ``None`` where they are not listed.
         sha256: of all that stands here, so that runs know whether they asked the same.
     """
 
@@ -160,6 +162,7 @@ class About:
     silent: re.Pattern[str] | None
     others: Mapping[str, WordList]
     known: Vocabulary | None
+    foreign: Foreign | None
     sha256: str
     _kinds: dict[str, int] = field(default_factory=dict, repr=False)
 
@@ -183,6 +186,7 @@ class About:
             silent=phrases(lists["silent"]),
             others=others,
             known=Vocabulary(words, lists["endings"]) if words else None,
+            foreign=foreign_words(str(value.get("words"))),
             sha256=digest.hexdigest(),
         )
 
@@ -205,6 +209,8 @@ class About:
                 return None
             code = foreign(text, self.language, SURE_ALONE)
             return None if code is None else f"language: {code}"
+        if self.foreign is not None and (code := self.foreign.language(words)) is not None:
+            return f"language: {code}"
         share = sum(kinds[word] > 0 for word in words) / max(len(words), 1)
         if len(words) < FEWEST or share >= KNOWN:
             return None
@@ -357,4 +363,6 @@ def _vocabulary(words: Any) -> tuple[list[str], Any]:
             source=path,
         ) from None
     digest.update(text.encode())
+    for others in SHIPPED.glob(f"foreign-{words}.txt"):
+        digest.update(others.read_bytes())
     return [line for line in text.split() if not line.startswith("#")], digest

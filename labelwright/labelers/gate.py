@@ -6,7 +6,8 @@ a text that says nothing. The gate keeps these apart, whatever the labeler:
 
 - A text that says nothing (a placeholder, headings alone) is rejected with its reason.
 - A text in another language, of another examination, or of words that are mostly unknown gets a
-  problem that names it, and such a label becomes blank.
+  problem that names it, and such a label becomes blank. Of a text in another language all labels do
+  that can: "Kein Pneumothorax." is no pneumothorax.
 - Such a label stays positive only where a sentence says so or denies something; that sentence is
   its evidence. Else it becomes blank, and a problem says why.
 
@@ -33,7 +34,7 @@ from labelwright.tasks import kind_of
 from labelwright.text.sections import split_sections
 from labelwright.text.sentences import sentence_spans
 
-VERSION = 2
+VERSION = 3
 """Of what the gate does with a text; part of a run's fingerprint."""
 
 LANGUAGE, EXAMINATION, UNKNOWN, UNSAID = KINDS = (
@@ -60,7 +61,8 @@ class Gated(Wrapping):
         self._kind = kind_of(labeler.label_set)
         choices = self._kind.choices(labeler.label_set)
         slots = () if choices is None else choices.slots
-        self._heads = [slot for slot in slots if slot.whole and slot.silent is not None]
+        self._slots = [slot for slot in slots if slot.silent is not None]
+        self._heads = [slot for slot in self._slots if slot.whole]
 
     def describe(self) -> Mapping[str, Any]:
         """The wrapped labeler's, and what the gate knows."""
@@ -90,6 +92,9 @@ class Gated(Wrapping):
             return answer
         misfit = problems = self._misfit(report, parts)
         picks = dict(self._kind.picks(self.label_set, answer.value))
+        if any(problem.startswith(f"{LANGUAGE}:") for problem in misfit):
+            picks |= {slot.label: slot.silent for slot in self._slots}
+            answer = replace(answer, evidence={} if answer.evidence else answer.evidence)
         heads = {slot.label: slot for slot in self._heads if picks.get(slot.label) in slot.whole}
         evidence = {k: v for k, v in (answer.evidence or {}).items() if k not in heads}
         spans = self._saying(report.text, parts) if heads and not misfit else []

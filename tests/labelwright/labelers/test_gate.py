@@ -157,6 +157,36 @@ def test_a_text_of_another_kind_is_named_and_not_called_normal(text, problem):
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Kein Pneumothorax.", "language: de"),
+        ("Absence de pneumothorax.", "language: fr"),
+        ("Pas d'épanchement.", "language: fr"),
+        ("Sin derrame.", "language: es"),
+        ("Nessun versamento.", "language: it"),
+        ("Sem pneumotórax.", "language: pt"),
+        ("Geen pneumothorax.", "language: nl"),
+        ("Ingen pneumothorax, hjerte normalt.", "language: da"),
+    ],
+)
+def test_no_label_comes_of_a_text_in_another_language_however_short(text, problem):
+    (found,) = read(text, Pneumothorax=P, Pleural_Effusion=N)
+    assert set(found.labels.values()) == {B}
+    assert found.problems == (problem,)
+    assert found.probs["Pneumothorax"]["positive"] == 0.98  # the labeler's own
+
+
+def test_a_word_of_another_language_within_a_report_takes_nothing_away():
+    texts = [
+        "No edema. Dr. van der Berg was informed of the effusion.",
+        "De novo effusion. ET tube.",
+    ]
+    for found in read(*texts, Pleural_Effusion=P):
+        assert found.labels["Pleural Effusion"] is P
+        assert not found.problems
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("Rib fracture.", "Cardiomegaly.", "Pneumothorax.", "Hydropneumothorax", "No PTX", "COPD"),
@@ -256,7 +286,7 @@ def test_what_rules_and_gate_both_notice_is_named_once(text, problems):
 def test_the_gate_is_part_of_what_a_run_depends_on():
     said = gated(Fixed(CHEXPERT)).describe()
     assert said["model"] == "fixed"
-    assert said["gate"] == {"version": 2, "about_sha256": about_of(CHEXPERT).sha256}
+    assert said["gate"] == {"version": 3, "about_sha256": about_of(CHEXPERT).sha256}
 
 
 def test_labels_of_the_examples_do_not_change():

@@ -329,14 +329,14 @@ def test_flags_that_do_not_fit(
 
 
 def test_what_either_reader_finds_amiss_is_told(tmp_path: Path) -> None:
-    """The rules leave a sentence of another language alone: blank, and not without a word."""
+    """A text in another language is left alone: blank, and not without a word."""
     table = tmp_path / "reports.csv"
     table.write_text("id,report\n1,Kein Pneumothorax.\n2,No pneumothorax.\n", encoding="utf-8")
     assert main(["label", str(table), "--out", str(tmp_path / "out")]) == 0
     with open(tmp_path / "out" / "predictions.jsonl", encoding="utf-8") as rows:
         foreign, english = map(json.loads, rows)
     assert set(foreign["labels"].values()) == {"blank"}
-    assert foreign["problems"] == ["language: not that of the rules"]
+    assert foreign["problems"] == ["language: de"]
     assert (english["labels"]["Pneumothorax"], english["problems"]) == ("negative", [])
 
 
