@@ -33,28 +33,35 @@ from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of, patterns_of
 from labelwright.tasks.fields.sections import Sections
 from labelwright.tasks.fields.values import Item
+from labelwright.text.expressions import (
+    Allowance,
+    Expression,
+    Match,
+    SlowExpressionError,
+    compiled,
+)
 
 NEAR = 40
 """Characters behind a field's name in which its value stands."""
 _FIGURES = re.compile(r"[\s:=(]{0,9}([^\s,;()]*\d[^\s,;()]*[^\s.,;:()])")
 """A word with figures in it, at the beginning of a match."""
-FLAGS = re.IGNORECASE | re.MULTILINE
-Patterns = Mapping[str, Mapping[str, tuple[re.Pattern[str], ...]]]
+Patterns = Mapping[str, Mapping[str, tuple[Expression, ...]]]
 
 
 class Document:
-    """A text, its sections, and the dates and numbers in it, found once per field."""
+    """A text, its sections, and the dates and numbers in it, found once for like fields."""
 
     def __init__(self, text: str, sections: Sections) -> None:
         self.text = text
         self.sections = sections
-        self._places: dict[str, list[Span]] = {}
+        self.allowance = Allowance(text)
+        self._places: dict[tuple[object, ...], list[Span]] = {}
 
     def places(self, field: Field) -> Sequence[Span]:
         """Where the dates or numbers stand that a field could have, in order."""
-        if field.name not in self._places:
-            self._places[field.name] = candidates(field, self.text)
-        return self._places[field.name]
+        if field.figures not in self._places:
+            self._places[field.figures] = candidates(field, self.text)
+        return self._places[field.figures]
 
     def first(self, field: Field, start: int, end: int) -> Span | None:
         """The first date or number of a field that begins within a place."""
@@ -97,14 +104,14 @@ class FieldRules:
             text = YamlFile.read(rules_file)
             given |= _of_file(text, label_set)
             sha256 = hashlib.sha256(rules_file.read_bytes()).hexdigest()
-        compiled = {
+        patterns = {
             field.name: {
-                value: tuple(re.compile(one, FLAGS) for one in each)
+                value: tuple(compiled(one, any_case=True) for one in each)
                 for value, each in (given.get(field.name) or _usual(label_set, field)).items()
             }
             for field in own.asked
         }
-        return cls(label_set, compiled, sha256)
+        return cls(label_set, patterns, sha256)
 
     def describe(self) -> Mapping[str, Any]:
         """Hashes of the label set and of the file; what a classifier was learned from."""
@@ -166,7 +173,15 @@ class FieldRules:
         tagged = self._tagged(reports)
         return [self._label(one, *found) for one, found in zip(reports, tagged, strict=True)]
 
-    def _label(self, report: Report, tagged: Sequence[Entity], seconds: float) -> Prediction:
+    def _label(
+        self, report: Report, tagged: Sequence[Entity], seconds: float
+    ) -> Prediction | Reject:
+        try:
+            return self._labeled(report, tagged, seconds)
+        except SlowExpressionError as error:
+            return Reject(report.id, report.source, report.row, error.what)
+
+    def _labeled(self, report: Report, tagged: Sequence[Entity], seconds: float) -> Prediction:
         began = time.perf_counter()
         reader = Reader(self.label_set, report.text)
         mentions = None if self._observed is None else self._observed.mentions(report)
@@ -234,14 +249,12 @@ class FieldRules:
     def _all(self, field: Field, document: Document) -> Iterator[Item]:
         for value, expressions in self._patterns[field.name].items():
             for expression in expressions:
-                for match in expression.finditer(document.text):
+                for match in document.allowance.matches(expression, document.text):
                     item = self._item(field, document, value, match)
                     if item is not None:
                         yield item
 
-    def _item(
-        self, field: Field, document: Document, value: str, match: re.Match[str]
-    ) -> Item | None:
+    def _item(self, field: Field, document: Document, value: str, match: Match) -> Item | None:
         text = document.text
         group = 1 if match.re.groups and match[1] is not None else 0
         start, end = match.span(group)

@@ -9,7 +9,6 @@ of absent observations, of which nothing is asked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +24,11 @@ from labelwright.tasks.fields.answer import Reader
 from labelwright.tasks.fields.normalise import candidates, read_value
 from labelwright.tasks.fields.schema import Field, FieldType, fields_of
 from labelwright.tasks.fields.values import Fields, Item
+from labelwright.text.expressions import Allowance, compiled
 
 TRIES = 20
 """Reports that are drawn at most for one of which an attribute is known; mostly it is two."""
 PRESENT = (Certainty.POSITIVE, Certainty.UNCERTAIN)
-FLAGS = re.IGNORECASE | re.MULTILINE
 
 
 class AttributeValues(Source):
@@ -72,7 +71,7 @@ class AttributeValues(Source):
                 self._fields.setdefault(field.of, []).append(field)
         self._patterns = {
             field.name: [
-                (value, re.compile(one, FLAGS))
+                (value, compiled(one, any_case=True))
                 for value, each in field.patterns.items()
                 for one in each
             ]
@@ -157,5 +156,5 @@ class AttributeValues(Source):
                     yield Item(clause[a:b], reading.value, reading.unit, place, reading.comparator)
             return
         for value, expression in self._patterns[field.name]:
-            for match in expression.finditer(clause):
+            for match in Allowance(clause).matches(expression, clause):
                 yield Item(match[0], value, "", ((start + match.start(), start + match.end()),))

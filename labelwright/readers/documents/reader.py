@@ -18,7 +18,7 @@ from labelwright.readers import folders
 from labelwright.readers.documents import ocr, pdf, scans, word
 from labelwright.readers.documents.faults import UnreadableError, size_of
 from labelwright.readers.documents.pages import Page, Text, lines_of, text_of_pages
-from labelwright.readers.documents.split import Letter, compiled, letters
+from labelwright.readers.documents.split import Letter, letters, split_at
 from labelwright.readers.folders import Found
 from labelwright.readers.health.html_text import html_to_text
 from labelwright.readers.health.rtf_text import rtf_to_text
@@ -27,6 +27,7 @@ from labelwright.readers.opening import checked_encoding, faults, open_binary
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import report_or_reject
 from labelwright.records import Reject, Report
+from labelwright.text.expressions import SlowExpressionError
 from labelwright.text.sections import split_sections
 
 _MARKDOWN = (".md", ".markdown")
@@ -85,7 +86,7 @@ def _check(path: Path, options: ReadOptions) -> None:
     if options.ocr_command is not None:
         scans.check_command(options.ocr_command)
     if options.split_at is not None:
-        compiled(options.split_at)
+        split_at(options.split_at)
     if find_spec("pypdfium2") is None or find_spec("pdfplumber") is None:
         with faults(path):
             count = sum(1 for found, _ in _documents(path) if _has(found.name, _PDF + _PICTURES))
@@ -135,6 +136,8 @@ def _letters(found: Found, options: ReadOptions) -> tuple[Letter, ...]:
         return (Letter("", (), str(error)),)
     except NoTextError as error:
         return (Letter("", (), str(error)),)
+    except SlowExpressionError as error:
+        return (Letter("", (), f"--split-at: {error.what}"),)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -147,7 +150,7 @@ def _read(path: Path, options: ReadOptions) -> tuple[Letter, ...]:
     pages = tuple(_pages(path, options))
     if options.split_at is None:
         return (Letter("", pages),)
-    return tuple(letters(pages, compiled(options.split_at)))
+    return tuple(letters(pages, split_at(options.split_at)))
 
 
 def _pages(path: Path, options: ReadOptions) -> Iterator[Page]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from labelwright.errors import ConfigError
 from labelwright.readers.documents.pages import Page
+from labelwright.text.expressions import Allowance, Expression, compiled
 
 ID = "id"
 """Name of the group of the pattern that holds the letter's own id."""
@@ -22,18 +22,16 @@ class Letter:
     reason: str | None = None
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
+def split_at(pattern: str) -> Expression:
     """The pattern of ``--split-at``.
 
     Raises:
         ConfigError: it is no regular expression, or matches everywhere.
     """
     try:
-        found = re.compile(pattern, re.MULTILINE)
-    except re.error as error:
-        raise ConfigError(
-            f"--split-at is no regular expression ({error})", remedy="put \\ before a sign like ("
-        ) from None
+        found = compiled(pattern)
+    except ConfigError as error:
+        raise ConfigError(f"--split-at: {error.what}", remedy=error.remedy) from None
     if found.search("") is not None:
         raise ConfigError(
             "--split-at matches an empty page", remedy="give words that only a first page has"
@@ -41,17 +39,20 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return found
 
 
-def letters(pages: Sequence[Page], pattern: re.Pattern[str]) -> Iterator[Letter]:
+def letters(pages: Sequence[Page], pattern: Expression) -> Iterator[Letter]:
     """The letters of a file: each begins on a page where the pattern is found.
 
     Pages before the first one belong to none and are rejected one by one. Where the pattern has a
     group ``id``, a page with the same id as the one before goes on with its letter.
+
+    Raises:
+        SlowExpressionError: the pattern does not come to an end on a page.
     """
     current: list[Page] = []
     name = ""
     for page in pages:
         text = "\n".join(" ".join(word.text for word in line) for line in page.lines)
-        match = pattern.search(text)
+        match = next(Allowance(text).matches(pattern, text), None)
         if match is None:
             if current:
                 current.append(page)

@@ -62,10 +62,9 @@ def _options(
         return nothing | {TRUE: f" {own.yes}", FALSE: f" {own.no}"}
     if field.type is FieldType.CATEGORICAL:
         return nothing | {one.value: f" {one.word}" for one in field.values}
-    key = (field.type, field.dates, field.unit, field.units, field.decimals, field.bare)
-    if key not in known:
-        known[key] = {raw: f" {raw}" for raw in copies(field, text)}
-    return nothing | known[key]
+    if field.figures not in known:
+        known[field.figures] = {raw: f" {raw}" for raw in copies(field, text)}
+    return nothing | known[field.figures]
 
 
 def copies(field: Field, text: str) -> list[str]:

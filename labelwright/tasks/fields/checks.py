@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from labelwright.errors import LabelSetError
+from labelwright.errors import ConfigError, LabelSetError
 from labelwright.io.yaml_lines import Step, YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.tasks.schema import Rules, Words
+from labelwright.text.expressions import compiled
 
 TYPES = ("text", "number", "date", "boolean", "categorical")
 SHARED = ("type", "many", "evidence", "asked_if", "of", "derived", "patterns")
@@ -238,9 +239,9 @@ def check_patterns(file: YamlFile, path: list[Step], item: Mapping[str, Any], ki
             file.problem(where, f"{key!r} is neither true nor false; use one of them")
         for expression in each if isinstance(each, list) else [each]:
             try:
-                re.compile(expression)
-            except (re.error, TypeError) as error:
-                file.problem(where, f"no regular expression ({error}); mend it")
+                compiled(expression)
+            except ConfigError as error:
+                file.problem(where, f"{error.what}; mend it")
 
 
 def _whole(file: YamlFile, whole: Mapping[str, Any], names: Sequence[str], words: Words) -> None:

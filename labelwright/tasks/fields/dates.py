@@ -101,7 +101,17 @@ def fold(text: str) -> str:
     """Lower case without accents, a character for each: offsets stay what they are."""
     if text.isascii():
         return text.lower()
-    return "".join(map(_plain, text))
+    return text.translate(_PLAIN)
+
+
+class _Plain(dict[int, str]):
+    """Plain characters by code point, each worked out once."""
+
+    def __missing__(self, code: int) -> str:
+        return self.setdefault(code, _plain(chr(code)))
+
+
+_PLAIN = _Plain()
 
 
 def _plain(char: str) -> str:

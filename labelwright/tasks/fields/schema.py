@@ -161,6 +161,11 @@ class Field:
         """The categories by value."""
         return {category.value: category for category in self.values}
 
+    @property
+    def figures(self) -> tuple[object, ...]:
+        """What two fields share of which a text holds the same dates or numbers."""
+        return (self.type, self.dates, self.unit, self.units, self.decimals, self.bare)
+
     def near(self, known: float, said: float) -> bool:
         """Whether a number is as near to the known one as the label set asks."""
         return abs(said - known) <= max(self.tolerance, self.relative * abs(known)) + 1e-9
