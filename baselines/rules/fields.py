@@ -17,12 +17,14 @@ import re
 import time
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from baselines.rules.attributes import Mentions, Observed
 from baselines.rules.clauses import denied, others
 from baselines.rules.judge import Judge, Proposal, learned, proposed, read_item
+from labelwright.errors import InputError
 from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
@@ -46,6 +48,7 @@ NEAR = 40
 _FIGURES = re.compile(r"[\s:=(]{0,9}([^\s,;()]*\d[^\s,;()]*[^\s.,;:()])")
 """A word with figures in it, at the beginning of a match."""
 Patterns = Mapping[str, Mapping[str, tuple[Expression, ...]]]
+_Marks = tuple[tuple[Entity, ...], float]
 
 
 class Document:
@@ -142,22 +145,26 @@ class FieldRules:
     def _proposals(self, reports: Sequence[Report]) -> list[dict[str, list[Proposal]]]:
         """By document and field the spans that may be a value."""
         found = []
-        for report, (marks, _) in zip(reports, self._tagged(reports), strict=True):
+        for report, marks in zip(reports, self._tagged(reports), strict=True):
+            if isinstance(marks, Reject):
+                raise InputError(
+                    marks.reason, remedy="leave it out", source=marks.source, row=marks.row
+                )
             text = self._read(report)
-            found.append({f.name: self._proposed(f, text, marks) for f in self._own.asked})
+            found.append({f.name: self._proposed(f, text, marks[0]) for f in self._own.asked})
         return found
 
     def _read(self, report: Report) -> Document:
         return Document(report.text, Sections(self._own, report.text))
 
-    def _tagged(self, reports: Sequence[Report]) -> list[tuple[tuple[Entity, ...], float]]:
-        """What the tagger marks in each document, and the seconds that it took."""
+    def _tagged(self, reports: Sequence[Report]) -> list[_Marks | Reject]:
+        """What the tagger marks in each document, and the seconds that it took; or its reject."""
         if self._tagger is None:
             return [((), 0.0)] * len(reports)
         return [
             (tuple(one for one in (result.entities or ()) if one.spans), result.seconds or 0.0)
             if isinstance(result, Prediction)
-            else ((), 0.0)
+            else replace(result, reason=f"tagger: {result.reason}")
             for result in self._tagger.label_reports(reports)
         ]
 
@@ -171,7 +178,10 @@ class FieldRules:
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """One result per document, in order."""
         tagged = self._tagged(reports)
-        return [self._label(one, *found) for one, found in zip(reports, tagged, strict=True)]
+        return [
+            marks if isinstance(marks, Reject) else self._label(one, *marks)
+            for one, marks in zip(reports, tagged, strict=True)
+        ]
 
     def _label(
         self, report: Report, tagged: Sequence[Entity], seconds: float

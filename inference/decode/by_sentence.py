@@ -22,7 +22,7 @@ from inference.prompts import PromptWriter, Refusal
 from inference.windows import TextReader
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
-from labelwright.labelers.nothing import NO_WORDS, nothing_said, told
+from labelwright.labelers.nothing import NO_WORDS, nothing_said, told, too_long
 from labelwright.records import Answer, Section, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.base import Part
@@ -108,8 +108,6 @@ def _key(ask: Ask) -> bytes:
 
 REMEMBERED = 50_000
 """Sentences whose answers are kept, those used last: some 40 MB."""
-MOST_SENTENCES = 1000
-"""A text that has more is no report."""
 
 _MARK = re.compile(r"(?:(?:\(?\d{1,2}[.):]|[-*•–])\s+)+")
 """The number or mark of a list item."""
@@ -198,8 +196,9 @@ def sentences(
             were one, with a capital.
     """
     parts = told(text, sections)
+    if reason := too_long(text, parts):
+        return Refusal(reason)
     found: dict[str, list[Span]] = {}
-    count = 0
     for begin, stop in parts:
         for start, end in sentence_spans(text[begin:stop]):
             first, last = begin + start, begin + end
@@ -209,9 +208,6 @@ def sentences(
                 words = " ".join(text[slice(*span)].split())
                 words = words[:1].upper() + words[1:] if clauses else words
                 found.setdefault(words, []).append(span)
-                count += 1
-        if count > MOST_SENTENCES:
-            return Refusal(f"more than {MOST_SENTENCES:,} sentences")
     if found:
         return found
     return Refusal(nothing_said(text, parts) or NO_WORDS)

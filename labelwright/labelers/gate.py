@@ -4,7 +4,8 @@ A label that stands for the absence of others (it heads an exclusive rule of the
 "No Finding" does) is what is left when nothing was found, and so it is also what a labeler says of
 a text that says nothing. The gate keeps these apart, whatever the labeler:
 
-- A text that says nothing (a placeholder, headings alone) is rejected with its reason.
+- A text that says nothing (a placeholder, headings alone), or is longer than any report
+  (:func:`labelwright.labelers.nothing.too_long`), is rejected with its reason.
 - A text in another language, of another examination, or of words that are mostly unknown gets a
   problem that names it, and such a label becomes blank. Of a text in another language all labels do
   that can: "Kein Pneumothorax." is no pneumothorax.
@@ -15,7 +16,7 @@ a text that says nothing. The gate keeps these apart, whatever the labeler:
 
 What another examination is, and how a report says "normal", the label set knows
 (:mod:`labelwright.labelers.about`); one that knows nothing of it gets the
-first and the last check alone. Probabilities stay the labeler's own.
+first, but for the length, and the last check alone. Probabilities stay the labeler's own.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 from labelwright.label_set import LabelSet
 from labelwright.labelers.about import About, about
 from labelwright.labelers.base import ReportLabeler, Wrapping
-from labelwright.labelers.nothing import Span, nothing_said, told
+from labelwright.labelers.nothing import Span, nothing_said, told, too_long
 from labelwright.labelers.words import words_of
 from labelwright.records import Prediction, Reject, Report
 from labelwright.tasks import kind_of
@@ -72,7 +73,7 @@ class Gated(Wrapping):
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """The wrapped labeler's results, but for what must not be called normal."""
         parts = [told(report.text, report.sections) for report in reports]
-        why = [nothing_said(r.text, own) for r, own in zip(reports, parts, strict=True)]
+        why = [self._no_report(r.text, own) for r, own in zip(reports, parts, strict=True)]
         asked = [r for r, reason in zip(reports, why, strict=True) if reason is None]
         answers = iter(self._labeler.label_reports(asked) if asked else ())
         results: list[Prediction | Reject] = []
@@ -85,6 +86,11 @@ class Gated(Wrapping):
                 answer if isinstance(answer, Reject) else self._kept(answer, report, own)
             )
         return results
+
+    def _no_report(self, text: str, parts: Sequence[Span]) -> str | None:
+        """Why a text is none; how long a report may be is known where it is known what about."""
+        long = None if self._about is None else too_long(text, parts)
+        return nothing_said(text, parts) or long
 
     def _kept(self, answer: Prediction, report: Report, parts: Sequence[Span]) -> Prediction:
         answer = self._consistent(answer)

@@ -2,7 +2,8 @@
 
 The hybrid way: the tagger marks spans, the labeler is asked about their sentences alone, and what
 it says is given at its place in the whole text. What the tagger does not see is lost; a note says
-how much of the text was read. Where it finds nothing, the whole text is read.
+how much of the text was read. Where it finds nothing, the whole text is read; what it rejects is
+rejected.
 """
 
 from __future__ import annotations
@@ -44,39 +45,53 @@ class Narrowed(Wrapping):
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """The wrapped labeler's results at their places in the whole texts."""
         tagged = self._tagger.label_reports(reports)
-        pairs = [_narrow(report, found) for report, found in zip(reports, tagged, strict=True)]
+        pairs = [
+            _narrow(report, found)
+            for report, found in zip(reports, tagged, strict=True)
+            if isinstance(found, Prediction)
+        ]
         results = self._labeler.label_reports([narrow for narrow, _ in pairs])
+        read = iter(zip(results, pairs, strict=True))
         return [
-            self._whole(result, report, found, pair) if isinstance(result, Prediction) else result
-            for result, report, found, pair in zip(results, reports, tagged, pairs, strict=True)
+            replace(found, reason=f"tagger: {found.reason}")
+            if isinstance(found, Reject)
+            else _whole(*next(read), found.seconds or 0.0, len(report.text))
+            for report, found in zip(reports, tagged, strict=True)
         ]
 
-    def _whole(
-        self,
-        result: Prediction,
-        report: Report,
-        found: Prediction | Reject,
-        pair: tuple[Report, NormalisedText | None],
-    ) -> Prediction:
-        narrow, edited = pair
-        seconds = (found.seconds if isinstance(found, Prediction) else None) or 0.0
-        note = f"read {len(narrow.text)} of {len(report.text)} characters"
-        told = result if edited is None else back(result, edited)
-        return replace(told, notes=(*told.notes, note), seconds=(told.seconds or 0.0) + seconds)
+
+def _whole(
+    result: Prediction | Reject,
+    pair: tuple[Report, NormalisedText | None],
+    tagging: float,
+    size: int,
+) -> Prediction | Reject:
+    """What is said of the narrow text at its places in the whole one."""
+    if isinstance(result, Reject):
+        return result
+    narrow, edited = pair
+    note = f"read {len(narrow.text)} of {size} characters"
+    told = result if edited is None else back(result, edited)
+    return replace(told, notes=(*told.notes, note), seconds=(told.seconds or 0.0) + tagging)
 
 
 def kept_sentences(text: str, spans: Sequence[Span]) -> list[Span]:
     """The sentences that hold a part of a span."""
-    return [
-        (start, end)
-        for start, end in sentence_spans(text)
-        if any(a < end and start < b for a, b in spans)
-    ]
+    kept = []
+    order = sorted(spans)
+    at = reach = 0
+    for start, end in sentence_spans(text):
+        while at < len(order) and order[at][0] < end:
+            reach = max(reach, order[at][1])
+            at += 1
+        if reach > start:
+            kept.append((start, end))
+    return kept
 
 
-def _narrow(report: Report, found: Prediction | Reject) -> tuple[Report, NormalisedText | None]:
+def _narrow(report: Report, found: Prediction) -> tuple[Report, NormalisedText | None]:
     """The report with the sentences of its entities alone; as it is where there are none."""
-    entities = (found.entities or ()) if isinstance(found, Prediction) else ()
+    entities = found.entities or ()
     kept = kept_sentences(report.text, [span for one in entities for span in one.spans])
     return cut_to(report, kept) if kept else (report, None)
 

@@ -1,6 +1,6 @@
-"""Texts that say nothing: placeholders, headings alone, nothing but the request.
+"""Texts that are no report: placeholders, headings alone, nothing but the request; far too long.
 
-What they are is read from ``placeholders.yaml``.
+What placeholders are is read from ``placeholders.yaml``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ PLACEHOLDER = "a placeholder stands in place of the report"
 
 LONGEST = 200
 """Characters of a text that may be a placeholder; what is longer says something."""
+MOST_SENTENCES, MOST_CHARACTERS = 1_000, 100_000
+"""A text that has more is no report, but many, or something else."""
 _ENDS = " \t\r\n.,;:!-–—_*#()[]{}<>\"'`/\\|=~"
 
 Span = tuple[int, int]
@@ -56,6 +58,17 @@ def told(text: str, sections: Sequence[Section] = ()) -> list[Span]:
             if part.name not in ASIDE
         ]
     return [span for span in found if any(map(str.isalpha, text[slice(*span)]))]
+
+
+def too_long(text: str, parts: Sequence[Span]) -> str | None:
+    """Why a text is longer than any report, whoever labels it; ``None`` if it is not."""
+    if len(text) > MOST_CHARACTERS:
+        return f"more than {MOST_CHARACTERS:,} characters"
+    if len(text) > MOST_SENTENCES:
+        count = sum(len(sentence_spans(text[slice(*span)])) for span in parts)
+        if count > MOST_SENTENCES:
+            return f"more than {MOST_SENTENCES:,} sentences"
+    return None
 
 
 def nothing_said(text: str, parts: Sequence[Span]) -> str | None:

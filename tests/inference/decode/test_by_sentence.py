@@ -12,7 +12,7 @@ from decoding_tools import KNEE, B, N, P, U
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.decode.by_sentence import MOST_SENTENCES, sentences
+from inference.decode.by_sentence import sentences
 from inference.prompts import Refusal
 from labelwright.labelers.nothing import ASIDE, HEADINGS
 from labelwright.records import Answer, Certainty, Section
@@ -133,7 +133,8 @@ def test_a_sentence_that_stands_twice_is_asked_once_and_has_both_places() -> Non
         ("INDICATION: Cough.", NOTHING),
         ("COMPARISON: None.\nTECHNIQUE: Two views.", NOTHING),
         ("FINDINGS:", HEADINGS),
-        ("A mass. " * (MOST_SENTENCES + 1), f"more than {MOST_SENTENCES:,} sentences"),
+        ("A mass. " * 1_001, "more than 1,000 sentences"),
+        ("a mass and " * 10_000, "more than 100,000 characters"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_with_the_reason(text: str, reason: str) -> None:

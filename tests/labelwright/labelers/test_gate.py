@@ -11,7 +11,9 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.about import about, shipped, shipped_names
 from labelwright.labelers.gate import Gated, about_of, gated
 from labelwright.labelers.nothing import nothing_said, placeholder, told
+from labelwright.labelers.settings import LabelerSettings
 from labelwright.labelers.words import WordList, phrases, words_of
+from labelwright.loading import load_labeler
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.text.sections import split_sections
 
@@ -122,6 +124,21 @@ def test_a_text_that_says_nothing_is_a_reject_and_no_labeler_sees_it(text):
 )
 def test_a_short_report_is_no_placeholder(text):
     assert nothing_said(text, told(text)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("No effusion. " * 1_001, "more than 1,000 sentences"),
+        ("no effusion and " * 62_500, "more than 100,000 characters"),
+    ],
+)
+def test_a_text_longer_than_any_report_is_a_reject_whoever_labels(text, reason):
+    assert [one.reason for one in read(text)] == [reason]
+    rules = load_labeler(LabelerSettings(model="rules")).labeler
+    assert rules.label_reports([Report("1", text, "f.csv", 1)]) == [Reject("1", "f.csv", 1, reason)]
+    (own,) = read(text, label_set=LabelSet.from_text(GERMAN))
+    assert isinstance(own, Prediction)  # how long these are, nobody knows
 
 
 def test_results_keep_their_order_around_rejects():

@@ -11,6 +11,7 @@ import pytest
 
 from baselines.rules.fields import FieldRules
 from labelwright.cli import main
+from labelwright.errors import InputError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.narrowed import Narrowed, kept_sentences
 from labelwright.records import Entity, Prediction, Reject, Report
@@ -66,8 +67,34 @@ def test_values_stand_in_the_whole_text() -> None:
     assert other.value["Sex"].value == "M"
 
 
+class Picky(Numbers):
+    """Rejects what is long."""
+
+    def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
+        found = super().label_reports(reports)
+        return [
+            Reject(report.id, report.source, report.row, "long") if len(report.text) > 50 else one
+            for report, one in zip(reports, found, strict=True)
+        ]
+
+
+def test_what_the_tagger_rejects_is_rejected() -> None:
+    asked = [Report("a", TEXT, "x", 1), Report("b", "A man of 31.", "x", 2)]
+    judged = FieldRules.for_label_set(VISITS)
+    judged._tagger = Picky()
+    for labeler in (Narrowed(FieldRules.for_label_set(VISITS), Picky()), judged):
+        reject, read = labeler.label_reports(asked)
+        assert reject == Reject("a", "x", 1, "tagger: long")
+        assert isinstance(read, Prediction)
+        assert (read.id, read.value["Sex"].value) == ("b", "M")
+    with pytest.raises(InputError, match="tagger: long"):
+        judged._proposals(asked)
+
+
 def test_sentences_of_spans() -> None:
     assert kept_sentences("One. Two. Three.", [(6, 7), (4, 5)]) == [(5, 9)]
+    assert kept_sentences("One. Two. Three.", [(11, 12), (2, 6)]) == [(0, 4), (5, 9), (10, 16)]
+    assert kept_sentences("One. Two. Three.", []) == []
 
 
 def test_a_tagger_is_for_fields(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
