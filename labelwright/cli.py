@@ -158,6 +158,7 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
         description="Instruction-tuned generative labelers for clinical text.",
     )
     top.add_argument("--version", action="version", version=__version__)
+    top.show_usual()
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         sub = commands.add_parser(name, help=command.help, description=command.help)
@@ -171,8 +172,8 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
             verb.add_argument(
                 "--debug", action="store_true", default=argparse.SUPPRESS, help=TRACEBACKS
             )
-        if name in USUAL:
-            sub.show_usual(USUAL[name])
+            verb.show_usual()
+        sub.show_usual(USUAL.get(name, ()))
         sub.set_defaults(run=module.run, parser=sub)
     return top
 

@@ -14,6 +14,7 @@ from labelwright.options import Options
 
 MISSING = "the following arguments are required: "
 """How argparse begins what it says of flags that are not there."""
+HELP_ALL = "--help-all"
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,12 +30,15 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**(options | {"allow_abbrev": False}))  # type: ignore[arg-type]
         self._words: Sequence[str] = ()
 
-    def show_usual(self, usual: Sequence[str]) -> None:
-        """Let ``--help`` show these flags and places alone; ``--help-all`` shows all."""
+    def show_usual(self, usual: Sequence[str] = ()) -> None:
+        """Let ``--help`` show these flags and places alone; ``--help-all`` shows all.
+
+        Where ``--help`` shows all, so does ``--help-all``, unless the command has one of its own.
+        """
         self.usual = usual
-        self.add_argument(
-            "--help-all", action=_HelpAll, nargs=0, help="show every flag of this command"
-        )
+        if HELP_ALL not in self._option_string_actions:
+            said = "show every flag of this command" if usual else argparse.SUPPRESS
+            self.add_argument(HELP_ALL, action=_HelpAll, nargs=0, help=said)
 
     def format_usage(self) -> str:
         """Without the flags that the help leaves out."""
@@ -45,12 +49,12 @@ class Parser(argparse.ArgumentParser):
         """The help; the usual flags, and how many there are besides."""
         with self._unusual_hidden() as hidden:
             text = super().format_help()
-        more = f"\n{hidden} more flags: {self.prog} --help-all\n" if hidden else ""
+        more = f"\n{hidden} more flags: {self.prog} {HELP_ALL}\n" if hidden else ""
         return text + more
 
     @contextmanager
     def _unusual_hidden(self) -> Iterator[int]:
-        shown = {*self.usual, "--help", "--help-all"}
+        shown = {*self.usual, "--help", HELP_ALL}
         unusual = [
             action
             for action in self._actions
@@ -142,11 +146,13 @@ def add_verbs(
     return made.choices
 
 
-def verbs_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parsers of a command's verbs, if it has any."""
+def verbs_of(parser: argparse.ArgumentParser) -> Iterator[Parser]:
+    """The parsers of a command's verbs and of theirs, if it has any."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.values()
+            for verb in action.choices.values():
+                yield verb
+                yield from verbs_of(verb)
 
 
 def meant(word: str, known: Iterable[str]) -> str:

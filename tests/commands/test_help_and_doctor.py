@@ -11,7 +11,7 @@ import pytest
 from labelwright.cli import COMMANDS, USUAL, main, parser
 from labelwright.commands import doctor
 from labelwright.commands.completion import SHELLS, script, words_of
-from labelwright.commands.flags import Parser
+from labelwright.commands.flags import Parser, verbs_of
 
 
 def sub(name: str) -> Parser:
@@ -49,6 +49,21 @@ def test_help_all_shows_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         assert ("--ocr-language" in said) is there
         assert "--model" in said
         assert len(said.splitlines()) < 110 or there
+
+
+def test_every_command_and_verb_takes_help_all(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in COMMANDS:
+        for each in (sub(name), *verbs_of(sub(name))):
+            assert "--help-all" in each._option_string_actions, each.prog
+    for words in (["doctor"], ["label-set", "check"], ["index", "build"], []):
+        said = []
+        for word in ("--help", "--help-all"):
+            with pytest.raises(SystemExit) as stopped:
+                main([*words, word])
+            assert stopped.value.code == 0
+            said.append(capsys.readouterr().out)
+        assert said[0] == said[1]
+        assert "usage: labelwright" in said[0]
 
 
 def test_completion_knows_commands_flags_and_choices(
