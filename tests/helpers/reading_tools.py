@@ -152,7 +152,7 @@ def cell(at: str, words: str) -> str:
     return f'<c r="{at}" t="inlineStr"><is><t>{words}</t></is></c>'
 
 
-def xlsx(path: Path, sheets: Mapping[str, str]) -> Path:
+def xlsx(path: Path, sheets: Mapping[str, str], after: str = "") -> Path:
     names = list(enumerate(sheets, 1))
     listed = "".join(f'<sheet name="{n}" sheetId="{i}" r:id="r{i}"/>' for i, n in names)
     links = "".join(
@@ -174,7 +174,7 @@ def xlsx(path: Path, sheets: Mapping[str, str]) -> Path:
     }
     for (i, _), rows in zip(names, sheets.values(), strict=True):
         parts[f"xl/worksheets/s{i}.xml"] = (
-            f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData></worksheet>'
+            f'<worksheet xmlns="{_MAIN}"><sheetData>{rows}</sheetData>{after}</worksheet>'
         )
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():

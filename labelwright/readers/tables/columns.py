@@ -20,6 +20,15 @@ _TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "
 _PART_NAMES = ("findings", "impression")
 _PATIENT_NAMES = frozenset({"patient", "patient_id", "subject_id", "person_id", "mrn"})
 
+ERRORS = re.compile(
+    r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/?[AVDB]|NB|GETTING_DATA|SPILL!|CALC!|FIELD!"
+    r"|BLOCKED!|CONNECT!|UNKNOWN!|BUSY!|WERT!|BEZUG!|ZAHL!|ÜBERLAUF!|VALEUR!|NOM\?|NOMBRE!|VALOR!"
+    r"|¡VALOR!|¡REF!|RIF!|¿NOMBRE\?|¡NUM!|¡DIV/0!|VALORE!|NOME\?|WAARDE!|VERW!|NAAM\?|GETAL!"
+    r"|DEEL/0!)|Err:5\d\d"
+)
+"""What spreadsheets write into a cell that they could not compute, in six languages."""
+_ERROR = "an error of a spreadsheet, such as #REF!"
+
 _Found = TypeVar("_Found")
 
 
@@ -126,11 +135,24 @@ def report_or_reject(
         return Reject(None, source, row, "the id is missing")
     if "\0" in identifier:
         return Reject(None, source, row, "the id holds NUL bytes")
+    if is_error(identifier):
+        return Reject(None, source, row, f"the id is {_ERROR}")
     if not text or text.isspace():
         return Reject(identifier, source, row, "the report has no text")
     if "\0" in text:
         return Reject(identifier, source, row, "the report holds NUL bytes")
+    if is_error(text) or any(is_error(text[part.start : part.end]) for part in sections):
+        return Reject(identifier, source, row, f"the text is {_ERROR}")
     return Report(identifier, text, source, row, patient or None, sections, meta or {})
+
+
+def is_error(text: str) -> bool:
+    """Whether a text is nothing but an error of a spreadsheet.
+
+    >>> is_error("#REF!"), is_error("#N/A"), is_error("#1 fracture")
+    (True, True, False)
+    """
+    return text[:1] in ("#", "E") and ERRORS.fullmatch(text) is not None
 
 
 def numbered_id(source: str, row: int) -> str:
