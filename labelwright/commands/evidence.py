@@ -13,11 +13,11 @@ from labelwright.checkpoint import LABEL_SET_FILE
 from labelwright.commands.comparing.command import named_label_set
 from labelwright.commands.input_flags import ReadingOptions
 from labelwright.errors import ConfigError, InputError
-from labelwright.io.delimited import ID_COLUMNS
 from labelwright.label_set import LabelSet, shipped_names
 from labelwright.options import flag, positive
 from labelwright.readers.options import ReadOptions
 from labelwright.results import manifest_beside, predictions_file
+from labelwright.text.column_names import ID_COLUMNS
 from labelwright.text.sections import SECTION_CHOICES
 
 

@@ -21,9 +21,8 @@ from typing import IO, BinaryIO, cast
 from labelwright.errors import InputError
 from labelwright.io.dialect import Dialect, detect
 from labelwright.text.amounts import amount
+from labelwright.text.column_names import ID, ID_COLUMNS, exported
 
-ID_COLUMNS = ("id", "study_id", "uid", "report_id", "note_id", "accession", "accession_number")
-"""Taken for the report's id where no flag names a column; the first that is there counts."""
 NUMBER = "#"
 """In the place of the id's column: rows are numbered, unless a column has that name."""
 
@@ -131,7 +130,8 @@ def id_columns(
 ) -> list[str]:
     """The id columns of a table: those asked for, else the first of :data:`ID_COLUMNS`.
 
-    Where none of these is there, ``reports`` is, the column that holds the id of the reports.
+    Where none of these is there, ``reports`` is, the column that holds the id of the reports; else
+    the only one that is named as in exports of hospitals.
 
     Raises:
         InputError: a column is missing, or none has a known name (``flag`` would name it).
@@ -143,15 +143,17 @@ def id_columns(
         return list(asked)
     folded = {column.casefold(): column for column in found}
     known = [folded[name] for name in ID_COLUMNS if name in folded]
-    if not known and reports in found:
-        return [reports]
-    if not known:
+    if known or reports in found:
+        return known[:1] or [str(reports)]
+    known = exported(found, ID)
+    if len(known) != 1:
+        what = f"columns {', '.join(known)} may each hold" if known else "no column looks like"
         raise InputError(
-            "no column looks like the report's id",
+            f"{what} the report's id",
             remedy=f"name it with {flag}; columns found: {shown(found)}",
             source=path,
         )
-    return known[:1]
+    return known
 
 
 def no_column(wanted: str, found: Sequence[str], path: str | Path) -> InputError:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from labelwright.records import Section
+from labelwright.text.column_names import part_of
 from labelwright.text.mimic_sections import mimic_span
 from labelwright.text.section_headings import (
     BODY,
@@ -64,7 +65,7 @@ MISSING = frozenset({"nan", "<na>", "na", "n/a", "#n/a", "nat", "null", "none"})
 
 def section_name(heading: str) -> str | None:
     """The section that a table column of this name holds, or ``None`` if it is no known one."""
-    name = NAMES.get(" ".join(heading.replace("_", " ").lower().split()))
+    name = NAMES.get(" ".join(heading.replace("_", " ").lower().split())) or part_of(heading)
     return None if name == BODY else name
 
 

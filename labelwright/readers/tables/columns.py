@@ -11,14 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labelwright.errors import InputError
-from labelwright.io.delimited import ID_COLUMNS, NUMBER, shown
+from labelwright.io.delimited import NUMBER, shown
 from labelwright.readers.options import ReadOptions
 from labelwright.records import Reject, Report, Section
-
-_ID_NAMES = frozenset({*ID_COLUMNS, "study", "exam_id", "document_id", "doc_id"})
-_TEXT_NAMES = frozenset({"text", "report", "report_text", "note", "note_text", "full_text"})
-_PART_NAMES = ("findings", "impression")
-_PATIENT_NAMES = frozenset({"patient", "patient_id", "subject_id", "person_id", "mrn"})
+from labelwright.text import column_names as names
 
 ERRORS = re.compile(
     r"#(?:NULL!|DIV/0!|VALUE!|REF!|NAME\?|NUM!|N/?[AVDB]|NB|GETTING_DATA|SPILL!|CALC!|FIELD!"
@@ -27,6 +23,7 @@ ERRORS = re.compile(
     r"|DEEL/0!)|Err:5\d\d"
 )
 """What spreadsheets write into a cell that they could not compute, in six languages."""
+_PARTS = (names.FINDINGS, names.IMPRESSION)
 _ERROR = "an error of a spreadsheet, such as #REF!"
 
 _Found = TypeVar("_Found")
@@ -58,8 +55,7 @@ def resolve(found: Sequence[str], options: ReadOptions, source: str | Path) -> C
     asked = [None if numbered else options.id_column, *options.text_columns, options.patient_column]
     named = dict.fromkeys(name for name in [*asked, *options.meta_columns] if name is not None)
     if missing := [name for name in named if name not in found]:
-        folded = {_folded(name): name for name in found}
-        near = [folded[_folded(name)] for name in missing if _folded(name) in folded]
+        near = [name for name in found if any(names.same(name, other) for other in missing)]
         advice = f"did you mean {shown(near)}? " if near else ""
         raise _error(f"no column {', '.join(missing)}", found, source, advice)
     unclear: list[_UnclearError] = []
@@ -161,14 +157,15 @@ def numbered_id(source: str, row: int) -> str:
 
 
 def has_id(found: Sequence[str]) -> bool:
-    """Whether a column has one of the usual names of an id."""
-    return any(_folded(name) in _ID_NAMES for name in found)
+    """Whether a column is named as an id is."""
+    return bool(names.either(found, names.ID))
 
 
 def is_report(value: Mapping[str, Any], options: ReadOptions) -> bool:
     """Whether an object has an id and a text of its own, whatever else it holds."""
-    known = _TEXT_NAMES | set(_PART_NAMES)
-    texts = options.text_columns or [name for name in value if _folded(name) in known]
+    texts = options.text_columns or [
+        name for kind in (names.TEXT, *_PARTS) for name in names.either([*value], kind)
+    ]
     if options.id_column is None:
         named = has_id([*value])
     else:
@@ -177,9 +174,8 @@ def is_report(value: Mapping[str, Any], options: ReadOptions) -> bool:
 
 
 def usual(found: Sequence[str], what: str) -> str | None:
-    """The one key with a usual name of an ``id``, ``text`` or ``patient``; ``None`` if none is."""
-    names = {"id": _ID_NAMES, "text": _TEXT_NAMES, "patient": _PATIENT_NAMES}[what]
-    fitting = [name for name in found if _folded(name) in names]
+    """The one key that is named as an ``id``, ``text`` or ``patient`` is; ``None`` if none is."""
+    fitting = names.either(found, what)
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -204,24 +200,36 @@ def _either(
 
 
 def _id(found: Sequence[str]) -> str:
-    return _one(found, _ID_NAMES, "id", "--id-column")
+    return _one(names.either(found, names.ID), "id", "--id-column")
 
 
 def _texts(found: Sequence[str]) -> tuple[str, ...]:
-    parts = tuple(name for part in _PART_NAMES for name in found if _folded(name) == part)
-    if parts and not any(_folded(name) in _TEXT_NAMES for name in found):
-        return parts
-    return (_one(found, _TEXT_NAMES | set(_PART_NAMES), "text", "--text-columns"),)
+    """The column of whole reports; else those of findings and impression."""
+    for named in (names.usual, names.exported):
+        whole = named(found, names.TEXT)
+        parts = [named(found, part) for part in _PARTS]
+        fitting = [*whole, *chain.from_iterable(parts)]
+        if any(parts) and not whole:  # the other part may be named as in exports
+            parts = [own or names.exported(found, p) for own, p in zip(parts, _PARTS, strict=True)]
+            fitting = list(chain.from_iterable(parts))
+            if all(len(part) < 2 for part in parts):
+                return tuple(fitting)
+        if fitting:
+            break
+    return (_one(fitting, "text", "--text-columns"),)
 
 
 def _patient(found: Sequence[str]) -> str | None:
-    if not any(_folded(name) in _PATIENT_NAMES for name in found):
-        return None
-    return _one(found, _PATIENT_NAMES, "patient", "--patient-column")
+    fitting = names.either(found, names.PATIENT)
+    return _one(fitting, "patient", "--patient-column") if fitting else None
 
 
-def _one(found: Sequence[str], names: frozenset[str], what: str, flag: str) -> str:
-    fitting = [name for name in found if _folded(name) in names]
+def _one(fitting: Sequence[str], what: str, flag: str) -> str:
+    """The only one.
+
+    Raises:
+        _UnclearError: there is none, or there are several.
+    """
     if len(fitting) == 1:
         return fitting[0]
     problem = (
@@ -237,7 +245,3 @@ def _error(what: str, found: Sequence[str], source: str | Path, advice: str = ""
         kind = {"\t": "tabs: give --delimiter tab"}.get(other, f"{other!r}: give --delimiter")
         return InputError(what, remedy=f"the columns seem to be separated by {kind}", source=source)
     return InputError(what, remedy=f"{advice}columns found: {shown(found)}", source=source)
-
-
-def _folded(name: str) -> str:
-    return re.sub(r"[\s.-]+", "_", name.strip().casefold())
