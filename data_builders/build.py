@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ class Job:
         augmentation: variants of the training reports, or ``None``.
         oversample: one of :data:`data_builders.splits.oversample.RULES`, or ``None`` for no copies.
         windows: divides the records of long notes, or ``None``.
+        parts: label sets of parts of the answer that get a record each.
         tags: writes every token with its tag too, or ``None``.
         facts: what else the manifest shall say, such as the inputs.
     """
@@ -54,6 +55,7 @@ class Job:
     augmentation: Augmentation | None = None
     oversample: str | None = None
     windows: Windows | None = None
+    parts: Sequence[LabelSet] = ()
     tags: TagFiles | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,6 +96,7 @@ def build(
                 augmentation=job.augmentation,
                 copies={} if copied is None else copied.copies,
                 windows=job.windows,
+                parts=job.parts,
                 tags=job.tags,
             )
             writer.write(collected, plan, log)
@@ -106,6 +109,7 @@ def build(
             **_data(job, collected, plan, log),
             "oversampling": None if copied is None else dict(copied.facts),
             "windows": None if job.windows is None else job.windows.facts(),
+            "by_group": len(job.parts),
             "tags": None if job.tags is None else job.tags.facts(),
             "files": {n: sha256_file(folder / n) for n in sorted(names()) if (folder / n).exists()},
             "versions": dict(versions()),

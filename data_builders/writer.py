@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from data_builders.collect import Collected, RejectLog, taken
 from data_builders.folder import CLASSES, LABEL_SET, TRAIN
 from data_builders.instructions import alpaca, record
 from data_builders.note_windows import Windows
+from data_builders.pieces import Piece, pieces
 from data_builders.sources.tag_files import TagFiles
 from data_builders.splits.split import SPLITS
 from data_builders.splits.split_plan import Plan
@@ -52,6 +53,7 @@ class Writer:
             patient, right behind it; ``None`` for none.
         copies: how many copies of a training report to write behind it, by row.
         windows: divides the records of long notes, those of the test split excepted.
+        parts: label sets of parts that get a record each, those of the test split excepted.
         tags: writes tags of every token too.
     """
 
@@ -63,6 +65,7 @@ class Writer:
     augmentation: Augmentation | None = None
     copies: Mapping[int, int] = field(default_factory=dict)
     windows: Windows | None = None
+    parts: Sequence[LabelSet] = ()
     tags: TagFiles | None = None
 
     def write(self, collected: Collected, plan: Plan, log: RejectLog) -> None:
@@ -142,29 +145,25 @@ class _Files:
             "labels_by": self.writer.origins[self.split],
             **more,
         }
-        windows = None if self.split == SPLITS[-1] else self.writer.windows
-        parts = (
-            []
-            if windows is None
-            else windows.divide(self.split, report["text"], value, kind_of(self.writer.label_set))
-        )
-        if len(parts) < 2:
-            self._record(report["id"], report["text"], value, meta)
-        for part in parts if len(parts) > 1 else ():
-            told = {**meta, "window_of": report["id"], "span": [part.start, part.end]}
-            text = report["text"][part.start : part.end]
-            self._record(self.ids.new(report["id"], "#"), text, part.value, told)
+        writer, name = self.writer, report["id"]
+        whole = self.split == SPLITS[-1]
+        windows, parts = (None, ()) if whole else (writer.windows, writer.parts)
+        of = "group_of" if parts else "window_of"
+        for piece in pieces(writer.label_set, report["text"], value, self.split, windows, parts):
+            own = self.ids.new(name, "#") if piece.number else name
+            told = {**meta, of: name, **piece.meta} if piece.number else meta
+            self._record(own, piece, told)
         self.texts.write(dumps(report) + "\n")
         self.add_gold(report["id"], value)
         if self.writer.tags is not None:
             marks = kind_of(self.writer.label_set).marks(value)
             self.writer.tags.add(self.split, report, marks)
 
-    def _record(self, identifier: str, text: str, value: Any, meta: Mapping[str, Any]) -> None:
+    def _record(self, identifier: str, piece: Piece, meta: Mapping[str, Any]) -> None:
         writer = self.writer
-        answer = writer.targets.answer(value, text, self.split)
-        if gaps := kind_of(writer.label_set).gaps(writer.label_set, value):
+        answer = writer.targets.answer(piece.value, piece.text, self.split)
+        if gaps := kind_of(writer.label_set).gaps(writer.label_set, piece.value):
             meta = {**meta, "unknown": list(gaps)}
-        made = record(writer.label_set, identifier, text, answer, meta=meta)
+        made = record(piece.label_set, identifier, piece.text, answer, meta=meta)
         shaped = alpaca(made) if writer.layout == "alpaca" else made
         self.records.write(dumps(shaped) + "\n")

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,15 @@ class Labeler:
     def neighbours(self) -> Mapping[str, Any] | None:
         """How similar reports stood in the prompts of its training; ``None`` for not at all."""
         return None if self._loaded.task is None else self._loaded.task.neighbours
+
+    @property
+    def by_group(self) -> bool:
+        """Whether it was trained to be asked for one group of fields at a time."""
+        return self._loaded.task is not None and self._loaded.task.by_group
+
+    def of(self, label_set: LabelSet) -> Labeler:
+        """The same model asked for another label set."""
+        return Labeler(replace(self._loaded, label_set=label_set), self._options)
 
     def fits(self, asks: Sequence[Ask]) -> list[bool]:
         """Whether each text fits into the context whole, with what stands before it."""

@@ -43,6 +43,7 @@ class TaskInfo:
         neighbours: how similar reports stand in its prompts (:mod:`retrieval.augment`), JSON-ready;
             ``None`` for prompts without.
         normalise_sha256: fingerprint of the table by which its texts were normalised.
+        by_group: whether it was trained to be asked for one group of fields at a time.
     """
 
     label_set_sha256: str
@@ -53,6 +54,7 @@ class TaskInfo:
     unit: str = REPORT
     neighbours: Mapping[str, Any] | None = None
     normalise_sha256: str | None = None
+    by_group: bool = False
 
 
 def save_task(

@@ -110,7 +110,7 @@ def _around(labeler: Any, settings: LabelerSettings) -> ReportLabeler:
     from labelwright.labelers.narrowed import Narrowed
     from labelwright.labelers.normalising import normalising
 
-    if settings.by_group:
+    if settings.by_group or getattr(labeler, "by_group", False):
         parts = kind_of(labeler.label_set).asked_apart(labeler.label_set)
         labeler = Grouped(labeler, [labeler.of(part) for part in parts])
     elif settings.labeler in ASKED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -218,6 +219,13 @@ def _fit_to_task(task: TrainArguments) -> None:
         return
     kind = kind_of(label_set)
     choices = kind.choices(label_set) is not None or kind.choices_in(label_set, "") is not None
+    if _by_group(Path(str(task.data))):
+        if task.layout not in (None, "line"):
+            raise ConfigError(
+                f"--layout {task.layout} is not for records of groups, each with its own prompt",
+                remedy="remove it, or build without --by-group: branches ask each field by itself",
+            )
+        task.layout = "line"
     wanted = {
         f"--layout {task.layout}": not choices and task.layout not in (None, "line"),
         "--on-long cut": kind.whole_text and task.on_long == "cut",
@@ -230,6 +238,14 @@ def _fit_to_task(task: TrainArguments) -> None:
                 remedy="remove it; long notes are built in parts by labelwright build --windows",
             )
     task.layout = task.layout or ("both" if choices else "line")
+
+
+def _by_group(data: Path) -> bool:
+    """Whether the records ask for one group of fields each."""
+    try:
+        return bool(json.loads((data / "manifest.json").read_text(encoding="utf-8"))["by_group"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _check_frozen(task: TrainArguments, model: ModelConfig) -> None:

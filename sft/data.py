@@ -28,6 +28,7 @@ class Records:
         validation: ``None`` where the folder has no validation records.
         counts: what the builder counted, for the model card.
         neighbours: how similar reports stand in the prompts; ``None`` for prompts without.
+        by_group: whether a record asks for one group of fields.
     """
 
     folder: Path
@@ -37,6 +38,7 @@ class Records:
     validation: Path | None
     counts: dict[str, Any]
     neighbours: dict[str, Any] | None = None
+    by_group: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def open_records(folder: str | Path) -> Records:
         validation=data.file("validation.jsonl"),
         counts=data.counts,
         neighbours=manifest.get("neighbours"),
+        by_group=bool(manifest.get("by_group")),
     )
 
 
@@ -84,10 +87,11 @@ def read_records(path: Path, label_set: LabelSet) -> Iterator[Record]:
     Raises:
         InputError: a line is not a record, or its prompt or answer is not the label set's.
     """
-    system = system_prompt(label_set)
+    parts = kind_of(label_set).asked_apart(label_set)
+    systems = {system_prompt(one) for one in (label_set, *parts)}
     for row, value in read_jsonl(path):
         record = _record(path, row, value)
-        if record.system != system:
+        if record.system not in systems:
             raise InputError(
                 "the record's instruction is not the label set's",
                 remedy=AGAIN,

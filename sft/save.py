@@ -61,6 +61,7 @@ def finish(
         base_model=start.name,
         unit=settings.task.unit or start.unit,
         neighbours=records.neighbours and records.neighbours["recipe"],
+        by_group=records.by_group,
     )
     for place in folders:
         save_task(place, records.label_set, info, normalise=records.folder / NORMALISE_FILE)

@@ -3,7 +3,8 @@
 A tagger marks spans, the labeler reads only their sentences. Of the values that the gold places in
 the text, those are *lost* that stand in no sentence that was read; every other miss or wrong value
 is the labeler's. Without arguments the rules read synthetic letters behind a tagger that overlooks
-one value in ten; with ``--data``, ``--model`` and ``--tagger`` any data folder and models.
+one value in ten; with ``--data``, ``--model`` (a folder, or ``rules``) and ``--tagger`` any data
+folder and models.
 
     python benchmarks/fields/hybrid.py [--data DIR --model DIR --tagger DIR]
 """
@@ -24,7 +25,7 @@ from data_builders.synthetic.letters.writer import write_letters
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import ReportLabeler
 from labelwright.labelers.narrowed import Narrowed, kept_sentences
-from labelwright.labelers.settings import LabelerSettings
+from labelwright.labelers.settings import RULES, LabelerSettings
 from labelwright.loading import load_labeler
 from labelwright.records import Entity, Prediction, Reject, Report, Span
 from labelwright.tasks import kind_of
@@ -137,7 +138,8 @@ def main() -> None:
         reports = [Report(r["id"], r["text"], "test", n) for n, r in enumerate(rows, 1)]
         found = kind_of(label_set).values(chosen.data / "test.fields.jsonl", label_set)
         gold = {report.id: found[report.id] for report in reports}
-        labeler = load_labeler(LabelerSettings(model=chosen.model)).labeler
+        named = label_set if chosen.model == RULES else None
+        labeler = load_labeler(LabelerSettings(model=chosen.model, label_set=named)).labeler
         tagger = load_labeler(LabelerSettings(model=str(chosen.tagger))).labeler
     whole = {report.id: [(0, len(report.text))] for report in reports}
     print(count(labeler, reports, gold, whole).line("direct"))

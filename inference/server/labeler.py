@@ -139,6 +139,11 @@ class ServerLabeler:
         return self._known.neighbours
 
     @property
+    def by_group(self) -> bool:
+        """Whether it was trained to be asked for one group of fields at a time."""
+        return self._known.by_group
+
+    @property
     def address(self) -> Address:
         """Where the server is."""
         return self._client.address

@@ -36,6 +36,7 @@ class KnownModel:
         special: the spellings that would end a turn of the chat.
         context: the longest sequence in tokens.
         neighbours: how similar reports stood in the prompts of its training.
+        by_group: whether it was trained to be asked for one group of fields at a time.
     """
 
     label_set: LabelSet
@@ -45,6 +46,7 @@ class KnownModel:
     context: int | None
     sha256: str | None
     neighbours: Mapping[str, Any] | None = None
+    by_group: bool = False
 
 
 def known_model(model: str | Path, label_set: LabelSet | None, sections: str | None) -> KnownModel:
@@ -97,6 +99,7 @@ def known_model(model: str | Path, label_set: LabelSet | None, sections: str | N
         _own_context(folder / "config.json"),
         sha256_model(folder),
         task.neighbours,
+        task.by_group,
     )
 
 

@@ -101,7 +101,9 @@ class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
     )
     by_group: bool | None = switch(
         "for fields: ask for one group of the label set at a time, of its sections only; short "
-        "prompts and answers for a small model, and the document read once per group",
+        "prompts and answers for a small model, and the document read once per group (always so "
+        "for a model trained on such records)",
+        only=ASKED,
         default=None,
         needs=GROUPS,
     )

@@ -292,6 +292,10 @@ class TaskKind(ABC, Generic[V]):
         """The passages that answer one of :meth:`asked_apart`."""
         return ((0, len(text)),)
 
+    def known_in(self, part: LabelSet, value: V, passages: Sequence[Span]) -> V:  # noqa: ARG002
+        """What is known of one of :meth:`asked_apart` where its passages are all that is read."""
+        return value
+
     def longest_answer(self, label_set: LabelSet) -> int | None:  # noqa: ARG002
         """Bytes of the longest answer, whatever the text; ``None`` where there is none."""
         return None

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from labelwright.commands.building.entities import tags_of, windows_of
+from labelwright.commands.building.fields import parts_of
 from labelwright.commands.building.flags import SOURCES, BuildOptions, add_arguments, check
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
@@ -116,6 +117,7 @@ def _job(
         augmentation=_augmentation(options, label_set),
         oversample=options.oversample,
         windows=windows_of(options),
+        parts=parts_of(label_set) if options.by_group else (),
         tags=tags_of(options),
         facts={**facts, **split_facts},
     )
@@ -192,33 +194,21 @@ def _split(options: BuildOptions) -> tuple[Any, Mapping[str, Any]]:
     return plan, {} if path is None else {"split_file": inputs([path])[0]}
 
 
-def _parts(report: Report, known: Any, job: Job) -> list[tuple[str, str, Any]]:
-    """Id, text and what is known of each record of a report: one, or its windows."""
-    parts = (
-        []
-        if job.windows is None
-        else job.windows.divide("preview", report.text, known, kind_of(job.label_set))
-    )
-    if len(parts) < 2:
-        return [(report.id, report.text, known)]
-    return [
-        (f"{report.id}#{number}", report.text[part.start : part.end], part.value)
-        for number, part in enumerate(parts, 1)
-    ]
-
-
 def _preview(found: Iterable[Report | Reject], job: Job, count: int) -> None:
     from data_builders.build import prepared
     from data_builders.instructions import readable, record
+    from data_builders.pieces import pieces
 
     kind = kind_of(job.label_set)
     shown = 0
     for item in prepared(found, job):
         if isinstance(item, Reject) or isinstance(item.known, str):
             continue
-        for name, text, part in _parts(item.report, item.known.value, job):
-            answer = kind.render(job.label_set, part)
-            sys.stdout.write(readable(record(job.label_set, name, text, answer, meta={})))
+        text, value = item.report.text, item.known.value
+        for piece in pieces(job.label_set, text, value, "preview", job.windows, job.parts):
+            name = item.report.id + (f"#{piece.number}" if piece.number else "")
+            answer = kind.render(piece.label_set, piece.value)
+            sys.stdout.write(readable(record(piece.label_set, name, piece.text, answer, meta={})))
         shown += 1
         if shown == count:
             return
@@ -272,6 +262,8 @@ def _told_records(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"{amount(notes, 'note')} of train and validation stand in {records} windows"
         if longer := windows["sentences_longer_than_a_window"]:
             yield f"  {longer} windows are longer than asked, to keep an entity in one piece"
+    if groups := manifest["by_group"]:
+        yield f"{amount(groups, 'record')} of groups for each report of train and validation"
     if tags := manifest["tags"]:
         for reason, count in tags["left_out"].items():
             yield f"  not in the tag files {count}: {reason}"

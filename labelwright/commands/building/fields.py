@@ -10,6 +10,7 @@ from labelwright.commands.building import letters
 from labelwright.commands.building.flags import BuildOptions, GrammarOptions
 from labelwright.errors import ConfigError
 from labelwright.label_set import LabelSet
+from labelwright.tasks import kind_of
 from labelwright.tasks.fields.schema import fields_of
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from labelwright.records import Report
 
 __all__ = ["FLAGS", "NEEDS_LABELS", "check", "source", "synthetic"]
-FLAGS = ("labels", "windows", "window_overlap", *GrammarOptions.names())
+FLAGS = ("labels", "windows", "window_overlap", "by_group", *GrammarOptions.names())
 """The flags of this kind."""
 NEEDS_LABELS = True
 
@@ -27,13 +28,30 @@ def check(options: BuildOptions) -> None:
     """Refuse what cannot work for this kind.
 
     Raises:
-        ConfigError: documents would be cut.
+        ConfigError: documents would be cut, or divided in two ways.
     """
     if options.sections != "full":
         raise ConfigError(
             f"--sections {options.sections} would cut the documents that the values stand in",
             remedy="leave --sections out; --windows divides long documents",
         )
+    if options.by_group:
+        options.refuse(("windows",), "is not for --by-group, whose records are of whole sections")
+
+
+def parts_of(label_set: LabelSet) -> tuple[LabelSet, ...]:
+    """The groups that ``--by-group`` writes records of.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    parts = kind_of(label_set).asked_apart(label_set)
+    if not parts:
+        raise ConfigError(
+            f"--by-group needs groups, and label set {label_set.name} has none",
+            remedy="add 'groups' to it, or remove the flag",
+        )
+    return parts
 
 
 def synthetic(

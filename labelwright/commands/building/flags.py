@@ -228,6 +228,11 @@ class RecordOptions(Options, group=RECORDS):
 
     sections: str = flag("part of the report to use", default="full", choices=SECTION_CHOICES)
     format: str = flag("form of the records", default="trl", choices=("trl", "alpaca"))
+    by_group: bool = switch(
+        "for fields: a training and a validation record for each group of the label set, with its "
+        "fields and sections alone, as label --by-group asks; a document and its patient stay in "
+        "one split"
+    )
     augment: int = flag(
         "add N variants of every training report: other words, order and look, same labels",
         default=0,

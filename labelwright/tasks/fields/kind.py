@@ -188,6 +188,21 @@ class FieldsKind(TaskKind[Fields]):
         own = fields_of(part)
         return Sections(own, text).of_group(own.fields[0].group)
 
+    def known_in(self, part: LabelSet, value: Fields, passages: Sequence[Span]) -> Fields:
+        """The group's fields, with the items whose place is in a passage, or that have none."""
+
+        def read(item: Item) -> bool:
+            return not item.spans or any(
+                start <= item.spans[0][0] and item.spans[-1][1] <= end for start, end in passages
+            )
+
+        found = {}
+        for name in part.names:
+            if name in value:
+                kept = tuple(filter(read, value[name].items))
+                found[name] = stated(*kept) if kept else NOT_MENTIONED
+        return found
+
     def longest_answer(self, label_set: LabelSet) -> int | None:
         """By the longest values; ``None`` with fields of many, whose lists are as long as texts."""
         return longest(label_set)

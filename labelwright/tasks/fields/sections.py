@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 
 from labelwright.records import Span
 from labelwright.tasks.fields.schema import Field, FieldSet
@@ -32,10 +33,10 @@ class Sections:
 
     def of_group(self, name: str) -> list[Span]:
         """Where the fields of a group are looked for; the whole text where nothing says."""
-        ends = [*self._starts[1:], len(self._text)]
+        marks = [*self._starts, len(self._text)]
         found = [
             (start, end)
-            for start, end, home in zip(self._starts, ends, self._homes, strict=True)
+            for (start, end), home in zip(pairwise(marks), self._homes, strict=True)
             if home == name and self._text[start:end].strip()
         ]
         return found if name in self._named and found else [(0, len(self._text))]
