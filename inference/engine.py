@@ -1,4 +1,8 @@
-"""How a model reads reports: the ways of decoding by name, for choices and for free text."""
+"""How a model reads reports: the ways of decoding by name, for choices and for free text.
+
+Reports longer than the context are read in windows; how their answers are put together is the task
+kind's (:meth:`labelwright.tasks.base.TaskKind.merge`).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from inference.decode.by_sentence import SentenceReader
+from inference.decode.by_sentence import Reader, SentenceReader
 from inference.decode.constrained import Constrained
 from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.evidence import Locator
@@ -18,13 +22,14 @@ from inference.decode.one_pass import OnePass
 from inference.decode.part_reader import PartReader, Said
 from inference.decode.text_pass import TextPass
 from inference.load import Loaded
-from inference.prompts import Prompt, PromptWriter, Refusal, prompt_text
-from inference.windows import TextReader, split
+from inference.prompts import Prompt, PromptWriter, Refusal, prompt_text, split
 from labelwright.checkpoint import CLAUSE, PARTS, REPORT, UNITS
 from labelwright.errors import CheckpointError, ConfigError
+from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Span
 from labelwright.tasks import kind_of
+from labelwright.tasks.base import Part
 from labelwright.tasks.choices import BRANCHES, LINE
 
 
@@ -98,7 +103,7 @@ class LabelerOptions:
     """How a labeler works; ``None`` stands for what suits model and device.
 
     Attributes:
-        batch_size: reports generated together, in free decoding.
+        batch_size: reports read together, in free decoding.
         batch_tokens: tokens computed together, in the other ways of decoding.
         sections: what of a report to read; as in training if ``None``.
         decode: a name of :data:`DECODINGS` or ``auto``.
@@ -185,6 +190,87 @@ def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) 
     return FreeReading(loaded, options, decode)
 
 
+class TextReader:
+    """Answers texts of any length: whole where they fit into the context, else in windows.
+
+    Args:
+        long: ``windows``, or ``reject`` for no answer to a text that does not fit.
+        locate: completes the prompt of a text, e.g. by the places of its sentences.
+    """
+
+    def __init__(
+        self,
+        label_set: LabelSet,
+        writer: PromptWriter,
+        decoder: Decoder,
+        *,
+        long: str,
+        locate: Callable[[str, Prompt], Prompt] | None = None,
+    ) -> None:
+        self._label_set = label_set
+        self._kind = kind_of(label_set)
+        self.writer = writer
+        self._decoder = decoder
+        self._long = long
+        self._locate = locate
+
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """One answer or refusal each, in order."""
+        written = self.writer.write([ask.whole for ask in asks])
+        asked = [self._parts(ask, prompt) for ask, prompt in zip(asks, written, strict=True)]
+        prompts = [prompt for parts in asked if not isinstance(parts, Refusal) for prompt in parts]
+        answers = iter(self._decoder.decode(prompts) if prompts else [])
+        return [
+            parts
+            if isinstance(parts, Refusal)
+            else self._merged(ask, parts, [next(answers) for _ in parts])
+            for ask, parts in zip(asks, asked, strict=True)
+        ]
+
+    def _parts(self, ask: Ask, prompt: Prompt | Refusal) -> list[Prompt] | Refusal:
+        parts: list[Prompt] | Refusal
+        if isinstance(prompt, Prompt):
+            parts = [prompt]
+        elif prompt.too_long and self._long == "windows" and not ask.lead:
+            parts = split(ask.text, self.writer)
+        else:
+            parts = prompt
+        if isinstance(parts, Refusal):
+            return parts
+        told = [replace(part, text=_text(ask, part)) for part in parts]
+        return told if self._locate is None else [self._locate(ask.whole, part) for part in told]
+
+    def _merged(self, ask: Ask, prompts: Sequence[Prompt], answers: Sequence[Answer]) -> Answer:
+        if len(answers) == 1 and prompts[0].text == ask.text:
+            return _behind(ask.lead, answers[0])
+        spans = [prompt.span or (0, len(ask.text)) for prompt in prompts]
+        parts = [Part((span,), told) for span, told in zip(spans, answers, strict=True)]
+        whole = self._kind.merge(self._label_set, parts, length=len(ask.text))
+        return replace(
+            whole,
+            notes=(*whole.notes, f"windows: {len(answers)}"),
+            seconds=sum(answer.seconds or 0.0 for answer in answers),
+        )
+
+
+def _text(ask: Ask, prompt: Prompt) -> str:
+    """What a prompt asks about."""
+    start, end = prompt.span or (0, len(ask.text))
+    return ask.text[start:end]
+
+
+def _behind(lead: str, answer: Answer) -> Answer:
+    """An answer whose evidence is in offsets of lead and text, with that of the text alone."""
+    if not lead or answer.evidence is None:
+        return answer
+    at = len(lead)
+    kept = {
+        name: [[max(start - at, 0), end - at] for start, end in spans if end > at]
+        for name, spans in answer.evidence.items()
+    }
+    return replace(answer, evidence={name: spans for name, spans in kept.items() if spans})
+
+
 class ChoiceReading:
     """Reads reports for a pick in every slot of the answer."""
 
@@ -200,9 +286,10 @@ class ChoiceReading:
             )
         self._locator = None if options.evidence is None else Locator(loaded)
         asked = (loaded.label_set, self.writer, self._decoder)
-        self._reader = TextReader(*asked, long=options.long, locate=self._located)
-        reader = SentenceReader(*asked, long=options.long, clauses=self.unit == CLAUSE)
-        self._sentences = reader if self.unit in PARTS else None
+        self._reader: Reader = TextReader(*asked, long=options.long, locate=self._located)
+        if self.unit in PARTS:
+            whole, clauses = self._reader, self.unit == CLAUSE
+            self._reader = SentenceReader(loaded.label_set, whole, clauses=clauses)
 
     def describe(self) -> Mapping[str, Any]:
         """Those of the decoder."""
@@ -210,7 +297,7 @@ class ChoiceReading:
 
     def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """Whole, in windows, or by sentences or clauses."""
-        return (self._reader if self._sentences is None else self._sentences).read(asks)
+        return self._reader.read(asks)
 
     def _located(self, text: str, prompt: Prompt) -> Prompt:
         if self._locator is None:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from inference.cut import SectionCut
 from inference.decode.decoder import DecodeOptions
 from inference.engine import FREE, LabelerOptions, reading_for
 from inference.load import Loaded, load
@@ -21,6 +20,7 @@ from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask, reports_of, unlabeled
 from labelwright.prompt import prompt_version
 from labelwright.records import Prediction, Reject, Report
+from labelwright.text.sections import SectionCut
 
 __all__ = ["Labeler", "LabelerOptions"]
 
@@ -189,7 +189,7 @@ class Labeler:
         """Label reports whose text is cut already; one result each, in order.
 
         A report that does not fit into the model's context with its answer is read in windows
-        (:mod:`inference.windows`), or rejected, as the options say.
+        (:mod:`inference.engine`), or rejected, as the options say.
         """
         return self.label_led(reports, [""] * len(reports))
 

@@ -6,17 +6,21 @@ A chat template writes the same text before and after every report, and tokenize
 across an added token such as ``<|im_start|>``. So only the stretch between the added tokens next
 to the report is tokenized anew. Both are checked on probes; where a template or a tokenizer
 behaves otherwise, whole prompts are rendered and tokenized.
+
+A report longer than the context is asked about in windows that end at sentence borders.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inference.load import Loaded
 from labelwright.errors import CheckpointError
 from labelwright.prompt import messages
 from labelwright.tasks import kind_of
+from labelwright.text.sentences import sentence_spans
 from labelwright.text.special_tokens import break_up, spelled_out
 
 MARK = "\ue000report\ue000"
@@ -83,6 +87,10 @@ PLACEHOLDER = "{report}"
 SPARE_TOKENS = 16
 """Room for an answer that is written longer than ours, and for its end."""
 SOME_LINES = 256
+MOST_WINDOWS = 64
+"""A text that needs more is no report."""
+SPACE = re.compile(r"\s")
+SPACES = " \n\t\r\u00a0\u3000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,3 +255,84 @@ def answer_room(loaded: Loaded) -> int:
     tokenizer = loaded.tokenizer
     lines = (choices.longest(full_names=full) for full in (False, True))
     return max(len(tokenizer(line)["input_ids"]) for line in lines) + SPARE_TOKENS
+
+
+def split(text: str, writer: PromptWriter, *, overlap: int = 0) -> list[Prompt] | Refusal:
+    """The prompts of a text that is too long for one, or why it cannot be read.
+
+    A window ends at a sentence border; a sentence that alone is too long, at white space.
+
+    Args:
+        overlap: sentences at the end of a window that the next begins with, at most.
+    """
+
+    def fits(part: str) -> Prompt | Refusal:
+        return writer.write([part])[0]
+
+    spans = sentence_spans(text)
+    prompts: list[Prompt] = []
+    at, count, reached = 0, 1, 0
+    while at < len(spans):
+        if len(prompts) == MOST_WINDOWS:
+            return Refusal(f"too long for the model: more than {MOST_WINDOWS} windows")
+        count, prompt = _most(text, spans, at, max(count, 1), fits)
+        if isinstance(prompt, Refusal):
+            if not prompt.too_long:
+                return prompt
+            start, end = spans[at]
+            cut = _cut(text, start, end)
+            if cut is None:
+                return Refusal("too long for the model: a word without end")
+            left, right = text[start:cut].rstrip(), text[cut:end].lstrip()
+            spans[at : at + 1] = [(start, start + len(left)), (end - len(right), end)]
+            continue
+        end = at + count
+        if end == reached:  # nothing but what the window before holds
+            at += 1
+            continue
+        prompts.append(replace(prompt, span=(spans[at][0], spans[end - 1][1])))
+        if end >= len(spans):
+            break
+        reached, at = end, max(end - overlap, at + 1)
+    return prompts or Refusal("the report is empty")
+
+
+def _most(
+    text: str,
+    spans: Sequence[tuple[int, int]],
+    at: int,
+    guess: int,
+    fits: Callable[[str], Prompt | Refusal],
+) -> tuple[int, Prompt | Refusal]:
+    """The most sentences from number ``at`` on that fit into one window, and its prompt.
+
+    Where not even the first fits: none, and the reason. ``guess`` sentences are tried first,
+    then growing steps away from there, then bisection.
+    """
+    left = len(spans) - at
+    low, high, step = 0, left + 1, 1
+    best: Prompt | Refusal | None = None
+    count = min(guess, left)
+    while low < count < high:
+        found = fits(text[spans[at][0] : spans[at + count - 1][1]])
+        if isinstance(found, Prompt):
+            low, best = count, found
+        else:
+            high, best = count, best if low else found
+        if high > left:
+            count = min(low + step, left)
+        elif low == 0:
+            count = max(high - step, min(high - 1, 1))
+        else:
+            count = (low + high) // 2
+        step *= 2
+    return low, best or Refusal("the report is empty")
+
+
+def _cut(text: str, start: int, end: int) -> int | None:
+    """White space in ``text[start:end]``, the last before the middle or the first behind it."""
+    middle = (start + end) // 2
+    left = max(text.rfind(char, start + 1, middle) for char in SPACES)
+    right = SPACE.search(text, middle, end - 1)
+    found = [place for place in (left, right.start() if right else -1) if place > 0]
+    return min(found, key=lambda place: abs(place - middle)) if found else None

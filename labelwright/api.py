@@ -83,7 +83,7 @@ class Labeler:
         self, items: Iterable[Report | Reject]
     ) -> Iterator[tuple[Report | Reject, Prediction | Reject]]:
         """What came in beside what came out, in order; rejects that come in pass."""
-        from inference.cut import SectionCut
+        from labelwright.text.sections import SectionCut
 
         cut, source = SectionCut(self._loaded.sections), iter(items)
         while block := list(islice(source, self._loaded.window)):

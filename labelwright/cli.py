@@ -79,7 +79,7 @@ COMMANDS = {
         resumes=True,
     ),
     "pretrain": Command(
-        "notes -> encoder that was trained on with their masked words",
+        "notes -> encoder, pre-trained further on their masked words",
         "train",
         "PRETRAIN",
         passes_on=True,
@@ -95,10 +95,10 @@ COMMANDS = {
     "label": Command("reports -> labels, in batch", "labeling.command", resumes=True),
     "phrases": Command("documents -> their phrases, for a teacher to label", "phrases"),
     "pseudo-label": Command(
-        "sure answers of a labeling run -> more training data",
+        "confident answers of a labeling run -> more training data",
         "pseudo_label",
     ),
-    "eval": Command("predictions and gold -> comparison page", "comparing.command"),
+    "eval": Command("predictions and reference labels -> comparison page", "comparing.command"),
     "eval ablation": Command(
         "labeling with and without similar reports -> comparison page",
         "comparing.ablation",

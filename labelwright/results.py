@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelwright.errors import InputError
+from labelwright.errors import ConfigError, InputError
 from labelwright.io.jsonl import read_jsonl
 from labelwright.label_set import LabelSet
 from labelwright.records import Prediction
@@ -58,3 +58,32 @@ def manifest_beside(path: str | Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def left_to_cut(paths: Sequence[Path], choice: str) -> str:
+    """What is still to be cut from these files: nothing if ``labelwright build`` did it.
+
+    The reports of a data folder hold the chosen sections only; cutting them again could take
+    more away, since a choice such as the last paragraph finds another one in what is left.
+
+    Raises:
+        ConfigError: some of the files were cut so and others were not.
+    """
+    built = {_built_with(path) for path in paths}
+    if choice == "full" or choice not in built:
+        return choice
+    if built != {choice}:
+        raise ConfigError(
+            f"some of the files are already cut to {choice!r} by labelwright build, others not",
+            remedy="label them in runs of their own",
+        )
+    return "full"
+
+
+def _built_with(path: Path) -> str | None:
+    """The sections that a data folder's reports were cut to; ``None`` for any other file."""
+    if not path.name.endswith(".reports.jsonl"):
+        return None
+    manifest = manifest_beside(path)
+    known = path.name in (manifest.get("files") or {})
+    return str(manifest.get("sections")) if known else None

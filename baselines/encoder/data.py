@@ -1,23 +1,88 @@
-"""Texts and labels of a data folder, joined by id, for training an encoder."""
+"""Texts and labels of a data folder, joined by id, for training an encoder.
+
+Token ids are those of the text with white space evened out, cut at the context limit. The cut is
+the published one (the first tokens and the closing token are kept), but it is always reported.
+"""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from baselines.encoder.text import BATCH, TextEncoder
-from labelwright.errors import ConfigError, InputError
+from labelwright.errors import CheckpointError, ConfigError, InputError
 from labelwright.io.data_folder import AGAIN, REPORTS, DataFolder, joined
 from labelwright.label_set import LabelSet
 from labelwright.tasks.certainty.table import read_labels
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+BATCH = 512
+"""Texts that are best encoded together."""
+LETTERS_PER_TOKEN = 64
+"""A text with more letters than this per token of the limit is first tried by its beginning, so
+that one of many megabytes costs no more than any other that is cut."""
+
+
+class Tokens(NamedTuple):
+    """One report; ``cut`` says whether its end did not fit."""
+
+    ids: tuple[int, ...]
+    cut: bool
+
+
+class TextEncoder:
+    """Turns texts into tokens of at most ``limit``.
+
+    Args:
+        limit: the longest sequence, with the tokenizer's opening and closing token.
+
+    Raises:
+        CheckpointError: the tokenizer does not put a classification token first.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, *, limit: int) -> None:
+        self._tokenizer = tokenizer
+        self.limit = limit
+        frame = self._tokens([""])[0]
+        if len(frame) != 2 or frame[0] != tokenizer.cls_token_id:
+            raise CheckpointError(
+                "the tokenizer does not open a text with a classification token",
+                remedy="use an encoder of BERT's kind (BERT, RoBERTa, DeBERTa, ModernBERT, …)",
+                source=str(tokenizer.name_or_path),
+            )
+
+    def encode(self, texts: Sequence[str]) -> list[Tokens]:
+        """One result per text, in order."""
+        even = [" ".join(text.split()) for text in texts]
+        starts = [text[: LETTERS_PER_TOKEN * self.limit] for text in even]
+        found = self._tokens(starts) if starts else []
+        for row, (whole, start) in enumerate(zip(even, starts, strict=True)):
+            if len(start) < len(whole) and len(found[row]) <= self.limit:
+                found[row] = self._tokens([whole])[0]
+        return [self._fitted(ids) for ids in found]
+
+    def _fitted(self, ids: Sequence[int]) -> Tokens:
+        if len(ids) <= self.limit:
+            return Tokens(tuple(ids), cut=False)
+        return Tokens((*ids[: self.limit - 1], ids[-1]), cut=True)
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids; a special token that a report spells out is read as ordinary letters."""
+        encoded = self._tokenizer(
+            list(texts), truncation=False, padding=False, split_special_tokens=True, verbose=False
+        )
+        return [list(ids) for ids in encoded["input_ids"]]
+
 
 LABELS = "{}.labels.csv"
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from baselines.encoder.checkpoint import LoadedEncoder, load_encoder
+from baselines.encoder.data import TextEncoder, Tokens
 from baselines.encoder.model import Padding
-from baselines.encoder.text import TextEncoder, Tokens
 from baselines.labeler import EMPTY, EncoderBased
 from labelwright.records import Certainty, Prediction, Reject, Report
 from labelwright.runtime.progress import tell

@@ -14,11 +14,10 @@ from baselines.arguments import Settings as AnySettings
 from baselines.arguments import Task
 from baselines.encoder.arguments import Settings
 from baselines.encoder.checkpoint import load_encoder
-from baselines.encoder.data import Lengths, Rows, encode_split, read_split
+from baselines.encoder.data import Lengths, Rows, TextEncoder, encode_split, read_split
 from baselines.encoder.model import EncoderModel
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import context_of, find_encoder, load_parts
-from baselines.encoder.text import TextEncoder
 from labelwright.errors import CheckpointError, ConfigError
 from labelwright.io.data_folder import REPORTS, DataFolder
 from labelwright.io.run_folder import START

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from baselines.encoder.model import AroundEncoder
-from baselines.pretrain.losses import IGNORED, contrastive_loss, masked_loss
+from baselines.pretrain.masking import IGNORED, contrastive_loss, masked_loss
 
 HEADS = ("cls", "lm_head")
 """What the prediction heads of BERT's and RoBERTa's kind are called."""
@@ -72,7 +72,7 @@ class PretrainModel(AroundEncoder):
             attention_mask: 1 where there is a token.
             targets: the masked tokens' ids, -100 elsewhere.
             teacher_ids, teacher_mask: the same texts as the teacher reads them.
-            positives, candidates: see :func:`baselines.pretrain.losses.contrastive_loss`.
+            positives, candidates: see :func:`baselines.pretrain.masking.contrastive_loss`.
         """
         inputs = embedded(self.lm, self.labels, input_ids, self.vocabulary)
         wanted = targets != IGNORED

@@ -15,19 +15,16 @@ from array import array
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-from inference.decode.decoder import Decoder
-from inference.prompts import PromptWriter, Refusal
-from inference.windows import TextReader
+from inference.prompts import Refusal
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.labelers.nothing import NO_WORDS, nothing_said, told, too_long
 from labelwright.records import Answer, Section, Span
 from labelwright.tasks import kind_of
 from labelwright.tasks.base import Part
-from labelwright.text.clauses import clause_spans
-from labelwright.text.sentences import sentence_spans
+from labelwright.text.sentences import clause_spans, sentence_spans
 
 LONGEST = 500
 """Characters of a sentence that may come again."""
@@ -113,26 +110,26 @@ _MARK = re.compile(r"(?:(?:\(?\d{1,2}[.):]|[-*•–])\s+)+")
 """The number or mark of a list item."""
 
 
+class Reader(Protocol):
+    """What answers texts."""
+
+    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
+        """One answer or refusal each, in order."""
+        ...
+
+
 class SentenceReader:
     """Answers whole reports by asking their sentences.
 
     Args:
-        long: ``windows`` reads a sentence beyond the context in parts, ``reject`` refuses it.
+        reader: answers a sentence.
         clauses: whether the clauses of a sentence are asked by themselves.
     """
 
-    def __init__(
-        self,
-        label_set: LabelSet,
-        writer: PromptWriter,
-        decoder: Decoder,
-        *,
-        long: str,
-        clauses: bool = False,
-    ) -> None:
+    def __init__(self, label_set: LabelSet, reader: Reader, *, clauses: bool = False) -> None:
         self._label_set = label_set
         self._kind = kind_of(label_set)
-        self._reader = TextReader(label_set, writer, decoder, long=long)
+        self._reader = reader
         self._clauses = clauses
         self._known = Remembered(REMEMBERED)
 
@@ -192,7 +189,7 @@ def sentences(
 
     Args:
         sections: of the report where they are known; else they are found by their headings.
-        clauses: ask the clauses of a sentence (:mod:`labelwright.text.clauses`), each as if it
+        clauses: ask the clauses of a sentence (:mod:`labelwright.text.sentences`), each as if it
             were one, with a capital.
     """
     parts = told(text, sections)

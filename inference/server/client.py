@@ -99,7 +99,7 @@ class ServerClient:
     goes to the address that was given, or nowhere.
 
     Args:
-        concurrency: requests under way at the same time.
+        concurrency: requests at the same time.
         timeout: seconds for one whole answer.
         key: sent as a bearer token; read from :data:`KEY_VARIABLE` if not given.
     """

@@ -87,7 +87,7 @@ class ServerLabeler:
                 wrote, label set, sections and context are read from there.
             decode: ``free`` or ``constrained`` (only valid answers).
             kind: a name of :data:`inference.server.kinds.KINDS`, or found out.
-            concurrency: requests under way at the same time.
+            concurrency: requests at the same time.
             timeout: seconds for one answer.
             allow_remote: whether report text may leave this machine.
             folder: the model's folder as training wrote it, where ``model`` is another name.

@@ -55,8 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the page."""
     from eval.page.evidence_page import MOST, collect, write_page
-    from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports
+    from labelwright.results import left_to_cut
+    from labelwright.text.sections import SectionCut
 
     options = EvidenceOptions.from_flags(arguments)
     file = predictions_file(options.pred)

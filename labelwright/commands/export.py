@@ -213,11 +213,11 @@ def _gguf(options: ExportOptions) -> None:
 
 def _texts(reports: Path, model: str, count: int) -> list[str]:
     """The first reports of the file, cut to the sections that the model reads."""
-    from inference.cut import SectionCut
     from labelwright.checkpoint import load_task
     from labelwright.readers import read_reports
     from labelwright.readers.options import ReadOptions
     from labelwright.records import Report
+    from labelwright.text.sections import SectionCut
 
     _, task = load_task(model)
     items = SectionCut(task.sections).stream(read_reports([reports], ReadOptions()))

@@ -70,15 +70,18 @@ class AnnotationOptions(Options, group=ANNOTATED):
     """How annotated input is read; its fields are those of :class:`ReadOptions`."""
 
     encoding: str | None = flag(
-        "of text files (default: UTF-8; of CSV also Windows-1252 and UTF-16, as found)",
+        "character encoding of text files (default: UTF-8; of CSV also Windows-1252 and "
+        "UTF-16, found out)",
         group=INPUT,
         metavar="NAME",
     )
     input_format: str | None = flag(
-        "where suffix or folder do not tell", group=INPUT, choices=tuple(FORMATS)
+        "the format, where file suffix or folder do not show it",
+        group=INPUT,
+        choices=tuple(FORMATS),
     )
     bad_annotations: str = flag(
-        "reject the report, drop the annotation, or repair it where that can be (default: reject)",
+        "reject the report, drop the annotation, or repair it where possible (default: reject)",
         default="reject",
         choices=BAD_ANNOTATIONS,
     )
@@ -93,11 +96,12 @@ class AnnotationOptions(Options, group=ANNOTATED):
     )
     offset_unit: str | None = flag(
         "what offsets count (default: doccano utf-16; Label Studio what fits, and a region "
-        "that fits both ways is bad)",
+        "that fits both ways counts as bad)",
         choices=UNITS,
     )
     mention_edges: str = flag(
-        "white space at the edges of mentions: trim it, counted, or keep it (default: trim)",
+        "white space at the edges of mentions: trim it (and count how often), or keep it "
+        "(default: trim)",
         default="trim",
         choices=EDGES,
     )
@@ -129,7 +133,7 @@ class ReadingOptions(AnnotationOptions, group=INPUT):
         "columns to keep as metadata", default=(), type=names, metavar="A,B"
     )
     delimiter: str | None = flag(
-        "what parts the columns of CSV: one sign, or tab (default: found)",
+        "what separates the columns of CSV: one character, or tab (default: found out)",
         type=_delimiter,
         metavar="SIGN",
     )
@@ -140,7 +144,7 @@ class ReadingOptions(AnnotationOptions, group=INPUT):
         metavar="A,B|all",
     )
     table: str | None = flag("of a database: the table with the reports", metavar="NAME")
-    query: str | None = flag("of a database: what gives the reports", metavar="SQL")
+    query: str | None = flag("of a database: the query that returns the reports", metavar="SQL")
     ocr_language: str | None = flag(
         "language of scans for tesseract, such as ita or deu+eng (default: reject scans)",
         group=PAGES,

@@ -1,4 +1,4 @@
-"""``labelwright pseudo-label``: the sure answers of a labeling run -> more training data."""
+"""``labelwright pseudo-label``: the confident answers of a labeling run -> more training data."""
 
 from __future__ import annotations
 

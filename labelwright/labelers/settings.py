@@ -87,14 +87,14 @@ class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
         metavar="DIR",
     )
     server_kind: str | None = flag(
-        "what the server is (default: auto, it is asked)",
+        "kind of server (default: auto, found out)",
         choices=("auto", "vllm", "llama.cpp", "transformers", "openai"),
     )
     concurrency: int | None = flag(
-        "requests under way at the same time (default: 8)", type=positive, metavar="N"
+        "requests at the same time (default: 8)", type=positive, metavar="N"
     )
     server_timeout: int | None = flag(
-        "for one answer (default: 120)", type=positive, metavar="SECONDS"
+        "longest wait for one answer (default: 120)", type=positive, metavar="SECONDS"
     )
     allow_remote: bool | None = switch(
         "allow a server on another machine: report text is sent there", default=None
@@ -120,7 +120,7 @@ class ServerSettings(Options, group=_SERVER, only=(SERVER,)):
     )
     price_out: float | None = flag("price of a million completion tokens", type=_price, metavar="X")
     answer_tokens: int | None = flag(
-        "that an answer may take (default: as the label set or the text needs); give more "
+        "tokens that an answer may have (default: as label set or text need); give more "
         "to models that reason before they answer",
         type=positive,
         metavar="N",
@@ -163,7 +163,7 @@ class NeighbourSettings(Options, group=_SIMILAR, needs=SIMILAR):
         metavar="NAME",
     )
     most_similar: float | None = flag(
-        "reports at least as similar as this (0 to 1) are no neighbours",
+        "leave out reports at least as similar as this (0 to 1)",
         only=(KNN, *ASKED),
         type=float,
         metavar="S",
@@ -187,7 +187,7 @@ class ModelSettings(Options, group=_MODEL):
     """How a model reads."""
 
     batch_size: int | None = flag(
-        "reports generated together (default: 8 on CPU, 64 on a GPU)",
+        "reports read together (default: 8 on CPU, 64 on a GPU)",
         only=LOADED,
         type=positive,
         metavar="N",
@@ -205,26 +205,26 @@ class ModelSettings(Options, group=_MODEL):
         metavar="WAY",
     )
     batch_tokens: int | None = flag(
-        "tokens computed together by one-pass and constrained (default: 512 on CPU, "
+        "tokens computed together in one-pass and constrained decoding (default: 512 on CPU, "
         "2048 there for models below 50 million parameters, 16384 on a GPU)",
         only=(MODEL,),
         type=positive,
         metavar="N",
     )
     calibration: str | Path | None = flag(
-        "calibration.json of a comparison: temper the probabilities as fitted there "
+        "calibration.json of a comparison: scale the probabilities by its temperatures "
         "(default: the file of that name in the model's folder, if it has one)",
         needs=CHOICES,
         metavar="FILE|none",
     )
     quantize: str | None = flag("int8 or nf4 weights (bitsandbytes)", only=(MODEL,), metavar="KIND")
     deterministic: bool | None = switch(
-        "one report at a time: the same bits whatever is labeled beside it",
+        "one report at a time: identical to the bit, whatever else is labeled",
         default=None,
         only=(MODEL,),
     )
     long: str | None = flag(
-        "a report beyond the model's context: read in parts (the default) or reject",
+        "a report longer than the model's context: read in parts (the default) or reject",
         only=(MODEL,),
         choices=("windows", "reject"),
     )
@@ -241,7 +241,7 @@ class ModelSettings(Options, group=_MODEL):
         metavar="WAY",
     )
     threshold: float | None = flag(
-        "for taggers: from which probability on a mention counts (with several tags a word a tag); "
+        "for taggers: the least probability of a mention (with several tags a word, of a tag); "
         "for --model dictionary: in which share of its occurrences a string must have been marked "
         "(default: as tuned on validation)",
         only=(DICTIONARY, TAGGER),
@@ -282,14 +282,14 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
     """
 
     model: str | None = flag(
-        "a folder that training wrote, a model of the hub, the rule-based labeler, "
+        "the folder of a trained model, a model of the Hugging Face hub, the rule-based labeler, "
         "or the votes of similar reports "
         "(default: for chexpert-14 the small model that comes with labelwright, with the rules as "
         "second reader, who decides)",
         metavar="DIR|HUB_NAME|rules|knn|dictionary",
     )
     label_set: LabelSet | str | Path | None = flag(
-        f"for a model that brings none (rules: {RULES_LABEL_SET} if not given)",
+        f"of a model that has none of its own (rules: {RULES_LABEL_SET} if not given)",
         only=tuple(name for name in WORDS if name != KNN),
         metavar="FILE|NAME",
     )

@@ -8,9 +8,11 @@ that it does not know (``LUNGS:`` inside the findings) stay part of their sectio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from labelwright.records import Section
+from labelwright.errors import ConfigError
+from labelwright.records import Reject, Report, Section
 from labelwright.text.column_names import part_of
 from labelwright.text.mimic_sections import mimic_span
 from labelwright.text.section_headings import (
@@ -275,3 +277,46 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int] | None:
         return None
     begin = start + len(part) - len(part.lstrip())
     return begin, begin + len(kept)
+
+
+class SectionCut:
+    """Keeps the chosen sections of every report.
+
+    A report without any heading is kept whole, since there is nothing to cut; one that has
+    headings, but none of the chosen kind, is rejected.
+
+    Args:
+        choice: one of :data:`SECTION_CHOICES`.
+
+    Raises:
+        ConfigError: an unknown choice.
+    """
+
+    def __init__(self, choice: str) -> None:
+        if choice not in SECTION_CHOICES:
+            raise ConfigError(
+                f"unknown choice of sections {choice!r}",
+                remedy=f"choose one of: {', '.join(SECTION_CHOICES)}",
+            )
+        self.choice = choice
+        self.whole = 0
+        """How many reports without headings were kept whole although a section was chosen."""
+
+    def stream(self, items: Iterable[Report | Reject]) -> Iterator[Report | Reject]:
+        """Cut a stream of reports; rejects pass."""
+        for item in items:
+            yield self.cut(item) if isinstance(item, Report) else item
+
+    def cut(self, report: Report) -> Report | Reject:
+        """The report with only its chosen text, or a reject if it has none."""
+        if self.choice == "full":
+            return report
+        sections = report.sections or split_sections(report.text)
+        text = choose(report.text, sections, self.choice)
+        if text.strip():
+            return replace(report, text=text, sections=())
+        if all(section.name == BODY for section in sections):
+            self.whole += 1
+            return report
+        wanted = "findings or impression" if self.choice == "both" else self.choice
+        return Reject(report.id, report.source, report.row, f"the report has no {wanted} section")

@@ -1,7 +1,7 @@
 """What the review app asks of a task kind: its values as items that people keep, change or delete.
 
 A kind's form is the attribute ``FORM`` of ``review/kinds/<kind>.py``; kinds whose answers are
-choices need none (:mod:`review.kinds.choices`).
+choices need none (:mod:`review.kinds.forms`).
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import torch
 from conftest import REPORTS
 from sklearn.metrics import f1_score
 
+from baselines.encoder.data import TextEncoder
 from baselines.encoder.model import EncoderModel, scores
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import context_of, load_parts
-from baselines.encoder.text import TextEncoder
 from labelwright.errors import CheckpointError
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 from close_tools import weights_apart
 from processes.forks import Forks
+from processes.ports import free_port
 
 from baselines.encoder.arguments import RECIPES, parse
 from baselines.encoder.labeler import EncoderLabeler
@@ -334,10 +334,8 @@ def test_two_processes_learn_what_one_does(
     """
     out = tmp_path / "out"
     mine = command(data, out, "--num_train_epochs=1", "--per_device_train_batch_size=9")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
-    world |= {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    world = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    world |= {"ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     ranks = ({"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(2))
     for process in [forks.start(*mine, env=world | rank) for rank in ranks]:
         assert process.wait() == 0, process.err[-3000:]

@@ -12,9 +12,15 @@ import torch
 from torch import nn
 
 from baselines.tagger.choices import BIAS, EMBEDDING, HEADS
-from baselines.tagger.losses import consistency, word_loss
 from baselines.tagger.sections import dropped
-from baselines.tagger.token_classifier import Objective, SectionFusion, TokenClassifier, WordPadding
+from baselines.tagger.token_classifier import (
+    Objective,
+    SectionFusion,
+    TokenClassifier,
+    WordPadding,
+    consistency,
+    word_loss,
+)
 
 
 def logs(rows: list[list[float]]) -> torch.Tensor:

@@ -171,5 +171,5 @@ def test_a_page_is_not_turned_while_rows_that_fit_are_looked_for(
           document.getElementById("after").click();
         }"""
     )
-    phone.locator("#count", has_text="1 of 45").wait_for(timeout=5_000)
+    phone.locator("#count", has_text="1 of 45").wait_for()
     assert phone.locator("h2").all_inner_texts() == ["r30"]

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from processes.ports import free_port
+
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
 from labelwright.tasks.certainty.answer import render
@@ -108,9 +110,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def transformers_serve(model: Path) -> Iterator[str]:
     """``transformers serve`` with a model, as a process of its own, for the length of a block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     program = Path(sys.executable).with_name("transformers")
     words = ["serve", str(model), "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}

@@ -20,8 +20,8 @@ from inference.decode.packed import Engine
 from inference.labeler import Labeler
 from inference.light import load as light_load
 from inference.light.engine import LightEngine
+from inference.light.load import LightTokenizer
 from inference.light.model import LightModel
-from inference.light.tokenizer import LightTokenizer
 from labelwright.errors import CheckpointError
 from labelwright.records import Prediction
 from labelwright.shipped import MODELS

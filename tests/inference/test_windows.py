@@ -13,10 +13,10 @@ from close_tools import close
 from conftest import REPORTS
 from decoding_tools import KNEE, B, N, P, U, letter_tokenizer, make_loaded
 
+from inference.engine import TextReader
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
-from inference.prompts import Prompt, PromptWriter, Refusal
-from inference.windows import MOST_WINDOWS, TextReader, split
+from inference.prompts import MOST_WINDOWS, Prompt, PromptWriter, Refusal, split
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Certainty, Prediction, Reject, Report

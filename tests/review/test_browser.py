@@ -42,16 +42,17 @@ class Served:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         self.app = make_app(store, ServeOptions(port=port))
         config = uvicorn.Config(
             self.app, port=port, log_level="error", access_log=False, lifespan="off", ws="none"
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [listening]}, daemon=True
+        )
         self._thread.start()
         while not self._server.started:
             time.sleep(0.01)
@@ -122,7 +123,7 @@ class Page:
 
     def open(self) -> Any:
         tab = self.context.new_page()
-        tab.set_default_timeout(8000)
+        tab.set_default_timeout(60_000)
         tab.on("console", lambda m: self._heard(m.text))
         tab.on("pageerror", lambda error: self.faults.append(str(error)))
         tab.on(

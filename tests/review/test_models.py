@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
 import json
 import os
 import shutil
-import socket
 import struct
 import subprocess
 import tarfile
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from processes.ports import free_port
 from review_tools import TYPES, Worker, project, take_in
 
 from labelwright.errors import CheckpointError, ConfigError, InputError
+from labelwright.io.lock import locked
 from labelwright.label_set import LabelSet
 from labelwright.records import Report
 from review.checking import problems
+from review.leftovers import passing, sweep
 from review.models import add_model, choose, chosen, get_model, models
 from review.store.store import Settings, Store, create, open_store
 
@@ -157,6 +162,29 @@ BOMBS = {
 }
 
 
+def test_a_sweep_lets_alone_what_is_being_unpacked(store: Store) -> None:
+    """Also a folder that is made but not yet held: making and sweeping wait for each other."""
+    with passing(store) as folder:
+        (folder / "half.json").write_text("{}")
+        assert sweep(store) == 0
+        assert (folder / "half.json").exists()
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "half.json").write_text("{}")
+    busy = os.open(store.folder, os.O_RDONLY)
+    fcntl.flock(busy, fcntl.LOCK_EX)
+    sweeping = threading.Thread(target=sweep, args=(store,))
+    sweeping.start()
+    sweeping.join(0.1)
+    assert sweeping.is_alive()
+    with locked(folder):
+        os.close(busy)
+        sweeping.join()
+        assert (folder / "half.json").exists()
+    assert sweep(store) == 1
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_small_file_that_unpacks_to_much_is_refused(
     store: Store, tmp_path: Path, bomb: str
@@ -230,15 +258,6 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         process.wait()
 
 
-def free_port() -> int:
-    """A port whose neighbour ten thousand above exists, which SeaweedFS takes too."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            if (port := int(probe.getsockname()[1])) < 55000:
-                return port
-
-
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     """Until the first write succeeds: the port opens before the volume server has joined."""
     import obstore
@@ -247,7 +266,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
     retry: RetryConfig = {"max_retries": 0, "retry_timeout": timedelta(seconds=5)}
     at = from_url(url, retry_config=retry)
-    until = time.monotonic() + 40
+    until = time.monotonic() + 240
     while time.monotonic() < until and process.poll() is None:
         try:
             obstore.put(at, "ready", b"yes")
@@ -294,8 +313,8 @@ def postgres(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Databa
         pytest.skip("PostgreSQL is started as nobody, which root alone can do")
     if not found.is_file() or shutil.which("runuser") is None:
         pytest.skip("PostgreSQL's programs are not installed")
-    home = Path("/tmp") / f"labelwright-pg-{tmp_path.parent.name}-{free_port()}"
-    home.mkdir(mode=0o755)
+    home = Path(tempfile.mkdtemp(prefix="labelwright-pg-", dir="/tmp"))
+    home.chmod(0o755)
     shutil.chown(home, "nobody")
     data, port = home / "data", free_port()
     secret = home / "secret"

@@ -288,13 +288,13 @@ def test_connections_that_send_nothing_are_closed_and_one_address_cannot_have_al
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing at all, half a head, and half a second one; whole requests are answered meanwhile."""
-    monkeypatch.setattr(connections, "SECONDS", 0.3)
+    monkeypatch.setattr(connections, "SECONDS", 0.8)
     monkeypatch.setattr(connections, "OF_ONE", 4)
     app = make_app(store, ServeOptions())
     config = uvicorn.Config(
         app, port=0, http=protocol(()), log_level="critical", lifespan="off", ws="none"
     )
-    config.timeout_keep_alive = 1
+    config.timeout_keep_alive = 60
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -304,16 +304,16 @@ def test_connections_that_send_nothing_are_closed_and_one_address_cannot_have_al
     whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     opened = []
     for sent in (b"", whole[:20], whole + whole[:20], whole):
-        opened.append(socket.create_connection(address, timeout=10))
+        opened.append(socket.create_connection(address, timeout=120))
         if whole in sent:
             answered(opened[-1], sent)
         else:
             opened[-1].sendall(sent)
-    with socket.create_connection(address, timeout=10) as more, contextlib.suppress(OSError):
+    with socket.create_connection(address, timeout=120) as more, contextlib.suppress(OSError):
         assert more.recv(1) == b""
     for each in opened[:3]:
         each.settimeout(0.2)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 120
         while not closed(each):
             assert time.monotonic() < until
             assert b"200 OK" in answered(opened[3], whole)  # else it would be closed as unused

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from review.text.lines import Page
 from review.text.words import covering, letters, words
-from review.web.colours import DARK, LIGHT
+from review.web.app import DARK, LIGHT
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ CRASHES = [
     ("build", "data_builders.prepare:_changed", 8, "raise"),
     ("build", "data_builders.prepare:_changed", 8, "kill"),
     ("train", "sft.encode:Encoder._batch", 1, "raise"),
-    ("train-encoder", "baselines.encoder.text:TextEncoder.encode", 2, "raise"),
+    ("train-encoder", "baselines.encoder.data:TextEncoder.encode", 2, "raise"),
     ("label-model", "inference.labeler:Labeler.label_reports", 2, "raise"),
     ("label-rules", "baselines.rules.labeler:RulesLabeler._label", 8, "raise"),
     ("label-rules", "baselines.rules.labeler:RulesLabeler._label", 8, "kill"),

@@ -44,20 +44,23 @@ class GrammarOptions(Options):
     """Reports of the grammar."""
 
     synthetic: int = flag(
-        "N reports of the grammar instead of FILE", default=0, type=positive, metavar="N"
+        "N synthetic reports instead of FILE", default=0, type=positive, metavar="N"
     )
     balance: float | None = flag(
-        "share of the grammar's reports that draw rare and common certainties alike "
+        "share of the synthetic reports in which rare and common certainties are as likely "
         "(0 to 1, default 0)",
         beside="synthetic",
         type=float,
         metavar="SHARE",
     )
     noise: float | None = flag(
-        "slips in its text (0 to 1, default 1)", beside="synthetic", type=float, metavar="AMOUNT"
+        "typing errors in their text (0 to 1, default 1)",
+        beside="synthetic",
+        type=float,
+        metavar="AMOUNT",
     )
     brief: float | None = flag(
-        "share of its reports that are of one to three statements (0 to 1, default 0)",
+        "share of them with one to three statements only (0 to 1, default 0)",
         beside="synthetic",
         type=float,
         metavar="SHARE",
@@ -153,7 +156,7 @@ class EntityOptions(Options, group=NOTES):
         metavar="FILE|DIR",
     )
     silver_repair: str | None = flag(
-        "lists of labels that have not a label per word: drop the phrase (default), pad "
+        "lists of labels with more or fewer labels than words: drop the phrase (default), pad "
         "shorter ones with O, cut longer ones, or both",
         beside="silver",
         choices=REPAIRS,
@@ -234,7 +237,7 @@ class RecordOptions(Options, group=RECORDS):
         "one split"
     )
     augment: int = flag(
-        "add N variants of every training report: other words, order and look, same labels",
+        "add N variants of every training report: other words, order and layout, same labels",
         default=0,
         type=positive,
         metavar="N",
@@ -265,7 +268,9 @@ class SplitOptions(Options, group=SPLITS):
         "id of that table", beside="split_file", default=(), type=names, metavar="A,B"
     )
     seed: int = flag("seed of the split and the grammar (default 13)", default=13, type=seed)
-    duplicates: str = flag("reports of equal text", default="keep", choices=("keep", "drop"))
+    duplicates: str = flag(
+        "reports with the same text: keep or drop them", default="keep", choices=("keep", "drop")
+    )
     leakage: str = flag(
         "where --split-file puts a patient or a text into two splits; keep-texts: stop for "
         "patients, count and keep equal texts of different patients",

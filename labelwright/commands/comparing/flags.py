@@ -53,7 +53,8 @@ class CompareOptions(Options):
     )
     metric: str | None = read_by(lambda given: given.metric)
     margin: float = flag(
-        "largest acceptable loss, chosen before seeing the result (default: %(default)s)",
+        "non-inferiority margin: the largest acceptable loss, chosen before seeing the result "
+        "(default: %(default)s)",
         group=TESTS,
         default=0.02,
         type=float,
@@ -164,7 +165,7 @@ class EvalOptions(AnnotationOptions, CompareOptions):
         choices=("model", "observation"),
     )
     accuracy: float = flag(
-        "accuracy wished for labels that no person sees (default: %(default)s)",
+        "target accuracy of labels that no person reviews (default: %(default)s)",
         group=SURE,
         default=0.99,
         type=float,

@@ -89,8 +89,9 @@ def check_images(options: SourceOptions, embedder: Embedder) -> None:
 
 
 def _of_files(options: SourceOptions) -> Source:
-    from inference.cut import SectionCut, left_to_cut
     from labelwright.readers import read_reports, scan
+    from labelwright.results import left_to_cut
+    from labelwright.text.sections import SectionCut
     from retrieval.index import TRAIN
     from retrieval.index_sources import LabelTable, from_reports
 
@@ -239,7 +240,7 @@ class AugmentOptions(Options):
         metavar="NAME",
     )
     most_similar: float | None = flag(
-        "reports at least as similar as this (0 to 1) are no neighbours", type=float, metavar="S"
+        "leave out reports at least as similar as this (0 to 1)", type=float, metavar="S"
     )
     out: Path = flag("the data folder to write", required=True, type=Path, metavar="DIR")
     overwrite: bool = switch("replace an earlier build")

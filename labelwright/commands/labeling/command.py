@@ -70,7 +70,9 @@ class LabelOptions(ReadingOptions):
     )
     limit: int | None = flag("stop after N rows", type=positive, metavar="N")
     shard_rows: int | None = flag(
-        "rows stored together; a stopped job keeps its first value", type=positive, metavar="N"
+        "rows stored together; a resumed job keeps the number it began with",
+        type=positive,
+        metavar="N",
     )
     also: tuple[str, ...] = flag(
         "further files: parquet (predictions.parquet), omop (note_nlp.csv), fhir "
@@ -93,8 +95,8 @@ class LabelOptions(ReadingOptions):
         group=RESULTS,
     )
     dry_run: int | None = flag(
-        f"label N rows spread over the input (default: {DRY_ROWS}), write nothing, say what "
-        "all would take",
+        f"label N rows spread over the input (default: {DRY_ROWS}), write nothing, estimate "
+        "what all would take",
         group=RESULTS,
         type=positive,
         nargs="?",
@@ -178,12 +180,12 @@ def _to_standard_output(options: LabelOptions) -> int:
 
 def perform(options: LabelOptions) -> str:
     """Label into a folder; what to say at the end."""
-    from inference.cut import left_to_cut
     from inference.runs.interrupt import terminable
     from inference.runs.merge import id_clash
     from inference.runs.watch import Watch
     from labelwright.readers import scan
     from labelwright.readers.formats import format_of
+    from labelwright.results import left_to_cut
 
     options.check()
     request = request_of(options, options.settings, options.spread)
@@ -278,8 +280,8 @@ class Task:
 
     def reports(self) -> Iterable[Report | Reject]:
         """Open the inputs: reports cut to what is read, and rejects, in order."""
-        from inference.cut import SectionCut
         from labelwright.readers import read_reports
+        from labelwright.text.sections import SectionCut
 
         cut = SectionCut(self.cut_to)
         items = islice(read_reports(self.files, self.reading), self.limit)

@@ -64,8 +64,9 @@ class ImportOptions(OptionalReadingOptions, ProjectOptions, group="review"):
 
 def take(options: ImportOptions) -> str:
     """Take everything in; what it brought."""
-    from inference.cut import SectionCut, left_to_cut
     from labelwright.commands.evidence import as_labeled
+    from labelwright.results import left_to_cut
+    from labelwright.text.sections import SectionCut
     from review import importing
 
     if (options.mongo is None) != (options.mongo_collection is None):

@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from labelwright.label_set import LabelSet
-from labelwright.tasks.bytewise import ByteWise
+from labelwright.tasks.bytewise import ByteWise, borders
 from labelwright.tasks.entities.answer import NONE
-from labelwright.text.borders import borders
 
 SEPARATOR = b": "
 

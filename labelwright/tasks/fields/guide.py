@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from labelwright.label_set import LabelSet
-from labelwright.tasks.bytewise import ByteWise
+from labelwright.tasks.bytewise import ByteWise, borders
 from labelwright.tasks.fields.answer import NONE
 from labelwright.tasks.fields.gold import PARTED
 from labelwright.tasks.fields.normalise import candidates
 from labelwright.tasks.fields.schema import Field, FieldSet, FieldType, fields_of
-from labelwright.text.borders import borders
 
 MOST_VALUES = 50
 """Values of a field with many."""

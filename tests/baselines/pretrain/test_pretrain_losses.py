@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from baselines.epochs import Draws
-from baselines.pretrain.losses import IGNORED, contrastive_loss, masked_loss
-from baselines.pretrain.marking import every_token, windows, words_of_entities
-from baselines.pretrain.masking import ALL, BERT, Masker
+from baselines.pretrain.corpus import every_token, windows, words_of_entities
+from baselines.pretrain.masking import ALL, BERT, IGNORED, Masker, contrastive_loss, masked_loss
 from baselines.pretrain.model import PretrainModel
 from baselines.tagger.words import Pieces
 

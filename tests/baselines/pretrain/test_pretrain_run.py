@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from tagger_tools import CANARY, FLAT, write_notes
 
 from baselines.pretrain.arguments import PRETRAIN
-from baselines.pretrain.losses import IGNORED
+from baselines.pretrain.masking import IGNORED
 from baselines.pretrain.prepare import Ready, prepare
 from baselines.pretrain.sources import Sources
 from labelwright.cli import main

@@ -19,6 +19,7 @@ from inference.decode import by_sentence
 from inference.decode.by_sentence import SentenceReader
 from inference.decode.decoder import DecodeOptions, Decoder
 from inference.decode.one_pass import OnePass
+from inference.engine import TextReader
 from inference.labeler import Labeler, LabelerOptions
 from inference.load import Loaded
 from inference.prompts import Prompt, PromptWriter, Refusal
@@ -55,7 +56,8 @@ def loaded() -> Loaded:
 def reader_of(loaded: Loaded, long: str = "windows") -> tuple[SentenceReader, Counted]:
     counted = Counted(OnePass(loaded, DecodeOptions(batch_size=4, batch_tokens=512)))
     writer = PromptWriter(loaded, room=counted.room)
-    return SentenceReader(loaded.label_set, writer, counted, long=long), counted
+    reader = TextReader(loaded.label_set, writer, counted, long=long)
+    return SentenceReader(loaded.label_set, reader), counted
 
 
 def read(reader: SentenceReader, *texts: str) -> list[Answer | Refusal]:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from inference.decode.line_probs import line_probs
 from inference.decode.part_reader import PartReader, Said, halves_of, total
-from inference.prompts import Prompt, PromptWriter, Refusal
-from inference.windows import split
+from inference.prompts import Prompt, PromptWriter, Refusal, split
 from labelwright.label_set import LabelSet
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Entity, Span

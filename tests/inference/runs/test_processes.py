@@ -123,7 +123,7 @@ from inference.runs.processes import Processes
 if __name__ == "__main__":
     with Processes(None, dict, 1)._pool() as pool:
         print(pool.submit(os.getpid).result(), flush=True)
-        time.sleep(60)
+        time.sleep(900)
 """
 
 

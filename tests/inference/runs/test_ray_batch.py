@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -101,8 +102,7 @@ def until(true: Callable[[], object], seconds: float = 900.0) -> None:
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
     """A short TMPDIR, since Ray's sockets have a longest path."""
-    folder = Path("/tmp") / f"lw{os.getpid()}"
-    folder.mkdir(mode=0o700)
+    folder = Path(tempfile.mkdtemp(prefix="lw", dir="/tmp"))
     yield folder
     subprocess.run(["rm", "-rf", str(folder)], check=True)
 

@@ -136,7 +136,7 @@ def test_a_server_that_fails_for_ever_ends_the_run_and_it_can_go_on(
 def test_a_report_that_hangs_the_server_is_rejected_and_the_others_are_labeled(
     server: Server,
 ) -> None:
-    labeler = connect(server, timeout=2.0, retry=Retry(tries=1, first=0.001))
+    labeler = connect(server, timeout=6.0, retry=Retry(tries=1, first=0.001))
     server.behave = lambda number, body: HANG if CANARY in report_in(body) else says(LINE)
     answers = labeler.label_reports(reports())
     assert [type(answer) for answer in answers] == [
@@ -148,7 +148,7 @@ def test_a_report_that_hangs_the_server_is_rejected_and_the_others_are_labeled(
     ]
     assert isinstance(answers[1], Reject)
     assert answers[1].reason == (
-        "the server gave no answer within 2 seconds, though it answers others"
+        "the server gave no answer within 6 seconds, though it answers others"
     )
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from inference.decode.by_sentence import sentences
-from labelwright.text.clauses import clause_spans
+from labelwright.text.sentences import clause_spans
 
 BORDERS = {
     "but": ("No pneumothorax, but a moderate effusion persists.", 2),
