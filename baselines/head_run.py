@@ -1,4 +1,4 @@
-"""Training of encoders and taggers: what both have in common beside the training run itself."""
+"""Trainings of encoders: what they have in common beside the training run itself."""
 
 from __future__ import annotations
 
@@ -21,26 +21,18 @@ from labelwright.tasks import kind_of
 from labelwright.text.amounts import amount
 
 METRICS = "metrics.jsonl"
+Data = TypeVar("Data")
 Ready = TypeVar("Ready")
 
 
-class HeadRun(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
-    """One kind of encoder.
+class EncoderRun(TrainingRun[Settings[Task], Data, Ready, Ready]):
+    """A training of an encoder.
 
     Attributes:
         kind: its flags.
-        other: the command for label sets of other tasks.
-        files: the files of a split, with ``{}`` for the split's name; those of ``train`` must
-            be there. The gold file among them says which tasks it can learn.
-        extra: other files of the data folder that decide the result, where they are.
-        decisive: the flags of its own that decide the result.
     """
 
     kind: Kind[Task]
-    other: ClassVar[str]
-    files: ClassVar[tuple[str, ...]]
-    extra: ClassVar[tuple[str, ...]] = ()
-    decisive: ClassVar[tuple[str, ...]]
 
     def help_text(self) -> str:
         """The help of every flag, those of transformers included."""
@@ -50,9 +42,26 @@ class HeadRun(TrainingRun[Settings[Task], DataFolder, Ready, Ready]):
         """Read flags and recipe."""
         return arguments.parse(self.kind, argv)
 
-    def prepare(self, settings: Settings[Task], data: DataFolder, start: Ready) -> Ready:  # noqa: ARG002
+    def prepare(self, settings: Settings[Task], data: Data, start: Ready) -> Ready:  # noqa: ARG002
         """All is done with the start."""
         return start
+
+
+class HeadRun(EncoderRun[Task, DataFolder, Ready]):
+    """One that puts a head on it.
+
+    Attributes:
+        other: the command for label sets of other tasks.
+        files: the files of a split, with ``{}`` for the split's name; those of ``train`` must
+            be there. The gold file among them says which tasks it can learn.
+        extra: other files of the data folder that decide the result, where they are.
+        decisive: the flags of its own that decide the result.
+    """
+
+    other: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]
+    extra: ClassVar[tuple[str, ...]] = ()
+    decisive: ClassVar[tuple[str, ...]]
 
     def open(self, settings: Settings[Task]) -> DataFolder:
         """The data folder, whose label set must be of the right task."""

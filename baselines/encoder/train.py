@@ -4,22 +4,20 @@
     labelwright train-encoder --init_from runs/encoder --data expert/ --output_dir runs/stage-two
     accelerate launch --config_file accelerate_config.yaml -m labelwright.cli train-encoder …
 
-The same command again goes on from the last checkpoint.
-
-The finished folder of an encoder: weights, task, metrics, model card and, last, the manifest.
+The same command again goes on from the last checkpoint. The finished folder holds weights, task,
+metrics, model card and, last, the manifest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.encoder.arguments import ENCODER, EncoderArguments, Settings
 from baselines.encoder.checkpoint import save_encoder
-from baselines.encoder.data import LABELS, Lengths
+from baselines.encoder.data import LABELS
 from baselines.encoder.model import (
-    EncoderModel,
     Padding,
     answers_of,
     parameters_of,
@@ -38,56 +36,12 @@ from labelwright.runtime.training import TrainingResult
 from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase, Trainer
+    from transformers import Trainer
 
 CARD = Path(__file__).parent / "card.md.jinja"
 
 
-def finish(
-    settings: Settings,
-    data: DataFolder,
-    result: TrainingResult,
-    model: EncoderModel,
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    lengths: Mapping[str, Lengths],
-    max_length: int,
-    base_model: str,
-) -> None:
-    """Write the folder. Main process only.
-
-    Args:
-        lengths: counts per split.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    folder = Path(str(settings.training.output_dir))
-    facts = manifest(
-        settings,
-        data,
-        result,
-        command="train-encoder",
-        layout=HEADS,
-        base_model=base_model,
-        files=[kind.format(split) for split in lengths for kind in (REPORTS, LABELS)],
-        counts={split: found.to_json() for split, found in lengths.items()},
-    )
-    save_encoder(
-        folder,
-        model,
-        tokenizer,
-        data.label_set,
-        max_length=max_length,
-        sections=data.sections,
-        base_model=base_model,
-    )
-    shown = {**facts, "parameters": parameters_of(model), "max_length": max_length}
-    write_papers(folder, data, shown, result, card=CARD)
-    write_json(folder / DONE, facts)
-
-
-class EncoderRun(HeadRun[EncoderArguments, Ready]):
+class HeadsRun(HeadRun[EncoderArguments, Ready]):
     """Reports and labels in, an encoder with heads out."""
 
     kind = ENCODER
@@ -141,16 +95,30 @@ class EncoderRun(HeadRun[EncoderArguments, Ready]):
         ready: Ready,
     ) -> None:
         """Write the folder."""
-        finish(
+        folder = Path(str(settings.training.output_dir))
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        facts = manifest(
             settings,
             data,
             result,
-            trainer.accelerator.unwrap_model(trainer.model),
+            command="train-encoder",
+            layout=HEADS,
+            base_model=ready.base,
+            files=[kind.format(split) for split in ready.lengths for kind in (REPORTS, LABELS)],
+            counts={split: found.to_json() for split, found in ready.lengths.items()},
+        )
+        save_encoder(
+            folder,
+            model,
             ready.tokenizer,
-            lengths=ready.lengths,
+            data.label_set,
             max_length=ready.limit,
+            sections=data.sections,
             base_model=ready.base,
         )
+        shown = {**facts, "parameters": parameters_of(model), "max_length": ready.limit}
+        write_papers(folder, data, shown, result, card=CARD)
+        write_json(folder / DONE, facts)
 
     def rehearsal(self, settings: Settings, data: DataFolder, scratch: Path) -> str:
         """Start, heads, reports, steps."""
@@ -169,9 +137,5 @@ class EncoderRun(HeadRun[EncoderArguments, Ready]):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train as the flags and the recipe say; return the exit code.
-
-    Raises:
-        LabelwrightError: the user can mend what is wrong.
-    """
-    return EncoderRun().main(argv)
+    """Train as the flags and the recipe say; return the exit code."""
+    return HeadsRun().main(argv)

@@ -4,9 +4,8 @@
     labelwright pretrain --texts notes.jsonl --model_name_or_path minilm --output_dir encoder
     labelwright train-tagger --model_name_or_path encoder --data records/ --output_dir tagger
 
-The same command again goes on from the last checkpoint.
-
-The finished folder of a pre-training: a plain encoder with its head, its card and manifest.
+The same command again goes on from the last checkpoint. The finished folder holds a plain encoder
+with its head, its card and the manifest.
 """
 
 from __future__ import annotations
@@ -14,14 +13,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from baselines import arguments
 from baselines.encoder.model import parameters_of
 from baselines.epochs import follow
-from baselines.head_run import METRICS, start_of, steps_line
+from baselines.head_run import METRICS, EncoderRun, start_of, steps_line
 from baselines.pretrain.arguments import PRETRAIN, PretrainArguments, Settings, rate_of
-from baselines.pretrain.model import PretrainModel
 from baselines.pretrain.prepare import Ready, held_out_losses, prepare
 from baselines.pretrain.sources import TRAIN, VALIDATION, Sources
 from baselines.tagger.notes import GOLD
@@ -30,7 +27,7 @@ from labelwright.io.jsonl import write_json, write_jsonl, writing
 from labelwright.io.run_folder import DONE, START
 from labelwright.runtime.card import write_card
 from labelwright.runtime.pretrained import silent
-from labelwright.runtime.training import TrainingResult, TrainingRun, facts, say
+from labelwright.runtime.training import TrainingResult, facts, say
 from labelwright.text.amounts import amount
 
 if TYPE_CHECKING:
@@ -41,39 +38,6 @@ CARD = Path(__file__).parent / "card.md.jinja"
 REJECTS = "rejects.jsonl"
 KIND = "masked words"
 """What the manifest says this folder is, where others name the layout of their answers."""
-
-
-def finish(
-    settings: Settings,
-    sources: Sources,
-    result: TrainingResult,
-    model: PretrainModel,
-    ready: Ready,
-    after: dict[str, float],
-) -> None:
-    """Write the folder. Main process only.
-
-    The label tokens are left behind: the folder is an encoder like any other.
-
-    Args:
-        after: the kept state's losses on the held-out texts; empty where there are none.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    folder = Path(str(settings.training.output_dir))
-    found = manifest(settings, sources, result, ready, after)
-    with writing(folder), silent():
-        model.lm.save_pretrained(folder)
-        ready.tokenizer.save_pretrained(folder)
-        shutil.rmtree(folder / START, ignore_errors=True)
-    if sources.rejects:
-        write_jsonl(folder / REJECTS, [reject.to_json() for reject in sources.rejects])
-    write_jsonl(folder / METRICS, result.history, mode=0o644)
-    shown = {**found, "parameters": parameters_of(model.lm), "objective": settings.task.objective}
-    label_set = None if sources.data is None else sources.data.label_set
-    write_card(folder, CARD, label_set, shown)
-    write_json(folder / DONE, found)
 
 
 def manifest(
@@ -120,18 +84,10 @@ def manifest(
     }
 
 
-class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
+class PretrainRun(EncoderRun[PretrainArguments, Sources, Ready]):
     """Texts in, an encoder out that knows their words better."""
 
-    kind: ClassVar[arguments.Kind[PretrainArguments]] = PRETRAIN
-
-    def help_text(self) -> str:
-        """The help of every flag, those of transformers included."""
-        return self.kind.flags.full_help()
-
-    def parse(self, argv: Sequence[str]) -> Settings:
-        """Read flags and recipe."""
-        return arguments.parse(self.kind, argv)
+    kind = PRETRAIN
 
     def open(self, settings: Settings) -> Sources:
         """The data folder and the texts."""
@@ -150,10 +106,6 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
     def start(self, settings: Settings, data: Sources, output: Path) -> Ready:
         """Load or make the model and read the texts."""
         return prepare(settings, data, output)
-
-    def prepare(self, settings: Settings, data: Sources, start: Ready) -> Ready:  # noqa: ARG002
-        """All is done with the start."""
-        return start
 
     def trainer(self, settings: Settings, data: Sources, ready: Ready) -> Trainer:  # noqa: ARG002
         """The plain trainer of transformers, told to look at the loss alone."""
@@ -209,9 +161,22 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
         trainer: Trainer,
         ready: Ready,
     ) -> None:
-        """Write the folder."""
+        """Write the folder: an encoder like any other, since the label tokens are left behind."""
+        folder = Path(str(settings.training.output_dir))
         model = trainer.accelerator.unwrap_model(trainer.model)
-        finish(settings, data, result, model, ready, getattr(self, "_after", {}))
+        found = manifest(settings, data, result, ready, getattr(self, "_after", {}))
+        with writing(folder), silent():
+            model.lm.save_pretrained(folder)
+            ready.tokenizer.save_pretrained(folder)
+            shutil.rmtree(folder / START, ignore_errors=True)
+        if data.rejects:
+            write_jsonl(folder / REJECTS, [reject.to_json() for reject in data.rejects])
+        write_jsonl(folder / METRICS, result.history, mode=0o644)
+        objective = settings.task.objective
+        shown = {**found, "parameters": parameters_of(model.lm), "objective": objective}
+        label_set = None if data.data is None else data.data.label_set
+        write_card(folder, CARD, label_set, shown)
+        write_json(folder / DONE, found)
 
     def rehearsal(self, settings: Settings, data: Sources, scratch: Path) -> str:
         """Start, texts, windows, steps."""
@@ -234,9 +199,5 @@ class PretrainRun(TrainingRun[Settings, Sources, Ready, Ready]):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train as the flags and the recipe say; return the exit code.
-
-    Raises:
-        LabelwrightError: the user can mend what is wrong.
-    """
+    """Train as the flags and the recipe say; return the exit code."""
     return PretrainRun().main(argv)

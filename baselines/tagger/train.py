@@ -4,9 +4,8 @@
     labelwright train-tagger --model_name_or_path FOLDER --head multilabel --data … --output_dir …
     accelerate launch --config_file accelerate_config.yaml -m labelwright.cli train-tagger …
 
-The same command again goes on from the last checkpoint.
-
-The finished folder of a tagger: weights, thresholds, curves, model card and the manifest.
+The same command again goes on from the last checkpoint. The finished folder holds weights,
+thresholds, curves, model card and the manifest.
 """
 
 from __future__ import annotations
@@ -96,52 +95,6 @@ def validated(
             f"{scores['micro_f1']:.3f}",
         )
     return Validated(shape, scores, said)
-
-
-def finish(
-    settings: Settings,
-    data: DataFolder,
-    result: TrainingResult,
-    model: TokenClassifier,
-    ready: Ready,
-    seen: Validated | None,
-) -> None:
-    """Write the folder. Main process only.
-
-    Args:
-        seen: what :func:`validated` found.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    folder = Path(str(settings.training.output_dir))
-    shape = ready.shape if seen is None else seen.shape
-    facts = manifest(
-        settings,
-        data,
-        result,
-        command="train-tagger",
-        layout=TAGS,
-        base_model=ready.base,
-        files=[kind.format(split) for split in ready.splits for kind in (REPORTS, GOLD)],
-        counts={name: split.counts.to_json() for name, split in ready.splits.items()},
-    ) | {
-        "tagger": _facts(ready, shape),
-        "validation": seen and dict(seen.scores),
-    }
-    save_tagger(
-        folder,
-        model,
-        ready.tokenizer,
-        shape,
-        sections=data.sections,
-        base_model=ready.base,
-        normalise=data.path / NORMALISE_FILE,
-    )
-    write_curves(folder, result.history)
-    shown = {**facts, "parameters": parameters_of(model), "max_length": shape.max_length}
-    write_papers(folder, data, shown, result, card=CARD)
-    write_json(folder / DONE, facts)
 
 
 @torch.inference_mode()
@@ -273,8 +226,35 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
         ready: Ready,
     ) -> None:
         """Write the folder."""
+        folder, seen = Path(str(settings.training.output_dir)), self._seen
         model = trainer.accelerator.unwrap_model(trainer.model)
-        finish(settings, data, result, model, ready, self._seen)
+        shape = ready.shape if seen is None else seen.shape
+        facts = manifest(
+            settings,
+            data,
+            result,
+            command="train-tagger",
+            layout=TAGS,
+            base_model=ready.base,
+            files=[kind.format(split) for split in ready.splits for kind in (REPORTS, GOLD)],
+            counts={name: split.counts.to_json() for name, split in ready.splits.items()},
+        ) | {
+            "tagger": _facts(ready, shape),
+            "validation": seen and dict(seen.scores),
+        }
+        save_tagger(
+            folder,
+            model,
+            ready.tokenizer,
+            shape,
+            sections=data.sections,
+            base_model=ready.base,
+            normalise=data.path / NORMALISE_FILE,
+        )
+        write_curves(folder, result.history)
+        shown = {**facts, "parameters": parameters_of(model), "max_length": shape.max_length}
+        write_papers(folder, data, shown, result, card=CARD)
+        write_json(folder / DONE, facts)
 
     def rehearsal(self, settings: Settings, data: DataFolder, scratch: Path) -> str:
         """Start, tags, reports, weights, steps."""
@@ -300,11 +280,7 @@ class TaggerRun(HeadRun[TaggerArguments, Ready]):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Train as the flags and the recipe say; return the exit code.
-
-    Raises:
-        LabelwrightError: the user can mend what is wrong.
-    """
+    """Train as the flags and the recipe say; return the exit code."""
     return TaggerRun().main(argv)
 
 
