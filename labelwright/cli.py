@@ -181,7 +181,7 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code.
 
-    2: the user can mend it; 130: interrupted; 141: nobody reads the standard output.
+    2: the user can fix it; 130: interrupted; 141: nobody reads the standard output.
     """
     wait_asleep()
     quick_products()

@@ -178,7 +178,7 @@ def _run(command: Sequence[str], folder: Path, say: Callable[[str], None]) -> No
         lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""]
         raise OutputError(
             f"labelwright {command[0]} ended with exit code {code}: {lines[-1][:300]}",
-            remedy="see the log, mend it, and run the same command again",
+            remedy="see the log, fix it, and run the same command again",
             source=log,
         )
 

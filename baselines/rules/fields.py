@@ -321,7 +321,7 @@ def _of_file(file: YamlFile, label_set: LabelSet) -> dict[str, Mapping[str, tupl
     for name, each in given.items():
         field = own.by_name.get(name)
         if field is None:
-            file.problem([str(name)], f"{name!r} is no field of {label_set.name}; mend the name")
+            file.problem([str(name)], f"{name!r} is no field of {label_set.name}; correct the name")
             continue
         values = [one.value for one in field.values]
         item = {"patterns": each, "values": values}

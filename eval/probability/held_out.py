@@ -51,7 +51,7 @@ def load_held_out(
     for name in predictions:
         if name not in scored.pred:
             raise ConfigError(
-                f"--calibration-pred {name!r} is none of the labelers",
+                f"--calibration-pred {name!r} is not one of the labelers",
                 remedy=f"use one of: {', '.join(scored.names)}",
             )
     comparison = load(replace(inputs, gold=gold, predictions=predictions, missing="error"))

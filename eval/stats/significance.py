@@ -215,7 +215,7 @@ def checked_reference(comparison: Aligned, reference: str | None) -> str:
     first = comparison.names[0] if reference is None else reference
     if first not in comparison.names:
         raise ConfigError(
-            f"--reference {first!r} is none of the labelers",
+            f"--reference {first!r} is not one of the labelers",
             remedy=f"use one of: {', '.join(comparison.names)}",
         )
     return first

@@ -233,7 +233,7 @@ def test_one_report_with_all_blank_gold(folder: Path, evaluate: Run) -> None:
         (("--pred", "a={d}/nothing.csv"), "no such file"),
         (("--pred", "a={d}/perfect", "--pred", "a={d}/rules.csv"), "two labelers are named 'a'"),
         (("--pred", "={d}/perfect"), "does not name a labeler and a file"),
-        (("--pred", "a={d}/perfect", "--reference", "z"), "none of the labelers; use one of: a"),
+        (("--pred", "a={d}/perfect", "--reference", "z"), "not one of the labelers; use one of: a"),
         (("--pred", "a={d}/perfect", "--margin", "0"), "margin 0 is not between 0 and 1"),
         (("--pred", "a={d}/perfect", "--resamples", "3"), "too few permutations or resamples"),
         (("--pred", "a={d}/perfect", "--seed", "-1"), "--seed is negative"),

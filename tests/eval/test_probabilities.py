@@ -353,7 +353,7 @@ def test_flags_that_do_not_fit(inputs, tmp_path, capsys):
         (["--calibration-gold", gold, "--calibration-pred", f"a={predictions}"], "also scored"),
         (
             ["--calibration-gold", other_gold, "--calibration-pred", f"b={other}"],
-            "none of the labelers",
+            "not one of the labelers",
         ),
         (
             ["--calibration-gold", other_gold, "--calibration-pred", f"a={plain}"],

@@ -185,7 +185,7 @@ def test_an_earlier_report_is_replaced_with_all_its_files(case: Path, tmp_path: 
         (("--metric", "micro_f1_certainty"), "the label set has no certainties"),
         (("--seeds", "ours=one"), "does not name a labeler and its runs"),
         (("--seeds", "ours=a,a"), "names a run twice"),
-        (("--reference", "nobody"), "none of the labelers"),
+        (("--reference", "nobody"), "not one of the labelers"),
         (("--margin", "2"), "margin 2 is not between 0 and 1"),
     ],
 )

@@ -248,7 +248,7 @@ def _points_section(points: dict[str, Points]) -> Section:
     return Section(
         id="points",
         title="Type errors and inventions",
-        lead="Mistakes that show without gold: values that are none of their type, keys that are "
+        lead="Mistakes that show without gold: values that are not of their type, keys that are "
         "no field, and words that the text does not hold. All other mistakes stay unseen.",
         tables=(points_table(points),),
         numbers={name: points_json(found) for name, found in points.items()},

@@ -163,7 +163,7 @@ def categories_section(comparison: FieldComparison, *, include_text: bool) -> Se
     return Section(
         id="categories",
         title="Values outside the categories",
-        lead="What categorical fields were answered with that is none of their values, nor a "
+        lead="What categorical fields were answered with that is not one of their values, nor a "
         "synonym: most frequent first.",
         statements=() if rows else ("No labeler gave any.",),
         notes=()

@@ -174,7 +174,7 @@ def _range(file: YamlFile, path: list[Step], given: object, kind: object) -> Non
     low, high = given
     if kind == "number":
         if not all(end is None or number(end) for end in given):
-            file.problem(path, "the ends of a range are numbers or null; mend them")
+            file.problem(path, "the ends of a range are numbers or null; correct them")
         elif low is not None and high is not None and low > high:
             file.problem(path, f"the range runs from {low} down to {high}; turn it round")
         return
@@ -225,7 +225,7 @@ def check_patterns(file: YamlFile, path: list[Step], item: Mapping[str, Any], ki
     by_value = kind in ("boolean", "categorical")
     if by_value != isinstance(given, dict):
         form = "a mapping from values to expressions" if by_value else "a list of expressions"
-        file.problem(path, f"patterns of {kind} fields are {form}; mend them")
+        file.problem(path, f"patterns of {kind} fields are {form}; correct them")
         return
     values = {
         entry.get("value") if isinstance(entry, dict) else entry
@@ -241,7 +241,7 @@ def check_patterns(file: YamlFile, path: list[Step], item: Mapping[str, Any], ki
             try:
                 compiled(expression)
             except ConfigError as error:
-                file.problem(where, f"{error.what}; mend it")
+                file.problem(where, f"{error.what}; correct it")
 
 
 def _whole(file: YamlFile, whole: Mapping[str, Any], names: Sequence[str], words: Words) -> None:
@@ -293,7 +293,7 @@ def _asked_if(
     file.unknown_keys(path, given, ("field", "is"))
     other = given.get("field")
     if other not in types or other == item.get("name"):
-        file.problem(path, f"asked_if names {other!r}, which is no other field; mend it")
+        file.problem(path, f"asked_if names {other!r}, which is no other field; correct it")
         return
     said = given.get("is", [])
     source = next(one for one in items if one.get("name") == other)
@@ -313,7 +313,7 @@ def _fits(file: YamlFile, path: list[Step], item: Mapping[str, Any], value: obje
     """A value that a condition compares is one that the field can have."""
     kind = item.get("type")
     if kind == "boolean" and not isinstance(value, bool):
-        file.problem(path, f"{item['name']} is true or false, not {value!r}; mend the condition")
+        file.problem(path, f"{item['name']} is true or false, not {value!r}; correct the condition")
     if kind == "categorical":
         known = [
             entry.get("value") if isinstance(entry, dict) else entry
@@ -453,7 +453,9 @@ def _example(names: Sequence[str]) -> Check:
             return
         for name, said in fields.items():
             if name not in names:
-                file.problem([*path, "fields", str(name)], f"{name!r} is no field; mend the name")
+                file.problem(
+                    [*path, "fields", str(name)], f"{name!r} is no field; correct the name"
+                )
             for words in said if isinstance(said, list) else [said]:
                 if words is not None and (not isinstance(words, str) or not words.strip()):
                     file.problem(

@@ -52,7 +52,7 @@ def read(path: Path, label_set: LabelSet) -> Iterator[tuple[int, str, Gold]]:
             yield row, str(line["id"]), of_object(label_set, line["fields"], line)
         except (ValueError, TypeError, KeyError) as error:
             what = str(error.args[0]) if error.args else "a value that is none"
-            raise _wrong(path, row, what, "mend the row, or the label set") from None
+            raise _wrong(path, row, what, "correct the row, or the label set") from None
 
 
 def of_object(
@@ -206,7 +206,7 @@ def _wide(path: Path, label_set: LabelSet, columns: list[str]) -> Iterator[tuple
                 one = given[0] if given else None
                 found[name] = _value(own, field, given if field.many else one)
             except ValueError as error:
-                raise _wrong(path, row, str(error.args[0]), "mend the cell") from None
+                raise _wrong(path, row, str(error.args[0]), "correct the cell") from None
         yield row, delimited.unescape_id(cells[identifier].strip()), _computed(own, found)
 
 
@@ -235,7 +235,7 @@ def _long(path: Path, label_set: LabelSet, columns: list[str]) -> Iterator[tuple
             if len(items) > 1 and not field.many:
                 raise ValueError(f"field {field.name} has several values; add 'many: true' to it")
         except ValueError as error:
-            raise _wrong(path, row, str(error.args[0]), "mend the row") from None
+            raise _wrong(path, row, str(error.args[0]), "correct the row") from None
     del columns
     for name, fields in found.items():
         whole = {
