@@ -13,124 +13,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 HERE = Path(__file__).parent
 LABELED, UNLABELED, SEED = 90, 60, 16
 
 Marked = tuple[str, list[tuple[str, int, int]]]
 """A text, and type, start and end of what is marked in it."""
 
-SLOTS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "dx": (
-        "Diagnose",
-        ("ziekte van Crohn", "colitis ulcerosa", "M. Crohn", "CU", "IBD-unclassified", "Crohn"),
-    ),
-    "loc": (
-        "Ziektelocatie",
-        (
-            *("terminale ileum", "colon", "ileocolon", "ileocoecaal", "duodenum"),
-            *("distale ileum", "jejunum", "sigmoïd"),
-        ),
-    ),
-    "beh": (
-        "Ziektegedrag",
-        (
-            *("stenoserend", "penetrerend", "niet-stenoserend, niet-penetrerend"),
-            *("inflammatoir", "fistelend", "met een stenose"),
-        ),
-    ),
-    "ext": (
-        "Ziekteuitbreiding",
-        (
-            "proctitis",
-            "pancolitis",
-            "linkszijdige colitis",
-            "extensieve colitis",
-            "proctosigmoïditis",
-        ),
-    ),
-    "op": (
-        "Eerdere operatie",
-        (
-            *(
-                "ileocoecaalresectie",
-                "subtotale colectomie",
-                "appendectomie",
-                "hemicolectomie rechts",
-            ),
-            *("strictuurplastiek", "aanleg van een ileostoma"),
-        ),
-    ),
-    "peri": (
-        "Perianale ziekte",
-        (
-            *("perianale fistel", "perianaal abces", "fissura ani", "transsfincterische fistel"),
-            *("seton in situ", "perianale fistels"),
-        ),
-    ),
-}
+_SAID: dict[str, Any] = yaml.safe_load((HERE / "draw_notes_nl.yaml").read_text(encoding="utf-8"))
+SLOTS = {slot: (said["type"], said["words"]) for slot, said in _SAID["slots"].items()}
 """What a slot is filled with, and the type that it is marked with."""
-WHO = ("moeder", "vader", "zus", "broer", "tante", "neef")
-DRUGS = ("infliximab", "adalimumab", "azathioprine", "mesalazine", "vedolizumab", "ustekinumab")
-
-SENTENCES: dict[str, tuple[str, ...]] = {
-    "Reden van komst": (
-        "Controle bij {dx}.",
-        "Verwezen wegens toename van klachten bij bekende {dx}.",
-        "Tweede mening over de behandeling van {dx}.",
-        "Poliklinische controle na start van {drug}.",
-    ),
-    "Voorgeschiedenis": (
-        "{date}: {dx}, gelokaliseerd in het {loc}.",
-        "Sinds {date} bekend met {dx}.",
-        "{dx} ({date}), {beh}.",
-        "{year}: {op}.",
-        "Status na {op} en {op}.",
-        "Geen eerdere operaties.",
-        "Hypertensie.",
-    ),
-    "Familieanamnese": (
-        "{who} heeft {_dx}.",
-        "{_dx} bij een {who}, die een {_op} onderging.",
-        "Geen darmziekten in de familie.",
-        "{who} is bekend met {_dx} van het {_loc}.",
-    ),
-    "Anamnese": (
-        "De ontlasting is {n} keer per dag, zonder bloed.",
-        "Het gaat goed onder {drug}.",
-        "Pijn bij de anus; eerder {peri}.",
-        "Geen koorts, wel vermoeid.",
-        "Patiënt denkt aan {peri}.",
-    ),
-    "Lichamelijk onderzoek": (
-        "Gewicht {kg}, lengte {cm}.",
-        "Lengte {cm}. Gewicht {kg}.",
-        "Niet zieke patiënt van {kg}.",
-        "Bij inspectie {peri}.",
-        "Perianaal geen afwijkingen.",
-        "Soepele buik.",
-    ),
-    "Coloscopie": (
-        "Actieve ontsteking van het {loc}, passend bij {dx}.",
-        "Beeld van {ext}.",
-        "{ext}, Mayo {n}.",
-        "Rustig beeld in het {loc}; {beh}.",
-        "Niet te passeren vernauwing in het {loc}.",
-    ),
-    "Conclusie": (
-        "{dx} van het {loc}, {beh}.",
-        "{dx}: {ext}, nu rustig.",
-        "{dx} van {loc} en {loc}, met {peri}.",
-        "{dx} met {peri}, na {op}.",
-        "Milde opvlamming van {dx}.",
-    ),
-    "Beleid": (
-        "Start {drug}.",
-        "Bespreken van een {_op}.",
-        "Overweeg {_op} als {drug} niet helpt.",
-        "Controle over {n} maanden.",
-        "MRI van de kleine bekken: {_peri}?",
-    ),
-}
+SENTENCES: dict[str, list[str]] = _SAID["sentences"]
 """Sentences by heading. A slot that begins with ``_`` is filled but not marked."""
 ALWAYS = ("Voorgeschiedenis", "Lichamelijk onderzoek", "Conclusie")
 SLOT = re.compile(r"\{(\w+)\}")
@@ -162,8 +56,8 @@ def filled(slot: str, rng: random.Random) -> tuple[str, str]:
         "kg": ("Gewicht", f"{rng.randint(45, 110)} kg"),
         "cm": ("Lengte", rng.choice((f"{rng.randint(150, 200)} cm", f"1,{rng.randint(50, 99)} m"))),
         "year": ("", str(year)),
-        "who": ("", rng.choice(WHO)),
-        "drug": ("", rng.choice(DRUGS)),
+        "who": ("", rng.choice(_SAID["who"])),
+        "drug": ("", rng.choice(_SAID["drugs"])),
         "n": ("", str(rng.randint(1, 6))),
     }
     return made[slot]

@@ -10,12 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from eval.page.plots import signed
+from eval.stats.counts import Bools, Floats
 from eval.stats.estimates import Estimate
 from labelwright.io.delimited import FORMULA
 
 Kind = Literal["text", "wrap", "count", "tenth", "score", "delta", "p", "percent"]
 Value = str | int | float | Estimate | None
 """A cell; ``None`` is "not defined" and shown as a dash, never as a number."""
+
+
+def defined(values: Floats, known: Bools) -> list[Value]:
+    """An array as cells, those that are not known as not defined."""
+    pairs = zip(values.tolist(), known.tolist(), strict=True)
+    return [value if shown else None for value, shown in pairs]
 
 
 @dataclass(frozen=True)

@@ -430,7 +430,8 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
             able, why = NEEDS[need]
             if self.given(name) and not able(self, labeler):
                 said = why.format(label_set=labeler.label_set.name)
-                self.refuse((name,), said, remedy="remove it, or give another --label-set")
+                other = "" if need in (SIMILAR, ONE_PROMPT) else ", or give another --label-set"
+                self.refuse((name,), said, remedy=f"remove it{other}")
 
 
 def _shows(settings: LabelerSettings, labeler: ReportLabeler) -> bool:

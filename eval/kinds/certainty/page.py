@@ -23,7 +23,7 @@ from eval.page.labeler_tables import F1, P, R, whole_last
 from eval.page.plots import colours
 from eval.page.render import environment
 from eval.page.score_file import by_part
-from eval.page.tables import Column, Table, Value, sentence, unformula
+from eval.page.tables import Column, Table, defined, sentence, unformula
 from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.probability.sections import probability_sections
 from eval.read.aligned import Inputs
@@ -190,8 +190,8 @@ def _task(analysis: Analysis, task: str) -> Table:
         ],
         {
             n: [
-                (P, [*_defined(s.precision, s.applicable & (s.predicted > 0)), s.macro.precision]),
-                (R, [*_defined(s.recall, s.applicable & (s.support > 0)), s.macro.recall]),
+                (P, [*defined(s.precision, s.applicable & (s.predicted > 0)), s.macro.precision]),
+                (R, [*defined(s.recall, s.applicable & (s.support > 0)), s.macro.recall]),
                 (F1, whole_last(analysis.marks(n, f"macro_f1_{task}"))),
             ]
             for n, s in found.items()
@@ -419,11 +419,6 @@ def _task_json(analysis: Analysis, found: TaskScores) -> dict[str, Any]:
         "micro": asdict(found.micro),
         "observations": by_part(analysis, **{name: getattr(found, name) for name in columns}),
     }
-
-
-def _defined(values: Any, known: Any) -> list[Value]:
-    pairs = zip(values.tolist(), known.tolist(), strict=True)
-    return [value if shown else None for value, shown in pairs]
 
 
 class CertaintyView(KindView):

@@ -21,7 +21,7 @@ from eval.page.contents import Contents, Folded, Section
 from eval.page.figures import Heat
 from eval.page.labeler_tables import F1, P, R
 from eval.page.plots import colours
-from eval.page.tables import Column, Table, Value, sentence
+from eval.page.tables import Column, Table, defined, sentence
 from eval.page.verdict import Notices, joined, sample, shared_notices
 from eval.read.aligned import Inputs
 
@@ -184,11 +184,11 @@ def _scheme(analysis: SpanAnalysis, scheme: str, name: str, title: str) -> Table
     def of_labeler(labeler: str) -> list[labeler_tables.Filled]:
         found = analysis.scores[labeler].schemes[scheme]
         whole, *marks = analysis.marks(labeler, f"macro_f1_{scheme}")
-        with_o = _defined(found.f1, ~found.undefined)[len(marks) :]
+        with_o = defined(found.f1, ~found.undefined)[len(marks) :]
         return [
             (Column("given", "count"), [*found.pred.tolist(), int(found.pred.sum())]),
-            (P, [*_defined(found.precision, found.pred > 0), found.macro.precision]),
-            (R, [*_defined(found.recall, found.gold > 0), found.macro.recall]),
+            (P, [*defined(found.precision, found.pred > 0), found.macro.precision]),
+            (R, [*defined(found.recall, found.gold > 0), found.macro.recall]),
             (F1, [*marks, *with_o, whole]),
         ]
 
@@ -202,11 +202,6 @@ def _scheme(analysis: SpanAnalysis, scheme: str, name: str, title: str) -> Table
         caption=f"{sentence(SCHEME_TEXT[scheme][1])}. F1 of types with its interval.",
         signature=analysis.signature(f"macro_f1_{scheme}"),
     )
-
-
-def _defined(values: Any, known: Any) -> list[Value]:
-    pairs = zip(values.tolist(), known.tolist(), strict=True)
-    return [value if shown else None for value, shown in pairs]
 
 
 def _answers(analysis: SpanAnalysis) -> Table:

@@ -11,8 +11,8 @@ from eval.kinds.fields.counts import Count
 from eval.page import labeler_tables
 from eval.page.labeler_tables import F1, P, R
 from eval.page.plots import colours
-from eval.page.tables import Column, Table, Value, sentence
-from eval.stats.counts import Bools, Floats
+from eval.page.tables import Column, Table, Value, defined, sentence
+from eval.stats.counts import Floats
 
 COUNTED = {
     "right": Count.RIGHT,
@@ -121,20 +121,20 @@ def _counts(analysis: FieldAnalysis, name: str, place: int) -> Table:
             column("gold", Count.GOLD),
             *(column(title, which) for title, which in COUNTED.items()),
             column("right null", Count.RIGHT_NULL),
-            (P, [*_known(found.precision, fields[:, Count.SAID] > 0), found.micro.precision]),
-            (R, [*_known(found.recall, fields[:, Count.GOLD] > 0), found.micro.recall]),
-            (F1, [*_known(found.f1, ~undefined), found.micro.f1]),
+            (P, [*defined(found.precision, fields[:, Count.SAID] > 0), found.micro.precision]),
+            (R, [*defined(found.recall, fields[:, Count.GOLD] > 0), found.micro.recall]),
+            (F1, [*defined(found.f1, ~undefined), found.micro.f1]),
             (
                 Column("presence", "score"),
                 [
-                    *_known(found.presence, fields[:, Count.SCORED] > 0),
+                    *defined(found.presence, fields[:, Count.SCORED] > 0),
                     _share(fields, Count.PRESENCE),
                 ],
             ),
             (
                 Column("specificity", "score"),
                 [
-                    *_known(found.specificity, fields[:, Count.NULL] > 0),
+                    *defined(found.specificity, fields[:, Count.NULL] > 0),
                     _share(fields, Count.RIGHT_NULL, Count.NULL),
                 ],
             ),
@@ -196,11 +196,6 @@ def _epsilon(value: float, unit: str, kind: str) -> str:
 
 def _finite(values: Floats, kept: Sequence[int]) -> list[Value]:
     return [None if math.isnan(values[i]) else float(values[i]) for i in kept]
-
-
-def _known(values: Floats, defined: Bools) -> list[Value]:
-    pairs = zip(values.tolist(), defined.tolist(), strict=True)
-    return [value if shown else None for value, shown in pairs]
 
 
 def answers(analysis: FieldAnalysis) -> Table:

@@ -17,7 +17,6 @@ import pytest
 from batch_tools import jsonl
 from fhir.resources.R4B.observation import Observation
 
-from inference.exports import parquet_table
 from inference.exports.export import export
 from inference.runs.batch import run
 from inference.runs.job import EXPORTS
@@ -178,7 +177,7 @@ def test_observations_are_valid_fhir(out: Path) -> None:
 
 
 def test_parquet_says_what_predictions_say(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_table, "GROUP_ROWS", 3)
+    monkeypatch.setattr("inference.exports.export.GROUP_ROWS", 3)
     add(out, "parquet")
     assert pq.ParquetFile(out / "predictions.parquet").num_row_groups == 2
     rows = pq.read_table(out / "predictions.parquet").to_pylist()

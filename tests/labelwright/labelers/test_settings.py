@@ -129,8 +129,10 @@ def test_what_needs_more_than_a_kind(
     given(MODEL, "k", monkeypatch).refuse_unable(shown)
     bare: Any = SimpleNamespace(label_set=certain, neighbours=None)
     Settings(k=3, neighbours="context").refuse_unable(bare)
-    with pytest.raises(ConfigError, match="--k is for --neighbours context or few-shot"):
+    with pytest.raises(ConfigError, match=r"--k is for --neighbours .* --model knn; remove it$"):
         Settings(k=3, neighbours="none").refuse_unable(shown)
+    with pytest.raises(ConfigError, match=r"for fields; remove it, or give another --label-set$"):
+        given("rules", "judge", monkeypatch).refuse_unable(bare)
     grouped: Any = SimpleNamespace(label_set=label_sets["fields in groups"], neighbours=None)
     with pytest.raises(ConfigError, match="--neighbours does not go with --by-group"):
         Settings(by_group=True, neighbours="context").refuse_unable(grouped)
