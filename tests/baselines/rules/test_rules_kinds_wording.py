@@ -6,7 +6,9 @@ Expected labels follow ``docs/labeling-guide.md``; the signs are those of ``rule
 from __future__ import annotations
 
 import pytest
-from rules_tools import predict, said
+from rules_tools import LABELER, predict, said
+
+from labelwright.labelers.gate import gated
 
 TECHNICAL = {
     "The mediastinum looks wide; this may be due to supine technique.": "EC?",
@@ -77,12 +79,57 @@ MISHEARD = {
     "Mild pulmonary a dema.": "ED+",
     "The longs are clear.": "NF+",
 }
-TABLE = {**TECHNICAL, **OPERATIONS, **WORDS, **ASKED_AND_DATED, **MISHEARD}
+BARE = {
+    "Broadening of the upper mediastinum.": "EC+",
+    "Mediastinum bulges to the right.": "EC+",
+    "Mediastinum of normal width and position.": "EC- NF+",
+    "Mediastinal width hard to judge.": "EC?",
+    "No significant cardiac enlargement.": "CM- NF+",
+    "Heart size slightly above normal.": "CM+",
+    "CT ratio is increased.": "CM+",
+    "Heart size has normalised.": "CM- NF+",
+    "Water-bottle heart.": "CM+",
+    "Mottling of both lungs.": "LO+",
+    "The left hemithorax is completely white.": "LO+",
+    "A faint opacity, real or artefact.": "LO?",
+    "An infiltrate could be hidden behind the heart.": "LO?",
+    "No ILD.": "LO- NF+",
+    "SOL in the right upper zone.": "LL+",
+    "No secondaries.": "LL- NF+",
+    "Lung abscess.": "LL+",
+    "Metastatic lung disease.": "LL+",
+    "Lung parenchyma secondary to infarction.": "",
+    "Vessels are cephalised.": "ED+",
+    "Not overloaded.": "ED- NF+",
+    "Cardially compensated.": "ED- NF+",
+    "No septal lines.": "ED- NF+",
+    "Borderline congestion.": "ED?",
+    "Nothing infective.": "PN- NF+",
+    "Pneumonia cleared.": "PN- NF+",
+    "Pneumonia in the right clinical setting.": "PN?",
+    "Lung fully re-expanded.": "NF+",
+    "CPAs clear.": "PE- NF+",
+    "Meniscus at the left base.": "PE+",
+    "Blunted angle, ?fluid.": "PE?",
+    "Pleural adhesions.": "PO+",
+    "No # seen.": "FR- NF+",
+    "Old fracture or normal variant.": "FR?",
+    "Lines removed.": "SD-",
+    "Chest tube pulled.": "SD-",
+    "Metalwork in the spine.": "SD+",
+    "WNL.": "NF+",
+    "Grossly normal.": "NF+",
+    "No worrying features.": "NF+",
+    "Vascular markings normal.": "NF+",
+}
+TABLE = {**BARE, **TECHNICAL, **OPERATIONS, **WORDS, **ASKED_AND_DATED, **MISHEARD}
+
+GATED = gated(LABELER)
 
 
 @pytest.mark.parametrize(("text", "expected"), TABLE.items())
 def test_sentence(text: str, expected: str) -> None:
-    assert sorted(said(text).split()) == sorted(expected.split())
+    assert sorted(said(text, GATED).split()) == sorted(expected.split())
 
 
 DENIALS = [
