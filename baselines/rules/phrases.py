@@ -23,7 +23,7 @@ Hyphens and underscores part words: write ``air space`` for ``air-space``. A wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -346,10 +346,11 @@ class PhraseTrie:
         row = [known[w] if w in known else self._learn(w) for w in words]
         found: list[Match] = []
         if row:
-            self._walk(self._opening, words, row, 0, 0, found)
-        for start, (_, nodes) in enumerate(row):
-            for node in nodes:
-                self._walk(node, words, row, start, start + 1, found)
+            there = {key for keys, _ in row for key in keys}
+            self._walk(self._opening, words, row, there, 0, 0, found)
+            for start, (_, nodes) in enumerate(row):
+                for node in nodes:
+                    self._walk(node, words, row, there, start, start + 1, found)
         return found
 
     def _walk(
@@ -357,6 +358,7 @@ class PhraseTrie:
         node: _Node,
         words: Sequence[str],
         row: Sequence[_Known],
+        there: Set[str],
         start: int,
         at: int,
         found: list[Match],
@@ -374,24 +376,27 @@ class PhraseTrie:
         if node.after:
             for key in row[at].keys:
                 if key in node.after:
-                    self._walk(node.after[key], words, row, start, at + 1, found)
+                    self._walk(node.after[key], words, row, there, start, at + 1, found)
         if node.gaps:
-            self._walk_gaps(node, words, row, start, at, found)
+            self._walk_gaps(node, words, row, there, start, at, found)
 
     def _walk_gaps(
         self,
         node: _Node,
         words: Sequence[str],
         row: Sequence[_Known],
+        there: Set[str],
         start: int,
         at: int,
         found: list[Match],
     ) -> None:
         for most, gap in node.gaps.items():
-            after = gap.worked_out().after
+            after = (gap.worked_out() if gap.left else gap).after
+            if after.keys().isdisjoint(there):
+                continue
             for here in range(at, min(at + most + 1, len(row))):
                 if here > at and words[here - 1] in MARKS:
                     break
                 for key in row[here].keys:
                     if key in after:
-                        self._walk(after[key], words, row, start, here + 1, found)
+                        self._walk(after[key], words, row, there, start, here + 1, found)

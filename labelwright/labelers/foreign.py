@@ -17,6 +17,9 @@ FOLDER = Path(__file__).parents[1] / "label_sets" / "about"
 NEEDED = 2
 """How many different words a text must have of those that may be names or abbreviations."""
 
+SHORT = 2
+"""Letters of a pair's first word up to which its second is the rarer one: "no hay"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
@@ -43,13 +46,16 @@ class Foreign:
             for word in words:
                 found = maybe if code.endswith("?") else sure
                 found[word] = (*found.get(word, ()), code.rstrip("?"))
-        common = frozenset(own)
-        pairs = [word.partition("_") for word in (*sure, *maybe)]
-        return cls(sure, maybe, common, frozenset(b if a in common else a for a, _, b in pairs))
+        pairs = [word.split("_") for word in (*sure, *maybe)]
+        rare = (pair[-1] if len(pair[0]) <= SHORT else pair[0] for pair in pairs)
+        return cls(sure, maybe, frozenset(own), frozenset(rare))
 
     def strange(self, sentences: Sequence[Sequence[str]]) -> list[int]:
         """Which sentences of a text are in another language, by their numbers."""
-        found = {n: self._found(w) for n, w in enumerate(sentences) if self.keys.intersection(w)}
+        told = [n for n, words in enumerate(sentences) if not self.keys.isdisjoint(words)]
+        if not told:
+            return []
+        found = {number: self._found(sentences[number]) for number in told}
         few = len({word for words in found.values() for word in words}) < NEEDED
         return [
             number

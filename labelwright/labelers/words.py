@@ -89,8 +89,24 @@ def phrases(written: Iterable[str]) -> re.Pattern[str] | None:
     >>> bool(phrases(["no ~2 disease|process*"]).search("No acute lung disease."))
     True
     """
-    found = [_phrase(phrase) for phrase in written]
-    return re.compile(rf"(?<!\w)(?:{'|'.join(found)})(?!\w)", re.IGNORECASE) if found else None
+    by_letter: dict[str, list[str]] = {}
+    for phrase in written:
+        for letter in _first_letters(phrase):
+            by_letter.setdefault(letter, []).append(_phrase(phrase))
+    if not by_letter:
+        return None
+    anywhere = by_letter.pop("", [])
+    groups = [f"(?={re.escape(a)})(?:{'|'.join(found)})" for a, found in by_letter.items()]
+    return re.compile(rf"(?<!\w)(?:{'|'.join((*groups, *anywhere))})(?!\w)", re.IGNORECASE)
+
+
+def _first_letters(written: str) -> set[str]:
+    """What a phrase may begin with; ``""`` if with anything: a search then tries few of them."""
+    first = written.split()[0]
+    if first.endswith("?") or first.startswith("~"):
+        return {""}
+    letters = {word[:1].casefold() for word in first.split("|")}
+    return {""} if "*" in letters else letters
 
 
 def _phrase(written: str) -> str:
