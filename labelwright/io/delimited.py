@@ -12,11 +12,12 @@ import re
 import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 from labelwright.errors import InputError
 from labelwright.io.dialect import Dialect, detect
@@ -34,6 +35,9 @@ _LIKE_A_NAME = re.compile(
     r"(?!.*\.$)[\w.()/#%&+:@\[\]'°-]{1,40}(?: [\w.()/#%&+:@\[\]'°-]{1,40}){0,2}"
 )
 """Up to three words with the signs that column names have (``Accession #``), no sentence."""
+KNOWN_ROWS = 100_000
+"""Rows that are remembered where equal ones are read once."""
+T = TypeVar("T")
 _GZIP_DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 
 
@@ -113,16 +117,57 @@ def cells(path: str | Path) -> Iterator[list[str]]:
     with _rows(path) as reader:
         header = _header(reader)
         yield header
-        width = len(header)
         for row, values in enumerate(filter(None, reader), 1):
-            if len(values) != width:
-                raise InputError(
-                    f"the row has {amount(len(values), 'cell')}, the header {width}",
-                    remedy="fix the row",
-                    source=path,
-                    row=row,
-                )
+            _checked(values, len(header), path, row)
             yield values
+
+
+def shared_rows(
+    path: str | Path, first: int, made: Callable[[int, list[str]], T]
+) -> Iterator[tuple[list[str], T]]:
+    """Yield the first cells of row 1, 2, … and what ``made(row, cells)`` makes of the whole row.
+
+    It is asked once for rows whose other cells are the same, which are not even parted; from the
+    first row with a quote on for each.
+
+    Raises:
+        InputError: as :func:`cells`.
+    """
+    known: dict[Any, T] = {}
+    with _text(path) as (handle, delimiter):
+        width = len(_header(csv.reader(handle, delimiter=delimiter, strict=True)))
+        row = 0
+        for line in handle:
+            if '"' in line:
+                break
+            if not (bare := line.rstrip("\r\n")):
+                continue
+            row += 1
+            parts = bare.split(delimiter, first)
+            found = known.get(parts[-1]) if len(parts) > first else None
+            if found is None:
+                cells = bare.split(delimiter)
+                _checked(cells, width, path, row)
+                found = made(row, cells)
+                if len(known) < KNOWN_ROWS:
+                    known[parts[-1]] = found
+            yield parts, found
+        else:
+            return
+        reader = csv.reader(chain([line], handle), delimiter=delimiter, strict=True)
+        for number, cells in enumerate(filter(None, reader), row + 1):
+            _checked(cells, width, path, number)
+            yield cells, made(number, cells)
+
+
+def _checked(cells: list[str], width: int, path: str | Path, row: int) -> None:
+    if len(cells) != width:
+        raise InputError(
+            f"the row has {amount(len(cells), 'cell')}, the header {width}",
+            remedy="fix the row",
+            source=path,
+            row=row,
+        )
 
 
 def id_columns(
@@ -175,6 +220,13 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
 
 @contextmanager
 def _rows(path: str | Path) -> Iterator[Iterator[list[str]]]:
+    with _text(path) as (handle, delimiter):
+        yield csv.reader(handle, delimiter=delimiter, strict=True)
+
+
+@contextmanager
+def _text(path: str | Path) -> Iterator[tuple[IO[str], str]]:
+    """A table's text from its header on, and what parts its cells."""
     csv.field_size_limit(sys.maxsize)
     tab = str(path).removesuffix(".gz").endswith((".tsv", ".tab"))
     try:
@@ -183,7 +235,7 @@ def _rows(path: str | Path) -> Iterator[Iterator[list[str]]]:
         with io.TextIOWrapper(_opened(path), how.encoding or "utf-8-sig", newline="") as handle:
             if how.announced:
                 handle.readline()
-            yield csv.reader(handle, delimiter=how.delimiter, strict=True)
+            yield handle, how.delimiter
     except UnicodeDecodeError:
         raise _no_text(path) from None
     except csv.Error:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from label_tables import write_labels
 
 from labelwright.cli import main
+from labelwright.errors import InputError
 from labelwright.io.delimited import unescape_id
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
-from labelwright.tasks.certainty.table import read_labels
+from labelwright.tasks.certainty.table import PackedLabels, decode, read_labels
 
 CANARY = "canary-7b02"
 TEXT = f"The heart is enlarged, {CANARY}. No pneumothorax."
@@ -136,3 +137,36 @@ def test_any_id_comes_back_from_labels_csv(names: list[str]) -> None:
     rows = list(csv.reader(io.StringIO(handle.getvalue(), newline=""), strict=True))[1:]
     assert [unescape_id(row[0]) for row in rows] == names
     assert not any(row[0].startswith(("=", "+", "-", "@")) for row in rows)
+
+
+@pytest.mark.parametrize("id_at", [0, 15])
+def test_rows_read_once_are_those_that_csv_reads(tmp_path: Path, id_at: int) -> None:
+    """Before the first quote rows are parted at the delimiter alone: as Python's csv does.
+
+    A table whose ids stand behind the labels is read the other way.
+    """
+    cells = [["1.0", "", "-1.0", " 0 "][n % 4] for n in range(14)]
+    rows = [[f"p{n % 3}", f"s{n}", *cells[n % 5 :], *cells[: n % 5]] for n in range(9)]
+    rows[5][1] = 'a,"b"'
+    rows[6][1] = " c\n"
+    header = ["subject_id", "study_id", *NAMES]
+    whole = [row[2:] + row[:2] if id_at else row for row in (header, *rows)]
+    path = tmp_path / "labels.csv"
+    lines = table(whole).replace("\n", "\r\n\r\n", 3).removesuffix("\n")
+    path.write_text(lines, newline="")
+    chexpert = LabelSet.load("chexpert-14")
+    read = list(read_labels(path, chexpert, id_columns=["subject_id", "study_id"]))
+    by_csv = [row for row in csv.reader(io.StringIO(lines)) if row][1:]
+    first, second = (14, 15) if id_at else (0, 1)
+    assert [row for row, _, _ in read] == list(range(1, 10))
+    assert [name for _, name, _ in read] == [f"{r[first]}/{r[second].strip()}" for r in by_csv]
+    assert [decode(r[2:][4] if not id_at else r[4]) for r in by_csv] == [
+        labels[NAMES[4]] for _, _, labels in read
+    ]
+    packed = PackedLabels(path, chexpert, ["subject_id", "study_id"])
+    assert dict(packed) == {name: labels for _, name, labels in read}
+    read[0][2].clear()  # one row's labels are nobody else's
+    assert len(read[5][2]) == len(NAMES)
+    path.write_text(lines.replace("p0,s3,", "p0,s3,,") if not id_at else lines + ",")
+    with pytest.raises(InputError, match="the row has 17 cells, the header 16"):
+        list(read_labels(path, chexpert, id_columns=["study_id"]))

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
-from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from labelwright.errors import InputError
 from labelwright.io import delimited
@@ -72,18 +71,26 @@ def read_labels(
     Raises:
         InputError: file or column missing, a ragged row, or a cell with an unknown code.
     """
-    for row, identifier, (names, said) in _packed_rows(path, label_set, id_columns, allow_missing):
-        yield row, identifier, dict(zip(names, said, strict=True))
+    for row, identifier, labels in _shared(path, label_set, id_columns, allow_missing, _labels):
+        yield row, identifier, labels.copy()
 
 
-Packed = tuple[tuple[str, ...], tuple[Certainty, ...]]
-"""Observations and their certainties; one object for all rows that say the same."""
-_KNOWN_ROWS = 100_000
+def _labels(names: Names, said: Said) -> dict[str, Certainty]:
+    return dict(zip(names, said, strict=True))
 
 
-def _packed_rows(
-    path: str | Path, label_set: LabelSet, id_columns: Sequence[str], allow_missing: bool
-) -> Iterator[tuple[int, str, Packed]]:
+Names, Said = tuple[str, ...], tuple[Certainty, ...]
+T = TypeVar("T")
+
+
+def _shared(
+    path: str | Path,
+    label_set: LabelSet,
+    id_columns: Sequence[str],
+    allow_missing: bool,
+    made: Callable[[Names, Said], T],
+) -> Iterator[tuple[int, str, T]]:
+    """Row, id and what is made of its observations and certainties: one object for equal rows."""
     columns = delimited.columns(path)
     present = label_columns(label_set, columns)
     missing = [name for name in id_columns if name not in columns]
@@ -92,25 +99,30 @@ def _packed_rows(
     if missing or not present:
         raise delimited.no_column(", ".join(missing) or "of the label set", columns, path)
     names, places = tuple(present), [columns.index(column) for column in present.values()]
-    pick: Callable[[list[str]], Sequence[str]]
-    if places == [*range(places[0], places[-1] + 1)]:
-        pick = itemgetter(slice(places[0], places[-1] + 1))
-    else:
-        pick = itemgetter(*places, places[0])  # twice, so that it gives a tuple of one column too
-    keys = [columns.index(column) for column in id_columns]
-    first, *others = keys
-    known: dict[str, Packed] = {}
+    first, *others = [columns.index(column) for column in id_columns]
+    same: dict[Said, T] = {}
     codes = {cell: certainty for certainty, cell in CODES.items()}
-    for row, cells in enumerate(islice(delimited.cells(path), 1, None), 1):
-        found = known.get(said := "\0".join(pick(cells)))
+
+    def packed(row: int, cells: Sequence[str]) -> T:
+        try:
+            said = tuple([codes[cells[at]] for at in places])
+        except KeyError:
+            codes.update({cells[at]: _cell(cells[at], columns[at], path, row) for at in places})
+            said = tuple([codes[cells[at]] for at in places])
+        found = same.get(said)
         if found is None:
-            try:
-                found = names, tuple([codes[cells[at]] for at in places])
-            except KeyError:
-                codes |= {cells[at]: _cell(cells[at], columns[at], path, row) for at in places}
-                found = names, tuple([codes[cells[at]] for at in places])
-            if len(known) < _KNOWN_ROWS:
-                known[said] = found
+            found = made(names, said)
+            if len(same) < delimited.KNOWN_ROWS:
+                same[said] = found
+        return found
+
+    last = max([first, *others]) + 1
+    if last <= min(places):
+        rows = delimited.shared_rows(path, last, packed)
+    else:
+        whole = enumerate(islice(delimited.cells(path), 1, None), 1)
+        rows = ((cells, packed(row, cells)) for row, cells in whole)
+    for row, (cells, found) in enumerate(rows, 1):
         identifier = cells[first].strip()
         if others:
             identifier = "/".join([identifier, *(cells[at].strip() for at in others)])
@@ -127,10 +139,11 @@ class PackedLabels(Mapping[str, dict[str, Certainty]]):
     """
 
     def __init__(self, path: str | Path, label_set: LabelSet, id_columns: Sequence[str]) -> None:
-        self._found: dict[str, Packed] = {}
-        for row, identifier, packed in _packed_rows(path, label_set, id_columns, False):
-            known = self._found.setdefault(identifier, packed)
-            if known is not packed and known != packed:
+        self._names: Names = ()
+        self._found: dict[str, Said] = {}
+        for row, identifier, said in _shared(path, label_set, id_columns, False, self._said):
+            known = self._found.setdefault(identifier, said)
+            if known is not said and known != said:
                 raise InputError(
                     f"report {identifier} appears twice with different labels",
                     remedy="keep one of the rows",
@@ -139,7 +152,11 @@ class PackedLabels(Mapping[str, dict[str, Certainty]]):
                 )
 
     def __getitem__(self, identifier: str) -> dict[str, Certainty]:
-        return dict(zip(*self._found[identifier], strict=True))
+        return _labels(self._names, self._found[identifier])
+
+    def _said(self, names: Names, said: Said) -> Said:
+        self._names = names
+        return said
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._found)
