@@ -26,20 +26,22 @@ def test_a_report_and_its_labels_take_less_than_500_bytes(tmp_path: Path) -> Non
         "\n".join([",".join(["id", *chexpert.names]), *(f"{r}," for r in rows)]) + "\n"
     )
 
-    def reports() -> Iterator[Report]:
-        for n in range(ROWS):
+    def reports(most: int) -> Iterator[Report]:
+        for n in range(most):
             text = f"No effusion {n}."
             yield Report(f"s{n:07}", text, "f.csv", n + 1, patient=f"p{n // 3:07}")
 
+    taken = []
     with open_spool(tmp_path) as spool, (tmp_path / "rejects").open("w") as handle:
-        tracemalloc.start()
-        try:
-            source = TableLabels(table, chexpert)
-            prepared = prepare(reports(), chexpert, source)
-            found = collect(prepared, chexpert, spool, RejectLog(handle), where=tmp_path)
-            taken, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
+        for most in (3, ROWS):  # what is read once is read by the first
+            tracemalloc.start()
+            try:
+                source = TableLabels(table, chexpert)
+                prepared = prepare(reports(most), chexpert, source)
+                found = collect(prepared, chexpert, spool, RejectLog(handle), where=tmp_path)
+                taken.append(tracemalloc.get_traced_memory()[0])
+            finally:
+                tracemalloc.stop()
     assert len(found.rows) == ROWS
     assert len({id(row.item.patient) for row in found.rows}) == -(-ROWS // 3)
-    assert taken / ROWS < 500
+    assert taken[1] / ROWS < 500
