@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from labelwright import kinds, shown
+from labelwright.chances import plain
 
 LABELS = "labels"
 """The key by which a prediction's row is told from a reject's."""
@@ -246,7 +247,7 @@ class Prediction(Answer):
             "model": self.model,
         }
         if self.probs is not None:
-            row["probs"] = {k: dict(v) for k, v in self.probs.items()}
+            row["probs"] = plain(self.probs)
         if self.evidence is not None:
             row["evidence"] = dict(self.evidence)
         row[kind.row_key] = None if self.value is None else kind.to_json(self.value)

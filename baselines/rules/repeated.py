@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from baselines.rules.mentions import Finder, Mention, Reading
 from baselines.rules.phrases import Sentence
+from labelwright.labelers.recent import Recent, digest
 
-REMEMBERED = 50_000
-"""Sentences whose readings are kept: at least the last half of them, some 20 MB."""
-
-T = TypeVar("T")
-
-
-class Latest(Generic[T]):
-    """The latest values by key, at least half of ``most``.
-
-    Two dictionaries of which the older is dropped as the younger is full: as quick as one, and
-    threads that use it at the same time lose no more than a value.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._room = max(most // 2, 1)
-        self._young: dict[bytes, T] = {}
-        self._old: dict[bytes, T] = {}
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
-
-    def get(self, key: bytes) -> T | None:
-        """What is known of a key."""
-        found = self._young.get(key)
-        if found is None and (found := self._old.get(key)) is not None:
-            self.put(key, found)
-        return found
-
-    def put(self, key: bytes, value: T) -> None:
-        """Keep a value."""
-        if len(self._young) >= self._room:
-            self._old, self._young = self._young, {}
-        self._young[key] = value
+REMEMBERED = 200_000
+"""Sentences whose readings are kept, those used last: some 80 MB where there are that many."""
 
 
 class _Words(NamedTuple):
@@ -63,13 +32,12 @@ class Repeated:
 
     def __init__(self, finder: Finder, most: int = REMEMBERED) -> None:
         self._finder = finder
-        self._known: Latest[Reading] = Latest(most)
+        self._known: Recent[Reading] = Recent(most)
         self.verdict, self.is_about = finder.verdict, finder.is_about
 
     def read(self, sentence: Sentence) -> Reading:
         """As :meth:`baselines.rules.mentions.Finder.read`."""
-        whole = " ".join(sentence.words).encode(errors="surrogatepass")
-        key = hashlib.blake2b(whole, digest_size=16).digest()
+        key = digest(" ".join(sentence.words))
         reading = self._known.get(key)
         if reading is None:
             words: Any = _Words(sentence.words)

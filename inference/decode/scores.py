@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from labelwright.chances import MILLION, Chances, layout_of
+from labelwright.errors import CheckpointError
 from labelwright.tasks.choices import AnswerTokens
 
 Probs = dict[str, dict[str, float]]
@@ -33,8 +35,10 @@ class Scores:
             self._closed[row, :count] = False
         self._labels = [slot.label for slot in answers.slots]
         self._options = [tuple(slot.paths) for slot in answers.slots]
-        self._names = [tuple(str(option) for option in options) for options in self._options]
+        names = [tuple(str(option) for option in options) for options in self._options]
+        self._layout = layout_of(tuple(zip(self._labels, names, strict=True)))
         self._paths, self._absent = self._tables(answers, width)
+        self._present = ~self._absent
 
     def _tables(self, answers: AnswerTokens, width: int) -> tuple[np.ndarray, np.ndarray]:
         """Where the logs of each option's decisions stand in a flat row; one zero comes last."""
@@ -97,11 +101,16 @@ class Scores:
             for label, options, row in zip(self._labels, self._options, probs.tolist(), strict=True)
         }
 
-    def by_name(self, probs: np.ndarray) -> dict[str, dict[str, float]]:
-        """The same with six decimals, by the options' names, for the output."""
-        return {
-            label: dict(zip(names, row, strict=False))
-            for label, names, row in zip(
-                self._labels, self._names, probs.round(6).tolist(), strict=True
+    def by_name(self, probs: np.ndarray) -> Chances:
+        """The same with six decimals, by the options' names, for the output.
+
+        Raises:
+            CheckpointError: some are not numbers.
+        """
+        if not np.isfinite(probs).all():
+            raise CheckpointError(
+                "the model's probabilities are not numbers",
+                remedy="its weights are damaged, or too large for this --dtype: give float32",
             )
-        }
+        numbers = np.rint(probs * MILLION).astype(np.uint32)
+        return Chances(self._layout, numbers[self._present].tobytes())

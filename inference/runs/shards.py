@@ -12,7 +12,6 @@ undetermined is followed by its reject.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -24,6 +23,7 @@ from labelwright import kinds
 from labelwright.errors import LabelwrightError
 from labelwright.io.jsonl import atomic_write, dumps
 from labelwright.labelers.base import ReportLabeler, key_of
+from labelwright.labelers.recent import Recent
 from labelwright.records import Prediction, Reject, Report
 
 Item = Report | Reject
@@ -217,22 +217,16 @@ class Repeats:
 
     def __init__(self, entries: int = ENTRIES) -> None:
         self.entries = entries
-        self._results: OrderedDict[bytes, Result] = OrderedDict()
+        self._results: Recent[Result] = Recent(entries)
 
     def get(self, key: bytes) -> Result | None:
         """The result of an equal text, if it is still remembered."""
-        found = self._results.get(key)
-        if found is not None:
-            self._results.move_to_end(key)
-        return found
+        return self._results.get(key)
 
     def put(self, key: bytes, result: Result) -> None:
-        """Remember a result; the one that was not asked for the longest time gives way."""
-        if memory_shaped(result) or not self.entries:
-            return
-        self._results[key] = result
-        if len(self._results) > self.entries:
-            self._results.popitem(last=False)
+        """Remember a result."""
+        if not memory_shaped(result):
+            self._results.put(key, result)
 
 
 def own(answer: Result, item: Report) -> Result:

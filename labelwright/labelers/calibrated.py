@@ -14,12 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from labelwright.chances import Chances, Layout, rows, same_layout, table
 from labelwright.errors import ConfigError, InputError
 from labelwright.io.manifest import sha256_file
 from labelwright.labelers.base import ReportLabeler, Wrapping
 from labelwright.records import FLOOR, Certainty, Prediction, Reject, Report
 from labelwright.tasks import kind_of
 
+Probs = Mapping[str, Mapping[str, float]]
 FILE, OFF = "calibration.json", "none"
 """The file in a model folder that is used by itself, and the word that keeps it from being used."""
 
@@ -85,19 +87,24 @@ class Calibrated(Wrapping):
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
         """The wrapped labeler's results with tempered probabilities."""
+        results = self._labeler.label_reports(reports)
+        made = [r for r in results if isinstance(r, Prediction) and r.probs is not None]
+        found = iter(self._tempered([r.probs for r in made if r.probs is not None]))
         return [
-            self._tempered(result) if isinstance(result, Prediction) else result
-            for result in self._labeler.label_reports(reports)
+            replace(r, probs=next(found))
+            if isinstance(r, Prediction) and r.probs is not None
+            else r
+            for r in results
         ]
 
-    def _tempered(self, prediction: Prediction) -> Prediction:
-        if prediction.probs is None:
-            return prediction
-        probs = {
-            name: tempered(given, self._temperatures[name])
-            for name, given in prediction.probs.items()
-        }
-        return replace(prediction, probs=probs)
+    def _tempered(self, probs: Sequence[Probs]) -> Sequence[Probs]:
+        layout = same_layout(probs)
+        if layout is not None:
+            return _all_tempered(layout, probs, self._temperatures)
+        return [
+            {name: tempered(given, self._temperatures[name]) for name, given in one.items()}
+            for one in probs
+        ]
 
 
 def calibrated(
@@ -167,3 +174,18 @@ def tempered(probs: Mapping[str, float], temperature: float) -> dict[str, float]
     powers = {key: math.exp(value - most) for key, value in logs.items()}
     total = sum(powers.values())
     return {key: round(value / total, 6) for key, value in powers.items()}
+
+
+def _all_tempered(
+    layout: Layout, probs: Sequence[Probs], temperatures: Mapping[str, float]
+) -> list[Chances]:
+    """As :func:`tempered`, of many answers at once."""
+    import numpy as np
+
+    *starts, _ = layout.starts
+    sizes = [len(options) for _, options in layout.names]
+    logs = np.log(np.maximum(table(probs), FLOOR))
+    logs /= np.repeat([temperatures[name] for name, _ in layout.names], sizes)
+    logs -= np.repeat(np.maximum.reduceat(logs, starts, axis=1), sizes, axis=1)
+    powers = np.exp(logs)
+    return rows(layout, powers / np.repeat(np.add.reduceat(powers, starts, axis=1), sizes, axis=1))

@@ -79,7 +79,8 @@ def _labels(names: Names, said: Said) -> dict[str, Certainty]:
     return dict(zip(names, said, strict=True))
 
 
-Names, Said = tuple[str, ...], tuple[Certainty, ...]
+Names = tuple[str, ...]
+Said = tuple[Certainty, ...]
 T = TypeVar("T")
 
 

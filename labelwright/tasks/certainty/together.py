@@ -22,12 +22,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
+from labelwright.chances import Layout, layout_of, rows, same_layout, table
 from labelwright.label_set import LabelSet
 from labelwright.records import Answer, Certainty
 from labelwright.tasks.base import Part
 from labelwright.tasks.certainty.answer import render
-from labelwright.tasks.certainty.rules import settle
+from labelwright.tasks.certainty.rules import Probabilities, settle
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PRECEDENCE = (Certainty.POSITIVE, Certainty.UNCERTAIN, Certainty.NEGATIVE, Certainty.BLANK)
 Said = Mapping[str, Certainty | None]
@@ -71,24 +79,122 @@ def of_sentences(label_set: LabelSet, parts: Sequence[Part]) -> Answer:
             probs=whole.probs,
             evidence=_evidence_of_sentences(parts, whole.value, heads),
         )
+    kept, labels, changed = _settled(label_set, answers, heads)
+    notes = dict.fromkeys(note for a in answers for note in a.notes if not note.startswith("rule:"))
+    return Answer(
+        value=labels,
+        raw=render(label_set, labels),
+        notes=(*notes, *(f"rule: {name}" for name in changed)),
+        probs=kept,
+        evidence=_evidence_of_sentences(parts, labels, heads),
+    )
+
+
+def _settled(
+    label_set: LabelSet, answers: Sequence[Answer], heads: Set[str]
+) -> tuple[Probabilities, dict[str, Certainty], tuple[str, ...]]:
+    """Probabilities with six decimals, the likeliest labels that obey, and what gave way."""
+    import numpy as np
+
+    given = [answer.probs for answer in answers]
+    layout = same_layout(given)
+    if layout is not None:
+        asked = _asked(layout, label_set)
+        numbers = _product(table(given), asked)
+        for name in heads:
+            rows_of = [one[name] for one in given if one]
+            start, options = asked.out.at[name]
+            said = _combined(rows_of, every=True)
+            numbers[start : start + len(options)] = [said[c] for c in options]
+        best = np.where(asked.allowed, numbers[asked.places], -1.0).argmax(axis=1)
+        labels = {
+            label.name: label.certainties[pick]
+            for label, pick in zip(label_set.labels, best.tolist(), strict=True)
+        }
+        packed = rows(asked.out, numbers[None])[0]
+        if not label_set.contradictions(labels):
+            return packed, labels, ()
+        values = iter(numbers.tolist())
+        kept = {name: {c: next(values) for c in options} for name, options in asked.out.names}
+        return packed, *settle(label_set, kept)
     probs = {
         name: _combined([a.probs[name] for a in answers if a.probs], every=name in heads)
         for name in label_set.names
     }
     allowed = {label.name: [c.value for c in label.certainties] for label in label_set.labels}
     kept = {name: {c: given[c] for c in allowed[name]} for name, given in probs.items()}
-    labels, changed = settle(label_set, kept)
-    notes = dict.fromkeys(note for a in answers for note in a.notes if not note.startswith("rule:"))
-    return Answer(
-        value=labels,
-        raw=render(label_set, labels),
-        notes=(*notes, *(f"rule: {name}" for name in changed)),
-        probs={
-            name: {certainty: round(value, 6) for certainty, value in given.items()}
-            for name, given in kept.items()
-        },
-        evidence=_evidence_of_sentences(parts, labels, heads),
+    rounded = {
+        name: {certainty: round(value, 6) for certainty, value in given.items()}
+        for name, given in kept.items()
+    }
+    return rounded, *settle(label_set, kept)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Where the numbers of a label set stand.
+
+    Attributes:
+        columns: per label of the set and certainty of :data:`PRECEDENCE` the number in an answer's
+            layout, ``[4, labels]``; the one behind the last where there is none.
+        out: of the whole report, the certainties that each label may take.
+        taken: per number of ``out``, which of ``[4, labels]``.
+        places, allowed: per label and option the number of ``out``, and whether there is one.
+    """
+
+    columns: NDArray[np.int64]
+    out: Layout
+    taken: NDArray[np.int64]
+    places: NDArray[np.int64]
+    allowed: NDArray[np.bool_]
+
+
+@lru_cache(maxsize=16)
+def _asked(layout: Layout, label_set: LabelSet) -> _Asked:
+    import numpy as np
+
+    columns = np.full((len(PRECEDENCE), len(label_set.names)), layout.starts[-1])
+    most = max(len(label.certainties) for label in label_set.labels)
+    places = np.zeros((len(label_set.names), most), dtype=np.int64)
+    allowed = np.zeros(places.shape, dtype=bool)
+    taken: list[int] = []
+    for number, label in enumerate(label_set.labels):
+        start, options = layout.at[label.name]
+        for row, certainty in enumerate(PRECEDENCE):
+            if certainty.value in options:
+                columns[row, number] = start + options.index(certainty.value)
+        for place, certainty in enumerate(label.certainties):
+            places[number, place], allowed[number, place] = len(taken), True
+            taken.append(PRECEDENCE.index(certainty) * len(label_set.names) + number)
+    out = layout_of(
+        tuple((x.name, tuple(c.value for c in x.certainties)) for x in label_set.labels)
     )
+    return _Asked(columns, out, np.array(taken), places, allowed)
+
+
+def _product(numbers: NDArray[np.float64], asked: _Asked) -> NDArray[np.float64]:
+    """As :func:`_combined`, of all labels at once: the numbers of ``asked.out``.
+
+    Args:
+        numbers: ``[sentences, numbers of an answer]``.
+    """
+    import numpy as np
+
+    wide = np.concatenate([numbers, np.zeros((len(numbers), 1))], axis=1)[:, asked.columns]
+    others = 1 - wide[:, 0]
+    no_positive = np.multiply.reduce(others, axis=0)
+    neither = np.multiply.reduce(np.maximum(others - wide[:, 1], 0.0), axis=0)
+    nothing_said = np.multiply.reduce(wide[:, 3], axis=0)
+    found = np.stack(
+        [
+            1 - no_positive,
+            np.maximum(no_positive - neither, 0.0),
+            np.maximum(neither - nothing_said, 0.0),
+            nothing_said,
+        ]
+    )
+    whole: NDArray[np.float64] = found.ravel()[asked.taken]
+    return whole
 
 
 def heads_of(label_set: LabelSet) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from baselines.rules import rule_book
 from baselines.rules.mentions import Finder, Reading
 from baselines.rules.phrases import Sentence, sentences
-from baselines.rules.repeated import Latest, Repeated
+from baselines.rules.repeated import Repeated
 from labelwright.label_set import LabelSet
 
 SAID = (
@@ -51,13 +51,3 @@ def test_a_sentence_is_read_once() -> None:
     list(map(repeated.read, _sentences()))
     words = {tuple(sentence.words) for sentence in _sentences()}
     assert finder.count == len(words)
-
-
-def test_the_latest_half_stays() -> None:
-    latest: Latest[int] = Latest(10)
-    for number in range(1000):
-        latest.put(str(number).encode(), number)
-        assert latest.get(b"0") == 0  # asked for all along
-        assert len(latest) <= 11
-    assert [latest.get(str(number).encode()) for number in range(996, 1000)] == [*range(996, 1000)]
-    assert latest.get(b"500") is None

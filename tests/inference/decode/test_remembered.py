@@ -6,6 +6,7 @@ import sys
 
 from inference.decode.by_sentence import LONGEST, Remembered
 from inference.prompts import Refusal
+from labelwright.chances import Chances
 from labelwright.labelers.base import Ask
 from labelwright.records import Answer, Certainty
 
@@ -50,7 +51,9 @@ def test_what_answers_share_is_kept_once() -> None:
     kept = Remembered(1000)
     for number in range(400):
         kept.put(Ask(f"s {number}"), answer(number))
-    packed = list(kept._kept.values())
-    assert len({id(one.answer.value) for one in packed}) == 4
-    assert len({id(one.names) for one in packed}) == 1
-    assert all(sys.getsizeof(one.millionths) < 300 for one in packed)
+    found = [kept.get(Ask(f"s {number}")) for number in range(400)]
+    packed = [one for one in found if isinstance(one, Answer) and isinstance(one.probs, Chances)]
+    assert len(packed) == 400
+    assert len({id(one.value) for one in packed}) == 4
+    assert len({id(one.probs.layout) for one in packed if isinstance(one.probs, Chances)}) == 1
+    assert all(sys.getsizeof(o.probs.millionths) < 300 for o in packed if o.probs)  # type: ignore[attr-defined]
