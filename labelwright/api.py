@@ -388,8 +388,19 @@ def _rows(
         patient_column=patient_column,
     )
     make = row_maker("table", names, resolve(names, options, "the table"))
+    whole = [_whole(frame.index)] * index
+    whole += [_whole(frame.iloc[:, at]) for at in range(frame.shape[1])]
     for row, values in enumerate(frame.itertuples(index=index, name=None), 1):
-        yield make(row, ["" if isna(value) else str(value) for value in values])
+        cells = zip(values, whole, strict=True)
+        yield make(row, ["" if isna(v) else str(int(v) if w else v) for v, w in cells])
+
+
+def _whole(column: pd.Series[Any] | pd.Index[Any]) -> bool:
+    """Whether a column holds whole numbers that an empty cell made floats of."""
+    from pandas.api.types import is_float_dtype
+
+    kind = getattr(getattr(column.dtype, "categories", None), "dtype", column.dtype)
+    return is_float_dtype(kind) and all(float(v).is_integer() for v in column.dropna())
 
 
 def _frame(

@@ -9,7 +9,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -143,6 +145,34 @@ def test_a_frame_without_ids_keeps_its_index(rules: labelwright.Labeler) -> None
     assert [found.id for found in rules.label(frame["report"])] == ["0", "1"]
     german = frame.rename(columns={"report": "Befund"})
     assert labelwright.label(german, rules, text_columns="Befund").shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ([7.0, float("nan"), 8.0], ["7", "8"]),
+        (pd.array([7, None, 8], dtype="Int64"), ["7", "8"]),
+        (pd.array([7, None, 8], dtype="Float64"), ["7", "8"]),
+        (pd.Categorical([7.0, None, 8.0]), ["7", "8"]),
+        (np.array([7, 0, 8], dtype="uint8"), ["7", "0", "8"]),
+        ([7.5, float("nan"), 8.0], ["7.5", "8.0"]),
+        (["7", None, "8.0"], ["7", "8.0"]),
+    ],
+)
+def test_whole_numbers_stay_whole_beside_an_empty_cell(
+    rules: labelwright.Labeler, tmp_path: Path, ids: Any, found: list[str]
+) -> None:
+    frame = pd.DataFrame({"id": ids, "text": [*TEXTS, TEXTS[0]]})
+    table = labelwright.label(frame, rules)
+    assert list(table.index) == found
+    assert [reject["reason"] for reject in table.attrs["rejects"]] == ["the id is missing"] * (
+        3 - len(found)
+    )
+    if found[0] == "7" and not isinstance(ids, pd.Categorical):
+        frame.to_parquet(tmp_path / "a.parquet")
+        frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+        for name in ("a.parquet", "a.jsonl"):
+            assert list(labelwright.label(tmp_path / name, rules).index) == found
 
 
 def test_a_frame_reads_as_the_same_csv_file(rules: labelwright.Labeler, tmp_path: Path) -> None:

@@ -105,11 +105,17 @@ def report_of(
 
 
 def scalar(value: Any) -> str | None:
-    """Text of an id: strings and whole numbers; ``""`` for null, ``None`` for anything else."""
+    """Text of an id: strings and whole numbers; ``""`` for null, ``None`` for anything else.
+
+    >>> scalar(7), scalar(7.0), scalar(7.5)
+    ('7', '7', None)
+    """
     if value is None:
         return ""
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer():  # an empty cell makes floats of a column
+        return str(int(value))
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 

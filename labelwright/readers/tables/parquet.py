@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from labelwright.readers import opening
 from labelwright.readers.opening import faults
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.columns import Columns, numbered_id, report_or_reject, resolve
+from labelwright.readers.tables.json_lines import scalar
 from labelwright.records import Reject, Report
 from labelwright.text.sections import Composer
 
+_FLOAT, _OTHER = "whole number", "other number, date or truth value"
 _BATCH = 1024
 _AT_ONCE = 64 * 1024 * 1024
 """Bytes of cells that become Python objects together; a dictionary of one long text and many
@@ -122,8 +125,8 @@ def _allowed(name: str, columns: Columns) -> tuple[str, ...]:
     if name in columns.texts:
         return ("string",)
     if name in (columns.id, columns.patient):
-        return ("string", "integer")
-    return ("string", "integer", "number, date or truth value")
+        return ("string", "integer", _FLOAT)
+    return ("string", "integer", _FLOAT, _OTHER)
 
 
 def _kind(arrow_type: Any) -> str:
@@ -136,8 +139,10 @@ def _kind(arrow_type: Any) -> str:
         return "string"
     if kinds.is_integer(arrow_type):
         return "integer"
-    others = (kinds.is_floating, kinds.is_decimal, kinds.is_temporal, kinds.is_boolean)
-    return "number, date or truth value" if any(t(arrow_type) for t in others) else "other"
+    if kinds.is_floating(arrow_type):
+        return _FLOAT
+    others = (kinds.is_decimal, kinds.is_temporal, kinds.is_boolean)
+    return _OTHER if any(t(arrow_type) for t in others) else "other"
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:
@@ -202,6 +207,13 @@ def _report(
     if any(value is _TOO_LONG for value in cells.values()):
         return Reject(None, source, row, opening.too_long())
     text = {name: "" if value is None else str(value) for name, value in cells.items()}
+    for name in (columns.id, columns.patient):
+        if name is not None and isinstance(value := cells[name], float):
+            # An empty cell makes floats of whole numbers; NaN is such a cell.
+            if (whole := "" if isnan(value) else scalar(value)) is None:
+                what = "id" if name == columns.id else "patient"
+                return Reject(None, source, row, f"the {what} is neither text nor a whole number")
+            text[name] = whole
     return report_or_reject(
         source,
         row,
