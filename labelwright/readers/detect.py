@@ -54,6 +54,13 @@ FOLDERS = {
 }
 _BESIDE = (".md", ".markdown", ".html", ".htm", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 """Endings of documents that also stand beside reports of other formats, as read-me files do."""
+ALONE = {
+    suffix: name
+    for name, suffixes in FOLDERS.items()
+    for suffix in suffixes
+    if suffix not in _BESIDE
+}
+"""The formats of the files that hold reports wherever they lie, by suffix."""
 _FHIR = {"resourceType", "resource", "request", "response"}
 """Keys of a resource, or of a Bundle's entry."""
 _PEEKED = 100

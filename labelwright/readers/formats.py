@@ -15,7 +15,7 @@ from labelwright.readers import brought, folders
 from labelwright.readers.annotated import brat, conll, label_studio
 from labelwright.readers.annotated.json_file import read_doccano, read_entities
 from labelwright.readers.archives import count_parts, parts_of, read_parts
-from labelwright.readers.detect import FOLDERS, format_name
+from labelwright.readers.detect import ALONE, format_name
 from labelwright.readers.documents import reader as documents
 from labelwright.readers.health import fhir, hl7
 from labelwright.readers.health.mimic_cxr import count_mimic_cxr, read_mimic_cxr, study_files
@@ -180,15 +180,13 @@ def _of_zip(path: Path, options: ReadOptions) -> Format:
 
 
 def _of_path(path: Path, options: ReadOptions) -> Format:
-    if options.format is not None:
-        if options.format not in FORMATS:
-            raise ConfigError(
-                f"unknown format {options.format!r}", remedy=f"choose from: {', '.join(FORMATS)}"
-            )
-        return FORMATS[options.format]
-    if (name := format_name(path, options)) is not None:
+    if options.format is not None and options.format not in FORMATS:
+        raise ConfigError(
+            f"unknown format {options.format!r}", remedy=f"choose from: {', '.join(FORMATS)}"
+        )
+    if (name := options.format or format_name(path, options)) is not None:
         form = FORMATS[name]
-        return _with_unread(form) if path.is_dir() and name in FOLDERS else form
+        return _with_unread(form) if form.suffixes and path.is_dir() else form
     if not path.exists():
         raise InputError("no such file or folder", remedy="check the path", source=path)
     raise unknown_file(path, ", ".join(FORMATS))
@@ -202,12 +200,12 @@ def _with_unread(form: Format) -> Format:
         for item in form.read(path, options):
             row = item.row
             yield item
-        for found, why in unread(path, form.suffixes):
+        for found, why in unread(path, form.suffixes, ALONE):
             row += 1
             yield Reject(None, str(path), row, f"{why}; {folders.shown(found.name)}")
 
     def count(path: Path, options: ReadOptions) -> int:
-        return form.rows(path, options) + sum(1 for _ in unread(path, form.suffixes))
+        return form.rows(path, options) + sum(1 for _ in unread(path, form.suffixes, ALONE))
 
     return replace(form, read=read, count=count)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from labelwright.errors import InputError
@@ -77,20 +77,34 @@ def unknown_file(path: Path, formats: str) -> InputError:
     )
 
 
-def unread(folder: Path, read: tuple[str, ...]) -> Iterator[tuple[Found, str]]:
+def unread(
+    folder: Path, read: tuple[str, ...], alone: Mapping[str, str]
+) -> Iterator[tuple[Found, str]]:
     """What lies in a folder of reports and may hold some, though it is not read; and why.
+
+    A file of another format of reports beside one that is read and has the same name is taken for
+    the same report.
 
     Args:
         read: the suffixes of what is.
+        alone: formats of reports by suffix.
     """
+    others = {suffix: name for suffix, name in alone.items() if suffix not in read}
     known = {suffix: f"{what} is not read; {remedy}" for suffix, (what, remedy) in _KNOWN.items()}
     known |= dict.fromkeys(_TABLES, f"a table {_ALONE}") | {".zip": f"an archive {_ALONE}"}
+    known |= {
+        s: f"not read with the others; --input-format {f} reads it" for s, f in others.items()
+    }
     wanted = tuple(suffix for suffix in known if suffix not in {*_NO_REPORTS, *read})
     for found in folders.walk(folder, wanted):
         name = folders.without_suffix(found.name, ()).lower()  # no packing
         ending = next((s for s in wanted if name.endswith(s)), None)
-        if ending is not None:
-            yield found, known[ending]
+        if ending is None:
+            continue
+        plain = found.path.with_name(folders.without_suffix(found.path.name, (ending,)))
+        if ending in others and any(plain.with_name(plain.name + s).is_file() for s in read):
+            continue
+        yield found, known[ending]
 
 
 def unknown_folder(path: Path) -> InputError:

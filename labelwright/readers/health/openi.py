@@ -11,6 +11,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
@@ -36,10 +37,18 @@ Headers are names and times of members; Python's own parsers of long ones need q
 
 _META = ("mesh", "automatic", "images")
 
+_PEEKED = 20
+"""XML files that are looked at; one may be damaged."""
+
 
 def is_openi_folder(folder: Path) -> bool:
-    """Whether a folder holds XML files, itself or in ``ecgen-radiology``."""
-    return next(xml_files(folder), None) is not None
+    """Whether a folder holds XML files of Open-i, itself or in ``ecgen-radiology``."""
+    return any(_begins(path) for path in islice(xml_files(folder), _PEEKED))
+
+
+def _begins(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return b"<eCitation" in file.read(4096)
 
 
 def read_openi(path: Path, options: ReadOptions) -> Iterator[Report | Reject]:

@@ -182,12 +182,19 @@ def test_parquet_bytes_that_are_no_utf_8(tmp_path: Path, kind: str) -> None:
     assert texts(items) == ["fine", "the row holds bytes that are not UTF-8"]
 
 
+def test_an_id_of_parquet_is_a_whole_number(tmp_path: Path) -> None:
+    columns = {"id": [7.0, 7.5, None], "text": ["a", "b", "c"]}
+    found = read(table(tmp_path, "a.parquet", columns))
+    assert (found[0].id, [item.id for item in found[1:]]) == ("7", [None, None])
+    assert texts(found) == ["a", "the id is neither text nor a whole number", "the id is missing"]
+
+
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
         ({"id": ["1"], "text": [b"a"]}, "the column text has the type binary; store it as string"),
         ({"id": ["1"], "text": [["a"]]}, "the column text has the type list"),
-        ({"id": [1.5], "text": ["a"]}, "the column id has the type double; store it as string or"),
+        ({"id": [True], "text": ["a"]}, "the column id has the type bool; store it as string or"),
         ({"id": ["1"], "words": ["a"]}, "no column looks like the text"),
     ],
 )

@@ -217,6 +217,32 @@ def test_what_lies_beside_reports_and_is_not_read_is_rejected(tmp_path: Path) ->
     ]
 
 
+def test_files_of_other_formats_are_rejected_where_one_is_asked_for(tmp_path: Path) -> None:
+    names = ("1.txt", "1.pdf", "2.pdf", "w/3.docx", "4.json", "5.hl7", "6.eml", "7.png", "8.xml")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        saved(tmp_path, name, "Clear.")
+    found = read(tmp_path, ReadOptions(format="txt"))
+    assert texts(found) == [
+        "Clear.",
+        "not read with the others; --input-format documents reads it; 2.pdf",
+        "not read with the others; --input-format fhir reads it; 4.json",
+        "not read with the others; --input-format hl7 reads it; 5.hl7",
+        "an e-mail is not read; save its text as .txt; 6.eml",
+        "not read with the others; --input-format documents reads it; w/3.docx",
+    ]
+    assert [item.row for item in found] == [1, 2, 3, 4, 5, 6]
+    for name in ("documents", "jsonl", "fhir", "hl7", "brat"):
+        items = texts(read(tmp_path, ReadOptions(format=name)))
+        assert any("not read with the others" in text for text in items), name
+
+
+def test_a_folder_with_settings_in_xml_is_none_of_open_i(tmp_path: Path) -> None:
+    saved(tmp_path, "1.txt", "Clear.")
+    saved(tmp_path, "settings.xml", "<settings/>")
+    assert texts(read(tmp_path)) == ["Clear."]
+
+
 def test_hostile_zips_stay_in_their_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = zipfile.ZipInfo("link.csv")
     link.external_attr = 0o120777 << 16
