@@ -8,7 +8,9 @@ and what a tagger marks, whatever it calls it.
 
 From which probability on a span counts (:data:`LEASTS`) is chosen per field on the same documents,
 each judged by a classifier that has not seen it (:data:`FOLDS` parts of patients): the best F1
-among those that give a value to at most :data:`INVENTED` of the documents that state none.
+among those that are expected to give a value to at most :data:`INVENTED` of the documents that
+state none (one more than was seen counts: conformal risk control, Angelopoulos et al. 2022,
+arXiv:2208.02814), or of those that invent least.
 """
 
 from __future__ import annotations
@@ -61,8 +63,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
+    """A field's classifier, the least probability that counts, and how often silence is meant.
+
+    ``silent`` is the share of training documents that say nothing among those where no span is
+    right: a value that the expressions do not know is no silence.
+    """
+
     model: Any
     least: float
+    silent: float
 
 
 class Judge:
@@ -87,7 +96,7 @@ class Judge:
         judged = self._judged[field.name]
         probs = _probs(judged.model, field, text, proposals)
         kept = chosen(field, proposals, probs, judged.least)
-        return kept, 1.0 - float(max(probs, default=0.0))
+        return kept, judged.silent * (1.0 - float(max(probs, default=0.0)))
 
 
 def chosen(
@@ -265,7 +274,9 @@ def _judged(field: Field, documents: Sequence[_Document], folds: Sequence[int]) 
             probs[unseen] = _fit(matrix[~unseen], known).predict_proba(matrix[unseen])[:, 1]
     ends = np.cumsum([len(document.proposals) for document in documents])[:-1]
     apart = np.split(probs, ends)
-    return _Judged(_fit(matrix, target), _least(field, documents, apart))
+    unfound = [one for one, right in zip(documents, rights, strict=True) if not any(right)]
+    silent = (1 + sum(not one.gold.items for one in unfound)) / (1 + len(unfound))
+    return _Judged(_fit(matrix, target), _least(field, documents, apart), silent)
 
 
 def _least(field: Field, documents: Sequence[_Document], probs: Sequence[Probs]) -> float:
@@ -284,7 +295,7 @@ def _least(field: Field, documents: Sequence[_Document], probs: Sequence[Probs])
                     right += 1
             said, known = said + len(kept), known + len(document.gold.items)
             invented += bool(kept) and not document.gold.items
-        over = max(0.0, invented - INVENTED * silent)
+        over = max(0.0, invented + 1 - INVENTED * (silent + 1))
         scores.append((over, -2 * right / max(said + known, 1), least))
     return min(scores)[2]
 

@@ -23,7 +23,7 @@ from labelwright.io.manifest import sha256_file
 from labelwright.label_set import LabelSet
 from labelwright.records import LABELS
 from labelwright.tasks import kind_of
-from labelwright.tasks.base import Tally
+from labelwright.tasks.base import Side, Tally
 from labelwright.text.amounts import amount
 
 
@@ -261,7 +261,7 @@ def write_disagreements(folder: Path, label_set: LabelSet, *, id_column: str) ->
             value = value_of(row, label_set)
             if not kind.complete(value):
                 continue
-            found = list(_cells(row, kind.picks(label_set, value)))
+            found = list(_cells(row, kind.sides(label_set, value)))
             for cells in found:
                 table.add(row["id"], cells)
             labels += len(found)
@@ -286,16 +286,17 @@ def compare_readers(
     return {"readers": write_disagreements(folder, label_set, id_column=id_column).to_json()}
 
 
-def _cells(row: Mapping[str, Any], picks: Mapping[str, str | None]) -> Iterator[list[str]]:
+def _cells(row: Mapping[str, Any], sides: Mapping[str, Side]) -> Iterator[list[str]]:
     second = row.get("second") or {}
     for name in second.get("disagree", ()):
         first = second["first"][name]
         given = (row.get("probs") or {}).get(name, {}).get(first)
+        given = second.get("sure", {}).get(name) if given is None else given
         yield [
             name,
             first or "",
             second["labels"][name] or "",
-            picks[name] or "",
+            sides[name][0] or "",
             "second" if name in second["decided"] else "first",
             "" if given is None else str(given),
         ]

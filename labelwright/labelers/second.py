@@ -21,9 +21,10 @@ from labelwright.labelers.base import ReportLabeler, key_of
 from labelwright.records import Prediction, Reject, Report
 from labelwright.tasks import kind_of
 
-FIRST, SECOND = "first", "second"
+FIRST, SECOND, SURER = "first", "second", "surer"
 OWN_FILE = "second_reader.json"
 """In a model's folder: who decides beside which second reader."""
+BY_SURENESS = -1.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Decision:
     """Who decides where the readers differ, per observation.
 
     The first reader decides where the probability of its label reaches the observation's number,
-    else the second: 0 is always the first, more than 1 always the second. A first reader that
-    gives no probability, or leaves the observation open, decides unless the number is above 1.
+    else the second: 0 is always the first, more than 1 always the second, :data:`BY_SURENESS` the
+    one that gives its own label the higher probability. A first reader that gives no probability,
+    or leaves the observation open, decides unless the number is above 1.
 
     Attributes:
         least: the number per observation; those not named have ``otherwise``.
@@ -41,9 +43,15 @@ class Decision:
     least: Mapping[str, float] = field(default_factory=dict)
     otherwise: float = 0.0
 
-    def by_second(self, name: str, probability: float | None) -> bool:
-        """Whether the second reader decides on an observation."""
+    def by_second(self, name: str, probability: float | None, other: float | None = None) -> bool:
+        """Whether the second reader decides on an observation.
+
+        Args:
+            probability, other: of the first reader's label, and of the second's.
+        """
         least = self.least.get(name, self.otherwise)
+        if least == BY_SURENESS:
+            return probability is not None and other is not None and other > probability
         return least > 1 if probability is None else probability < least
 
     def to_json(self, label_set: LabelSet) -> dict[str, float]:
@@ -57,8 +65,8 @@ class Decision:
         """What ``--decide`` asks for.
 
         Args:
-            choice: ``first``, ``second``, a JSON file, or ``None`` for what the first reader's
-                folder says of this second reader (the first, if nothing).
+            choice: ``first``, ``second``, ``surer``, a JSON file, or ``None`` for what the first
+                reader's folder says of this second reader (the first, if nothing).
             folder: of the first reader, if it has one.
             second: the second reader's name.
 
@@ -66,10 +74,8 @@ class Decision:
             InputError: the file is no such file.
             ConfigError: it names what is not an observation of the label set.
         """
-        if choice == FIRST:
-            return cls()
-        if choice == SECOND:
-            return cls(otherwise=math.inf)
+        if choice in (FIRST, SECOND, SURER):
+            return cls(otherwise=_number(choice))
         if choice is not None:
             return cls._of(Path(choice), label_set, None)
         own = None if folder is None else Path(folder) / OWN_FILE
@@ -86,7 +92,7 @@ class Decision:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise InputError(
                 "this does not say who decides",
-                remedy='write {"otherwise": "first", "observations": {NAME: "second" or 0.9}}',
+                remedy='write {"otherwise": "surer", "observations": {NAME: "second" or 0.9}}',
                 source=path,
             ) from None
         unknown = [name for name in least if name not in label_set.names]
@@ -100,8 +106,8 @@ class Decision:
 
 
 def _number(value: Any) -> float:
-    if value in (FIRST, SECOND):
-        return 0.0 if value == FIRST else math.inf
+    if value in (FIRST, SECOND, SURER):
+        return {FIRST: 0.0, SECOND: math.inf, SURER: BY_SURENESS}[value]
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ValueError("no share")
     return float(value)
@@ -127,9 +133,9 @@ class TwoReaders:
 
     def __init__(self, first: ReportLabeler, second: ReportLabeler, decision: Decision) -> None:
         one, other = first.label_set, second.label_set
-        if kind_of(one).choices(one) is None:
+        if not kind_of(one).has_sides(one):
             raise ConfigError(
-                f"a second reader is for labels that are picked, not for {one.task}",
+                f"a second reader is for labels and fields, not for {one.task}",
                 remedy="leave --second-reader out, and compare the two with labelwright eval",
             )
         if not one.asks_as(other):
@@ -160,7 +166,8 @@ class TwoReaders:
         """What the first says of itself, and beside it the second and who decides."""
         first, second = dict(self._first.describe()), dict(self._second.describe())
         runtime = {**first.pop("runtime", {}), "second_reader": second.pop("runtime", {})}
-        decides = {k: str(v) for k, v in self._decision.to_json(self.label_set).items()}
+        numbers = self._decision.to_json(self.label_set)
+        decides = {k: SURER if v == BY_SURENESS else str(v) for k, v in numbers.items()}
         return {**first, "second_reader": second, "first_from": decides, "runtime": runtime}
 
     def label_reports(self, reports: Sequence[Report]) -> list[Prediction | Reject]:
@@ -176,37 +183,27 @@ class TwoReaders:
         if isinstance(other, Reject):
             return replace(one, second={"model": self._second.name, "rejected": other.reason})
         kind, label_set = kind_of(self.label_set), self.label_set
-        first, others = kind.picks(label_set, one.value), kind.picks(label_set, other.value)
-        picks, evidence = dict(first), dict(one.evidence or {})
-        disagree = [name for name, option in first.items() if others[name] != option]
-        for name in disagree:
-            if not self._decision.by_second(name, _probability(one, name, first[name])):
-                continue
-            picks[name] = others[name]
-            evidence.pop(name, None)
-            if spans := (other.evidence or {}).get(name):
-                evidence[name] = spans
+        first = kind.sides(label_set, one.value, one.probs)
+        others = kind.sides(label_set, other.value, other.probs)
+        differ = [name for name, (said, _) in first.items() if others.get(name, [said])[0] != said]
+        decided = [
+            name
+            for name in differ
+            if self._decision.by_second(name, first[name][1], others[name][1])
+        ]
         second: dict[str, Any] = {
             "model": other.model,
-            "labels": dict(others),
-            "disagree": disagree,
-            "first": {name: first[name] for name in disagree},
-            "decided": [name for name in disagree if picks[name] != first[name]],
+            "labels": {name: said for name, (said, _) in others.items()},
+            "disagree": differ,
+            "first": {name: first[name][0] for name in differ},
+            "decided": decided,
         }
         if other.probs is not None:
             second["probs"] = {k: dict(v) for k, v in other.probs.items()}
+        if one.probs is None and (sure := {n: first[n][1] for n in differ if first[n][1]}):
+            second["sure"] = sure
         return replace(
-            one,
-            value=kind.picked(label_set, picks),
-            evidence=evidence if evidence or one.evidence is not None else None,
+            kind.exchanged(label_set, one, other, decided),
             second=second,
-            problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
             seconds=None if one.seconds is None else one.seconds + (other.seconds or 0.0),
         )
-
-
-def _probability(prediction: Prediction, name: str, option: str | None) -> float | None:
-    if option is None:
-        return None
-    given = (prediction.probs or {}).get(name)
-    return None if given is None else given.get(option)

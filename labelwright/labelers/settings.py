@@ -329,10 +329,11 @@ class LabelerSettings(ServerSettings, NeighbourSettings, ModelSettings):
         metavar="DIR|HUB_NAME|rules|knn|none",
     )
     decide: str | Path | None = flag(
-        "whose label stands where they differ: one of them, or a JSON file that says it per "
-        "observation (default: as learned for this model and this second reader, else the first)",
+        "whose label stands where they differ: one of them, the one who gives its own label the "
+        "higher probability, or a JSON file that says it per observation (default: as learned for "
+        "this model and this second reader, else the first)",
         group=_SECOND,
-        metavar="first|second|FILE",
+        metavar="first|second|surer|FILE",
     )
 
     def told(self, names: Iterable[str]) -> dict[str, Any]:

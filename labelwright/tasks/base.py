@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic
 
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from labelwright.label_set import LabelSet
     from labelwright.tasks.shapes import Counts
     from labelwright.text.normalised_text import NormalisedText
+
+Side = tuple[str | None, float | None]
+"""What is said of a slot (``None``: it is open), and how probable that is, where it is known."""
 
 __all__ = [
     "Chat",
@@ -181,6 +185,34 @@ class TaskKind(ABC, Generic[V]):
     def picked(self, label_set: LabelSet, picks: Mapping[str, str | None]) -> V:
         """The inverse of :meth:`picks`."""
         raise NotImplementedError
+
+    def has_sides(self, label_set: LabelSet) -> bool:
+        """Whether two readers' answers can be compared slot by slot."""
+        return self.choices(label_set) is not None
+
+    def sides(
+        self, label_set: LabelSet, value: V, probs: Probabilities | None = None
+    ) -> Mapping[str, Side]:
+        """What is said of every slot, as another reader's answer is compared with it."""
+        rows = probs or {}
+        return {
+            name: (pick, None if pick is None else rows.get(name, {}).get(pick))
+            for name, pick in self.picks(label_set, value).items()
+        }
+
+    def exchanged(
+        self, label_set: LabelSet, one: Prediction, other: Prediction, slots: Sequence[str]
+    ) -> Prediction:
+        """The first prediction with the other's sides of these slots, and the problems of both."""
+        picks, others = (dict(self.picks(label_set, each.value)) for each in (one, other))
+        evidence = {k: v for k, v in (one.evidence or {}).items() if k not in slots}
+        evidence |= {k: v for k, v in (other.evidence or {}).items() if v and k in slots}
+        return replace(
+            one,
+            value=self.picked(label_set, picks | {name: others[name] for name in slots}),
+            evidence=evidence if evidence or one.evidence is not None else None,
+            problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
+        )
 
     def choose(
         self, label_set: LabelSet, probs: Probabilities

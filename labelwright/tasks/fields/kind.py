@@ -21,6 +21,7 @@ from labelwright.tasks.base import (
     Parsed,
     Part,
     Probabilities,
+    Side,
     Table,
     Tally,
     TaskKind,
@@ -28,11 +29,13 @@ from labelwright.tasks.base import (
 from labelwright.tasks.fields import answer as lines
 from labelwright.tasks.fields import branches, gold, observations, questionnaire, schema, values
 from labelwright.tasks.fields import findings as exported
+from labelwright.tasks.fields.checks import EMPTY
 from labelwright.tasks.fields.grammar import json_schema, longest
 from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
-from labelwright.tasks.fields.schema import FieldType, fields_of
+from labelwright.tasks.fields.relations import breaches, with_computed
+from labelwright.tasks.fields.schema import FieldSet, FieldType, fields_of
 from labelwright.tasks.fields.sections import Sections
-from labelwright.tasks.fields.together import shifted, together
+from labelwright.tasks.fields.together import BETWEEN, shifted, together
 from labelwright.tasks.fields.values import (
     NOT_MENTIONED,
     Fields,
@@ -336,6 +339,33 @@ class FieldsKind(TaskKind[Fields]):
             if not one.items:
                 yield [name, None, "", "", "", None, None, one.prob, one.status.value]
 
+    def has_sides(self, label_set: LabelSet) -> bool:
+        """Field by field."""
+        del label_set
+        return True
+
+    def sides(
+        self, label_set: LabelSet, value: Fields | None, probs: Probabilities | None = None
+    ) -> Mapping[str, Side]:
+        """Each field as its cell, or the words that cannot be read; lists in no order."""
+        del probs
+        return {} if value is None else dict(_sides(fields_of(label_set), value))
+
+    def exchanged(
+        self, label_set: LabelSet, one: Prediction, other: Prediction, slots: Sequence[str]
+    ) -> Prediction:
+        """With these fields of the other, their problems, and relations as they are now."""
+        if not slots:
+            return one
+        own = fields_of(label_set)
+        found = with_computed(own, {**one.value, **{name: other.value[name] for name in slots}})
+        first = [p for p in one.problems if p.rpartition(": ")[2] not in slots]
+        second = [p for p in other.problems if p.rpartition(": ")[2] in slots]
+        kept = (p for p in (*first, *second) if not p.startswith(BETWEEN))
+        return replace(
+            one, value=found, problems=tuple(dict.fromkeys((*kept, *breaches(own, found))))
+        )
+
     def tally(self, label_set: LabelSet) -> Tally[Fields]:
         """Stated and unreadable values per field."""
         return _Stated(label_set)
@@ -404,6 +434,15 @@ def _safe(value: values.Scalar | None) -> str:
         return ""
     plain = lines.plain_value(value)
     return plain if isinstance(value, float) else escape(" ".join(plain.split()))
+
+
+def _sides(own: FieldSet, value: Fields) -> Iterator[tuple[str, Side]]:
+    for field in own.asked:
+        one = value.get(field.name, NOT_MENTIONED)
+        said = _cell(one) or gold.PARTED.join(item.raw for item in one.items)
+        if field.many:
+            said = gold.PARTED.join(sorted(set(said.split(gold.PARTED))))
+        yield field.name, (" ".join(said.split()) or EMPTY, one.prob)
 
 
 def _rows(name: str, one: FieldValue | None) -> Iterator[list[str]]:

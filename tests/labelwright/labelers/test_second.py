@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
 from labelwright.label_set import LabelSet
 from labelwright.labelers.gate import Gated
-from labelwright.labelers.second import Decision, TwoReaders
+from labelwright.labelers.second import BY_SURENESS, Decision, TwoReaders
 from labelwright.labelers.settings import LabelerSettings
 from labelwright.records import Certainty, Prediction, Reject, Report
+from labelwright.tasks import kind_of
 
 P, N, U, B = Certainty.POSITIVE, Certainty.NEGATIVE, Certainty.UNCERTAIN, Certainty.BLANK
 CHEXPERT = LabelSet.load("chexpert-14")
@@ -76,6 +78,90 @@ def read(decision: Decision, first: Says = FIRST, second: Says = SECOND) -> Pred
     (found,) = TwoReaders(first, second, decision).label_reports([REPORT])
     assert isinstance(found, Prediction)
     return found
+
+
+LETTERS = LabelSet.from_text(
+    """name: letters
+version: "1"
+task: fields
+instruction: "Read. {fields}"
+fields:
+  - {name: Part, key: PA, type: categorical, values: [hand, finger]}
+  - {name: Dose, key: DO, type: number, unit: mg, range: [1, 50], asked_if: {field: Drug, is: true}}
+  - {name: Drug, key: DR, type: boolean}
+  - {name: Signs, key: SI, type: text, many: true}
+"""
+)
+LETTER = Report("1", "Hand and finger. Drug, 5 mg or 500 mg. No fever, cough.", "f.csv", 1)
+
+
+class Reads:
+    """Reads the same lines of every letter, with the probability of each field."""
+
+    label_set = LETTERS
+
+    def __init__(self, name: str, answer: str, probs: Mapping[str, float]) -> None:
+        self.name, self.answer, self.probs = name, answer, probs
+
+    def describe(self) -> dict[str, Any]:
+        return {"model": self.name}
+
+    def label_reports(self, reports: list[Report]) -> list[Prediction | Reject]:
+        kind = kind_of(LETTERS)
+        made = []
+        for one in reports:
+            said = kind.parse(LETTERS, self.answer, one.text, ended=True)
+            value = {n: replace(v, prob=self.probs.get(n)) for n, v in (said.value or {}).items()}
+            made.append(
+                Prediction(
+                    id=one.id, model=self.name, task="fields", value=value, problems=said.problems
+                )
+            )
+        return list(made)
+
+
+def test_two_readers_of_fields_and_the_surer_one_decides(tmp_path: Path) -> None:
+    sure = {"Part": 0.6, "Dose": 0.4, "Drug": 0.9}
+    one = Reads("one", "PA hand\nDO 500 mg\nDR yes\nSI fever\nSI cough", sure)
+    other = Reads("two", "PA finger\nDO 5 mg\nSI cough\nSI fever", dict.fromkeys(sure, 0.8))
+    (found,) = TwoReaders(one, other, Decision(otherwise=BY_SURENESS)).label_reports([LETTER])
+    assert isinstance(found, Prediction)
+    assert found.second is not None
+    assert found.second["disagree"] == ["Part", "Dose", "Drug"]  # lists have no order
+    assert found.second["labels"]["Drug"] == "-"
+    assert found.second["first"] == {"Part": "hand", "Dose": "500", "Drug": "true"}
+    assert found.second["decided"] == ["Part", "Dose"]
+    assert {name: one.value for name, one in found.value.items()} == {
+        "Part": "finger", "Dose": 5.0, "Drug": True, "Signs": "fever",
+    }  # fmt: skip
+    assert found.value["Dose"].prob == 0.8
+    assert found.problems == ()  # of the first: 500 mg is out of range
+    (kept,) = TwoReaders(one, other, Decision()).label_reports([LETTER])
+    assert isinstance(kept, Prediction)
+    assert kept.problems == ("out of range: Dose",)
+    (swapped,) = TwoReaders(one, other, Decision(otherwise=math.inf)).label_reports([LETTER])
+    assert isinstance(swapped, Prediction)
+    assert swapped.problems == ("not asked: Dose",)  # the relation as it is now
+    line = json.dumps({**found.to_json(), "notes": []}) + "\n"
+    (tmp_path / "predictions.jsonl").write_text(line, encoding="utf-8")
+    told = write_disagreements(tmp_path, LETTERS, id_column="id")
+    assert (told.labels, told.reports, told.decided_by_second) == (3, 1, 2)
+    assert [list(row.values())[1:] for row in rows(tmp_path / "disagreements.csv")] == [
+        ["Part", "hand", "finger", "finger", "second", "0.6"],
+        ["Dose", "500", "5", "5", "second", "0.4"],
+        ["Drug", "true", "-", "true", "first", "0.9"],
+    ]
+
+
+def test_the_surer_reader_of_labels_decides() -> None:
+    second = Says("other", {"Edema": P, "Fracture": P, "Cardiomegaly": P}, {"Edema": 0.7})
+    found = read(Decision(otherwise=BY_SURENESS), second=second)
+    assert found.second is not None
+    assert found.second["decided"] == ["Edema"]  # of the others it gives no probability
+    assert found.labels["Edema"] is P
+    assert found.labels["Fracture"] is N
+    chosen = Decision.chosen(CHEXPERT, "surer", None, "rules")
+    assert chosen == Decision(otherwise=BY_SURENESS)
 
 
 def test_agreement_and_disagreement_are_told() -> None:
