@@ -8,13 +8,11 @@ tables. Everything else (training, labeling, retrieval, baselines, commands, com
 - :meth:`TaskKind.choices`: every answer is one pick among a few options per slot. That allows
   one-pass and constrained decoding, probabilities, calibration, evidence and votes of neighbours.
 - :meth:`TaskKind.choices_in`: the same, asked side by side with options that each text has itself.
-- :meth:`TaskKind.guide`: which bytes may be written next, where answers are free text.
-- :meth:`TaskKind.grammar`: the same for servers.
+- :meth:`TaskKind.guide` and :meth:`TaskKind.grammar`: what may be written next, in free text.
 - :meth:`TaskKind.marks`: the value marks places in the text, which other tools can show.
 
-A kind derives from :class:`TaskKind`, overrides what is abstract and what it can do besides, and
-puts one instance, ``KIND``, where :data:`labelwright.kinds.KINDS` finds it. Nothing here imports a
-kind, and no kind imports another.
+A kind derives from :class:`TaskKind` and puts one instance, ``KIND``, where
+:data:`labelwright.kinds.KINDS` finds it. Nothing here imports a kind, no kind imports another.
 """
 
 from __future__ import annotations
@@ -194,22 +192,20 @@ class TaskKind(ABC, Generic[V]):
         self, label_set: LabelSet, value: V, probs: Probabilities | None = None
     ) -> Mapping[str, Side]:
         """What is said of every slot, as another reader's answer is compared with it."""
-        rows = probs or {}
-        return {
-            name: (pick, None if pick is None else rows.get(name, {}).get(pick))
-            for name, pick in self.picks(label_set, value).items()
-        }
+        rows, picks = probs or {}, self.picks(label_set, value)
+        return {n: (one, rows.get(n, {}).get(one) if one else None) for n, one in picks.items()}
 
     def exchanged(
         self, label_set: LabelSet, one: Prediction, other: Prediction, slots: Sequence[str]
     ) -> Prediction:
         """The first prediction with the other's sides of these slots, and the problems of both."""
         picks, others = (dict(self.picks(label_set, each.value)) for each in (one, other))
+        value = self.picked(label_set, picks | {name: others[name] for name in slots})
         evidence = {k: v for k, v in (one.evidence or {}).items() if k not in slots}
         evidence |= {k: v for k, v in (other.evidence or {}).items() if v and k in slots}
         return replace(
             one,
-            value=self.picked(label_set, picks | {name: others[name] for name in slots}),
+            value=value,
             evidence=evidence if evidence or one.evidence is not None else None,
             problems=tuple(dict.fromkeys((*one.problems, *other.problems))),
         )
