@@ -86,6 +86,8 @@ ENDS = re.compile(
     r"|that (?:i|we) can (?:see|find|tell))"
     r")[ \t]*(?:[.;,\n]|[-–—] |\Z))"
     r"|\.(?:(?<!\d\.)|(?!\d))(?<!\b[Vv]s\.)(?<!\bVS\.)(?<!\b[Dd]r\.)(?<!\b[ei]\.[ge]\.)(?![ge]\.)"
+    r"(?!(?<=\b(?:[Pp]l|[Ss]m|[Rr]t|[Ll]t|[Bb]l)\.)\s(?!no\b)[a-z])"
+    r"(?!(?<=\b(?:[Ss]ig|[Mm]od|[Ss]ev|[Bb]il)\.)\s(?!no\b)[a-z])"
     r"(?!(?<=\b[A-Za-z]\.)[A-Za-z]\.)(?!(?<=\b[A-Za-z]\.[A-Za-z]\.)\s[a-z])"
     r"|\n(?:[ \t\r]*\n"
     r"|(?=[ \t]*[^\W\d_][\w /-]{0,40}:)"
@@ -93,9 +95,9 @@ ENDS = re.compile(
     r"(?=[ \t]*(?:[-*•][ \t]|[-*•](?=[^\W\d_])|\d{1,2}[.)][ \t]|[A-Z][a-z])))"
 )
 """Matches what ends a sentence: ``. ! ?`` and their full-width forms (a decimal point is no end,
-nor the points of "vs." and "C.P. angles", nor a question mark before a word, as in "? mass", or
-before the answer to it, as in "Mass? No."), an empty line, and a line break before a list item, a
-heading or a capitalised word, but for the line after "heading:"."""
+nor the points of "vs.", "pl. effusion" and "C.P. angles", nor a question mark before a word, as in
+"? mass", or before the answer to it, as in "Mass? No."), an empty line, and a line break
+before a list item, a heading or a capitalised word, but for the line after "heading:"."""
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -122,7 +122,39 @@ BARE = {
     "No worrying features.": "NF+",
     "Vascular markings normal.": "NF+",
 }
-TABLE = {**BARE, **TECHNICAL, **OPERATIONS, **WORDS, **ASKED_AND_DATED, **MISHEARD}
+SAID_OTHERWISE = {
+    "PICC tip in place. No pl. eff.": "PE- SD+ NF+",
+    "No sig. effusion.": "PE- NF+",
+    "Heart normal. Effusion is mod. no pneumothorax.": "CM- PE+ PT-",
+    "I doubt that there is pneumonia.": "PN?",
+    "No new fracture. Old ones healed.": "FR+",
+    "No fracture apart from the old ones on the right.": "FR+",
+    "No focal lesion save for a calcified nodule.": "LL+",
+    "Effusion left, none right.": "PE+",
+    "History of lung cancer, resected. No recurrence.": "NF+",
+    "Past pneumonia. Clear now.": "NF+",
+    "No sign of cancer.": "LL- NF+",
+    "Near complete evacuation of the pneumothorax.": "PT+",
+    "Right IJ removed. Lungs clear.": "SD- NF+",
+    "Line tip not visualised.": "SD+",
+    "Nothing convincing for pneumonia.": "PN- NF+",
+    "Pneumonia is the working diagnosis.": "PN?",
+    "D/D infection, edema.": "ED? PN?",
+    "Cannot r/o pna.": "PN?",
+    "No growth of the nodule.": "LL+",
+    "No enlargement of the heart.": "CM- NF+",
+    "Heart, hila and mediastinum: normal.": "EC- CM- NF+",
+    "Angles sharp, heart normal.": "CM- PE- NF+",
+}
+TABLE = {
+    **SAID_OTHERWISE,
+    **BARE,
+    **TECHNICAL,
+    **OPERATIONS,
+    **WORDS,
+    **ASKED_AND_DATED,
+    **MISHEARD,
+}
 
 GATED = gated(LABELER)
 
