@@ -1,4 +1,4 @@
-"""Draw every page that labelwright makes: wide, as on a phone, and dark.
+"""Draw every page that labelwright makes: wide and as on a phone, light and dark.
 
     python examples/draw_pages.py [--out docs/images/pages]
 
@@ -48,6 +48,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": {"width": 1240, "height": 820}},
     "-narrow": {"viewport": {"width": 390, "height": 844}},
     "-dark": {"viewport": {"width": 1240, "height": 820}, "color_scheme": "dark"},
+    "-narrow-dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
 }
 """How a page is looked at, by the end of the picture's name."""
 REVIEW = {

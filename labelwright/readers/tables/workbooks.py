@@ -135,7 +135,8 @@ def _tables(path: Path, options: ReadOptions) -> Iterator[_Table]:
     book = _opened(path)
     sheets = {name: _Sheet(path, book, name) for name in book.sheet_names}
     filled = [name for name in _visible(book) if sheets[name].height]
-    chosen = _chosen(path, options, filled, list(sheets))
+    hidden = [] if filled or options.sheets else [n for n, s in sheets.items() if s.height]
+    chosen = _chosen(path, options, filled, list(sheets), hidden)
     for name in chosen:
         if not sheets[name].height:
             raise _empty(path, f"the sheet {shown([name])} is empty")
@@ -152,7 +153,9 @@ def _below(path: Path, name: str, rows: Iterator[Cells]) -> Iterator[Cells]:
     yield from rows
 
 
-def _chosen(path: Path, options: ReadOptions, filled: list[str], known: list[str]) -> list[str]:
+def _chosen(
+    path: Path, options: ReadOptions, filled: list[str], known: list[str], hidden: list[str]
+) -> list[str]:
     if options.sheets == (ALL,):
         names = filled
     elif options.sheets:
@@ -172,6 +175,12 @@ def _chosen(path: Path, options: ReadOptions, filled: list[str], known: list[str
                 source=path,
             )
     if not names:
+        if hidden:
+            raise InputError(
+                "only hidden sheets hold something",
+                remedy=f"choose with --sheets; found: {shown(hidden)}",
+                source=path,
+            )
         raise _empty(path, "the workbook is empty")
     return names
 
@@ -199,9 +208,11 @@ def _instead(path: Path) -> tuple[str, str]:
     """What a file is that bears a workbook's name: many systems export pages or text so."""
     with open_binary(path) as file:
         start = file.read(4096)
+    if not start:
+        return "the file is empty", "save the workbook again"
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return "no workbook but a page of HTML or XML", "open it in Excel and save it as .xlsx"
-    if start and not _CONTROLS.search(start):
+    if not _CONTROLS.search(start):
         return "no workbook but text", "rename it to .csv"
     return "damaged, or no workbook", "save it as .xlsx or CSV again"
 

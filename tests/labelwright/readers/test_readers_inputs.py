@@ -115,11 +115,12 @@ def test_a_workbook_keeps_ids_dates_long_cells_and_saved_formulas(tmp_path: Path
     assert texts([third]) == ["the report has no text"]  # row 3 is empty, and so no row
 
 
+def row_of(name: str) -> str:
+    return f'<row r="2">{cell("A2", name)}{cell("B2", f"Text {name}")}</row>'
+
+
 def test_sheets_by_name(tmp_path: Path) -> None:
-    sheets = {
-        name: HEADER + f'<row r="2">{cell("A2", name)}{cell("B2", f"Text {name}")}</row>'
-        for name in ("2023", "2024")
-    }
+    sheets = {name: HEADER + row_of(name) for name in ("2023", "2024")}
     path = xlsx(tmp_path / "a.xlsx", sheets)
     assert "--sheets" in failure(path).remedy
     assert texts(read(path, ReadOptions(sheets=("2024",)))) == ["Text 2024"]
@@ -137,6 +138,22 @@ def test_hostile_and_broken_workbooks(tmp_path: Path) -> None:
     assert "no workbook" in failure(saved(tmp_path, "a.ods", b"nothing")).what
     assert "is empty" in failure(xlsx(tmp_path / "e.xlsx", {"S": ""})).what
     assert "no rows" in failure(xlsx(tmp_path / "h.xlsx", {"S": HEADER})).what
+    assert failure(saved(tmp_path, "z.xlsx", b"")).what == "the file is empty"
+
+
+def test_hidden_sheets_alone_are_named(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "a.xlsx", {"Old": HEADER + row_of("1"), "Empty": ""})
+    hidden = tmp_path / "b.xlsx"
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(hidden, "w") as copy:
+        for name in whole.namelist():
+            part = whole.read(name).replace(b'name="Old"', b'name="Old" state="hidden"')
+            copy.writestr(name, part)
+    error = failure(hidden)
+    assert (error.what, error.remedy) == (
+        "only hidden sheets hold something",
+        "choose with --sheets; found: Old",
+    )
+    assert texts(read(hidden, ReadOptions(sheets=("Old",)))) == ["Text 1"]
 
 
 def test_an_open_document_spreadsheet(tmp_path: Path) -> None:
