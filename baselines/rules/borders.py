@@ -54,6 +54,7 @@ class Borders:
         self._seen: list[int] = []
         self._observed: list[int] = []
         self._likewise: list[Match] = []
+        self._sparing: list[Match] = []
         self._forward: list[tuple[Trigger, Match]] = []
         self._backward: list[tuple[Trigger, Match]] = []
         self._holding: list[tuple[Trigger, int, int]] = []
@@ -70,6 +71,8 @@ class Borders:
                     self._alternatives.append(match.start)
             elif kind is Trigger.LIKEWISE:
                 self._likewise.append(match)
+            elif kind is Trigger.SPARED:
+                self._sparing.append(match)
             elif kind is Trigger.SEEN:
                 self._seen.append(match.start)
             elif kind is Trigger.INERT and words[match.start] in _BE:

@@ -45,6 +45,7 @@ TRIGGERS = {
     "likewise": Trigger.LIKEWISE,
     "versus": Trigger.VERSUS,
     "inert": Trigger.INERT,
+    "spared": Trigger.SPARED,
     "stops": Trigger.STOP,
     "relative": Trigger.RELATIVE,
     "clauses": Trigger.CLAUSE,

@@ -9,7 +9,7 @@ its own ("no effusion, and the heart **is** enlarged").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from baselines.rules.borders import Borders, Span
 from baselines.rules.phrases import COLONS, DASHES, MARKS, Match
@@ -20,11 +20,19 @@ _NEAR = 6
 """How many words may stand between the "or" of a choice and the findings on its sides."""
 _ADJECTIVES = 3
 """How many words may stand between "the" and the finding that it names."""
-_DEFINITE = frozenset({"the", "this", "these", "that", "those", "known", "residual", "remaining"})
+_KNOWN = frozenset(
+    {"known", "residual", "remaining", "existing", "preexisting", "chronic", "established", "old"}
+)
+_DEFINITE = _KNOWN | {"the", "this", "these", "that", "those", "his", "her"}
 _NO_ADJECTIVE = frozenset(
     {"of", "for", "in", "on", "to", "with", "from", "after", "by", "as", "at", "and", "or"}
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
+_CUTTING = MARKS | {"and", "or", "nor", "but", "is", "are", "has", "have"}
+_PRESUPPOSING = frozenset({"on", "against", "superimposed", "superadded", "complicating"})
+"""How phrases begin behind which a finding is known even without an article."""
+_BEHIND = 5
+"""How many words may stand between what spares a finding and that finding."""
 _EXPLAINING = frozenset({"with", "representing", "represents", "reflecting", "reflects", "from"})
 _ENUMERATING = frozenset({"include", "includes", "including"})
 _PAST = frozenset({"was", "were", "had", "showed"})
@@ -49,11 +57,12 @@ class Scope(Borders):
         self, words: Sequence[str], found: Sequence[Match], mentions: Sequence[Span] = ()
     ) -> None:
         super().__init__(words, found, mentions)
+        self._spared = [span for m in self._sparing for span in self._spares(m)]
         self._choices = self._alternatives and self._outside_denied_change(found)
         self._reaches = [
             (kind, m.start, low, high)
             for kind, m in self._forward
-            for low, high in self._forward_spans(kind, m)
+            for low, high in self._without_spared(kind, m.start, self._forward_spans(kind, m))
         ]
         self._reaches_back = [
             (kind, low, high) for kind, m in self._backward for low, high in self._backward_spans(m)
@@ -118,6 +127,29 @@ class Scope(Borders):
             if word in _NO_ADJECTIVE or word in MARKS:
                 return False
         return False
+
+    def _spares(self, trigger: Match) -> Iterator[Span]:
+        """What a denial before the trigger does not reach, if there is such a thing."""
+        if self._holds(trigger):
+            yield trigger[:2]
+            return
+        behind = [m for m in self._mentions if trigger.end <= m[0] <= trigger.end + _BEHIND]
+        start, end = min(behind, default=(0, 0))
+        between = self._words[trigger.end : start]
+        denied = any(m.end == trigger.start for _kind, m in self._forward)
+        supposed = not denied and self._words[trigger.start] in _PRESUPPOSING
+        known = supposed or self._known(start)
+        if end and known and _CUTTING.isdisjoint(between):
+            yield trigger.start, end
+
+    def _without_spared(self, kind: Trigger, at: int, spans: Sequence[Span]) -> Sequence[Span]:
+        """What a denial, or a hedge before a thing that is called known, reaches of its spans."""
+        for first, end in self._spared:
+            hedged = kind is Trigger.MAYBE and not _KNOWN.isdisjoint(self._words[first:end])
+            if at < first and (hedged or kind in NEGATIONS):
+                parts = [((low, min(first, high)), (max(end, low), high)) for low, high in spans]
+                spans = [(low, high) for pair in parts for low, high in pair if low < high]
+        return spans
 
     def begins_negation(self, at: int) -> bool:
         """Whether a negation of what follows begins at ``at``."""

@@ -43,6 +43,9 @@ class Trigger(IntEnum):
     """Both sides are uncertain."""
     INERT = auto()
     """Looks like a trigger or a verb and is none ("no change in", "is seen")."""
+    SPARED = auto()
+    """What a denial before it does not reach: the known finding behind it ("no pneumonia on top of
+    *the effusion*"), or what it holds ("no *lead* fracture")."""
     STOP = auto()
     """Ends every scope."""
     RELATIVE = auto()
