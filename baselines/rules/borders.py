@@ -20,6 +20,7 @@ _AROUND = {
 }
 _SAME_SUBJECT = frozenset({"not", "does", "do", "is", "are", "still", "remains", "within"})
 """What goes on behind "but" about the part before it: "heart obscured *but not* enlarged"."""
+_CONCEDING = frozenset({"though", "although"})
 _OTHER_NAME = 2
 """How many words another name in brackets has."""
 _BE = frozenset({"is", "are", "was", "were"})
@@ -202,7 +203,7 @@ class Borders:
 
     def _mark_separators(self, separating: Sequence[Match]) -> None:
         found = [
-            (m.start, m.end, self._words[m.start] != ",")
+            (m.start, m.end, self._words[m.start] != "," or self._concedes(m))
             if m.payload is Trigger.RELATIVE
             else (m.start, m.end, m.payload in _HARD or self._ends_list(m))
             for m in separating
@@ -229,6 +230,10 @@ class Borders:
                     opened = -1
             found.sort()
         self._separators = found
+
+    def _concedes(self, match: Match) -> bool:
+        """Whether ", though" goes on to the end: "no air after drain removal, *though* fluid"."""
+        return self._words[match.end - 1] in _CONCEDING and "," not in self._words[match.end :]
 
     def _names_again(self, low: int, high: int) -> bool:
         """Whether a bracket holds another name and no more: "folded lung (round atelectasis)"."""

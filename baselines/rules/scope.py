@@ -29,8 +29,15 @@ _NO_ADJECTIVE = frozenset(
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
 _CUTTING = MARKS | {"and", "or", "nor", "but", "is", "are", "has", "have"}
-_PRESUPPOSING = frozenset({"on", "against", "superimposed", "superadded", "complicating"})
+_PRESUPPOSING = frozenset(
+    {"on", "against", "superimposed", "superadded", "complicating"}
+    | {"complication", "complications"}
+)
 """How phrases begin behind which a finding is known even without an article."""
+_ASKING = frozenset({"whether", "if"})
+_EQUATING = frozenset(
+    {"is", "are", "was", "represents", "represent", "reflects", "indicates", "relates"}
+)
 _BEHIND = 5
 """How many words may stand between what spares a finding and that finding."""
 _EXPLAINING = frozenset({"with", "representing", "represents", "reflecting", "reflects", "from"})
@@ -58,6 +65,7 @@ class Scope(Borders):
     ) -> None:
         super().__init__(words, found, mentions)
         self._spared = [span for m in self._sparing for span in self._spares(m)]
+        self._spared += [span for kind, m in self._forward for span in self._asked(kind, m)]
         self._choices = self._alternatives and self._outside_denied_change(found)
         self._reaches = [
             (kind, m.start, low, high)
@@ -142,10 +150,23 @@ class Scope(Borders):
         if end and known and _CUTTING.isdisjoint(between):
             yield trigger.start, end
 
+    def _asked(self, kind: Trigger, trigger: Match) -> Iterator[Span]:
+        """The sign of which a doubt asks what it is: "unclear whether *the opacity* is edema"."""
+        if kind is not Trigger.MAYBE or self._words[trigger.end - 1] not in _ASKING:
+            return
+        behind = sorted(m for m in self._mentions if trigger.end < m[0] <= trigger.end + _BEHIND)
+        for start, end in behind[:1]:
+            explained = end < len(self._words) and self._words[end] in _EQUATING
+            named = any(end < low <= end + _BEHIND for low, _high in self._mentions)
+            if explained and named and self._known(start):
+                yield start, end
+
     def _without_spared(self, kind: Trigger, at: int, spans: Sequence[Span]) -> Sequence[Span]:
         """What a denial, or a hedge before a thing that is called known, reaches of its spans."""
         for first, end in self._spared:
-            hedged = kind is Trigger.MAYBE and not _KNOWN.isdisjoint(self._words[first:end])
+            hedged = kind is Trigger.MAYBE and (
+                (first, end) in self._mentions or not _KNOWN.isdisjoint(self._words[first:end])
+            )
             if at < first and (hedged or kind in NEGATIONS):
                 parts = [((low, min(first, high)), (max(end, low), high)) for low, high in spans]
                 spans = [(low, high) for pair in parts for low, high in pair if low < high]

@@ -135,7 +135,7 @@ UNCERTAIN = {
     "Pneumonia is unlikely.": "PN?",
     "Cardiomegaly cannot be assessed.": "CM?",
     "Could be atelectasis, pneumonia, or contusion.": "AT? PN?",
-    "In the right clinical setting, this is compatible with pneumonia.": "PN+",
+    "In the right clinical setting, this is compatible with pneumonia.": "PN?",
     "In the appropriate clinical setting, this is compatible with pneumonia.": "PN?",
     "Consolidation consistent with pneumonia.": "CO+ PN+",
 }
