@@ -208,7 +208,7 @@ RELIEVED = {
     "The effusion has been partly drained.": "PE+",
     "The collapse has been reversed.": "AT- NF+",
     "The collapsed lobe has re-expanded.": "AT- NF+",
-    "The left lung has re-expanded.": "",
+    "The left lung has re-expanded.": "NF+",
 }
 SIGNS_OF_FLUID = {
     "Fluid tracks up the fissure.": "PE+",
