@@ -146,7 +146,21 @@ SAID_OTHERWISE = {
     "Heart, hila and mediastinum: normal.": "EC- CM- NF+",
     "Angles sharp, heart normal.": "CM- PE- NF+",
 }
+TRANSLATED = {
+    "Exudate in the left pleural cavity.": "PE+",
+    "Heart borders widened.": "CM+",
+    "Lungs transparent.": "NF+",
+    "Lung parenchyma is free of lesions.": "LL- NF+",
+    "Round lesion of 2 cm in S6.": "LL+",
+    "Round lesion of 2 cm in the liver. Lungs clear.": "NF+",
+    "Malignant process in the right hilum.": "LL+",
+    "No congestive signs, no stasis.": "ED- NF+",
+    "Fibrous stripes.": "PO+",
+    "No traumatic bone changes.": "NF+",
+    "Cor: normal. Sinuses free.": "CM- PE- NF+",
+}
 TABLE = {
+    **TRANSLATED,
     **SAID_OTHERWISE,
     **BARE,
     **TECHNICAL,
