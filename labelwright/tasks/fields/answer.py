@@ -26,6 +26,7 @@ from itertools import repeat
 from typing import Any
 
 from labelwright.label_set import LabelSet
+from labelwright.records import Span
 from labelwright.tasks.fields.checks import EMPTY
 from labelwright.tasks.fields.normalise import Reading, read_value
 from labelwright.tasks.fields.places import Places
@@ -273,29 +274,27 @@ class Reader:
     def _apart(self, field: Field, items: list[Item]) -> list[Item]:
         """Items at places of their own; repeated ones once."""
         kept: list[Item] = []
+        said: dict[tuple[Any, str], set[tuple[Span, ...]]] = {}
+        taken: set[tuple[Span, ...]] = set()
+        places: dict[str, Iterator[tuple[Span, ...]]] = {}
         for item in items:
-            same = [k for k in kept if k.value == item.value and k.raw == item.raw]
-            if not any(k.spans == item.spans or not field.many for k in same):
-                kept.append(item)
-            elif not field.many:
-                self.notes[f"repeated: {field.name}"] += 1
-            else:
-                other = self._next_place(field, item, kept)
-                if other is None:
+            same = said.setdefault((item.value, item.raw), set())
+            if same and (item.spans in same or not field.many):
+                free: tuple[Span, ...] | None = None
+                if field.many and field.copied:
+                    if item.raw not in places:
+                        places[item.raw] = iter(self._places.find(field, item.raw))
+                    free = next((one for one in places[item.raw] if one not in taken), None)
+                if free is None:
                     self.notes[f"repeated: {field.name}"] += 1
-                else:
-                    kept.append(other)
+                    continue
+                item = replace(item, spans=free)  # the same words at the next place that is free
+            kept.append(item)
+            same.add(item.spans)
+            taken.add(item.spans)
         if not field.many and len({item.meaning for item in kept}) > 1:
             self.problems[f"two values: {field.name}"] += 1
         return kept
-
-    def _next_place(self, field: Field, item: Item, kept: Sequence[Item]) -> Item | None:
-        """The same words at the next place that is free."""
-        if not field.copied:
-            return None
-        taken = {one.spans for one in kept}
-        free = [spans for spans in self._places.find(field, item.raw) if spans not in taken]
-        return replace(item, spans=free[0]) if free else None
 
     def _head(self, line: str) -> tuple[str | None, str]:
         """The field of a line and what follows; no field where none is named."""

@@ -23,17 +23,24 @@ class Places:
     def __init__(self, text: str) -> None:
         self._text = text
         self._grounder = Grounder(text, nesting=True)
+        self._found: dict[tuple[str, str], Sequence[tuple[Span, ...]]] = {}
 
-    def find(self, field: Field, raw: str) -> list[tuple[Span, ...]]:
+    def find(self, field: Field, raw: str) -> Sequence[tuple[Span, ...]]:
         """All places of ``raw``, the likeliest first, empty where the text does not hold it.
 
         Words inside longer words come last. A number is none inside a longer number, a date
         none inside a longer date; with ``27`` the text ``27/08/2019`` is not meant.
         """
+        key = (field.name, raw)
+        if key not in self._found:
+            self._found[key] = self._places(field, raw)
+        return self._found[key]
+
+    def _places(self, field: Field, raw: str) -> Sequence[tuple[Span, ...]]:
         forms = tuple(dict.fromkeys((raw, raw.strip(_EDGES))))
         found = self._grounder.places(Mention(field.name, forms)) or self._joined(field, forms)
         if field.type not in (FieldType.NUMBER, FieldType.DATE):
-            return list(found)
+            return found
         return self._apart(field, found)
 
     def _apart(self, field: Field, found: Sequence[tuple[Span, ...]]) -> list[tuple[Span, ...]]:
@@ -59,7 +66,7 @@ class Places:
 
     def _candidates(self, field: Field) -> tuple[frozenset[Span], dict[int, bool]]:
         """The dates or numbers of the text, and where they begin: ``True`` behind a sign."""
-        key = (field.type, field.dates, field.unit, field.units, field.decimals, field.bare)
+        key = field.figures
         if key not in self._known:
             spans = frozenset(candidates(field, self._text))
             firsts = {start: False for start, _ in spans}

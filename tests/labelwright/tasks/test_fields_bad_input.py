@@ -7,6 +7,7 @@ rules found it, a model wrote it (lines, an object, a list), or it was chosen in
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,3 +206,33 @@ def test_fields_that_gold_renames_or_lacks(tmp_path: Path) -> None:
     path.write_text('{"id": "a", "fields": {"Admission": "17/05/2018"}}\n')
     with pytest.raises(InputError, match="no field Admission in label set letters"):
         list(KIND.read_gold(path, LABELS))
+
+
+LISTS = LabelSet.from_text(
+    """name: lists
+version: "1"
+task: fields
+instruction: "{fields}"
+fields:
+  - {name: Drugs, key: DR, type: text, many: true}
+  - {name: Dose, key: DO, type: number, unit: mg}
+"""
+)
+
+
+@pytest.mark.parametrize("line", ["DR aspirin", "DO 2.64 mg"])
+def test_a_line_repeated_without_end_costs_as_much_as_it_is_long(line: str) -> None:
+    """Each time the words may stand at their next place: twice the lines, twice the time."""
+
+    def cost(count: int) -> float:
+        text = f"{line[3:]}. " * count
+        began = time.process_time()
+        found = kind_of(LISTS).parse(LISTS, f"{line}\n" * count, text, ended=True).value
+        took = time.process_time() - began
+        assert found is not None
+        items = found["Drugs" if line.startswith("DR") else "Dose"].items
+        assert len({item.spans for item in items}) == (count if line.startswith("DR") else 1)
+        return took
+
+    cost(200)
+    assert cost(3_200) < 12 * cost(800)  # 4 where it is linear, 16 where it is quadratic
