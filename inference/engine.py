@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from inference.decode.by_sentence import Reader, SentenceReader
 from inference.decode.constrained import Constrained
@@ -151,7 +151,7 @@ class LabelerOptions:
                 raise ConfigError(f"a {name} needs at least one", remedy="give 1 or more")
 
 
-class Reading(Protocol):
+class Reading:
     """A way to read reports, set up for one model.
 
     Attributes:
@@ -163,14 +163,16 @@ class Reading(Protocol):
     mode: str
     unit: str
     writer: PromptWriter
+    _asked: Decoder | ModelAsker
+    _reader: Reader
 
     def describe(self) -> Mapping[str, Any]:
         """What the answers depend on, for the manifest."""
-        ...
+        return self._asked.describe()
 
     def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
         """One answer or refusal each, in order; about the text alone, not about its lead."""
-        ...
+        return self._reader.read(asks)
 
 
 def reading_for(loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> Reading:
@@ -271,12 +273,12 @@ def _behind(lead: str, answer: Answer) -> Answer:
     return replace(answer, evidence={name: spans for name, spans in kept.items() if spans})
 
 
-class ChoiceReading:
+class ChoiceReading(Reading):
     """Reads reports for a pick in every slot of the answer."""
 
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
-        self.mode, self._decoder = decoder_for(loaded, options.decode, decode)
-        self.writer = PromptWriter(loaded, room=self._decoder.room)
+        self.mode, self._asked = decoder_for(loaded, options.decode, decode)
+        self.writer = PromptWriter(loaded, room=self._asked.room)
         made_for = REPORT if loaded.task is None else loaded.task.unit
         self.unit = options.unit or made_for
         if self.unit in PARTS and options.evidence is not None:
@@ -285,19 +287,11 @@ class ChoiceReading:
                 remedy="leave --evidence out, or give --unit report",
             )
         self._locator = None if options.evidence is None else Locator(loaded)
-        asked = (loaded.label_set, self.writer, self._decoder)
+        asked = (loaded.label_set, self.writer, self._asked)
         self._reader: Reader = TextReader(*asked, long=options.long, locate=self._located)
         if self.unit in PARTS:
             whole, clauses = self._reader, self.unit == CLAUSE
             self._reader = SentenceReader(loaded.label_set, whole, clauses=clauses)
-
-    def describe(self) -> Mapping[str, Any]:
-        """Those of the decoder."""
-        return self._decoder.describe()
-
-    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
-        """Whole, in windows, or by sentences or clauses."""
-        return self._reader.read(asks)
 
     def _located(self, text: str, prompt: Prompt) -> Prompt:
         if self._locator is None:
@@ -309,7 +303,7 @@ class ChoiceReading:
         return replace(prompt, located=located)
 
 
-class TextReading:
+class TextReading(Reading):
     """Reads texts for a pick in every slot, with options that each text has itself."""
 
     mode = ONE_PASS
@@ -337,21 +331,13 @@ class TextReading:
                     f"{flag} is not for one-pass decoding of {task}",
                     remedy="remove it, or give --decode constrained",
                 )
-        self._decoder = TextPass(loaded, decode)
-        self.writer = PromptWriter(loaded, room=self._decoder.room)
-        asked = (loaded.label_set, self.writer, self._decoder)
+        self._asked = TextPass(loaded, decode)
+        self.writer = PromptWriter(loaded, room=self._asked.room)
+        asked = (loaded.label_set, self.writer, self._asked)
         self._reader = TextReader(*asked, long=options.long)
 
-    def describe(self) -> Mapping[str, Any]:
-        """Those of the decoder."""
-        return self._decoder.describe()
 
-    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
-        """Whole, or in windows."""
-        return self._reader.read(asks)
-
-
-class FreeReading:
+class FreeReading(Reading):
     """Reads reports for answers that are free text, kept to what is valid where a guide can."""
 
     def __init__(self, loaded: Loaded, options: LabelerOptions, decode: DecodeOptions) -> None:
@@ -369,19 +355,11 @@ class FreeReading:
                 )
         guide = None if options.decode == FREE else _guide(loaded, options.decode)
         self.mode = FREE if guide is None else CONSTRAINED
-        self._asker = ModelAsker(loaded, decode, guide)
-        self.writer = self._asker.writer
+        self._asked = ModelAsker(loaded, decode, guide)
+        self.writer = self._asked.writer
         self.unit = options.unit or (REPORT if loaded.task is None else loaded.task.unit)
-        asked = (loaded.label_set, self._asker)
+        asked = (loaded.label_set, self._asked)
         self._reader = PartReader(*asked, long=options.long, unit=self.unit)
-
-    def describe(self) -> Mapping[str, Any]:
-        """Those of the asker."""
-        return self._asker.describe()
-
-    def read(self, asks: Sequence[Ask]) -> list[Answer | Refusal]:
-        """Whole, or in parts."""
-        return self._reader.read(asks)
 
 
 def _guide(loaded: Loaded, decode: str) -> Guided | None:

@@ -299,6 +299,7 @@ def test_connections_that_send_nothing_are_closed_and_one_address_cannot_have_al
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive()
         thread.join(0.01)
     address = server.servers[0].sockets[0].getsockname()
     whole = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
