@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from labelwright.io.delimited import escape
-from labelwright.io.yaml_lines import YamlFile
 from labelwright.label_set import LabelSet
-from labelwright.records import Answer, Certainty, Entity, Prediction, Span
+from labelwright.records import Answer, Entity, Prediction, Span
 from labelwright.tasks.base import (
-    Choices,
     ClassForm,
     Finding,
     Grammar,
     Known,
-    Parsed,
     Part,
-    Probabilities,
     Side,
     Table,
     Tally,
     TaskKind,
 )
 from labelwright.tasks.fields import answer as lines
-from labelwright.tasks.fields import branches, gold, observations, questionnaire, schema, values
+from labelwright.tasks.fields import branches, gold, questionnaire, schema, values
 from labelwright.tasks.fields import findings as exported
 from labelwright.tasks.fields.checks import EMPTY
 from labelwright.tasks.fields.grammar import json_schema, longest
@@ -35,7 +31,7 @@ from labelwright.tasks.fields.guide import AnswerGuide, LineGuide
 from labelwright.tasks.fields.relations import breaches, with_computed
 from labelwright.tasks.fields.schema import FieldSet, FieldType, fields_of
 from labelwright.tasks.fields.sections import Sections
-from labelwright.tasks.fields.together import BETWEEN, shifted, together
+from labelwright.tasks.fields.together import BETWEEN, settle, shifted, together
 from labelwright.tasks.fields.values import (
     NOT_MENTIONED,
     Fields,
@@ -66,9 +62,21 @@ class FieldsKind(TaskKind[Fields]):
         "It can copy the wrong one of two dates or numbers; every value has its place in the text."
     )
 
-    def read(self, file: YamlFile, text: str) -> LabelSet:
-        """Check and build."""
-        return schema.read(file, text)
+    read = staticmethod(schema.read)
+    instruction = staticmethod(lines.system_prompt)
+    render = staticmethod(lines.render)
+    parse = staticmethod(lines.parse)
+    choices_in = staticmethod(branches.choices_in)
+    picks_in = staticmethod(branches.picks_in)
+    picked_in = staticmethod(branches.picked_in)
+    to_json = staticmethod(values.to_json)
+    asked_apart = staticmethod(schema.by_group)
+    longest_answer = staticmethod(longest)
+    settle = staticmethod(settle)
+    questions = staticmethod(questionnaire.questions)
+    replies = staticmethod(questionnaire.replies)
+    arrow_fields = staticmethod(exported.arrow_fields)
+    arrow_row = staticmethod(exported.arrow_row)
 
     def describe(self, label_set: LabelSet) -> str:
         """How many fields of which types."""
@@ -103,52 +111,12 @@ class FieldsKind(TaskKind[Fields]):
                 found[field.name] = stated(Item(raw, value, "", ((0, len(raw)),)))
         return found
 
-    def instruction(self, label_set: LabelSet) -> str:
-        """The label set's own, with its fields and worked examples."""
-        return lines.system_prompt(label_set)
-
-    def render(self, label_set: LabelSet, value: Fields) -> str:
-        """A line per stated field."""
-        return lines.render(label_set, value)
-
-    def parse(
-        self,
-        label_set: LabelSet,
-        answer: str,
-        text: str,
-        *,
-        ended: bool | None = None,
-        probs: Sequence[float] | None = None,
-    ) -> Parsed[Fields]:
-        """Read lines or JSON, and find their words in the text."""
-        return lines.parse(label_set, answer, text, ended=ended, probs=probs)
-
     def faults(self, label_set: LabelSet, answer: str) -> tuple[str, ...]:
         """What of the form is wrong, whatever the text."""
         parsed = self.parse(label_set, answer, "", ended=True)
         form = ("unknown field", "chatter", "empty answer")
         wrong = [one for one in parsed.problems if one.partition(" (")[0] in form]
         return (*wrong, *parsed.notes)
-
-    def choices_in(self, label_set: LabelSet, text: str) -> Choices:
-        """A slot per field, with the dates and numbers of the text."""
-        return branches.choices_in(label_set, text)
-
-    def picks_in(
-        self, label_set: LabelSet, text: str, value: Fields
-    ) -> tuple[Mapping[str, str | None], Mapping[str, str]]:
-        """What is written of each field, where the text has it."""
-        return branches.picks_in(label_set, text, value)
-
-    def picked_in(
-        self,
-        label_set: LabelSet,
-        text: str,
-        probs: Probabilities,
-        words: Mapping[str, tuple[str, float]],
-    ) -> Answer:
-        """The likeliest value of every field."""
-        return branches.picked_in(label_set, text, probs, words)
 
     def words_guide(self, label_set: LabelSet, text: str, slot: str) -> LineGuide:
         """Words of the text, or of the label set."""
@@ -173,18 +141,10 @@ class FieldsKind(TaskKind[Fields]):
                 yield from (f"{field.key} {own.yes}", f"{field.key} {own.no}")
             yield from (f"{field.key} {one.word}" for one in field.values)
 
-    def to_json(self, value: Fields) -> dict[str, Any]:
-        """An object per field."""
-        return values.to_json(value)
-
     def from_json(self, label_set: LabelSet, given: Any) -> Fields:
         """The inverse; fields are not compared with those of the label set."""
         del label_set
         return values.from_json(given)
-
-    def asked_apart(self, label_set: LabelSet) -> tuple[LabelSet, ...]:
-        """One per group, and one of the fields in none."""
-        return schema.by_group(label_set)
 
     def read_in(self, part: LabelSet, text: str) -> Sequence[Span]:
         """The sections of the group."""
@@ -205,10 +165,6 @@ class FieldsKind(TaskKind[Fields]):
                 kept = tuple(filter(read, value[name].items))
                 found[name] = stated(*kept) if kept else NOT_MENTIONED
         return found
-
-    def longest_answer(self, label_set: LabelSet) -> int | None:
-        """By the longest values; ``None`` with fields of many, whose lists are as long as texts."""
-        return longest(label_set)
 
     def gaps(self, label_set: LabelSet, value: Fields) -> tuple[str, ...]:
         """The fields that gold does not score."""
@@ -268,12 +224,6 @@ class FieldsKind(TaskKind[Fields]):
         """The label set of observations, where fields describe some."""
         return fields_of(label_set).observations
 
-    def settle(
-        self, label_set: LabelSet, value: Fields, labels: Mapping[str, Certainty | None]
-    ) -> tuple[Fields, tuple[str, ...]]:
-        """Attributes of absent observations are not mentioned."""
-        return observations.settle(label_set, value, labels)
-
     def findings(self, label_set: LabelSet, prediction: Prediction) -> Iterator[Finding]:
         """All that is stated; a boolean *no* is negative."""
         return exported.findings(label_set, prediction.value or {})
@@ -285,22 +235,6 @@ class FieldsKind(TaskKind[Fields]):
     def shown(self, prediction: Prediction) -> Iterator[Finding]:
         """Everything that is said, unreadable words too."""
         return exported.shown(prediction.value or {})
-
-    def questions(self, label_set: LabelSet) -> list[dict[str, Any]]:
-        """A question per field."""
-        return questionnaire.questions(label_set)
-
-    def replies(self, label_set: LabelSet, value: Fields) -> list[dict[str, Any]]:
-        """An item per field, with an answer where something is stated."""
-        return questionnaire.replies(label_set, value)
-
-    def arrow_fields(self, label_set: LabelSet) -> list[Any]:
-        """A struct per field, its value in a column of its type."""
-        return exported.arrow_fields(label_set)
-
-    def arrow_row(self, label_set: LabelSet, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The values by field."""
-        return exported.arrow_row(label_set, row)
 
     def tables(self, label_set: LabelSet) -> tuple[Table[Fields], ...]:
         """``fields.csv`` with a column per field, ``fields-long.csv`` with a row per value.

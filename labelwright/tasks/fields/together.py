@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from labelwright.label_set import LabelSet
-from labelwright.records import Answer
+from labelwright.records import Answer, Certainty
 from labelwright.tasks.fields.relations import breaches, with_computed
 from labelwright.tasks.fields.schema import Field, fields_of
 from labelwright.tasks.fields.values import NOT_MENTIONED, Fields, FieldValue, Item, Status
@@ -95,3 +95,20 @@ def _nothing(each: Sequence[FieldValue]) -> FieldValue:
     if not each or len(probs) < len(each):
         return NOT_MENTIONED
     return FieldValue(Status.NOT_MENTIONED, (), math.prod(probs))
+
+
+PRESENT = (Certainty.POSITIVE, Certainty.UNCERTAIN)
+
+
+def settle(
+    label_set: LabelSet, value: Fields, labels: Mapping[str, Certainty | None]
+) -> tuple[Fields, tuple[str, ...]]:
+    """The value without what it says of absent observations, and the names of such fields."""
+    absent = {
+        field.name
+        for field in fields_of(label_set).fields
+        if field.of and labels.get(field.of) not in PRESENT and field.name in value
+    }
+    said = [name for name in value if name in absent and value[name].items]
+    kept = {name: NOT_MENTIONED if name in absent else one for name, one in value.items()}
+    return kept, tuple(f"observation absent: {name}" for name in said)
