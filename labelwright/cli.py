@@ -12,12 +12,14 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
 
 from labelwright.commands.flags import Parser, meant, verbs_of
+from labelwright.options import Options
 from labelwright.program import guarded, show_messages
 from labelwright.runtime.threads import quick_products, rare_collections, wait_asleep
 from labelwright.version import __version__
@@ -167,15 +169,25 @@ def parser(wanted: Collection[str] = COMMANDS) -> Parser:
         module: Any = import_module(f"labelwright.commands.{command.module}")
         module = getattr(module, command.of) if command.of else module
         sub.add_argument("--debug", action="store_true", help=TRACEBACKS)
-        module.add_arguments(sub)
+        run = module.run
+        if options := getattr(module, "OPTIONS", None):
+            options.add_flags(sub)
+            run = partial(_told, run, options)
+        else:
+            module.add_arguments(sub)
         for verb in verbs_of(sub):
             verb.add_argument(
                 "--debug", action="store_true", default=argparse.SUPPRESS, help=TRACEBACKS
             )
             verb.show_usual()
         sub.show_usual(USUAL.get(name, ()))
-        sub.set_defaults(run=module.run, parser=sub)
+        sub.set_defaults(run=run, parser=sub)
     return top
+
+
+def _told(run: Callable[[Any], int], options: type[Options], arguments: argparse.Namespace) -> int:
+    """Run a command that takes its flags as one object."""
+    return run(options.from_flags(arguments))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

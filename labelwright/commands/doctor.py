@@ -5,7 +5,6 @@ It writes nothing that stays and, unless ``--hub`` is given, opens no connection
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import re
@@ -45,14 +44,11 @@ class DoctorOptions(Options):
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    DoctorOptions.add_flags(parser)
+OPTIONS = DoctorOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: DoctorOptions) -> int:
     """Show the findings; 2 where something is in the way."""
-    options = DoctorOptions.from_flags(arguments)
     found = []
     for one in findings(options.out, hub=options.hub):
         found.append(one)

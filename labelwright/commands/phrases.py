@@ -6,7 +6,6 @@ what it said.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -47,18 +46,15 @@ class PhraseOptions(ReadingOptions):
     out: Path = flag("the phrases, as JSON lines", required=True, type=Path, metavar="FILE")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    PhraseOptions.add_flags(parser)
+OPTIONS = PhraseOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: PhraseOptions) -> int:
     """Write a row per phrase: id, text, the document as its patient where it names none."""
     from labelwright.io.jsonl import atomic_write, dumps
     from labelwright.readers import read_reports
     from labelwright.records import Reject
 
-    options = PhraseOptions.from_flags(arguments)
     documents = phrases = rejected = 0
     with atomic_write(options.out) as handle:
         for item in read_reports(options.files, options.reading):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import sys
@@ -45,18 +44,15 @@ class PlaceOptions(ReadingOptions):
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    PlaceOptions.add_flags(parser)
+OPTIONS = PlaceOptions
 
 
-def run(arguments: argparse.Namespace) -> int:
+def run(options: PlaceOptions) -> int:
     """Read the documents again, as they were labeled, and write the table."""
     from labelwright.io.jsonl import atomic_write
     from labelwright.readers import read_reports
     from labelwright.readers.documents.reader import WORDS
 
-    options = PlaceOptions.from_flags(arguments)
     marks, reading = _marks(options.pred), options.reading
     reading = replace(reading, keep_layout=True, **_labeled(options.pred, reading.annotations()))
     counts: Counter[str] = Counter()
