@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelwright.errors import ConfigError
-from labelwright.label_set import LabelSet
 from labelwright.labelers.base import key_of_one
 from labelwright.records import Prediction, Reject, Report
 from labelwright.tasks import kind_of
@@ -59,20 +58,10 @@ class NearestNeighbours:
                 remedy=f"it holds: {', '.join(index.splits)}",
             )
         self._index = index
-        self._label_set = label_set
+        self.name, self.label_set = f"knn-{k}", label_set
         self._kind, self._choices = kind_of(label_set), choices
         self._recipe = Recipe(CONTEXT, k, split=split, most_similar=most_similar)
         self._finder = Finder(index, images=images, device=device)
-
-    @property
-    def name(self) -> str:
-        """What stands in ``Prediction.model``."""
-        return f"knn-{self._recipe.k}"
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The label set of what the index holds."""
-        return self._label_set
 
     def describe(self) -> Mapping[str, Any]:
         """All that the answers depend on."""
@@ -85,8 +74,8 @@ class NearestNeighbours:
             "weights": "similarity",
             "index_sha256": self._index.fingerprint,
             "index_embedder": dict(self._index.embedder_facts),
-            "label_set": self._label_set.name,
-            "label_set_sha256": self._label_set.fingerprint,
+            "label_set": self.label_set.name,
+            "label_set_sha256": self.label_set.fingerprint,
             "versions": {"labelwright": __version__},
         }
 
@@ -120,21 +109,19 @@ class NearestNeighbours:
         slots = self._choices.slots
         votes = {slot.label: dict.fromkeys(slot.options, 0.0) for slot in slots}
         for weight, (_, known) in zip(weights, labeled, strict=True):
-            picks = self._kind.picks(
-                self._label_set, self._kind.from_object(self._label_set, known)
-            )
+            picks = self._kind.picks(self.label_set, self._kind.from_object(self.label_set, known))
             for slot in slots:
                 option = picks.get(slot.label) or slot.silent
                 if option is not None:
                     votes[slot.label][option] += weight / total
-        settled, changed = self._kind.choose(self._label_set, votes)
+        settled, changed = self._kind.choose(self.label_set, votes)
         fewer = len(neighbours) < self._recipe.k
         notes = (f"neighbours: {len(neighbours)} of {self._recipe.k}",) if fewer else ()
         return Prediction(
             id=report.id,
             model=self.name,
-            task=self._label_set.task,
-            value=self._kind.picked(self._label_set, settled),
+            task=self.label_set.task,
+            value=self._kind.picked(self.label_set, settled),
             notes=(*notes, *(f"rule: {name}" for name in changed)),
             probs={
                 name: {str(option): round(value, 6) for option, value in share.items()}

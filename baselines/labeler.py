@@ -53,6 +53,7 @@ class EncoderBased(Generic[Folder]):
             raise ConfigError("a batch holds at least one text", remedy="give --batch-size 1")
         self.sections = loaded.task.sections or "full"
         self.batch_size = batch_size or (16 if device.type == "cpu" else 128)
+        self.name, self.label_set = loaded.name, loaded.label_set
         self._loaded = loaded
         self._device = device
         self._model = loaded.model.to(device).eval()
@@ -90,16 +91,6 @@ class EncoderBased(Generic[Folder]):
         loaded = cls.load(path, float_kind(dtype))
         own_label_set(label_set, loaded.label_set, path)
         return cls(loaded, device=place, **options)
-
-    @property
-    def name(self) -> str:
-        """Folder name of the model."""
-        return self._loaded.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """What it labels."""
-        return self._loaded.label_set
 
     def _described(self, kind: str, **more: Any) -> Mapping[str, Any]:
         """All that the answers depend on; ``runtime`` may differ between parts of a run."""

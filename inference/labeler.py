@@ -50,6 +50,7 @@ class Labeler:
             evidence=options.evidence,
         )
         self._options = options
+        self.name, self.label_set = loaded.name, loaded.label_set
         self._loaded = loaded
         self._reader = reading_for(loaded, options, self._decode_options)
         slow = self._reader.mode == FREE or (cpu and loaded.model.num_parameters() > SMALL)
@@ -93,16 +94,6 @@ class Labeler:
             packed=chosen.decode != FREE and chosen.evidence is None,
         )
         return cls(loaded, chosen)
-
-    @property
-    def name(self) -> str:
-        """Folder name or hub name of the model."""
-        return self._loaded.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The observations it labels."""
-        return self._loaded.label_set
 
     @property
     def light(self) -> bool:

@@ -44,6 +44,7 @@ class ServerLabeler:
         mode: str,
         asking: Asking | None = None,
     ) -> None:
+        self.name, self.label_set = Path(model).name, known.label_set
         self._client = client
         self._model = model
         self._known = known
@@ -122,16 +123,6 @@ class ServerLabeler:
         return ServerLabeler(
             self._client, self._model, known, self._served, self._asking.mode, self._asking
         )
-
-    @property
-    def name(self) -> str:
-        """The server's name of the model; the last part of a path."""
-        return Path(self._model).name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The observations it labels."""
-        return self._known.label_set
 
     @property
     def neighbours(self) -> Mapping[str, Any] | None:

@@ -116,16 +116,7 @@ class Wrapping:
 
     def __init__(self, labeler: ReportLabeler) -> None:
         self._labeler = labeler
-
-    @property
-    def name(self) -> str:
-        """The wrapped labeler's."""
-        return self._labeler.name
-
-    @property
-    def label_set(self) -> LabelSet:
-        """The wrapped labeler's."""
-        return self._labeler.label_set
+        self.name, self.label_set = labeler.name, labeler.label_set
 
     def key(self, report: Report) -> bytes:
         """The wrapped labeler's."""
