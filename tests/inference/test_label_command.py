@@ -184,8 +184,12 @@ def test_a_report_of_two_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "reports.csv"
     long = "Seen by the day team and by the night team. " * 46_000
     path.write_text(f"id,text\n1,{long}\n2,Pulmonary edema.\n")
-    assert main(["label", str(path), "--model", "rules", "--out", str(tmp_path / "out")]) == 0
-    assert [row["Edema"] for row in rows(tmp_path / "out" / "labels.csv")] == ["", "1.0"]
+    out = tmp_path / "out"
+    assert main(["label", str(path), "--model", "rules", "--out", str(out)]) == 0
+    assert [row["Edema"] for row in rows(out / "labels.csv")] == ["1.0"]
+    reject = json.loads((out / "rejects.jsonl").read_text())
+    assert (reject["id"], reject["row"]) == ("1", 1)
+    assert reject["reason"] == "more than 100,000 characters"
 
 
 def test_the_rules_need_no_heavy_package(table: Path, tmp_path: Path) -> None:
