@@ -67,6 +67,11 @@ class TrainArguments(CommonArguments):
         "Leave the embeddings of a pretrained model as they are, so that words which the "
         "records never show keep their meaning beside those which they do.",
     )
+    muon: bool = option(
+        False,
+        "Train the matrices inside the layers with Muon, the rest with AdamW, at the same "
+        "learning rate: a small model learns as much from fewer records.",
+    )
     merge: bool = option(False, "Also save adapter and base as one model, in OUTPUT_DIR/merged.")
 
 
@@ -194,6 +199,10 @@ def _check(settings: Settings) -> None:
     if sft.packing and sft.packing_strategy != "bfd":
         raise ConfigError(
             f"packing_strategy {sft.packing_strategy} cuts records in two", remedy="use bfd"
+        )
+    if task.muon and (model.use_peft or sft.deepspeed or sft.fsdp):
+        raise ConfigError(
+            "muon needs whole matrices, not adapters or parts of a model", remedy="remove it"
         )
     _check_frozen(task, model)
     _check_branches(settings)

@@ -106,6 +106,7 @@ class FineTuning(TrainingRun[Settings, Records, Start, "Ready"]):
         )
         trainer.tree = tree
         trainer.own_branches = prepared.own_branches
+        trainer.muon = settings.task.muon
         return trainer
 
     def trained(self, trainer: Any) -> None:

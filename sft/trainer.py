@@ -17,6 +17,7 @@ from trl import SFTTrainer
 
 from labelwright.tasks.choices import Tree
 from sft.branches import IGNORED, BranchCollator, BranchLoss, Guesses, right_and_all
+from sft.muon import Muon, groups_of
 from sft.text_branches import OwnCollator, kept, own_loss
 
 HIDDEN = -1e30
@@ -32,10 +33,12 @@ class QuietTrainer(SFTTrainer):
         tree: the branches at the end of every row (:mod:`sft.branches`); ``None`` for rows
             without.
         own_branches: whether every row has branches of its own (:mod:`sft.text_branches`).
+        muon: whether matrices learn by Muon (:mod:`sft.muon`).
     """
 
     tree: Tree | None = None
     own_branches: bool = False
+    muon: bool = False
 
     def compute_loss(
         self,
@@ -61,6 +64,21 @@ class QuietTrainer(SFTTrainer):
         self._count(logits, targets, inputs)
         loss = functional.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
         return self._mean(loss, (targets != IGNORED).sum(), num_items_in_batch)
+
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """Muon where it was asked for, else as ``SFTTrainer`` makes it."""
+        if not self.muon or self.optimizer is not None:
+            return super().create_optimizer(*args, **kwargs)
+        given: Any = self.args
+        model: Any = self.model
+        self.optimizer = Muon(
+            groups_of(model),
+            given.learning_rate,
+            (given.adam_beta1, given.adam_beta2),
+            given.adam_epsilon,
+            given.weight_decay,
+        )
+        return self.optimizer
 
     def _mean(self, loss: torch.Tensor, here: torch.Tensor, everywhere: Any) -> torch.Tensor:
         """The summed loss over the tokens that it counts."""

@@ -39,6 +39,8 @@ VOID = 0.03
 STRANGE, ALONE = 0.3, 0.5
 """Share of short texts that speak of what is no observation, where the lexicon has such lines, and
 of these the share that say nothing else."""
+ASIDE = 0.35
+"""Share of these that are lines which whole reports have beside their findings."""
 CONCLUDED = (0.35, 0.7, 0.95)
 """Shares of what is present that the conclusion repeats; one is drawn per report."""
 
@@ -117,6 +119,11 @@ class Grammar(Clauses):
 
     def _stranger(self, draw: Draw) -> Statement:
         """Something that is no observation: usual, which leaves a report normal, or not."""
+        if self.lexicon.asides and draw() < ASIDE:
+            case = Case("short", {}, asides=1.0)
+            aside = self._aside(draw, pick(draw, self.lexicon.asides), case)
+            if aside is not None:
+                return aside
         kind = "abnormal" if "usual" not in self.lexicon.strangers or draw() < 0.5 else "usual"
         line = pick(draw, self.lexicon.strangers[kind])
         return Statement(self.text(draw, line, {}), {}, abnormal=kind == "abnormal")

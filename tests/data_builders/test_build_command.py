@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference.decode.by_sentence import sentences
 from labelwright.cli import main
 from labelwright.label_set import LabelSet
 from labelwright.records import Certainty
@@ -259,6 +261,34 @@ def test_synthetic_reports_come_with_their_labels(tmp_path: Path) -> None:
     assert len(drawn.pop("lexicon_sha256")) == 64
     assert drawn == {"reports": 60, "seed": 13, "balance": 0.0, "noise": 1.0, "brief": 0.0}
     assert rows(tmp_path / "one" / "train.jsonl")[0]["meta"]["labels_by"] == "grammar"
+
+
+def test_synthetic_reports_as_the_clauses_that_are_asked(tmp_path: Path) -> None:
+    """A clause says its part, all of them together what the text says; no text twice too often."""
+    flags = (
+        "--label-set",
+        "chexpert-14",
+        "--synthetic",
+        "300",
+        "--brief",
+        "0.8",
+        "--split",
+        "none",
+    )
+    assert build(*flags, "--unit", "clause", "--out", tmp_path / "out") == 0
+    known = manifest(tmp_path / "out")
+    assert known["synthetic"]["unit"] == "clause"
+    counts = known["counts"]["clauses"]
+    assert counts["texts cut"] > 100
+    assert counts["texts of one clause"] > 40
+    assert counts["texts of which the rules say something else"] < 60
+    found = rows(tmp_path / "out" / "train.jsonl")
+    texts = [row["prompt"][1]["content"] for row in found]
+    assert max(Counter(texts).values()) <= 3
+    cut = [text for row, text in zip(found, texts, strict=True) if "-texts" in row["id"]]
+    asked = [sentences(text, clauses=True) for text in cut]
+    alone = [len(clauses) == 1 for clauses in asked if isinstance(clauses, dict)]
+    assert sum(alone) / len(found) > 0.85
 
 
 def test_half_characters_are_rejected(tmp_path: Path) -> None:

@@ -217,4 +217,4 @@ def test_short_texts_hold_strangers_alone_and_beside_observations() -> None:
     others = Counter(
         all(c is BLANK for n, c in w.labels.items() if n != "No Finding") for w in texts
     )
-    assert 0.05 < others[True] / others.total() < 0.25  # .6 x .3 x .5 of strangers, and voids
+    assert 0.05 < others[True] / others.total() < 0.3  # .6 x .3 x .5 of strangers, and voids

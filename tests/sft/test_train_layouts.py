@@ -119,6 +119,18 @@ def test_an_adapter_learns_branches_and_labels_as_its_merged_model_does(
             assert one.probs != base.probs
 
 
+def test_muon_trains_the_same_records(data: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
+    runs = {
+        how: trained(data, tiny_checkpoint, tmp_path / how, "--layout=branches", f"--muon={how}")
+        for how in ("true", "false")
+    }
+    assert [run["arguments"]["task"]["muon"] for run in runs.values()] == [True, False]
+    first, second = ([r["loss"] for r in run["history"] if "loss" in r] for run in runs.values())
+    assert first[0] == pytest.approx(second[0], abs=1e-4)  # before any step
+    assert first[-1] < first[0]
+    assert abs(first[-1] - second[-1]) > 1e-3
+
+
 def test_dry_run_shows_the_branches(
     data: Path, tiny_checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

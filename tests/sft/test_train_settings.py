@@ -136,6 +136,7 @@ BAD_FLAGS = {
     "quantised": ([*BASE, "--model_name_or_path", "m", "--load_in_4bit"], "add --use_peft"),
     "merge": ([*SCRATCH, "--merge"], "no adapter to merge"),
     "frozen": ([*SCRATCH, "--freeze_embeddings"], "freeze_embeddings cannot be set: random ones"),
+    "muon": ([*BASE, "--model_name_or_path", "m", "--use_peft", "--muon"], "needs whole matrices"),
     "packing": ([*SCRATCH, "--packing", "--packing_strategy", "wrapped"], "use bfd"),
     "metrics": ([*SCRATCH, "--report_to", "nowhere"], "use one of: tensorboard, wandb, trackio"),
     "resume": ([*SCRATCH, "--resume_from_checkpoint", "x"], "use --resume"),

@@ -13,6 +13,7 @@ from labelwright.records import Report
 
 if TYPE_CHECKING:
     from data_builders.sources.labels import LabelSource
+    from labelwright.labelers.base import ReportLabeler
 
 FLAGS = (
     *("labels", "test_labels", "label_id_columns", "rules", "openi_table", "augment"),
@@ -42,8 +43,15 @@ def synthetic(
     lexicon = Lexicon.for_label_set(label_set, options.lexicon)
     count, seed = options.synthetic, options.seed
     shares = options.shares()
-    known = KnownLabels(write_reports(label_set, count, seed, **shares, lexicon=lexicon))
+    pairs = write_reports(label_set, count, seed, **shares, lexicon=lexicon)
     drawn = {"reports": count, "seed": seed, **shares, "lexicon_sha256": lexicon.sha256}
+    if options.unit is None:
+        known = KnownLabels(pairs)
+    else:
+        from labelwright.commands.building.clauses import ClauseLabels
+
+        known = ClauseLabels(pairs, label_set, _rules(options, label_set), seed)
+        drawn["unit"] = options.unit
     return known.reports(), {"synthetic": drawn, "inputs": []}, known
 
 
@@ -56,10 +64,9 @@ def source_of(given: str, options: BuildOptions, label_set: LabelSet) -> LabelSo
     from data_builders.sources.labels import CodeLabels, LabelerLabels, TableLabels
 
     if given == RULES:
-        from baselines.rules.labeler import RulesLabeler
         from labelwright.labelers.gate import gated
 
-        return LabelerLabels(gated(RulesLabeler.for_label_set(label_set, options.rules)))
+        return LabelerLabels(gated(_rules(options, label_set)))
     if given == MESH:
         from data_builders.sources.openi_codes import CodeTable
 
@@ -76,3 +83,9 @@ def source_of(given: str, options: BuildOptions, label_set: LabelSet) -> LabelSo
         asked_columns=options.label_id_columns,
         reports_id=options.id_column,
     )
+
+
+def _rules(options: BuildOptions, label_set: LabelSet) -> ReportLabeler:
+    from baselines.rules.labeler import RulesLabeler
+
+    return RulesLabeler.for_label_set(label_set, options.rules)

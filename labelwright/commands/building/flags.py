@@ -65,6 +65,12 @@ class GrammarOptions(Options):
         type=float,
         metavar="SHARE",
     )
+    unit: str | None = flag(
+        "cut its reports into the clauses that labeling by clause asks (train --unit clause), "
+        "each with its own labels (default: whole reports)",
+        beside="synthetic",
+        choices=("clause",),
+    )
     lexicon: Path | None = flag(
         "the words of --synthetic and --augment (default: those shipped for the label set)",
         beside=("synthetic", "augment"),
