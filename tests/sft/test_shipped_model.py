@@ -13,7 +13,7 @@ import pytest
 import labelwright
 from labelwright.cli import main
 from labelwright.records import Certainty
-from sft import average
+from sft import grow
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def test_every_step_runs_and_the_model_labels_with_its_calibration(
         if program == "bin/labelwright":
             assert main(words) == 0, words
         elif program == "bin/python":
-            assert average.main(words[1:]) == 0
+            assert grow.main(words[1:]) == 0
         elif program == "cp":
             shutil.copy(words[0], words[1])
         else:
@@ -48,8 +48,12 @@ def test_every_step_runs_and_the_model_labels_with_its_calibration(
     assert (task["unit"], task["layouts"]) == ("clause", ["line", "branches"])
     fitted = json.loads((model / "calibration.json").read_text())["labelers"]["labelwright-chest"]
     assert fitted["temperature"]["per"] == "observation"
-    mean = json.loads((tmp_path / "mean" / "manifest.json").read_text())["mean_of"]
-    assert [part["model"] for part in mean] == ["reports", "short", "start"]
+    layers = {
+        name: json.loads((tmp_path / name / "config.json").read_text())["num_hidden_layers"]
+        for name in ("start", "clauses", "labelwright-chest")
+    }
+    assert layers == {"start": 4, "clauses": 8, "labelwright-chest": 8}
+    assert json.loads((model / "manifest.json").read_text())["base_model"] == "clauses"
     labeler = labelwright.load(str(model), calibration=str(model / "calibration.json"))
     (prediction,) = labeler.label(["No pneumothorax."])
     assert prediction.probs is not None
