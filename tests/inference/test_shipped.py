@@ -85,8 +85,8 @@ def test_its_manifest_says_how_it_was_trained(chexpert: LabelSet) -> None:
     assert set(manifest["layouts"]) == {"line", "branches"}
     assert manifest["recipe"] == "labelwright-chest.yaml"
     assert manifest["recipe_sha256"] == sha256_file(ROOT / "sft/recipes/labelwright-chest.yaml")
-    assert manifest["base_model"] == "strangers"  # the training before: see docs/model.md
-    assert [part["model"] for part in manifest["mean_of"]] == ["labelwright-chest", "strangers"]
+    assert manifest["base_model"] == "clauses"  # the training before: see docs/model.md
+    assert manifest["arguments"]["task"]["muon"] is True
     assert not any(Path(given["path"]).is_absolute() for given in manifest["inputs"])
     losses = [row["loss"] for row in manifest["history"] if "loss" in row]
     assert losses[-1] < losses[0]
