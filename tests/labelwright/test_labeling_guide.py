@@ -55,10 +55,7 @@ RULES_GAPS: set[tuple[str, str]] = set()
 """What the rules still get wrong, by text and observation."""
 
 MODEL_GAPS = {
-    ("Edema versus infection.", "Edema"),
-    ("Healed right clavicle fracture.", "Fracture"),
-    ("The cardiomediastinal silhouette is enlarged.", "Enlarged Cardiomediastinum"),
-    ("The heart appears enlarged.", "Cardiomegaly"),
+    ("The endotracheal tube ends 4 cm above the carina.", "Support Devices"),
 }
 """What the model that comes along still gets wrong of the lines in bold."""
 
