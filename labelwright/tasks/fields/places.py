@@ -41,7 +41,14 @@ class Places:
         found = self._grounder.places(Mention(field.name, forms)) or self._joined(field, forms)
         if field.type not in (FieldType.NUMBER, FieldType.DATE):
             return found
-        return self._apart(field, found)
+        return (
+            self._apart(field, found)
+            or [
+                ((start, end),)  # inside a word that other places do without, as in "8/3/2019 A3"
+                for start, end in sorted(self._candidates(field)[0])
+                if " ".join(self._text[start:end].split()) == raw
+            ]
+        )
 
     def _apart(self, field: Field, found: Sequence[tuple[Span, ...]]) -> list[tuple[Span, ...]]:
         """Those that cut no number or date apart; such as are one first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labelwright.label_set import LabelSet
@@ -52,6 +52,7 @@ def preferences(text: str, seed: int) -> Probabilities:
     }
 
 
+@example("25 mg x 2/die 25 mg x 2/die 4-8/3/2019 25 mg x 2/die :A3", 4)
 @given(LETTER, st.integers(0, 9))
 def test_no_date_or_number_is_invented(text: str, seed: int) -> None:
     value = picked_in(LABELS, text, preferences(text, seed), {}).value
