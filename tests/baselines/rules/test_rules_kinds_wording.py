@@ -123,6 +123,14 @@ BARE = {
     "Vascular markings normal.": "NF+",
 }
 SAID_OTHERWISE = {
+    "Cardiac shadow occupies more than half the chest.": "CM+",
+    "The heart is not what I would call enlarged.": "CM- NF+",
+    "Interstitium thickened.": "LO+",
+    "Mass-like consolidation.": "CO+",
+    "The lingula is collapsed.": "AT+",
+    "Both pleural cavities contain fluid.": "PE+",
+    "Wire in the right ventricle.": "SD+",
+    "Mediastinum narrow.": "EC- NF+",
     "PICC tip in place. No pl. eff.": "PE- SD+ NF+",
     "No sig. effusion.": "PE- NF+",
     "Heart normal. Effusion is mod. no pneumothorax.": "CM- PE+ PT-",
