@@ -29,11 +29,10 @@ _NO_ADJECTIVE = frozenset(
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
 _CUTTING = MARKS | {"and", "or", "nor", "but", "is", "are", "has", "have"}
-_PRESUPPOSING = frozenset(
-    {"on", "against", "superimposed", "superadded", "complicating"}
-    | {"complication", "complications"}
-)
-"""How phrases begin behind which a finding is known even without an article."""
+_OF = frozenset({"complication", "complications"})
+_ON = frozenset({"on", "against", "superimposed", "superadded", "complicating"})
+"""How phrases begin behind which a finding is known even without an article; the second ones not
+right behind a denial ("no complicating pneumothorax")."""
 _ASKING = frozenset({"whether", "if"})
 _EQUATING = frozenset(
     {"is", "are", "was", "represents", "represent", "reflects", "indicates", "relates"}
@@ -138,17 +137,16 @@ class Scope(Borders):
 
     def _spares(self, trigger: Match) -> Iterator[Span]:
         """What a denial before the trigger does not reach, if there is such a thing."""
-        if self._holds(trigger):
-            yield trigger[:2]
-            return
         behind = [m for m in self._mentions if trigger.end <= m[0] <= trigger.end + _BEHIND]
         start, end = min(behind, default=(0, 0))
         between = self._words[trigger.end : start]
         denied = any(m.end == trigger.start for _kind, m in self._forward)
-        supposed = not denied and self._words[trigger.start] in _PRESUPPOSING
+        supposed = self._words[trigger.start] in (_OF if denied else _OF | _ON)
         known = supposed or self._known(start)
         if end and known and _CUTTING.isdisjoint(between):
             yield trigger.start, end
+        elif self._holds(trigger):
+            yield trigger[:2]
 
     def _asked(self, kind: Trigger, trigger: Match) -> Iterator[Span]:
         """The sign of which a doubt asks what it is: "unclear whether *the opacity* is edema"."""
