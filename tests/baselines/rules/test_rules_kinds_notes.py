@@ -90,7 +90,6 @@ NOTES_AND_HANDOVERS = {
     "No pneumothorax on the right and the left is clear.": "PT- NF+",
     "No fracture, the left shoulder is unchanged.": "FR- NF+",
     "No haemo- or pneumothorax.": "PT- NF+",
-    "Pneumonia is probably not the cause.": "PN?",
 }
 
 
