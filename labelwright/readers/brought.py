@@ -18,12 +18,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from labelwright.errors import ConfigError, InputError, MissingExtraError
+from labelwright.errors import ConfigError, InputError, LabelwrightError, MissingExtraError
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.private import new_folder
 
 STANDARD_INPUT = "-"
+STANDARD_FILE = "standard-input.csv"
+"""Name of the file that holds what came; it may be JSON."""
 _URL = re.compile(r"[a-z][a-z0-9_]*(?:\+[a-z0-9_]+)?://")
+_PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF")
 _BLOCK = 1 << 20
 _ROWS = 1000
 _WRITES = re.compile(
@@ -48,7 +51,7 @@ def path_of(text: str) -> Path:
         for path, known in _named.items():
             if known.name == text and not known.here:
                 return path
-        path = new_folder() / "standard-input.csv"
+        path = new_folder() / STANDARD_FILE
     elif _URL.match(text):
         path = new_folder() / "table.jsonl"
     else:
@@ -66,6 +69,19 @@ def shown(path: Path) -> str:
     """The input as results name it."""
     known = _named.get(path)
     return str(path) if known is None else _masked(known.name)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Errors name the input, not the place where it was brought to."""
+    try:
+        yield
+    except LabelwrightError as error:
+        if path in _named and error.source == str(path):
+            name = shown(path)
+            error.source = "the standard input" if name == STANDARD_INPUT else name
+            error.args = (error.line(),)
+        raise
 
 
 def bring(path: Path, options: ReadOptions) -> None:
@@ -88,12 +104,23 @@ def bring(path: Path, options: ReadOptions) -> None:
 
 
 def holds_objects(path: Path) -> bool:
-    """Whether what came on the standard input are JSON lines."""
+    """Whether what came on the standard input is JSON.
+
+    Raises:
+        InputError: it is no text, and nobody said what else.
+    """
     known = _named.get(path)
     if known is None or known.name != STANDARD_INPUT:
         return False
     with open(path, "rb") as brought:
-        return brought.read(64).lstrip().startswith(b"{")
+        start = brought.read(64)
+    if start.startswith(_PACKED):
+        raise InputError(
+            "no text, but a workbook, document or archive",
+            remedy="say which with --input-format, or give the file by its name",
+            source=path,
+        )
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"["))
 
 
 @contextmanager
@@ -110,9 +137,9 @@ def _copy(source: BinaryIO, out: BinaryIO, path: Path) -> None:
         out.write(block)
     if not size:
         raise InputError(
-            "nothing comes on the standard input",
+            "nothing comes",
             remedy="pipe reports into it, such as: cat reports.csv | labelwright label - …",
-            source=path.name,
+            source=path,
         )
 
 

@@ -160,9 +160,10 @@ def format_of(path: Path, options: ReadOptions) -> Format:
         InputError: it cannot be told, or there is no such path.
         ConfigError: an unknown format was asked for.
     """
-    brought.bring(path, options)
-    if options.format is None and brought.holds_objects(path):
-        return FORMATS["jsonl"]
+    with brought.named(path):
+        brought.bring(path, options)
+        if options.format is None and brought.holds_objects(path):
+            return FORMATS["jsonl"]
     if path.suffix.lower() == ".zip" and path.is_file():
         return _of_zip(path, options)
     form = _of_path(path, options)
@@ -243,7 +244,10 @@ def scan(paths: Sequence[Path], options: ReadOptions) -> Scan:
         InputError, ConfigError: as :func:`read_reports`.
     """
     formats = _formats(paths, options)
-    rows = sum(form.rows(path, options) for path, form in zip(paths, formats, strict=True))
+    rows = 0
+    for path, form in zip(paths, formats, strict=True):
+        with brought.named(path):
+            rows += form.rows(path, options)
     inputs = [_input(path, form, options) for path, form in zip(paths, formats, strict=True)]
     return Scan(rows, inputs)
 
@@ -262,7 +266,7 @@ def _unique(
     seen = IdRegistry()
     hidden = {path for path in paths if brought.shown(path) != str(path)}
     for number, (path, form) in enumerate(zip(paths, formats, strict=True)):
-        for item in form.read(path, options):
+        for item in _named(path, form.read(path, options)):
             if path in hidden:
                 item = replace(item, source=brought.shown(path))
             if isinstance(item, Report) and (first := seen.add(item.id, number, item.row)):
@@ -270,6 +274,11 @@ def _unique(
                 yield Reject(item.id, item.source, item.row, f"duplicate id; first seen at {where}")
             else:
                 yield item
+
+
+def _named(path: Path, items: Iterator[Report | Reject]) -> Iterator[Report | Reject]:
+    with brought.named(path):
+        yield from items
 
 
 def _input(path: Path, form: Format, options: ReadOptions) -> dict[str, Any]:

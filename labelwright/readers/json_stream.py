@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from labelwright.errors import InputError
 from labelwright.readers import opening
+from labelwright.readers.brought import STANDARD_FILE
 from labelwright.readers.opening import TOO_LONG, faults, lines, open_text
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.strict_json import DECODER, Ambiguous, object_of
@@ -95,7 +96,7 @@ def _is_one_text(path: Path, first: str, options: ReadOptions) -> bool:
     start = first.lstrip(" \t\r\n\ufeff")
     if start.startswith("["):
         return True
-    whole = object_of(first) if name.endswith(".json") else {}
+    whole = object_of(first) if name.endswith((".json", STANDARD_FILE)) else {}
     return not isinstance(whole, dict) or bool(_wrapped(whole, options))
 
 

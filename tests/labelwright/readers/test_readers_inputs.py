@@ -305,9 +305,38 @@ def test_from_a_pipe_to_a_pipe(
     objects = '{"id": 1, "text": "Edema."}\n'
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(objects.encode())))
     assert main(["label", "-", "--model", "rules", "--out", "-"]) == 0
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"")))
+
+
+ROW = '{"id": 1, "text": "Edema."}'
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (b"", "nothing comes; pipe reports into it"),
+        (b'id,text\n1,"a\n', "a quoted field is not closed as CSV asks"),
+        (b"PK\x03\x04 and more", "no text, but a workbook, document or archive; say which"),
+        (b"id,words\n1,a\n", "no column looks like the text"),
+    ],
+)
+def test_errors_name_the_standard_input_not_where_it_was_kept(
+    given: bytes, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(given)))
     assert main(["label", "-", "--model", "rules", "--out", "-"]) == 2
-    assert "nothing comes on the standard input" in capsys.readouterr().err
+    assert f"labelwright: the standard input: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ['[{"id": 1, "text": "Edema."}]', '{"r": [{"id": 1, "text": "Edema."}]}']
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_lists_of_objects_on_the_standard_input(
+    mark: bytes, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(mark + text.encode())))
+    assert main(["label", "-", "--model", "rules", "--out", "-"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("1,")
 
 
 def database(folder: Path) -> str:
