@@ -90,7 +90,8 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     flags = (tmp_path / "reference-flags.html").read_text(encoding="utf-8")
     for flag in ("--second-reader", "--near-duplicates", "--help-all", "eval ablation"):
         assert flag in flags
-    assert 'role="dialog" aria-label="Search"' in flags  # what screen readers need, see site.js
+    for page in (tmp_path / "reference-flags.html", tmp_path / "404.html"):  # for screen readers
+        assert 'role="dialog" aria-label="Search"' in page.read_text(encoding="utf-8")
     assert "<th></th>" not in flags
     assert 'src="site.js"' in flags
     assert "Labeler.label(" in (tmp_path / "reference-python.html").read_text(encoding="utf-8")

@@ -29,6 +29,11 @@ def on_post_page(output: str, **_: Any) -> str:
     return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')
 
 
+def on_post_template(output_content: str, **_: Any) -> str:
+    """The same for the page of what is not found."""
+    return on_post_page(output_content)
+
+
 def flags_page() -> str:
     """Every command with every flag, from the parsers."""
     from labelwright.cli import parser
