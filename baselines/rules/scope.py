@@ -29,6 +29,8 @@ _NO_ADJECTIVE = frozenset(
     | {"is", "are", "was", "were", "has", "have", "had", "patient", "child", "baby", "a", "an"}
 )
 _CUTTING = MARKS | {"and", "or", "nor", "but", "is", "are", "has", "have"}
+_LEADING = MARKS | {"with", "and"}
+"""Words of a phrase before the finding itself: "*, with* fluid not excluded"."""
 _OF = frozenset({"complication", "complications"})
 _ON = frozenset({"on", "against", "superimposed", "superadded", "complicating"})
 """How phrases begin behind which a finding is known even without an article; the second ones not
@@ -96,6 +98,8 @@ class Scope(Borders):
         """
         if not self._reaches and not self._reaches_back:
             return Certainty.POSITIVE
+        while start < end - 1 and self._words[start] in _LEADING:
+            start += 1
         for match in self._likewise:
             if match.end <= start < self.bound(match.end) and not self.comma(match.end, start):
                 before = [span for span in self._mentions if span[1] <= match.start]
