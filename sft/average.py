@@ -16,9 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from labelwright.errors import CheckpointError, LabelwrightError, OutputError
+from labelwright.errors import CheckpointError, OutputError
 from labelwright.io.jsonl import write_json, writing
 from labelwright.io.manifest import sha256_model
+from labelwright.program import guarded
 
 WEIGHTS = "model.safetensors"
 LEFT = ("checkpoint-*", "tensorboard", "run.json", "calibration.json")
@@ -65,12 +66,12 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("models", nargs="+", type=Path, help="model folders; the first is kept")
     parser.add_argument("--out", required=True, type=Path, help="the new model's folder")
     given = parser.parse_args(argv)
-    try:
+
+    def run() -> int:
         average(given.models, given.out)
-    except LabelwrightError as error:
-        sys.stderr.write(f"labelwright: {error.line()}\n")
-        return error.exit_code
-    return 0
+        return 0
+
+    return guarded(run, debug=False)
 
 
 if __name__ == "__main__":

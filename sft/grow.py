@@ -21,8 +21,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labelwright.errors import CheckpointError, ConfigError, LabelwrightError, OutputError
+from labelwright.errors import CheckpointError, ConfigError, OutputError
 from labelwright.io.jsonl import read_jsonl, write_json, writing
+from labelwright.program import guarded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -178,15 +179,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--tokens", type=int, default=0, help="how many more tokens")
     parser.add_argument("--records", type=Path, help="data folder whose texts they come from")
     given = parser.parse_args(argv)
-    try:
+
+    def run() -> int:
         if bool(given.tokens) != bool(given.records):
             raise ConfigError("--tokens needs --records", remedy="give both or neither")
         texts = _texts(given.records) if given.records else ()
         grow(given.model, given.out, twice=given.twice, tokens=given.tokens, texts=texts)
-    except LabelwrightError as error:
-        sys.stderr.write(f"labelwright: {error.line()}\n")
-        return error.exit_code
-    return 0
+        return 0
+
+    return guarded(run, debug=False)
 
 
 if __name__ == "__main__":

@@ -182,6 +182,23 @@ def xlsx(path: Path, sheets: Mapping[str, str], after: str = "") -> Path:
     return path
 
 
+def ods(path: Path, rows: Sequence[str]) -> Path:
+    """Write an OpenDocument spreadsheet of one sheet, S; each row as its XML."""
+    named = "urn:oasis:names:tc:opendocument:xmlns"
+    spaces = " ".join(f'xmlns:{n}="{named}:{n}:1.0"' for n in ("office", "table", "text"))
+    own = "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("META-INF/manifest.xml", "<x/>")
+        archive.writestr(
+            "content.xml",
+            f'<office:document-content {spaces} xmlns:calcext="{own}"><office:body>'
+            f'<office:spreadsheet><table:table table:name="S">{"".join(rows)}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+    return path
+
+
 def workbook(path: Path, rows: Sequence[Sequence[str]]) -> Path:
     """One sheet of texts; an empty text is an empty cell."""
     lines = [

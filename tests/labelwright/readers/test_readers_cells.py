@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
-from reading_tools import cell, failure, read, saved, texts, xlsx
+from reading_tools import cell, failure, ods, read, saved, texts, xlsx
 
 from labelwright.readers.options import ReadOptions
 from labelwright.readers.tables.hidden_cells import address
@@ -97,12 +96,6 @@ def test_merged_cells_hold_for_all_their_rows(tmp_path: Path) -> None:
 
 
 def test_open_document_cells(tmp_path: Path) -> None:
-    kinds = ("office", "table", "text")
-    spaces = " ".join(f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"' for n in kinds)
-    spaces += (
-        ' xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
-    )
-
     def words(text: str, more: str = "", kind: str = "string") -> str:
         return (
             f'<table:table-cell office:value-type="string" calcext:value-type="{kind}" {more}>'
@@ -120,15 +113,7 @@ def test_open_document_cells(tmp_path: Path) -> None:
         line(words("c"), "<table:covered-table-cell/>"),
         line(words("d"), '<table:table-cell table:formula="of:=[.B3]"/>'),
     ]
-    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("META-INF/manifest.xml", "<x/>")
-        archive.writestr(
-            "content.xml",
-            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
-            f'<table:table table:name="S">{"".join(rows)}</table:table></office:spreadsheet>'
-            "</office:body></office:document-content>",
-        )
+    ods(tmp_path / "a.ods", rows)
     assert texts(read(tmp_path / "a.ods")) == [
         "the cell B2 holds an error (#DIV/0!)",
         "Clear.",

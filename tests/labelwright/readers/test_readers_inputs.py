@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from reading_tools import cell, failure, read, saved, texts, xlsx
+from reading_tools import cell, failure, ods, read, saved, texts, xlsx
 
 from labelwright.cli import main
 from labelwright.errors import ConfigError, InputError
@@ -157,11 +157,7 @@ def test_hidden_sheets_alone_are_named(tmp_path: Path) -> None:
 
 
 def test_an_open_document_spreadsheet(tmp_path: Path) -> None:
-    spaces = " ".join(
-        f'xmlns:{n}="urn:oasis:names:tc:opendocument:xmlns:{n}:1.0"'
-        for n in ("office", "table", "text")
-    )
-    rows = "".join(
+    rows = [
         "<table:table-row>"
         + "".join(
             f'<table:table-cell office:value-type="string"><text:p>{c}</text:p></table:table-cell>'
@@ -169,16 +165,8 @@ def test_an_open_document_spreadsheet(tmp_path: Path) -> None:
         )
         + "</table:table-row>"
         for row in (("id", "text"), ("1", "Effusion."))
-    )
-    with zipfile.ZipFile(tmp_path / "a.ods", "w") as archive:
-        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("META-INF/manifest.xml", "<x/>")
-        archive.writestr(
-            "content.xml",
-            f"<office:document-content {spaces}><office:body><office:spreadsheet>"
-            f'<table:table table:name="S">{rows}</table:table></office:spreadsheet></office:body>'
-            "</office:document-content>",
-        )
+    ]
+    ods(tmp_path / "a.ods", rows)
     assert texts(read(tmp_path / "a.ods")) == ["Effusion."]
 
 
