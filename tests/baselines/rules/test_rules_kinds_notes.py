@@ -115,6 +115,11 @@ NOTES_AND_HANDOVERS = {
     "The drain has been removed.": "SD-",
     "Right drain removed, left remains.": "SD+",
     "All drains removed except one.": "SD+",
+    "Mediastinal structures cannot be assessed because no contrast was given.": "",
+    "Since no contrast was given, the mediastinal structures cannot be assessed.": "",
+    "The effusions have completely regressed.": "PE- NF+",
+    "Effusion on the right totally regressed.": "PE- NF+",
+    "The effusion has regressed.": "PE+",
 }
 
 
