@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cpu_clock import seconds
+from measure import seconds
 from numpy.typing import NDArray
 
 from retrieval.embed import Embedder

@@ -15,7 +15,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 
-from cpu_clock import seconds
+from measure import seconds
 
 from baselines.rules.labeler import RulesLabeler, rule_book
 from baselines.rules.phrases import PhraseTrie, Sentence, sentences

@@ -12,15 +12,15 @@ checking ids, the runner, the closing line; with ``--also`` the exports too.
 from __future__ import annotations
 
 import argparse
-import csv
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from measure import cost, report_table
 
 from inference.runs.batch import SHARD_ROWS, run
 from labelwright.label_set import LabelSet
@@ -119,17 +119,10 @@ def runner(rows: int, folder: Path, bare: float) -> float:
 
 def whole_command(rows: int, folder: Path, extra: Sequence[str]) -> float:
     """CPU seconds of the command from start to end, over a CSV file."""
-    table = folder / "reports.csv"
-    with open(table, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["id", "text"])
-        writer.writerows(enumerate(texts(rows)))
+    table = report_table(folder / "reports.csv", enumerate(texts(rows)))
     flags = ["label", str(table), "--model", "stub", "--out", str(folder / "command"), *extra]
-    began = time.perf_counter()
-    subprocess.run([sys.executable, __file__, "--command", *flags], check=True)
-    wall = time.perf_counter() - began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = used.ru_utime + used.ru_stime
+    found = cost(sys.executable, __file__, "--command", *flags, shown=True)
+    wall, spent = found.clock, found.cpu
     size = sum(path.stat().st_size for path in (folder / "command").iterdir())
     print(f"command               {rows / wall:>12,.0f} rows/s ({wall:.1f} s in all)")
     print(f"command               {rows / spent:>12,.0f} rows/CPU-s")

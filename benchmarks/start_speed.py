@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from measure import LABELWRIGHT, cost
 
 TORCH = (
     "import inference.light.load as l; l.light = lambda *_, **__: None\n"
@@ -29,22 +29,14 @@ def seconds(command: list[str], runs: int, env: dict[str, str], out: Path | None
     """The least CPU seconds of a process among some runs.
 
     Args:
-        env: of the process.
+        env: of the process, beside this one's.
         out: a folder that is removed before every run.
-
-    Raises:
-        SystemExit: it failed.
     """
     found = []
     for _ in range(1 + runs):
         if out is not None:
             shutil.rmtree(out, ignore_errors=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        found.append(cost(*command, env=env).cpu)
     return min(found[1:])
 
 
@@ -54,20 +46,19 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        env = dict(os.environ, PYTHONPYCACHEPREFIX=f"{folder}/compiled")
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        env = {"PYTHONPYCACHEPREFIX": f"{folder}/compiled"}
         reports = Path(folder) / "one.csv"
         reports.write_text("id,text\n1,Small left pleural effusion. No pneumothorax.\n")
         out = Path(folder) / "out"
         label = ["label", str(reports), "--text-columns", "text", "--out", str(out)]
-        program = [sys.executable, "-m", "labelwright.cli"]
         bare = seconds([sys.executable, "-c", "import torch"], options.runs, env)
         print(f"import torch                          {bare:5.2f} CPU s")
         ways = {
             "the model read by torch": ([sys.executable, "-c", TORCH, *label], out),
-            "label one report, default": ([*program, *label], out),
-            "the same again: already finished": ([*program, *label], None),
-            "label --help": ([*program, "label", "--help"], None),
+            "label one report, default": ([*LABELWRIGHT, *label], out),
+            "the same again: already finished": ([*LABELWRIGHT, *label], None),
+            "label --help": ([*LABELWRIGHT, "label", "--help"], None),
         }
         for name, (command, removed) in ways.items():
             found = seconds(command, options.runs, env, removed)

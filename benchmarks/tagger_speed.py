@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from cpu_clock import seconds
+from measure import seconds
 
 from baselines.encoder.scratch import PRESETS, make_scratch_encoder
 from baselines.encoder.start import find_encoder, load_parts

@@ -16,17 +16,16 @@ wrote: labels exactly, probabilities by their largest difference.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 import random
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from measure import LABELWRIGHT, cost, report_table
 
 from data_builders.synthetic.reports import ReportWriter
 from labelwright.label_set import LabelSet
@@ -61,27 +60,11 @@ def repeating(reports: int, share: float, seed: int = 13) -> Iterator[tuple[str,
 
 
 def labeled(checkout: Path, reports: Path, out: Path) -> float:
-    """CPU seconds of one command, run from a checkout.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    command = [sys.executable, "-m", "labelwright.cli", "label", str(reports), "--out", str(out)]
-    command += ["--text-columns", "text", "--workers", "1"]
+    """CPU seconds of one command, run from a checkout."""
     shutil.rmtree(out, ignore_errors=True)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    flags = ["--out", str(out), "--text-columns", "text", "--workers", "1"]
+    command = [*LABELWRIGHT, "label", str(reports), *flags]
+    return cost(*command, env={"PYTHONPATH": str(checkout)}, cwd=checkout).cpu
 
 
 def difference(one: Path, other: Path) -> tuple[int, float]:
@@ -110,11 +93,7 @@ def main() -> None:
     ways = [HERE, *([options.beside.resolve()] if options.beside else [])]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = folder / "reports.csv"
-        with file.open("w", newline="", encoding="utf-8") as handle:
-            table = csv.writer(handle)
-            table.writerow(["id", "text"])
-            table.writerows(repeating(options.reports, options.new))
+        file = report_table(folder / "reports.csv", repeating(options.reports, options.new))
         spent = [
             labeled(way, file, folder / str(number))
             for _ in range(options.rounds)

@@ -10,35 +10,18 @@ only the CPU seconds say what they cost.
 from __future__ import annotations
 
 import argparse
-import csv
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from data_builders.synthetic.reports import ReportWriter
-from labelwright.label_set import LabelSet
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from measure import LABELWRIGHT, Cost, cost, grammar_table
 
 
-def seconds(reports: Path, out: Path, workers: int) -> tuple[float, float]:
-    """CPU seconds, those of its processes with it, and seconds of the clock of one command.
-
-    Raises:
-        SystemExit: it failed.
-    """
-    command = [sys.executable, "-m", "labelwright.cli", "label", str(reports), "--out", str(out)]
-    command += ["--model", "labelwright-chest", "--text-columns", "text"]
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [*command, "--workers", str(workers)], capture_output=True, text=True, check=False
-    )
-    clock = time.perf_counter() - began
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, clock
+def labeled(reports: Path, out: Path, workers: int) -> Cost:
+    """What one command takes, its processes with it."""
+    flags = ["--model", "labelwright-chest", "--text-columns", "text", "--workers", str(workers)]
+    return cost(*LABELWRIGHT, "label", str(reports), "--out", str(out), *flags)
 
 
 def main() -> None:
@@ -47,22 +30,18 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=6_000)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    label_set = LabelSet.load("chexpert-14")
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "reports.csv"
-        with file.open("w", newline="", encoding="utf-8") as handle:
-            table = csv.writer(handle)
-            table.writerow(["id", "text"])
-            written = ReportWriter(label_set).stream(options.reports, 13)
-            table.writerows((one.report.id, one.report.text) for one in written)
-        cpu, clock = seconds(file, Path(folder) / "one", 1)
-        cpus, clocks = seconds(file, Path(folder) / "several", options.workers)
+        file = grammar_table(Path(folder) / "reports.csv", options.reports)
+        one = labeled(file, Path(folder) / "one", 1)
+        several = labeled(file, Path(folder) / "several", options.workers)
     print(f"{options.reports:,} reports")
+    rate = options.reports / one.cpu
+    print(f"one process  {one.cpu:7.1f} CPU s, {one.clock:7.1f} s, {rate:.0f} a CPU second")
+    print(f"{options.workers} processes  {several.cpu:7.1f} CPU s, {several.clock:7.1f} s")
     print(
-        f"one process  {cpu:7.1f} CPU s, {clock:7.1f} s, {options.reports / cpu:.0f} a CPU second"
+        f"several take {several.cpu / one.cpu:.2f} x the CPU, "
+        f"and are {one.clock / several.clock:.2f} x as quick"
     )
-    print(f"{options.workers} processes  {cpus:7.1f} CPU s, {clocks:7.1f} s")
-    print(f"several take {cpus / cpu:.2f} x the CPU, and are {clock / clocks:.2f} x as quick")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ comes out must be equal to the byte but for the times of the answers.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import subprocess
@@ -20,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from data_builders.synthetic.reports import ReportWriter
-from labelwright.label_set import LabelSet
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from measure import LABELWRIGHT, grammar_table
 
 SHARD = 256
 
@@ -29,7 +28,7 @@ SHARD = 256
 def command(reports: Path, out: Path, *more: str) -> list[str]:
     """The labeling of one run."""
     flags = ["--model", "labelwright-chest", "--text-columns", "text", "--device", "cpu"]
-    line = [sys.executable, "-m", "labelwright.cli", "label", str(reports), "--out", str(out)]
+    line = [*LABELWRIGHT, "label", str(reports), "--out", str(out)]
     return [*line, *flags, "--shard-rows", str(SHARD), *more]
 
 
@@ -70,12 +69,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        file = folder / "reports.csv"
-        with file.open("w", newline="", encoding="utf-8") as handle:
-            table = csv.writer(handle)
-            table.writerow(["id", "text"])
-            written = ReportWriter(LabelSet.load("chexpert-14")).stream(options.reports, 13)
-            table.writerows((one.report.id, one.report.text) for one in written)
+        file = grammar_table(folder / "reports.csv", options.reports)
         alone = folder / "alone"
         one, _ = rates(alone, start(*command(file, alone, "--workers", "1")), options.reports)
         print(f"one process               {one:7.1f} rows/s", flush=True)

@@ -22,9 +22,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +30,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from measure import LABELWRIGHT, cost
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LABEL_SET, BASE = "chexpert-14-words", "smollm2"
@@ -81,14 +82,7 @@ ARMS: Mapping[str, Arm] = {
 
 def run(*command: str) -> float:
     """Run ``labelwright`` with these words; its CPU seconds, children included."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, "-m", "labelwright.cli", *command], check=False, stdout=sys.stderr
-    )
-    if done.returncode:
-        raise SystemExit(f"labelwright {command[0]} ended with {done.returncode}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cost(*LABELWRIGHT, *command, shown=True).cpu
 
 
 def built(out: Path, count: int) -> Path:

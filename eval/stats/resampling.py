@@ -401,6 +401,7 @@ class Sums:
         smallest = np.min_scalar_type(-largest - 1)
         self.whole = flat.dtype == smallest and 2 * len(self.kept) > self.width
         self.matrix = flat if self.whole else flat[:, self.kept].astype(smallest, copy=False)
+        self.small = self._floats(slice(None)) if len(flat) <= CHUNK else None
 
     def of(self, weights: NDArray[Any]) -> Floats:
         """Sums ``[rows, shape of one report]`` for whole weights ``[rows, clusters]``."""
@@ -408,12 +409,16 @@ class Sums:
         part = np.zeros((len(weights), len(self.kept)))
         for start in range(0, len(self.matrix), CHUNK):
             rows = slice(start, start + CHUNK)
-            chunk = self.matrix[rows]
-            if self.whole:
-                chunk = chunk.take(self.kept, axis=1)
-            part += weights[:, rows].astype(self.float) @ chunk.astype(self.float)
+            chunk = self._floats(rows) if self.small is None else self.small
+            part += weights[:, rows].astype(self.float, copy=False) @ chunk
         sums[:, self.kept] = part
         return sums.reshape(len(weights), *self.shape)
+
+    def _floats(self, rows: slice) -> NDArray[Any]:
+        chunk = self.matrix[rows]
+        if self.whole:
+            chunk = chunk.take(self.kept, axis=1)
+        return chunk.astype(self.float)
 
 
 def _total(counts: Counts) -> Floats:
@@ -450,4 +455,5 @@ def _draws(size: int, resamples: int, seed: int) -> Iterator[NDArray[Any]]:
         weights = np.empty((rows, size), dtype=np.uint8)
         for row in weights:
             row[:] = np.bincount(generator.integers(0, size, size=size), minlength=size)
-        yield weights
+        # one conversion for all tables, where it is small
+        yield weights.astype(np.float32) if size <= CHUNK else weights
