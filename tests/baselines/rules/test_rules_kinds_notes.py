@@ -115,6 +115,8 @@ NOTES_AND_HANDOVERS = {
     "The drain has been removed.": "SD-",
     "Right drain removed, left remains.": "SD+",
     "All drains removed except one.": "SD+",
+    "The opacity on the left has cleared, that on the right side persists.": "LO+",
+    "The effusion at the left base has cleared, that at the right base is smaller.": "PE+",
     "The pneumothorax has resolved on the left but persists on the right.": "PT+",
     "Edema has resolved on the left and right.": "ED- NF+",
     "The mediastinum looks wide but this is probably due to the supine position.": "EC?",
