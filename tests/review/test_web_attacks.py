@@ -294,7 +294,7 @@ def test_connections_that_send_nothing_are_closed_and_one_address_cannot_have_al
     config = uvicorn.Config(
         app, port=0, http=protocol(()), log_level="critical", lifespan="off", ws="none"
     )
-    config.timeout_keep_alive = 60
+    config.timeout_keep_alive = 6
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
